@@ -1,0 +1,176 @@
+"""Every error that this package raises on purpose; messages are built from fields, and no field holds a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class AzmlError(Exception):
+    """Base of all errors of this package."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in an AML file.
+
+    Args:
+        file: The file as the user named it, or ``<mapping>``.
+        line: Line, counted from 1; 0 when there is no text to point into.
+        column: Column, counted from 1; 0 when there is no text to point into.
+        path: Dotted path of the offending value, e.g. ``jobs.train.inputs.data``.
+        reason: What is wrong, and what would be right.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.path}: {self.reason}" if self.path else f"{place}: {self.reason}"
+
+
+class SpecError(AzmlError):
+    """An AML file or mapping cannot be used; lists all its problems, in the order in which they stand in it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems)
+        self.problems = sorted(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class ApiError(AzmlError):
+    """The service answered with an error, or could not be reached.
+
+    Args:
+        method: HTTP method of the request.
+        url: URL of the request, without its query.
+        status: HTTP status; ``None`` when no answer came.
+        code: The service's error code, e.g. ``ResourceNotFound``.
+        message: The service's own words.
+        request_id: ``x-ms-request-id`` of the answer, for a support ticket.
+        hint: What the user can do about it.
+    """
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        url: str,
+        status: int | None,
+        code: str,
+        message: str,
+        request_id: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(method, url, status, code, message, request_id, hint)
+        self.method = method
+        self.url = url
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.hint = hint
+
+    def __str__(self) -> str:
+        answered = f"answered {self.status} {self.code}" if self.status else f"got no answer ({self.code})"
+        text = f"{self.method} {self.url} {answered}: {self.message}"
+        if self.hint:
+            text = f"{text.rstrip('.')}. {self.hint}"
+        return f"{text} (request id {self.request_id})" if self.request_id else text
+
+
+class NotFound(ApiError):
+    """The resource, or something above it, does not exist (404)."""
+
+
+class Conflict(ApiError):
+    """The resource exists already, or is in a state that does not allow the request (409, 412)."""
+
+
+class Throttled(ApiError):
+    """Too many requests (429), after the retries were used up."""
+
+
+class AuthError(ApiError):
+    """No token could be had, or the service refused the one that was sent (401, 403)."""
+
+
+class ConnectionIncomplete(AzmlError):
+    """The Airflow connection lacks something, or holds something that cannot be right."""
+
+
+class RunFailed(AzmlError):
+    """A job, a deployment or another long act of the service ended badly.
+
+    Args:
+        kind: What it was, as the AML CLI says it, e.g. ``job``.
+        name: Its name.
+        status: The service's word for how it ended.
+        code: The service's error code, where it gave one.
+        message: The service's reason, where it gave one.
+        studio_url: Where to look at it in Azure ML studio.
+        log_tail: The end of its log.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        name: str,
+        status: str,
+        code: str | None = None,
+        message: str | None = None,
+        studio_url: str | None = None,
+        log_tail: Sequence[str] = (),
+    ) -> None:
+        super().__init__(kind, name, status, code, message, studio_url, tuple(log_tail))
+        self.kind = kind
+        self.name = name
+        self.status = status
+        self.code = code
+        self.message = message
+        self.studio_url = studio_url
+        self.log_tail = tuple(log_tail)
+
+    def __str__(self) -> str:
+        reason = ": ".join(part for part in (self.code, self.message) if part)
+        lines = [f"{self.kind} {self.name!r} ended as {self.status}" + (f" ({reason})" if reason else "")]
+        if self.studio_url:
+            lines.append(f"Studio: {self.studio_url}")
+        if self.log_tail:
+            lines.append(f"The last {len(self.log_tail)} lines of its log:")
+            lines.extend(f"  {line}" for line in self.log_tail)
+        return "\n".join(lines)
+
+
+class WaitTimeout(AzmlError):
+    """Something did not reach an end in the time that it was given.
+
+    Args:
+        kind: What was waited for, e.g. ``job``.
+        name: Its name.
+        last_status: The last status that the service gave.
+        seconds: How long was waited.
+    """
+
+    def __init__(self, *, kind: str, name: str, last_status: str | None, seconds: float) -> None:
+        super().__init__(kind, name, last_status, seconds)
+        self.kind = kind
+        self.name = name
+        self.last_status = last_status
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.name!r} was still {self.last_status or 'without a status'} after {self.seconds:.0f} s; "
+            "raise timeout_seconds, or look at it in Azure ML studio"
+        )

@@ -1,0 +1,133 @@
+"""ARM ids: made from the resource table, and taken apart with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_azml.rest.resources import RESOURCES, Resource
+
+_SUBSCRIPTION = "/subscriptions"
+
+
+@dataclass(frozen=True)
+class ArmId:
+    """An ARM id, taken apart.
+
+    Args:
+        kind: Kind of the resource, a key of ``RESOURCES``.
+        subscription_id: Subscription that holds it.
+        resource_group: Resource group that holds it; empty for nothing below one.
+        names: Names from the outermost resource below the resource group to the innermost, a version last.
+    """
+
+    kind: str
+    subscription_id: str
+    resource_group: str
+    names: tuple[str, ...]
+
+    @property
+    def row(self) -> Resource:
+        """The resource's row."""
+        return RESOURCES[self.kind]
+
+    @property
+    def name(self) -> str:
+        """The resource's own name, without its version."""
+        versioned = self.row.versioned and len(self.names) == len(_ancestry(self.row)) + 1
+        return self.names[-2] if versioned else self.names[-1]
+
+    @property
+    def version(self) -> str | None:
+        """Its version, when it has one."""
+        return self.names[-1] if self.row.versioned and len(self.names) == len(_ancestry(self.row)) + 1 else None
+
+    @property
+    def workspace(self) -> WorkspaceId:
+        """The workspace that holds it, or that it is."""
+        return WorkspaceId(self.subscription_id, self.resource_group, self.names[0])
+
+
+@dataclass(frozen=True)
+class WorkspaceId:
+    """Where a workspace is.
+
+    Example:
+        >>> str(WorkspaceId("s", "rg", "ws").child("model", "iris", "3"))
+        '/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws/models/iris/versions/3'
+    """
+
+    subscription_id: str
+    resource_group: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.sibling("workspace", self.name)
+
+    @property
+    def group(self) -> str:
+        """ARM id of the resource group."""
+        return f"{_SUBSCRIPTION}/{self.subscription_id}/resourceGroups/{self.resource_group}"
+
+    def child(self, kind: str, *names: str) -> str:
+        """ARM id of something in this workspace; with one name too few, of the collection or container that holds it."""
+        return self.sibling(kind, self.name, *names)
+
+    def sibling(self, kind: str, *names: str) -> str:
+        """ARM id of something in the same resource group, named from the outermost resource inwards."""
+        return self.group + _path(RESOURCES[kind], names)
+
+
+def parse(arm_id: str) -> ArmId:
+    """Take an ARM id apart; segments are compared without case, as the service does.
+
+    Raises:
+        ValueError: It is not the id of a resource in the table.
+    """
+    parts = arm_id.strip("/").split("/")
+    if len(parts) < 4 or parts[0].lower() != "subscriptions" or parts[2].lower() != "resourcegroups":
+        raise ValueError(f"not an ARM id below a resource group: {arm_id}")
+    subscription_id, group, rest = parts[1], parts[3], parts[4:]
+    if not rest:
+        return ArmId("resource_group", subscription_id, group, (group,))
+    row: Resource | None = None
+    names: list[str] = []
+    if rest[0].lower() == "providers":
+        rest = rest[2:]
+    while rest:
+        row = _row_of(rest[0], row)
+        if row is None or len(rest) < 2:
+            raise ValueError(f"not the ARM id of a known resource: {arm_id}")
+        names.append(rest[1])
+        rest = rest[2:]
+        if row.versioned and len(rest) >= 2 and rest[0].lower() == "versions":
+            names.append(rest[1])
+            rest = rest[2:]
+    if row is None:
+        raise ValueError(f"not the ARM id of a known resource: {arm_id}")
+    return ArmId(row.kind, subscription_id, group, tuple(names))
+
+
+def _row_of(segment: str, parent: Resource | None) -> Resource | None:
+    holder = parent.kind if parent else "resource_group"
+    return next(
+        (row for row in RESOURCES.values() if row.parent == holder and row.segment.lower() == segment.lower()), None
+    )
+
+
+def _ancestry(row: Resource) -> tuple[Resource, ...]:
+    """The rows from the one right below the resource group down to this one."""
+    if row.parent in ("resource_group", "subscription"):
+        return (row,)
+    return (*_ancestry(RESOURCES[row.parent]), row)
+
+
+def _path(row: Resource, names: tuple[str, ...]) -> str:
+    chain = _ancestry(row)
+    path = f"/providers/{chain[0].provider}"
+    for depth, link in enumerate(chain):
+        path += f"/{link.segment}"
+        if depth < len(names):
+            path += f"/{names[depth]}"
+    if row.versioned and len(names) > len(chain):
+        path += f"/versions/{names[len(chain)]}"
+    return path

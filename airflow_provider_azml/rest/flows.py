@@ -1,0 +1,213 @@
+"""Service operations, written once: generators that yield steps and are driven by ``client.Client.run`` or ``arun``.
+
+A flow says what to send and what to make of the answer; it does no I/O, so the same flow serves the blocking path and the
+triggerer::
+
+    def job_status(job_id: str) -> Flow[str]:
+        body = yield from get(job_id)
+        return body["properties"]["status"]
+
+    client.run(job_status(job_id))          # in a worker
+    await client.arun(job_status(job_id))   # in the triggerer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from airflow_provider_azml.exceptions import ApiError, AuthError, Conflict, NotFound, Throttled
+from airflow_provider_azml.rest import arm_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from azure.core.rest import HttpRequest, HttpResponse
+
+Json: TypeAlias = dict[str, Any]
+"""A JSON object of the service: its fields are the service's to add to, so their types are not known here."""
+
+Scope = Literal["arm", "aml", "anonymous"]
+"""Which token a request carries: Azure Resource Manager's, the AML data plane's, or none (a SAS URL, an endpoint's key)."""
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send one request; the result is its response, whatever its status.
+
+    Args:
+        request: What to send. A path instead of a URL is taken below the cloud's Resource Manager.
+        scope: Which token it carries.
+        retry: ``never`` for acts that the service would do twice.
+        stream: Leave the body unread.
+    """
+
+    request: HttpRequest
+    scope: Scope = "arm"
+    retry: Literal["safe", "never"] = "safe"
+    stream: bool = False
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Upload files to a blob container; the result is ``None``. For the blocking driver alone.
+
+    Args:
+        container_url: URL of the container with its SAS.
+        files: Local file and the blob's name, file by file.
+        metadata: Metadata that the first blob gets once all files are there.
+    """
+
+    container_url: str = field(repr=False)
+    files: Sequence[tuple[Path, str]]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Wait; the result is ``None``."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class All:
+    """Run flows beside each other; the result is the list of theirs, in their order. The first error ends it."""
+
+    flows: Sequence[Flow[Any]]
+
+
+Step: TypeAlias = Send | Upload | Sleep | All
+T = TypeVar("T")
+Flow: TypeAlias = Generator[Step, Any, T]
+
+_ERRORS = {401: AuthError, 403: AuthError, 404: NotFound, 409: Conflict, 412: Conflict, 429: Throttled}
+_HINTS = {
+    "SubscriptionNotFound": "Check subscription_id of the connection, and that its identity may read that subscription.",
+    "ResourceGroupNotFound": "Check resource_group of the connection, or create the resource group first.",
+    "AuthorizationFailed": "Give the connection's identity a role on it, e.g. AzureML Data Scientist.",
+    "InvalidAuthenticationToken": "Check tenant_id and cloud of the connection.",
+}
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    json: object = None,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpRequest:
+    """An azure-core request; ``url`` may be a path below the cloud's Resource Manager."""
+    from azure.core.rest import HttpRequest  # noqa: PLC0415 (nothing that a DAG file reaches may import azure)
+
+    return HttpRequest(method, url, params=dict(params or {}), json=json, content=content, headers=dict(headers or {}))
+
+
+def call(send: Send) -> Flow[HttpResponse]:
+    """Send one request and return its response if it is a success.
+
+    Raises:
+        ApiError: The service refused it; the class says how (``NotFound``, ``Conflict``, ``Throttled``, ``AuthError``).
+    """
+    response: HttpResponse = yield send
+    if response.status_code < 400:
+        return response
+    raise error_of(send.request, response)
+
+
+def error_of(sent: HttpRequest, response: HttpResponse) -> ApiError:
+    """The exception that an error answer means."""
+    code, message = _code_and_message(response)
+    kind = _ERRORS.get(response.status_code, ApiError)
+    return kind(
+        method=sent.method,
+        url=_without_query(sent.url),
+        status=response.status_code,
+        code=code,
+        message=message,
+        request_id=response.headers.get("x-ms-request-id"),
+        hint=_HINTS.get(code),
+    )
+
+
+def get(arm_id: str) -> Flow[Json]:
+    """The resource at an ARM id."""
+    return (yield from _json("GET", arm_id))
+
+
+def find(arm_id: str) -> Flow[Json | None]:
+    """The resource at an ARM id, or ``None`` if there is none. Above all a missing workspace is still an error."""
+    try:
+        return (yield from get(arm_id))
+    except NotFound as error:
+        if error.code in ("SubscriptionNotFound", "ResourceGroupNotFound"):
+            raise
+        return None
+
+
+def put(arm_id: str, body: Json, *, headers: Mapping[str, str] | None = None) -> Flow[HttpResponse]:
+    """Create or replace the resource; its body and where to poll are in the response."""
+    return (yield from call(Send(request("PUT", arm_id, params=_version(arm_id), json=body, headers=headers))))
+
+
+def delete(arm_id: str, *, params: Mapping[str, str] | None = None) -> Flow[HttpResponse]:
+    """Delete the resource; where to poll is in the response."""
+    return (yield from call(Send(request("DELETE", arm_id, params={**_version(arm_id), **(params or {})}))))
+
+
+def act(arm_id: str, action: str, body: Json | None = None) -> Flow[HttpResponse]:
+    """POST one of the actions in the resource's row, by the name that the row gives it."""
+    row = arm_ids.parse(arm_id).row
+    if action not in row.actions:
+        raise ValueError(f"{row.kind} has no action {action!r}; it has {', '.join(sorted(row.actions)) or 'none'}")
+    url = f"{arm_id}/{row.actions[action]}"
+    return (yield from call(Send(request("POST", url, params=_version(arm_id), json=body))))
+
+
+def pages(collection_id: str, *, api_version: str, params: Mapping[str, str] | None = None) -> Flow[list[Json]]:
+    """All items of a list, over all its pages."""
+    items: list[Json] = []
+    response = yield from call(
+        Send(request("GET", collection_id, params={"api-version": api_version, **(params or {})}))
+    )
+    while True:
+        page: Json = response.json()
+        items.extend(page.get("value", ()))
+        if not page.get("nextLink"):
+            return items
+        response = yield from call(Send(request("GET", page["nextLink"])))
+
+
+def _json(method: str, arm_id: str) -> Flow[Json]:
+    response = yield from call(Send(request(method, arm_id, params=_version(arm_id))))
+    body: Json = response.json()
+    return body
+
+
+def _version(arm_id: str) -> dict[str, str]:
+    return {"api-version": arm_ids.parse(arm_id).row.api_version}
+
+
+def _without_query(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else parts.path
+
+
+def _code_and_message(response: HttpResponse) -> tuple[str, str]:
+    """What an error body says, in whichever of the service's shapes it comes."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.reason or "Error", response.text().strip()[:500] or "no body"
+    error = body.get("error", body) if isinstance(body, dict) else {}
+    if not isinstance(error, dict):
+        return response.reason or "Error", str(error)[:500]
+    details = [str(detail.get("message", "")) for detail in error.get("details") or () if isinstance(detail, dict)]
+    message = str(error.get("message") or error.get("error_description") or body)[:1000]
+    extra = [text for text in details if text and text not in message]
+    return str(error.get("code") or error.get("error_code") or response.reason), " ".join([message, *extra])

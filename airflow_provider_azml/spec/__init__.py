@@ -1,0 +1,1 @@
+"""AML files: read, validated, and turned into flows that submit them; knows nothing of Airflow."""
