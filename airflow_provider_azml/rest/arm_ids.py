@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from airflow_provider_azml.rest.resources import RESOURCES, Resource
 
-_SUBSCRIPTION = "/subscriptions"
+_BELOW_GROUP = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)(/providers/[^/]+/(?P<below>.+))?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class WorkspaceId:
     """Where a workspace is.
 
     Example:
-        >>> str(WorkspaceId("s", "rg", "ws").child("model", "iris", "3"))
-        '/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws/models/iris/versions/3'
+        >>> WorkspaceId("s", "rg", "ws").child("model", "iris", "3").partition("workspaces/")[2]
+        'ws/models/iris/versions/3'
     """
 
     subscription_id: str
@@ -66,7 +70,7 @@ class WorkspaceId:
     @property
     def group(self) -> str:
         """ARM id of the resource group."""
-        return f"{_SUBSCRIPTION}/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
 
     def child(self, kind: str, *names: str) -> str:
         """ARM id of something in this workspace; with one name too few, of the collection or container that holds it."""
@@ -83,27 +87,23 @@ def parse(arm_id: str) -> ArmId:
     Raises:
         ValueError: It is not the id of a resource in the table.
     """
-    parts = arm_id.strip("/").split("/")
-    if len(parts) < 4 or parts[0].lower() != "subscriptions" or parts[2].lower() != "resourcegroups":
+    found = _BELOW_GROUP.fullmatch(arm_id.rstrip("/"))
+    if not found:
         raise ValueError(f"not an ARM id below a resource group: {arm_id}")
-    subscription_id, group, rest = parts[1], parts[3], parts[4:]
-    if not rest:
+    subscription_id, group, below = found["subscription"], found["group"], (found["below"] or "").split("/")
+    if below == [""]:
         return ArmId("resource_group", subscription_id, group, (group,))
     row: Resource | None = None
     names: list[str] = []
-    if rest[0].lower() == "providers":
-        rest = rest[2:]
-    while rest:
-        row = _row_of(rest[0], row)
-        if row is None or len(rest) < 2:
+    for segment, name in zip(below[::2], [*below[1::2], ""], strict=False):
+        if row and row.versioned and segment.lower() == "versions" and name:
+            names.append(name)
+            continue
+        row = _row_of(segment, row)
+        if row is None or not name:
             raise ValueError(f"not the ARM id of a known resource: {arm_id}")
-        names.append(rest[1])
-        rest = rest[2:]
-        if row.versioned and len(rest) >= 2 and rest[0].lower() == "versions":
-            names.append(rest[1])
-            rest = rest[2:]
-    if row is None:
-        raise ValueError(f"not the ARM id of a known resource: {arm_id}")
+        names.append(name)
+    assert row
     return ArmId(row.kind, subscription_id, group, tuple(names))
 
 

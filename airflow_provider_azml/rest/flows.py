@@ -1,7 +1,7 @@
 """Service operations, written once: generators that yield steps and are driven by ``client.Client.run`` or ``arun``.
 
-A flow says what to send and what to make of the answer; it does no I/O, so the same flow serves the blocking path and the
-triggerer::
+A flow says what to send and what to make of the answer; it does no I/O, so the same flow serves the worker and
+the triggerer::
 
     def job_status(job_id: str) -> Flow[str]:
         body = yield from get(job_id)
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ Json: TypeAlias = dict[str, Any]
 """A JSON object of the service: its fields are the service's to add to, so their types are not known here."""
 
 Scope = Literal["arm", "aml", "anonymous"]
-"""Which token a request carries: Azure Resource Manager's, the AML data plane's, or none (a SAS URL, an endpoint's key)."""
+"""Which token a request carries: Resource Manager's, the AML data plane's, or none (a SAS URL, an endpoint's key)."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ Flow: TypeAlias = Generator[Step, Any, T]
 
 _ERRORS = {401: AuthError, 403: AuthError, 404: NotFound, 409: Conflict, 412: Conflict, 429: Throttled}
 _HINTS = {
-    "SubscriptionNotFound": "Check subscription_id of the connection, and that its identity may read that subscription.",
+    "SubscriptionNotFound": "Check subscription_id of the connection, and that its identity may read it.",
     "ResourceGroupNotFound": "Check resource_group of the connection, or create the resource group first.",
     "AuthorizationFailed": "Give the connection's identity a role on it, e.g. AzureML Data Scientist.",
     "InvalidAuthenticationToken": "Check tenant_id and cloud of the connection.",
@@ -103,7 +104,7 @@ def request(
     headers: Mapping[str, str] | None = None,
 ) -> HttpRequest:
     """An azure-core request; ``url`` may be a path below the cloud's Resource Manager."""
-    from azure.core.rest import HttpRequest  # noqa: PLC0415 (nothing that a DAG file reaches may import azure)
+    from azure.core.rest import HttpRequest
 
     return HttpRequest(method, url, params=dict(params or {}), json=json, content=content, headers=dict(headers or {}))
 
@@ -115,7 +116,7 @@ def call(send: Send) -> Flow[HttpResponse]:
         ApiError: The service refused it; the class says how (``NotFound``, ``Conflict``, ``Throttled``, ``AuthError``).
     """
     response: HttpResponse = yield send
-    if response.status_code < 400:
+    if response.status_code < HTTPStatus.BAD_REQUEST:
         return response
     raise error_of(send.request, response)
 
@@ -152,12 +153,12 @@ def find(arm_id: str) -> Flow[Json | None]:
 
 def put(arm_id: str, body: Json, *, headers: Mapping[str, str] | None = None) -> Flow[HttpResponse]:
     """Create or replace the resource; its body and where to poll are in the response."""
-    return (yield from call(Send(request("PUT", arm_id, params=_version(arm_id), json=body, headers=headers))))
+    return (yield from call(Send(request("PUT", arm_id, params=version_of(arm_id), json=body, headers=headers))))
 
 
 def delete(arm_id: str, *, params: Mapping[str, str] | None = None) -> Flow[HttpResponse]:
     """Delete the resource; where to poll is in the response."""
-    return (yield from call(Send(request("DELETE", arm_id, params={**_version(arm_id), **(params or {})}))))
+    return (yield from call(Send(request("DELETE", arm_id, params={**version_of(arm_id), **(params or {})}))))
 
 
 def act(arm_id: str, action: str, body: Json | None = None) -> Flow[HttpResponse]:
@@ -166,7 +167,7 @@ def act(arm_id: str, action: str, body: Json | None = None) -> Flow[HttpResponse
     if action not in row.actions:
         raise ValueError(f"{row.kind} has no action {action!r}; it has {', '.join(sorted(row.actions)) or 'none'}")
     url = f"{arm_id}/{row.actions[action]}"
-    return (yield from call(Send(request("POST", url, params=_version(arm_id), json=body))))
+    return (yield from call(Send(request("POST", url, params=version_of(arm_id), json=body))))
 
 
 def pages(collection_id: str, *, api_version: str, params: Mapping[str, str] | None = None) -> Flow[list[Json]]:
@@ -184,12 +185,13 @@ def pages(collection_id: str, *, api_version: str, params: Mapping[str, str] | N
 
 
 def _json(method: str, arm_id: str) -> Flow[Json]:
-    response = yield from call(Send(request(method, arm_id, params=_version(arm_id))))
+    response = yield from call(Send(request(method, arm_id, params=version_of(arm_id))))
     body: Json = response.json()
     return body
 
 
-def _version(arm_id: str) -> dict[str, str]:
+def version_of(arm_id: str) -> dict[str, str]:
+    """The ``api-version`` parameter that the resource's row gives."""
     return {"api-version": arm_ids.parse(arm_id).row.api_version}
 
 

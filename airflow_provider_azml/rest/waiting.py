@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from airflow_provider_azml.exceptions import NotFound, WaitTimeout
+from airflow_provider_azml.exceptions import WaitTimeout
 from airflow_provider_azml.rest import arm_ids, flows
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from azure.core.rest import HttpResponse
+
+_log = logging.getLogger(__name__)
+_ENDED = frozenset({"succeeded", "failed", "canceled"})
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class Ticket:
         arm_id: The resource that is acted on.
         operation_url: Where the service tells how the act goes, if it named a place.
         body: The resource as the service last showed it; empty after a delete.
+        deleting: Whether the act is a delete, so that the resource's absence is its good end.
     """
 
     arm_id: str
     operation_url: str | None = None
     body: Json = field(default_factory=dict)
+    deleting: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,12 +76,102 @@ def submit(arm_id: str, body: Json, *, headers: Mapping[str, str] | None = None)
     return ticket(arm_id, response)
 
 
-def ticket(arm_id: str, response: HttpResponse) -> Ticket:
+def ticket(arm_id: str, response: HttpResponse, *, deleting: bool = False) -> Ticket:
     """The ticket that an accepted request amounts to."""
-    row = arm_ids.parse(arm_id).row
+    accepted = response.status_code == HTTPStatus.ACCEPTED
     operation_url = response.headers.get("Azure-AsyncOperation") or (
-        response.headers.get("Location") if response.status_code == 202 else None  # noqa: PLR2004 (202 Accepted)
+        response.headers.get("Location") if accepted else None
     )
-    has_body = response.status_code != 204 and "json" in response.headers.get("Content-Type", "")  # noqa: PLR2004
-    body = response.json() if has_body and row else {}
-    return Ticket(arm_id, operation_url, body if isinstance(body, dict) else {})
+    return Ticket(arm_id, operation_url, _object(response), deleting)
+
+
+def settle(
+    pending: Ticket,
+    *,
+    poll_seconds: float,
+    deadline: float | None = None,
+    on_status: Callable[[str], None] = lambda _: None,
+    now: Callable[[], float] = time.time,
+) -> Flow[Outcome]:
+    """Wait until an act has ended, well or badly.
+
+    Args:
+        pending: The accepted act.
+        poll_seconds: Pause between two looks, in seconds; a longer Retry-After of the service wins.
+        deadline: When to give up, in seconds since the epoch.
+        on_status: Called with each status that differs from the one before.
+        now: The clock.
+
+    Raises:
+        WaitTimeout: The deadline passed first.
+        NotFound: The resource vanished while it was waited for.
+    """
+    began, last = now(), ""
+    while True:
+        glance = yield from look(pending)
+        if glance.status != last:
+            on_status(glance.status)
+            last = glance.status
+        if glance.outcome:
+            return glance.outcome
+        pause = max(poll_seconds, glance.retry_after)
+        if deadline is not None and now() + pause > deadline:
+            name = arm_ids.parse(pending.arm_id)
+            raise WaitTimeout(kind=name.kind, name=name.name, last_status=last, seconds=now() - began)
+        yield Sleep(pause)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What one look at a pending act showed; ``outcome`` is set once it has ended, ``retry_after`` is in seconds."""
+
+    status: str
+    outcome: Outcome | None = None
+    retry_after: float = 0
+
+
+def look(pending: Ticket) -> Flow[Glance]:
+    """Look once at how an act goes."""
+    if not pending.operation_url:
+        return (yield from _look_at_resource(pending))
+    response = yield from call(Send(request("GET", pending.operation_url)))
+    document = _object(response)
+    status = str(document.get("status") or "")
+    if response.status_code == HTTPStatus.ACCEPTED or (status and status.lower() not in _ENDED):
+        return Glance(status or "InProgress", None, _retry_after(response))
+    if status and status.lower() != "succeeded" and not document.get("properties", {}).get("provisioningState"):
+        error = document.get("error") or {}
+        body = (yield from flows.find(pending.arm_id)) or {}
+        outcome = Outcome(pending.arm_id, status, body, error.get("code"), error.get("message"))
+        return Glance(status, outcome)
+    return (yield from _look_at_resource(pending))
+
+
+def _look_at_resource(pending: Ticket) -> Flow[Glance]:
+    if pending.deleting:
+        return Glance("Deleted", Outcome(pending.arm_id, "Deleted"))
+    response = yield from call(Send(request("GET", pending.arm_id, params=flows.version_of(pending.arm_id))))
+    body = _object(response)
+    row = arm_ids.parse(pending.arm_id).row
+    status = status_of(pending.arm_id, body)
+    if status is None:
+        return Glance("Succeeded", Outcome(pending.arm_id, "Succeeded", body))
+    if status in row.terminal:
+        return Glance(status, Outcome(pending.arm_id, status, body))
+    if status not in row.active:
+        _log.warning("%s has the unknown status %r; waiting on", pending.arm_id, status)
+    return Glance(status, None, _retry_after(response))
+
+
+def _retry_after(response: HttpResponse) -> float:
+    try:
+        return float(response.headers.get("Retry-After", 0))
+    except ValueError:  # an HTTP date, which the service does not send here
+        return 0
+
+
+def _object(response: HttpResponse) -> Json:
+    if response.status_code == HTTPStatus.NO_CONTENT or "json" not in response.headers.get("Content-Type", ""):
+        return {}
+    body = response.json()
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,303 @@
+"""The two drivers of flows, on azure-core's pipelines: the only module that does HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from airflow_provider_azml import __version__
+from airflow_provider_azml.exceptions import ApiError, AuthError
+from airflow_provider_azml.rest.blobs import send_files
+from airflow_provider_azml.rest.flows import All, Flow, Send, Sleep, Step, Upload
+
+if TYPE_CHECKING:
+    from azure.core import AsyncPipelineClient, PipelineClient
+    from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
+    from azure.core.exceptions import AzureError, ClientAuthenticationError
+    from azure.core.rest import AsyncHttpResponse, HttpRequest, HttpResponse
+    from typing_extensions import Self
+
+    from airflow_provider_azml.rest.clouds import Cloud
+    from airflow_provider_azml.rest.credentials import TokenCache
+    from airflow_provider_azml.rest.flows import Scope
+
+T = TypeVar("T")
+_CONCURRENT = 8
+_AADSTS = re.compile(r"AADSTS\d+")
+
+
+class Client:
+    """Sends what flows ask for, with the tokens of one identity, to the hosts of one cloud.
+
+    Args:
+        cloud: Where relative URLs lead, which scopes tokens are for and which hosts may see them; without one, only
+            anonymous requests can be sent.
+        tokens: Where tokens come from.
+        ca_bundle: PEM file of the certificate authorities to trust, for both transports and for blobs.
+        user_agent: Words in front of the user agent.
+
+    Example:
+        >>> with Client(cloud, tokens) as client:
+        ...     client.run(flows.get(arm_id))["properties"]
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud | None = None,
+        tokens: TokenCache | None = None,
+        *,
+        ca_bundle: str | None = None,
+        user_agent: str = f"airflow-provider-azml/{__version__}",
+    ) -> None:
+        self._cloud = cloud
+        self._tokens = tokens
+        self._ca_bundle = ca_bundle
+        self._user_agent = user_agent
+        self._pipelines: dict[Scope, PipelineClient[HttpRequest, HttpResponse]] = {}
+        self._async_pipelines: dict[Scope, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of the blocking side."""
+        while self._pipelines:
+            self._pipelines.popitem()[1].close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the asynchronous side."""
+        while self._async_pipelines:
+            await self._async_pipelines.popitem()[1].close()
+
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its end, blocking.
+
+        Raises:
+            AzmlError: Whatever the flow raises, or lets through.
+        """
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    result = self._do(step)
+                except ApiError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            flow.close()
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Drive a flow to its end without blocking the event loop.
+
+        Raises:
+            AzmlError: Whatever the flow raises, or lets through.
+        """
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    result = await self._ado(step)
+                except ApiError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            flow.close()
+
+    def _do(self, step: Step) -> object:
+        if isinstance(step, Send):
+            return self._send(step)
+        if isinstance(step, Sleep):
+            time.sleep(step.seconds)
+            return None
+        if isinstance(step, Upload):
+            send_files(step, ca_bundle=self._ca_bundle)
+            return None
+        with ThreadPoolExecutor(_CONCURRENT) as pool:
+            return list(pool.map(self.run, step.flows))
+
+    async def _ado(self, step: Step) -> object:
+        if isinstance(step, Send):
+            return await self._asend(step)
+        if isinstance(step, Sleep):
+            await asyncio.sleep(step.seconds)
+            return None
+        if isinstance(step, All):
+            return await asyncio.gather(*map(self.arun, step.flows))
+        raise TypeError("uploads are for the blocking driver: they read files, which would hold the event loop up")
+
+    def _send(self, step: Send) -> HttpResponse:
+        from azure.core.exceptions import AzureError
+
+        sent = self._addressed(step)
+        try:
+            return self._pipeline(step.scope).send_request(sent, stream=step.stream, **_retries(step))
+        except AzureError as error:
+            raise self._unanswered(sent, error) from error
+
+    async def _asend(self, step: Send) -> AsyncHttpResponse:
+        from azure.core.exceptions import AzureError
+
+        sent = self._addressed(step)
+        try:
+            pipeline = await self._async_pipeline(step.scope)
+            return await pipeline.send_request(sent, stream=step.stream, **_retries(step))
+        except AzureError as error:
+            raise self._unanswered(sent, error) from error
+
+    def _addressed(self, step: Send) -> HttpRequest:
+        """The request with a full URL, once it is sure that its token may go there."""
+        sent = step.request
+        if sent.url.startswith("/"):
+            if not self._cloud:
+                raise ValueError("a client without a cloud needs full URLs")
+            sent.url = self._cloud.arm + sent.url
+        if step.scope != "anonymous" and not (self._cloud and self._cloud.trusts(sent.url)):
+            raise ApiError(
+                method=sent.method,
+                url=sent.url.partition("?")[0],
+                status=None,
+                code="UntrustedHost",
+                message=f"{urlsplit(sent.url).netloc} is no host of the cloud, so no token is sent to it",
+                hint="Check cloud of the connection.",
+            )
+        return sent
+
+    def _pipeline(self, scope: Scope) -> PipelineClient[HttpRequest, HttpResponse]:
+        if scope not in self._pipelines:
+            from azure.core import PipelineClient
+            from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
+            from azure.core.pipeline.transport import RequestsTransport
+
+            bearer = (
+                [BearerTokenCredentialPolicy(self._tokens, self._audience(scope))]
+                if self._tokens and scope != "anonymous"
+                else []
+            )
+            self._pipelines[scope] = PipelineClient(
+                base_url="",
+                policies=[*self._first_policies(), RetryPolicy(), *bearer, *_last_policies()],
+                transport=RequestsTransport(connection_verify=self._ca_bundle or True),
+            )
+        return self._pipelines[scope]
+
+    async def _async_pipeline(self, scope: Scope) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
+        if scope not in self._async_pipelines:
+            from azure.core import AsyncPipelineClient
+            from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncRetryPolicy
+
+            bearer = (
+                [AsyncBearerTokenCredentialPolicy(_InThread(self._tokens), self._audience(scope))]
+                if self._tokens and scope != "anonymous"
+                else []
+            )
+            transport = await _aiohttp_transport(self._ca_bundle)
+            self._async_pipelines[scope] = AsyncPipelineClient(
+                base_url="",
+                policies=[*self._first_policies(), AsyncRetryPolicy(), *bearer, *_last_policies()],
+                transport=transport,
+            )
+        return self._async_pipelines[scope]
+
+    def _audience(self, scope: Scope) -> str:
+        if not self._cloud:
+            raise ValueError("a client without a cloud sends anonymous requests alone")
+        return self._cloud.arm_scope if scope == "arm" else self._cloud.aml_scope
+
+    def _first_policies(self) -> list[Any]:  # policies of azure-core share no public base class
+        from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
+
+        return [RequestIdPolicy(), UserAgentPolicy(base_user_agent=self._user_agent)]
+
+    def _unanswered(self, sent: HttpRequest, error: AzureError) -> ApiError:
+        """The exception for a request that got no answer, or was never sent for want of a token."""
+        from azure.core.exceptions import ClientAuthenticationError
+
+        if isinstance(error, ClientAuthenticationError):
+            return self._no_token(error)
+        host = urlsplit(sent.url).netloc
+        return ApiError(
+            method=sent.method,
+            url=sent.url.partition("?")[0],
+            status=None,
+            code=type(error).__name__,
+            message=str(error.message).partition("\n")[0],
+            hint=f"Check that {host} can be reached from here, and the proxy and ca_bundle settings.",
+        )
+
+    def _no_token(self, error: ClientAuthenticationError) -> AuthError:
+        words = str(error.message)
+        found = _AADSTS.search(words)
+        code = found.group() if found else type(error).__name__
+        return AuthError(
+            method="POST",
+            url=self._cloud.authority if self._cloud else "",
+            status=error.status_code,
+            code=code,
+            message=words[found.end() :].lstrip(": ").splitlines()[0] if found else words,
+            hint=_AADSTS_HINTS.get(code, "Check auth, login, password and tenant_id of the connection."),
+        )
+
+
+class _InThread:
+    """The blocking token cache as azure-core's asynchronous side wants one: never on the event loop."""
+
+    def __init__(self, tokens: TokenCache) -> None:
+        self._tokens = tokens
+
+    async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+        return await asyncio.to_thread(self._tokens.get_token_info, *scopes, options=options)
+
+    async def close(self) -> None:
+        """Nothing: the cache outlives its users."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing: the cache outlives its users."""
+
+
+_AADSTS_HINTS = {
+    "AADSTS7000215": "The connection's password is no valid secret of the application in its login: set a current one.",
+    "AADSTS7000222": "The application's secret has expired: make a new one and set it as the connection's password.",
+    "AADSTS700016": "No such application in this tenant: check login (the client id) and tenant_id of the connection.",
+    "AADSTS90002": "No such tenant in this cloud: check tenant_id and cloud of the connection.",
+}
+
+
+def _last_policies() -> list[Any]:  # policies of azure-core share no public base class
+    from azure.core.pipeline.policies import DistributedTracingPolicy, HttpLoggingPolicy
+
+    return [DistributedTracingPolicy(), HttpLoggingPolicy()]
+
+
+def _retries(step: Send) -> dict[str, int]:
+    return {"retry_total": 0} if step.retry == "never" else {}
+
+
+async def _aiohttp_transport(ca_bundle: str | None) -> Any:  # aiohttp is not typed where azure-core is not installed
+    """A transport whose certificates are read once, off the loop; azure-core's own reads them at every request."""
+    import aiohttp
+    from azure.core.pipeline.transport import AioHttpTransport
+
+    trusted = await asyncio.to_thread(ssl.create_default_context, cafile=ca_bundle)
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=trusted), trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
+    )
+    return AioHttpTransport(session=session, session_owner=True)
