@@ -1,0 +1,108 @@
+"""What Airflow is told of this provider: hook, connection form, links, settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_OPTIONAL_TEXT = {"type": ["string", "null"]}
+
+
+def _text(label: str, description: str) -> dict[str, object]:
+    return {"label": label, "description": description, "schema": _OPTIONAL_TEXT}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's description, as ``provider_info.schema.json`` of Airflow wants it.
+
+    Imports nothing: Airflow calls it in every process.
+    """
+    return {
+        "package-name": "airflow-provider-azml",
+        "name": "Azure Machine Learning",
+        "description": "Run, register, deploy, score and schedule on Azure Machine Learning.",
+        "connection-types": [
+            {
+                "connection-type": "azml",
+                "hook-class-name": "airflow_provider_azml.hooks.azml.AzmlHook",
+                "hook-name": "Azure Machine Learning",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["host", "port", "schema"],
+                    "relabeling": {"login": "Client ID", "password": "Client secret"},
+                    "placeholders": {"login": "of the application that signs in; empty for other ways to sign in"},
+                },
+                "conn-fields": _CONNECTION_FIELDS,
+            }
+        ],
+        "integrations": [
+            {
+                "integration-name": "Azure Machine Learning",
+                "external-doc-url": "https://learn.microsoft.com/azure/machine-learning/",
+                "tags": ["azure"],
+            }
+        ],
+        "hooks": [_modules("hooks.azml")],
+        "triggers": [_modules("triggers.wait")],
+        "operators": [
+            _modules(
+                "operators.workspace",
+                "operators.compute",
+                "operators.environments",
+                "operators.jobs",
+                "operators.models",
+                "operators.endpoints",
+            )
+        ],
+        "sensors": [_modules("sensors.azml")],
+        "extra-links": ["airflow_provider_azml.links.AzmlStudioLink", "airflow_provider_azml.links.AzmlEndpointLink"],
+        "plugins": [{"name": "azml", "plugin-class": "airflow_provider_azml.plugin.AzmlPlugin"}],
+        "config": {
+            "azml": {
+                "description": "Settings of the Azure Machine Learning provider.",
+                "options": {
+                    "deployment": {
+                        "description": "Name of this Airflow deployment. Jobs of two deployments that share a "
+                        "workspace, a DAG id and a run id never take each other's names when this differs.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "production",
+                        "default": "",
+                    }
+                },
+            }
+        },
+    }
+
+
+_CONNECTION_FIELDS = {
+    "tenant_id": _text("Tenant ID", "Microsoft Entra tenant of the client."),
+    "subscription_id": _text("Subscription ID", "Azure subscription that holds the workspace."),
+    "resource_group": _text("Resource group", "Resource group that holds the workspace."),
+    "workspace": _text("Workspace", "Azure ML workspace; operators may name another."),
+    "cloud": _text("Cloud", "public (the default), government, china, or the URL of a metadata endpoint."),
+    "auth": {
+        "label": "Sign in by",
+        "description": "Taken from the fields that are filled in when empty.",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": [
+                "client_secret",
+                "client_certificate",
+                "managed_identity",
+                "workload_identity",
+                "azure_cli",
+                "default",
+                None,
+            ],
+        },
+    },
+    "client_certificate_path": _text("Client certificate", "Path of a PEM or PKCS12 file on the workers."),
+    "managed_identity_client_id": _text("Managed identity", "Client ID of a user-assigned managed identity."),
+    "ca_bundle": _text("CA bundle", "Path of a PEM file of the certificate authorities to trust."),
+}
+
+
+def _modules(*names: str) -> dict[str, object]:
+    return {
+        "integration-name": "Azure Machine Learning",
+        "python-modules": [f"airflow_provider_azml.{name}" for name in names],
+    }
