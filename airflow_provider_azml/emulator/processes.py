@@ -1,0 +1,70 @@
+"""Processes of jobs, environments and servers: what they inherit, and how they are ended, as whole groups."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
+_INHERITED = frozenset({
+    "CUDA_VISIBLE_DEVICES",
+    "CURL_CA_BUNDLE",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XDG_CACHE_HOME",
+})
+_INHERITED_PREFIXES = ("LC_", "PIP_", "UV_")
+_PROXIES = frozenset({"http_proxy", "https_proxy", "no_proxy", "all_proxy"})
+
+GRACE_SECONDS = 5.0
+"""How long a process group may take to end by itself after SIGTERM."""
+
+
+def inherited_environment() -> dict[str, str]:
+    """What a child process sees of this process's environment.
+
+    The emulator runs other people's code, so a variable is passed on because it is known to be needed (locale, proxies,
+    where packages come from), not because it happens to be there: no credential of the emulator's caller is.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _INHERITED or name.startswith(_INHERITED_PREFIXES) or name.lower() in _PROXIES
+    }
+
+
+async def end_group(process: Process, grace_seconds: float = GRACE_SECONDS) -> None:
+    """End a process that leads a group, with everything in that group: SIGTERM, then SIGKILL.
+
+    Args:
+        process: Started with ``start_new_session=True``.
+        grace_seconds: How long it may take to end by itself.
+    """
+    if process.returncode is None:
+        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.wait(), grace_seconds)
+    # what the leader left behind is nobody's any more
+    _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
