@@ -1,0 +1,68 @@
+"""The one SQLite file of an emulator: a connection that threads may share, one statement or transaction at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, collection TEXT NOT NULL,
+    document TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS resources_of_collection ON resources (collection, ordinal);
+CREATE TABLE IF NOT EXISTS records (
+    ordinal INTEGER PRIMARY KEY AUTOINCREMENT, collection TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL,
+    UNIQUE (collection, key)
+);
+CREATE TABLE IF NOT EXISTS containers (name TEXT PRIMARY KEY, etag TEXT NOT NULL, modified TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS blobs (
+    container TEXT NOT NULL, name TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
+    modified TEXT NOT NULL, kind TEXT NOT NULL, content_type TEXT NOT NULL, metadata TEXT NOT NULL,
+    blocks INTEGER NOT NULL,
+    PRIMARY KEY (container, name)
+) WITHOUT ROWID;
+"""
+
+
+class Database:
+    """An open database.
+
+    Args:
+        file: Where it is; made when it is not there.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        # a crash of the machine may lose the last moments of an emulator, which is a fair price for its speed
+        self._connection.execute("PRAGMA synchronous=OFF")
+        self._connection.executescript(_SCHEMA)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for as long as the block runs; all that it writes is kept, or, on an exception, nothing."""
+        with self._lock:
+            nested = self._connection.in_transaction
+            if not nested:
+                self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                if not nested:
+                    self._connection.execute("ROLLBACK")
+                raise
+            if not nested:
+                self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,196 @@
+"""Long-running operations: begun by a request, done by a coroutine, followed by polling, as the service does it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from airflow_provider_azml.emulator.store import Store
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.resources import Header
+
+log = logging.getLogger(__name__)
+COLLECTION = "operations"
+RETRY_AFTER = "1"
+_FAMILIES = {"compute": "computeOperation", "workspace": "workspaceOperation"}
+Status = Literal["Succeeded", "Failed", "Canceled"]
+
+
+class OperationFailed(Exception):  # noqa: N818 (what happened, as the service says it)
+    """Raised by the work of an operation that ends badly.
+
+    Args:
+        code: The service's error code, e.g. ``ResourceNotReady``.
+        message: What happened, and what to do.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+_STOPPED = OperationFailed("InternalServerError", "The emulator was stopped before this had ended; repeat it.")
+_BROKEN = OperationFailed("InternalServerError", "The emulator itself broke; its log has the reason.")
+
+
+class Operations:
+    """All long-running operations of an emulator.
+
+    Args:
+        store: Holds the resources, and the operations' own documents.
+        https_url: The emulator, as polling clients reach it.
+        location: The region that status URLs name.
+    """
+
+    def __init__(self, store: Store, https_url: str, location: str) -> None:
+        self._store = store
+        self._https_url = https_url
+        self._location = location
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, arm_id: str, verb: str, work: Coroutine[Any, Any, None]) -> dict[str, str]:
+        """Start an operation on a resource, and say where it can be followed.
+
+        A PUT or PATCH sets the resource's ``provisioningState`` by how the work ends: ``Succeeded`` when it returns,
+        ``Failed`` when it raises OperationFailed, ``Canceled`` when it is cancelled. An operation that still runs on
+        the same resource is cancelled first.
+
+        Args:
+            arm_id: The resource; it is in the store already, unless the work puts it there.
+            verb: ``PUT``, ``PATCH``, ``DELETE``, or the name of an action in the resource's row.
+            work: Does what was asked for.
+
+        Returns:
+            The headers of the answer: ``Azure-AsyncOperation`` or ``Location``, as the resource's row says, and
+            ``Retry-After``.
+        """
+        row = arm_ids.parse(arm_id).row
+        header = row.long_running[verb]
+        name = str(uuid.uuid4())
+        self._store.put_record(
+            COLLECTION,
+            name,
+            {"name": name, "status": "InProgress", "startTime": timestamp(), "resource": arm_id, "verb": verb},
+        )
+        task = asyncio.create_task(self._run(name, arm_id, verb, work, self._running.get(arm_id.lower())))
+        self._running[arm_id.lower()] = task
+        task.add_done_callback(lambda done: self._forget(arm_id, done))
+        headers = {header: self._url(arm_id, row.kind, name, header), "Retry-After": RETRY_AFTER}
+        if row.kind in ("online_endpoint", "online_deployment", "batch_endpoint", "batch_deployment"):
+            headers["x-ms-async-operation-timeout"] = "PT1H"
+        return headers
+
+    def is_running(self, arm_id: str) -> bool:
+        """Whether an operation on the resource has not ended."""
+        return arm_id.lower() in self._running
+
+    async def cancel(self, arm_id: str) -> None:
+        """Cancel the operation that runs on a resource, if one does, and wait until it is gone."""
+        task = self._running.get(arm_id.lower())
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def document(self, name: str) -> Json | None:
+        """What is known of an operation: ``status``, ``startTime``, ``endTime``, ``error`` and more."""
+        return self._store.record(COLLECTION, name)
+
+    def recover(self) -> None:
+        """At the start: what ran when an emulator ended without notice has failed."""
+        for document in self._store.records(COLLECTION):
+            if document["status"] == "InProgress":
+                self._end(
+                    document["name"],
+                    document["resource"],
+                    document["verb"],
+                    "Failed",
+                    OperationFailed(
+                        "InternalServerError", "The emulator was stopped before this had ended; repeat it."
+                    ),
+                )
+
+    async def close(self) -> None:
+        """Cancel what runs."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(
+        self,
+        name: str,
+        arm_id: str,
+        verb: str,
+        work: Coroutine[Any, Any, None],
+        before: asyncio.Task[None] | None,
+    ) -> None:
+        try:
+            if before is not None:
+                before.cancel()
+                await asyncio.wait([before])
+            await work
+        except OperationFailed as error:
+            log.info("%s of %s failed: %s", verb, arm_id, error)
+            self._end(name, arm_id, verb, "Failed", error)
+        except asyncio.CancelledError:
+            work.close()
+            self._end(name, arm_id, verb, "Canceled", None)
+            raise
+        except BaseException:
+            self._end(
+                name,
+                arm_id,
+                verb,
+                "Failed",
+                OperationFailed("InternalServerError", "The emulator's log has the reason."),
+            )
+            raise
+        else:
+            self._end(name, arm_id, verb, "Succeeded", None)
+
+    def _end(self, name: str, arm_id: str, verb: str, status: Status, error: OperationFailed | None) -> None:
+        document = self._store.record(COLLECTION, name) or {"name": name, "resource": arm_id, "verb": verb}
+        document |= {"status": status, "endTime": timestamp()}
+        if error is not None:
+            document["error"] = {"code": error.code, "message": error.message}
+        elif status == "Canceled":
+            document["error"] = {"code": "OperationCanceled", "message": f"{verb} of {arm_id} was cancelled."}
+        self._store.put_record(COLLECTION, name, document)
+        if verb in ("PUT", "PATCH") or (verb == "DELETE" and status != "Succeeded"):
+            self._store.update(arm_id, lambda resource: _settle(resource, status))
+
+    def _forget(self, arm_id: str, task: asyncio.Task[None]) -> None:
+        if self._running.get(arm_id.lower()) is task:
+            del self._running[arm_id.lower()]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an operation on %s broke", arm_id, exc_info=error)
+
+    def _url(self, arm_id: str, kind: str, name: str, header: Header) -> str:
+        target = arm_ids.parse(arm_id)
+        if kind == "template_deployment":
+            version = RESOURCES[kind].api_version
+            return f"{self._https_url}{arm_id}/operationStatuses/{name}?api-version={version}"
+        family = _FAMILIES.get(kind, "mfeOperation")
+        place = f"{family}sStatus" if header == "Azure-AsyncOperation" else f"{family}Results"
+        return (
+            f"{self._https_url}/subscriptions/{target.subscription_id}/providers/Microsoft.MachineLearningServices"
+            f"/locations/{self._location}/{place}/{name}?api-version={target.row.api_version}"
+        )
+
+
+def _settle(resource: Json, status: Status) -> None:
+    resource.setdefault("properties", {})["provisioningState"] = status

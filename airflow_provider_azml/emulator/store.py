@@ -1,0 +1,146 @@
+"""What the emulator remembers: ARM resources by their id, and records of everything that is not one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.clock import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_azml.emulator.database import Database
+    from airflow_provider_azml.rest.flows import Json
+
+CREATED_BY = "azml emulator"
+
+
+class Store:
+    """JSON documents; ids are compared without case, as Azure Resource Manager does.
+
+    Every document that goes in or comes out is a copy.
+
+    Args:
+        database: Where they are kept.
+
+    Example:
+        >>> store.put(f"{workspace}/computes/cpu", {"properties": {"computeType": "AmlCompute"}})["type"]
+        'Microsoft.MachineLearningServices/workspaces/computes'
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, arm_id: str) -> Json | None:
+        """The resource, or ``None``."""
+        with self._database.transaction() as db:
+            row = db.execute("SELECT document FROM resources WHERE key = ?", (_key(arm_id),)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def put(self, arm_id: str, document: Json) -> Json:
+        """Create or replace a resource; what identifies and dates it is set here, its place in lists stays.
+
+        Returns:
+            The resource with ``id`` (in the spelling in which it was first put), ``name``, ``type`` and ``systemData``.
+        """
+        key = _key(arm_id)
+        with self._database.transaction() as db:
+            old = self.get(arm_id)
+            document = {**document, **_identity(old["id"] if old else "/" + arm_id.strip("/"))}
+            document["systemData"] = _system_data(old)
+            db.execute(
+                "INSERT INTO resources (key, collection, document) VALUES (?, ?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET document = excluded.document",
+                (key, key.rpartition("/")[0], json.dumps(document)),
+            )
+        return document
+
+    def update(self, arm_id: str, change: Callable[[Json], None]) -> Json | None:
+        """Change a resource in place, in one transaction; ``None`` when it is not there.
+
+        Args:
+            arm_id: The resource.
+            change: Changes the document that it is given.
+        """
+        with self._database.transaction():
+            document = self.get(arm_id)
+            if document is None:
+                return None
+            change(document)
+            return self.put(arm_id, document)
+
+    def delete(self, arm_id: str) -> bool:
+        """Delete a resource with everything below it; whether it was there."""
+        key = _key(arm_id)
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM resources WHERE key > ? AND key < ?", (f"{key}/", f"{key}0"))
+            return db.execute("DELETE FROM resources WHERE key = ?", (key,)).rowcount > 0
+
+    def children(self, collection_id: str) -> list[Json]:
+        """The resources right below a collection, e.g. ``{workspace}/jobs`` or ``{model}/versions``, oldest first."""
+        with self._database.transaction() as db:
+            rows = db.execute(
+                "SELECT document FROM resources WHERE collection = ? ORDER BY ordinal", (_key(collection_id),)
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    def below(self, arm_id: str) -> list[Json]:
+        """All resources at any depth below an id, oldest first."""
+        key = _key(arm_id)
+        with self._database.transaction() as db:
+            rows = db.execute(
+                "SELECT document FROM resources WHERE key > ? AND key < ? ORDER BY ordinal", (f"{key}/", f"{key}0")
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    def record(self, collection: str, key: str) -> Json | None:
+        """A document that is not an ARM resource, or ``None``; its key is compared with case."""
+        with self._database.transaction() as db:
+            row = db.execute(
+                "SELECT document FROM records WHERE collection = ? AND key = ?", (collection, key)
+            ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def put_record(self, collection: str, key: str, document: Json) -> None:
+        """Create or replace a record; its place in the collection stays."""
+        with self._database.transaction() as db:
+            db.execute(
+                "INSERT INTO records (collection, key, document) VALUES (?, ?, ?)"
+                " ON CONFLICT (collection, key) DO UPDATE SET document = excluded.document",
+                (collection, key, json.dumps(document)),
+            )
+
+    def delete_record(self, collection: str, key: str) -> None:
+        """Delete a record, if it is there."""
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM records WHERE collection = ? AND key = ?", (collection, key))
+
+    def records(self, collection: str) -> list[Json]:
+        """All records of a collection, oldest first."""
+        with self._database.transaction() as db:
+            rows = db.execute(
+                "SELECT document FROM records WHERE collection = ? ORDER BY ordinal", (collection,)
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+
+def _key(arm_id: str) -> str:
+    return "/" + arm_id.strip("/").lower()
+
+
+def _identity(arm_id: str) -> Json:
+    parts = arm_id.strip("/").split("/")
+    lowered = [part.lower() for part in parts]
+    if "providers" in lowered:
+        namespace = len(lowered) - 1 - lowered[::-1].index("providers") + 1
+        kind = "/".join([parts[namespace], *parts[namespace + 1 :: 2]])
+    else:
+        kind = f"Microsoft.Resources/{parts[-2]}"
+    return {"id": arm_id, "name": parts[-1], "type": kind}
+
+
+def _system_data(old: Json | None) -> Json:
+    now = timestamp()
+    born = old["systemData"] if old else {"createdAt": now, "createdBy": CREATED_BY, "createdByType": "Application"}
+    return {**born, "lastModifiedAt": now, "lastModifiedBy": CREATED_BY, "lastModifiedByType": "Application"}
