@@ -1,0 +1,154 @@
+"""pytest plugin ``azml``: a local Azure Machine Learning for tests of DAGs that use one.
+
+It comes with the package, so every pytest run that finds the package loads it; it imports nothing but pytest and the
+standard library until a fixture is asked for::
+
+    def test_training(azml_connection):
+        assert dag.test().state == "success"
+
+``azml_emulator`` is the emulator alone, one for the whole run; ``azml_connection`` is the id of a connection to it,
+with all in the environment that the provider, ``az`` and ``MLClient(DefaultAzureCredential(), ...)`` need.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+READY_SECONDS = 30
+STOP_SECONDS = 15
+LOG_LINES = 30
+CONNECTION_ID = "azml_default"
+
+
+@dataclass(frozen=True)
+class RunningEmulator:
+    """A running emulator.
+
+    Args:
+        home: Folder that holds all that it keeps.
+        environment: What its clients need in their environment, as ``home/env.sh`` exports it.
+        log: File that its output goes to.
+
+    Example:
+        >>> def test_it(azml_emulator):
+        ...     subprocess.run(COMMAND, env={**os.environ, **azml_emulator.environment}, check=True)
+    """
+
+    home: Path
+    environment: Mapping[str, str]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """The http URL, for tools that cannot be taught its certificate."""
+        return self.environment["AZML_EMULATOR_URL"]
+
+    @property
+    def https_url(self) -> str:
+        """The https URL, which stands in for all of Azure's."""
+        return self.environment["AZURE_AUTHORITY_HOST"].rstrip("/")
+
+    @property
+    def subscription_id(self) -> str:
+        """The one subscription that there is."""
+        return self.environment["AZML_SUBSCRIPTION_ID"]
+
+    @property
+    def resource_group(self) -> str:
+        """The resource group that is there from the start."""
+        return self.environment["AZML_RESOURCE_GROUP"]
+
+    @property
+    def workspace(self) -> str:
+        """The workspace that the connection names; it exists from the first use of ``azml_connection`` on."""
+        return self.environment["AZML_WORKSPACE"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--azml-emulator-home``."""
+    parser.getgroup("azml", "local Azure Machine Learning").addoption(
+        "--azml-emulator-home",
+        metavar="DIR",
+        help="folder that the azml_emulator fixture keeps data and log in, and leaves there (default: a temporary one)",
+    )
+
+
+@pytest.fixture(scope="session")
+def azml_emulator(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningEmulator]:
+    """An emulator, started at its first use in the test run and stopped at the end of the run."""
+    chosen: str | None = request.config.getoption("--azml-emulator-home")
+    home = Path(chosen).absolute() if chosen else tmp_path_factory.mktemp("azml") / "emulator"
+    home /= os.environ.get("PYTEST_XDIST_WORKER", "")  # processes that run tests beside each other must not share one
+    home.mkdir(parents=True, exist_ok=True)
+    process = _start(home)
+    try:
+        yield _ready(process, home)
+    finally:
+        _stop(process)
+
+
+@pytest.fixture
+def azml_connection(azml_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Id of a connection to the emulator, and to a workspace that exists; for one test, by environment variables."""
+    from airflow_provider_azml.emulator.workspace_of_tests import ensure_workspace  # noqa: PLC0415 (only when asked for)
+
+    for name, value in azml_emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    ensure_workspace(azml_emulator.environment)
+    return CONNECTION_ID
+
+
+def _start(home: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "airflow_provider_azml.emulator", "--home", str(home)]
+    (home / "env.sh").unlink(missing_ok=True)
+    with (home / "emulator.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 (the command is ours)
+            [*command, "--http-port", "0", "--https-port", "0"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _ready(process: subprocess.Popen[bytes], home: Path) -> RunningEmulator:
+    exports, log = home / "env.sh", home / "emulator.log"
+    deadline = time.monotonic() + READY_SECONDS
+    while not exports.exists():
+        if process.poll() is not None:
+            pytest.fail(f"the emulator ended with exit code {process.returncode}{_tail(log)}", pytrace=False)
+        if time.monotonic() > deadline:
+            pytest.fail(f"the emulator was not ready after {READY_SECONDS} s{_tail(log)}", pytrace=False)
+        time.sleep(0.05)
+    words = shlex.split(exports.read_text(encoding="utf-8"), comments=True)
+    return RunningEmulator(home, dict(word.split("=", 1) for word in words if "=" in word), log)
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+    return "\n  ".join([f"; its log, {log}, ends with:", *lines]) if lines else f"; its log, {log}, is empty"
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the emulator in its own way, which ends what it runs; failing that, end all in its session."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
