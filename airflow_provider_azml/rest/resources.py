@@ -37,6 +37,7 @@ class Resource:
         bad: Words that end it badly.
         active: Words in between; a word in none of the three is waited on, with a warning.
         actions: Name of an action -> its path segment, in the service's casing.
+        delete_params: Parameters without which a DELETE is refused.
         long_running: Verb or action -> the header by which the service says where to poll.
     """
 
@@ -51,6 +52,7 @@ class Resource:
     bad: frozenset[str] = NOT_PROVISIONED
     active: frozenset[str] = PROVISIONING
     actions: Mapping[str, str] = field(default_factory=dict)
+    delete_params: Mapping[str, str] = field(default_factory=dict)
     long_running: Mapping[str, Header] = field(default_factory=dict)
 
     @property
@@ -73,15 +75,22 @@ JOB_ACTIVE = frozenset({
 })
 
 ROWS = (
-    Resource(kind="resource_group", segment="resourceGroups", parent="subscription", api_version="2021-04-01"),
+    Resource(
+        kind="resource_group",
+        segment="resourceGroups",
+        parent="subscription",
+        api_version="2020-06-01",
+        long_running={"DELETE": LOCATION},
+    ),
     Resource(
         kind="template_deployment",
         segment="deployments",
         provider="Microsoft.Resources",
         parent="resource_group",
         api_version="2020-06-01",
-        active=PROVISIONING | {"Accepted", "Running"},
-        long_running={"PUT": ASYNC},
+        bad=NOT_PROVISIONED | {"Deleted"},
+        active=PROVISIONING | {"NotSpecified", "Accepted", "Ready", "Running", "Created"},
+        long_running={"PUT": ASYNC, "DELETE": LOCATION},
     ),
     Resource(
         kind="workspace",
@@ -89,7 +98,7 @@ ROWS = (
         provider="Microsoft.MachineLearningServices",
         parent="resource_group",
         api_version="2024-10-01-preview",
-        active=PROVISIONING | {"Unknown", "SoftDeleted"},
+        active=PROVISIONING | {"Unknown"},
         actions={
             "list_keys": "listKeys",
             "resync_keys": "resyncKeys",
@@ -112,6 +121,7 @@ ROWS = (
         kind="compute",
         segment="computes",
         api_version="2023-08-01-preview",
+        delete_params={"underlyingResourceAction": "Delete"},
         active=PROVISIONING | {"Unknown"},
         actions={
             "start": "start",
@@ -148,8 +158,16 @@ ROWS = (
         segment="codes",
         versioned=True,
         api_version="2023-04-01",
-        status=(),
         actions={"start_pending_upload": "startPendingUpload", "publish": "publish"},
+        long_running={"publish": LOCATION},
+    ),
+    Resource(
+        kind="data",
+        segment="data",
+        versioned=True,
+        api_version="2023-04-01-preview",
+        status=(),
+        actions={"publish": "publish"},
         long_running={"publish": LOCATION},
     ),
     *(
@@ -163,7 +181,6 @@ ROWS = (
         )
         for kind, segment, version in (
             ("environment", "environments", "2023-04-01-preview"),
-            ("data", "data", "2023-04-01-preview"),
             ("model", "models", "2023-08-01-preview"),
             ("component", "components", "2024-01-01-preview"),
         )
@@ -183,7 +200,6 @@ ROWS = (
         kind="schedule",
         segment="schedules",
         api_version="2023-06-01-preview",
-        actions={"trigger": "trigger"},
         long_running={"PUT": ASYNC, "DELETE": LOCATION},
     ),
     Resource(
