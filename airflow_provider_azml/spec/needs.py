@@ -1,0 +1,251 @@
+"""What must be looked up, uploaded or made before a body can be sent, as places in the body that are filled in later.
+
+Translation is pure: where an id is not known yet it puts a need. ``filled`` meets all needs of a body, those that do
+not depend on each other beside each other, and each of them once, however often it occurs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.exceptions import Conflict
+from airflow_provider_azml.rest import flows, upload, waiting
+from airflow_provider_azml.rest.flows import All
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.waiting import Ticket
+    from airflow_provider_azml.spec.target import Target
+
+
+class Named(ABC):
+    """Something whose id follows from where it is, without asking anybody."""
+
+    @abstractmethod
+    def id_in(self, target: Target) -> str:
+        """Its ARM id."""
+
+
+class Need(ABC):
+    """Something that takes requests to find or to make. Equal needs are met once."""
+
+    def sends(self) -> Json:
+        """The body that makes it, which may hold needs itself; empty where nothing is sent."""
+        return {}
+
+    @abstractmethod
+    def meet(self, target: Target, body: Json) -> Flow[str]:
+        """Find or make it; ``body`` is what it sends, with all needs filled in."""
+
+
+@dataclass(frozen=True)
+class WorkspaceResource(Named):
+    """A resource of the workspace by its names, as ``WorkspaceId.child`` takes them."""
+
+    kind: str
+    names: tuple[str, ...]
+
+    def id_in(self, target: Target) -> str:
+        """Its ARM id."""
+        return target.workspace.child(self.kind, *self.names)
+
+
+@dataclass(frozen=True)
+class GroupResource(Named):
+    """Something of the workspace's resource group that is not in the resource table, by its path below the group."""
+
+    path: str
+
+    def id_in(self, target: Target) -> str:
+        """Its ARM id."""
+        return f"{target.workspace.group}/providers/{self.path}"
+
+
+@dataclass(frozen=True)
+class LongUri(Named):
+    """A short datastore URI in the long form, which says in which workspace the datastore is.
+
+    Source: azure-ai-ml 1.35.2, ``LONG_URI_FORMAT``; models are sent in it.
+    """
+
+    uri: str
+
+    def id_in(self, target: Target) -> str:
+        """The long form."""
+        return long_uri(self.uri, target)
+
+
+@dataclass(frozen=True)
+class Newest(Need):
+    """The version of a registered asset that was created last: what ``@latest`` means."""
+
+    kind: str
+    name: str
+
+    def meet(self, target: Target, body: Json) -> Flow[str]:  # noqa: ARG002 (nothing is sent)
+        """Look it up."""
+        container = target.workspace.child(self.kind, self.name)
+        newest = yield from flows.newest_version(container)
+        return f"{container}/versions/{newest['name']}"
+
+
+@dataclass(frozen=True)
+class WorkspaceLocation(Need):
+    """The Azure region of the workspace."""
+
+    def meet(self, target: Target, body: Json) -> Flow[str]:  # noqa: ARG002 (nothing is sent)
+        """Look it up."""
+        found = yield from flows.get(str(target.workspace))
+        return str(found["location"])
+
+
+@dataclass(frozen=True)
+class Code(Need):
+    """A code asset with the content of a file or folder."""
+
+    path: Path
+
+    def meet(self, target: Target, body: Json) -> Flow[str]:  # noqa: ARG002 (nothing is sent)
+        """Find one with the same content, or upload it."""
+        return (yield from upload.upload_code(target.workspace, self.path))
+
+
+@dataclass(frozen=True)
+class Local(Need):
+    """A local file or folder that is uploaded to a datastore.
+
+    Args:
+        path: Where it is.
+        form: Which URI of it is wanted: ``short`` or ``long`` datastore URI, or the ``url`` of the storage.
+        end: Appended to the URI.
+        datastore: Where it goes.
+        asset: Name and version of the asset that it is for.
+    """
+
+    path: Path
+    form: str = "short"
+    end: str = ""
+    datastore: str = upload.WORKSPACE_BLOB_STORE
+    asset: tuple[str, str] | None = None
+
+    def meet(self, target: Target, body: Json) -> Flow[str]:  # noqa: ARG002 (nothing is sent)
+        """Upload it, unless it is there."""
+        where = yield from upload.upload_to_datastore(
+            target.workspace, target.cloud, self.path, datastore=self.datastore, asset=self.asset
+        )
+        forms = {"short": where.uri, "long": long_uri(where.uri, target), "url": where.url}
+        return forms[self.form] + self.end
+
+
+@dataclass(frozen=True)
+class Asset(Need):
+    """A version of an asset that a file brings along, to be made before what refers to it.
+
+    Args:
+        kind: Kind of the asset.
+        name: Its name.
+        version: Its version; without one the container says which comes next.
+        body: What is sent for it.
+        keep: Whether one that exists already is as good, whatever it holds.
+    """
+
+    kind: str
+    name: str
+    version: str | None
+    body: Json = field(hash=False)
+    keep: bool = False
+
+    def sends(self) -> Json:
+        """Its body."""
+        return self.body
+
+    def meet(self, target: Target, body: Json) -> Flow[str]:
+        """Make it."""
+        try:
+            ticket = yield from put_version(target, self.kind, self.name, self.version, body)
+        except Conflict:
+            if not (self.keep and self.version):
+                raise
+            return target.workspace.child(self.kind, self.name, self.version)
+        return ticket.arm_id
+
+
+def put_version(target: Target, kind: str, name: str, version: str | None, body: Json) -> Flow[Ticket]:
+    """PUT a version of an asset; without a version, the one that azure-ai-ml would give it.
+
+    That is the container's next version. For an environment it is the latest one, which the service takes as long as
+    nothing in it changed; it is the next one if not.
+    """
+    container = target.workspace.child(kind, name)
+    if version:
+        return (yield from waiting.submit(f"{container}/versions/{version}", body))
+    latest, following = yield from _versions(container)
+    if kind == "environment" and latest:
+        try:
+            return (yield from waiting.submit(f"{container}/versions/{latest}", body))
+        except Conflict:
+            latest, following = yield from _versions(container)
+    return (yield from waiting.submit(f"{container}/versions/{following}", body))
+
+
+def filled(body: Json, target: Target) -> Flow[Json]:
+    """A body with every need in it met.
+
+    Raises:
+        ApiError: Something could not be found or made.
+        SpecError: A local path cannot be uploaded.
+    """
+    met: dict[Any, str] = {}
+    pending = list(dict.fromkeys(_all_needs(body)))
+    while pending:
+        ready = [need for need in pending if all(inner in met for inner in _all_needs(need.sends()))]
+        results = yield All([need.meet(target, _fill(need.sends(), met, target)) for need in ready])
+        met.update(zip(ready, results, strict=True))
+        pending = [need for need in pending if need not in met]
+    result: Json = _fill(body, met, target)
+    return result
+
+
+def long_uri(uri: str, target: Target) -> str:
+    """A datastore URI that says which workspace it is in."""
+    where = target.workspace
+    return uri.replace(
+        "azureml://",
+        f"azureml://subscriptions/{where.subscription_id}/resourcegroups/{where.resource_group}/workspaces/{where.name}/",
+        1,
+    )
+
+
+def _versions(container: str) -> Flow[tuple[str | None, str]]:
+    """Latest and next version of an asset."""
+    found = yield from flows.find(container)
+    properties: Mapping[str, Any] = (found or {}).get("properties") or {}
+    return properties.get("latestVersion"), str(properties.get("nextVersion") or "1")
+
+
+def _all_needs(value: object) -> Iterator[Need]:
+    """The needs in a body and in the bodies of those, inner ones first."""
+    if isinstance(value, dict):
+        for member in value.values():
+            yield from _all_needs(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _all_needs(member)
+    elif isinstance(value, Need):
+        yield from _all_needs(value.sends())
+        yield value
+
+
+def _fill(value: Any, met: Mapping[Any, str], target: Target) -> Any:  # any part of a body
+    if isinstance(value, dict):
+        return {key: _fill(member, met, target) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_fill(member, met, target) for member in value]
+    if isinstance(value, Named):
+        return value.id_in(target)
+    return met[value] if isinstance(value, Need) else value

@@ -1,0 +1,95 @@
+"""What a string in an AML file refers to: a registered asset, a compute, a place in the cloud, or a local path.
+
+Source: azure-ai-ml 1.35.2, ``_operation_orchestrator`` and ``_schema.core.fields`` (which forms are taken, which kept).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.spec.needs import GroupResource, Newest, WorkspaceResource
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.spec.needs import Named, Need
+
+PREFIX = "azureml:"
+_REGISTRY = re.compile(r"^azureml://(registries|feeds)/[^/]+/")
+_CURATED = "AzureML-"
+_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]+://")
+_MLFLOW_RUN = re.compile(r"^runs:/")
+_GIT = re.compile(r"^git\+")
+_VIRTUAL_CLUSTER = re.compile(r"^virtualclusters/([^/]+)$", re.IGNORECASE)
+LATEST = "latest"
+
+
+class BadReference(ValueError):
+    """A string refers to nothing that the service could find; the message says why."""
+
+
+def asset(text: str, kind: str) -> str | Named | Need:
+    """What a reference to a registered asset becomes in a body.
+
+    Args:
+        text: ``azureml:<name>:<version>``, ``azureml:<name>@latest``, an ARM id after ``azureml:``, or an
+            ``azureml://registries/...`` id.
+        kind: Kind of the asset: environment, model, data, component or code.
+
+    Returns:
+        The text to send, or what is to be looked up for it.
+
+    Raises:
+        BadReference: It has none of these forms.
+
+    Example:
+        >>> asset("azureml://registries/azureml/environments/sklearn-1.5/versions/3", "environment")
+        'azureml://registries/azureml/environments/sklearn-1.5/versions/3'
+    """
+    if _REGISTRY.match(text):
+        return text
+    if not text.startswith(PREFIX):
+        raise BadReference(f"{text!r} is no reference to a registered {kind}; write {PREFIX}<name>:<version>")
+    rest = text.removeprefix(PREFIX)
+    if rest.startswith("/subscriptions/"):
+        return rest
+    if kind == "environment" and rest.startswith(_CURATED):
+        return text
+    name, at, label = rest.rpartition("@")
+    if at and ":" not in label:
+        if label != LATEST:
+            raise BadReference(f"{label!r} is no label that can be looked up; {LATEST} is, or give a version")
+        return Newest(kind, name)
+    name, colon, version = rest.partition(":")
+    if not (name and colon and version):
+        raise BadReference(f"{text!r} lacks a version; write {PREFIX}<name>:<version> or {PREFIX}<name>@{LATEST}")
+    return WorkspaceResource(kind, (name, version))
+
+
+def compute(text: str) -> str | Named | Need:
+    """What the name of a compute becomes in a body.
+
+    Args:
+        text: A name, with or without ``azureml:``, an ARM id, or ``azureml:virtualClusters/<name>``.
+    """
+    name = text.removeprefix(PREFIX)
+    if name.startswith("/"):
+        return name
+    cluster = _VIRTUAL_CLUSTER.match(name)
+    if cluster:
+        return GroupResource(f"Microsoft.MachineLearningServices/virtualclusters/{cluster[1]}")
+    return WorkspaceResource("compute", (name,))
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path leads into the cloud, so that it is sent as it is."""
+    return bool(_URL.match(path) or _MLFLOW_RUN.match(path))
+
+
+def is_registered(path: str) -> bool:
+    """Whether a path is a reference to a registered asset rather than a place."""
+    return path.startswith(PREFIX) and not path.startswith(f"{PREFIX}//")
+
+
+def is_git(path: str) -> bool:
+    """Whether a path leads into a git repository, which the service takes from nobody."""
+    return bool(_GIT.match(path))

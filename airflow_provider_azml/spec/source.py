@@ -1,0 +1,162 @@
+"""AML files and mappings as the user wrote them: values, where each stands, and the folder that paths start from."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.spec import marks as positions
+from airflow_provider_azml.spec import yaml_text
+from airflow_provider_azml.spec.marks import Marks
+from airflow_provider_azml.spec.templating import shield
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_azml.rest.flows import Json
+
+MAX_BYTES = 10_000_000
+MAPPING = "<mapping>"
+OVERRIDES = "<overrides>"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be submitted, as its author wrote it.
+
+    Args:
+        value: The mapping.
+        base_path: Folder that relative paths in it start from.
+        file: The file that it was read from; ``None`` for a mapping.
+        marks: Where its values stand.
+        render: What the text of every AML file that it pulls in is put through before it is parsed.
+    """
+
+    value: Json
+    base_path: Path
+    file: Path | None = None
+    marks: Marks = field(default_factory=lambda: Marks(MAPPING))
+    render: Callable[[str], str] | None = None
+
+    def problem(self, path: positions.Path, reason: str, *, at_key: bool = False) -> Problem:
+        """A problem with the value at a path, or with its key."""
+        mark = self.marks.at(path)
+        line, column = mark.key if at_key and mark.key else (mark.line, mark.column)
+        return Problem(mark.file, line, column, positions.dotted(path), reason)
+
+    def local(self, path: str) -> Path:
+        """A path of the source as a path of this machine."""
+        return (self.base_path / path).resolve()
+
+    def merged(self, overrides: Mapping[str, Any]) -> Source:
+        """This source with other values over its own: mappings key by key, anything else replaced."""
+        value, marks = _merge(self.value, self.marks, overrides)
+        return replace(self, value=value, marks=marks)
+
+
+def read(file: Path, *, render: Callable[[str], str] | None = None) -> Source:
+    """Read an AML file, YAML or JSON.
+
+    Args:
+        file: The file.
+        render: Fills in templates; it gets the file's text with AML's own ``${{...}}`` shielded, and must keep lines.
+
+    Returns:
+        Its content, with the position of every value.
+
+    Raises:
+        SpecError: It cannot be read, is no UTF-8, no YAML, too large, empty, no mapping, or its template fails.
+
+    Source: azure-ai-ml loads YAML with PyYAML's safe loader (YAML 1.1), and paths start at the file's folder.
+    """
+    text = _text(file)
+    if render:
+        text = _rendered(text, render, str(file))
+    value, marks = yaml_text.parse(text, str(file))
+    if not isinstance(value, dict):
+        found = "is empty" if value is None else f"holds a {'list' if isinstance(value, list) else 'single value'}"
+        raise SpecError([Problem(str(file), 1, 1, "", f"the file {found}; an AML file holds keys and values")])
+    return Source(value, file.absolute().parent, file, marks, render)
+
+
+def from_mapping(value: Mapping[str, Any], *, base_path: Path | None = None) -> Source:
+    """The same content as a mapping instead of a file.
+
+    Args:
+        value: The mapping, with the keys of the AML file.
+        base_path: Folder that relative paths in it start from; the working folder by default.
+
+    Raises:
+        SpecError: A key is not text, or it is nested too deeply.
+    """
+    return Source(_plain(value, (), MAPPING), (base_path or Path()).absolute())
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise SpecError([Problem(str(file), 0, 0, "", f"larger than {MAX_BYTES // 1_000_000} MB, so no AML file")])
+        content = file.read_bytes()
+    except FileNotFoundError as error:
+        raise SpecError([Problem(str(file), 0, 0, "", "there is no such file")]) from error
+    except OSError as error:
+        raise SpecError([Problem(str(file), 0, 0, "", f"cannot be read: {error.strerror}")]) from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise SpecError([Problem(str(file), line, column, "", "not UTF-8; save the file as UTF-8")]) from error
+
+
+def _rendered(text: str, render: Callable[[str], str], file: str) -> str:
+    from jinja2 import TemplateError  # noqa: PLC0415 (whoever has templates has Jinja; nobody else needs it)
+
+    try:
+        return render(shield(text))
+    except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        line = getattr(error, "lineno", None) or _template_line(error)
+        problem = Problem(file, line, 1 if line else 0, "", f"the template fails: {error}")
+        raise SpecError([problem]) from error
+
+
+def _template_line(error: Exception) -> int:
+    """The line of the template that an error of its rendering came from; Jinja puts it into the traceback."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return lines[-1] or 0 if lines else 0
+
+
+def _merge(value: Json, marks: Marks, overrides: Mapping[str, Any]) -> tuple[Json, Marks]:
+    result, inside = dict(value), dict(marks.inside)
+    for key, new in _plain(overrides, (), OVERRIDES).items():
+        old = result.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            result[key], inside[key] = _merge(old, inside.get(key, Marks(marks.file)), new)
+        else:
+            result[key], inside[key] = new, Marks(OVERRIDES)
+    return result, replace(marks, inside=inside)
+
+
+def _plain(value: Mapping[Any, Any], path: positions.Path, file: str) -> Json:
+    """A mapping of plain dicts and lists, none of them shared with the caller's."""
+    result: Json = {}
+    for key, member in value.items():
+        if not isinstance(key, str):
+            place = positions.dotted(path)
+            raise SpecError([Problem(file, 0, 0, place, f"the key {key!r} is no text")])
+        result[key] = _plain_member(member, (*path, key), file)
+    return result
+
+
+def _plain_member(value: Any, path: positions.Path, file: str) -> Any:  # a user's mapping may hold anything
+    if len(path) > yaml_text.MAX_DEPTH:
+        place = positions.dotted(path[:3])
+        raise SpecError([Problem(file, 0, 0, place, f"nested deeper than {yaml_text.MAX_DEPTH} levels")])
+    if hasattr(value, "items"):
+        return _plain(value, path, file)
+    if isinstance(value, (list, tuple)):
+        return [_plain_member(item, (*path, place), file) for place, item in enumerate(value)]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,36 @@
+"""Jinja and AML both write ``{{ }}``: what keeps Jinja's hands off ``${{inputs.x}}``."""
+
+from __future__ import annotations
+
+import re
+
+_OPEN = "${{"
+_SHIELDED = '${{ "{{" }}'
+_STRING = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
+_PARTS = re.compile(
+    r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}"  # the author shielded this already
+    r"|\{#.*?#\}"
+    r"|\$\{\{"
+    rf"|\{{\{{(?:{_STRING}|[^\"'}}]|\}}(?!\}}))*\}}\}}"  # an expression of Jinja's, whose strings may hold anything
+    rf"|\{{%(?:{_STRING}|[^\"'%]|%(?!\}}))*%\}}",
+    re.DOTALL,
+)
+
+
+def shield(text: str) -> str:
+    """Mark AML's own expressions, so that rendering the text with Jinja leaves them as they are.
+
+    Inside ``$[[...]]`` the same holds: its ``${{...}}`` stays, and a ``{{ ds }}`` is rendered. Neither ``trim_blocks``
+    nor ``lstrip_blocks`` changes the result, because the shield is an expression and not a block.
+
+    Args:
+        text: A template that may hold AML expressions.
+
+    Returns:
+        A template that Jinja renders into the same text with its own expressions filled in, line for line.
+
+    Example:
+        >>> shield("python train.py --lr ${{inputs.lr}} --day {{ ds }}")
+        'python train.py --lr ${{ "{{" }}inputs.lr}} --day {{ ds }}'
+    """
+    return _PARTS.sub(lambda part: _SHIELDED if part[0] == _OPEN else part[0], text)
