@@ -1,0 +1,55 @@
+# Everything runs in .venv, which is made when it is not there: with uv if that is installed, else with Python's venv and
+# pip. What it needs is installed again when pyproject.toml changes, and only then.
+
+PYTHONS := python3.11 python3.12 python3.13 python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt emulator docs clean
+
+help: ## Show what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo: .venv/.demo ## Train, register, deploy and score on this machine, without Azure
+	@$(BIN)/python -m airflow_provider_azml.emulator.demo dags_examples/train_register_deploy_score.py
+
+test: .venv/.dev ## Run the tests
+	$(BIN)/python -m pytest
+
+check: .venv/.dev ## Lint, types, import directions, spelling
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+fmt: .venv/.dev ## Format, and fix what can be fixed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+emulator: .venv/.demo ## Run the local Azure ML until Ctrl-C; its data stay in .cache/emulator
+	@$(BIN)/azml emulator --home .cache/emulator --create-workspace
+
+docs: .venv/.docs ## Build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+clean: ## Remove all that these targets made
+	rm -rf .venv .cache build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp of an extra of pyproject.toml. uv does in seconds what takes pip a minute, so pip is asked for uv first; where
+# that cannot be had, or does not find the packages (it does not read pip's configuration), pip does it all.
+.venv/.demo .venv/.dev .venv/.docs: .venv/.%: pyproject.toml | .venv/bin/python
+	@echo "Installing what 'make $(firstword $(MAKECMDGOALS))' needs into .venv"
+	@uv=$$(command -v uv || echo $(BIN)/uv); \
+	test -x "$$uv" || $(BIN)/python -m pip install --quiet --quiet uv || true; \
+	"$$uv" pip install --quiet --python $(BIN)/python --editable '.[$*]' 2> .venv/uv.log \
+	|| $(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+.venv/bin/python:
+	@if command -v uv > /dev/null; then uv venv --quiet --seed --python '>=3.11,<3.14' .venv; else \
+	for python in $(PYTHONS); do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
+	&& $$python -m venv .venv && break; done; fi; \
+	test -x $@ || { echo 'No Python of 3.11 or newer with venv is on PATH ($(PYTHONS)): install one' >&2; exit 1; }
