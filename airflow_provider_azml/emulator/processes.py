@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,3 +69,18 @@ async def end_group(process: Process, grace_seconds: float = GRACE_SECONDS) -> N
 def _signal_group(group: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def birth(pid: int) -> str | None:
+    """When a process began, which tells it from a later one with its id; ``None`` where there is no ``/proc``."""
+    try:
+        # the name of the program, in brackets, may hold blanks and brackets itself
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
+
+
+def end_leftover(pid: int, born: str | None) -> None:
+    """Kill the group of a process that an earlier emulator left behind, if it is still that process."""
+    if born is not None and birth(pid) == born:
+        _signal_group(pid, signal.SIGKILL)

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _COMPLETE = ".complete"
 _LOG_LINES = 20
+_CURATED_SKLEARN = re.compile(r"(?:^azureml:AzureML-|/environments/)sklearn-(\d+\.\d+)", re.IGNORECASE)
+_CURATED_PACKAGES = ("joblib", "matplotlib", "numpy", "pandas", "scipy", "tqdm")
 
 
 class EnvironmentBuildError(AzmlError):
@@ -75,6 +78,19 @@ class PythonEnvironments:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 await _build(folder, interpreter, requirements, log)
         return python
+
+
+def curated(environment_id: str) -> Json | None:
+    """What stands in for one of the service's curated environments, or ``None``: their images cannot run here.
+
+    Args:
+        environment_id: As a job names it, e.g. ``azureml://registries/azureml/environments/sklearn-1.5/labels/latest``.
+    """
+    found = _CURATED_SKLEARN.search(environment_id)
+    if not found:
+        return None
+    dependencies = [f"scikit-learn={found[1]}", *_CURATED_PACKAGES]
+    return {"id": environment_id, "properties": {"condaFile": json.dumps({"dependencies": dependencies})}}
 
 
 def _requirements(environment: Json, extra: Sequence[str]) -> Requirements:

@@ -1,0 +1,215 @@
+"""One command job, run on this machine: environment, files, process, results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import isodate
+
+from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.job_command import CommandError, fill_in
+from airflow_provider_azml.emulator.job_files import JobFilesError
+from airflow_provider_azml.emulator.locations import LocationError
+from airflow_provider_azml.emulator.processes import birth, end_group, inherited_environment
+from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError
+from airflow_provider_azml.exceptions import AzmlError
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_azml.emulator.blobs import Blobs
+    from airflow_provider_azml.emulator.job_files import JobFiles
+    from airflow_provider_azml.emulator.locations import Location
+    from airflow_provider_azml.emulator.python_environments import PythonEnvironments
+    from airflow_provider_azml.rest.flows import Json
+
+STD_LOG = "user_logs/std_log.txt"
+BUILD_LOG = "azureml-logs/20_image_build_log.txt"
+JOB_PACKAGES = ("mlflow-skinny",)
+_LOG_LINES = 20
+_LOG_PAUSE_SECONDS = 0.05
+_LOG_CHUNK = 2**20
+_DRAIN_SECONDS = 2.0
+
+
+class JobFailure(AzmlError):
+    """A job ends badly.
+
+    Args:
+        code: The service's error code.
+        message: What happened.
+        status: The status that the job ends in.
+    """
+
+    def __init__(self, code: str, message: str, status: str = "Failed") -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+@dataclass(frozen=True)
+class CommandJob:
+    """A command job that has room to run.
+
+    Args:
+        job: The job, as the control plane has it.
+        environment: Its environment, as the control plane has it.
+        variables: Environment variables that say who the job is.
+        files: Its files.
+        artifacts: Where its logs go.
+        blobs: The emulator's storage.
+        environments: Makes its Python.
+        report: Told what changes in its run: fields of run history.
+        remember: Told the id and birth of its process.
+    """
+
+    job: Json
+    environment: Json
+    variables: dict[str, str]
+    files: JobFiles
+    artifacts: Location
+    blobs: Blobs
+    environments: PythonEnvironments
+    report: Callable[[Json], None]
+    remember: Callable[[int, str | None], None]
+
+    async def run(self) -> None:
+        """Run it to its end.
+
+        Raises:
+            JobFailure: It did not complete.
+            asyncio.CancelledError: It was cancelled; its processes are gone.
+        """
+        try:
+            self.report({"status": "Preparing"})
+            python = await self.environments.ready(self.environment, JOB_PACKAGES, self._log_to(BUILD_LOG))
+            self.report({"status": "Starting"})
+            values = await asyncio.to_thread(self.files.fetch)
+            command = fill_in(self.job["properties"]["command"], values)
+            await self._execute(command, self._environment(python, values))
+        except EnvironmentBuildError as error:
+            name = self.environment.get("id") or "of the job"
+            raise JobFailure("UserError", f"The environment {name} could not be made: {error}") from error
+        except (CommandError, JobFilesError, LocationError) as error:
+            raise JobFailure("UserError", str(error)) from error
+        except OSError as error:
+            raise JobFailure(
+                "SystemError", f"The machine that the emulator runs on could not do it: {error}"
+            ) from error
+        finally:
+            await asyncio.to_thread(self.files.remove)
+
+    async def _execute(self, command: str, variables: dict[str, str]) -> None:
+        process = await asyncio.create_subprocess_exec(
+            "bash",
+            "-c",
+            command,
+            cwd=self.files.working,
+            env=variables,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            limit=_LOG_CHUNK,
+        )
+        self.remember(process.pid, birth(process.pid))
+        self.report({"status": "Running", "startTimeUtc": timestamp()})
+        tail: deque[bytes] = deque(maxlen=64)
+        reading = asyncio.create_task(self._copy_log(process, tail))
+        try:
+            status = await _ended(process, _timeout_seconds(self.job))
+        finally:
+            self.report({"status": "Finalizing"})
+            unwritten = await _drained(reading)
+            # what a job has written is kept however it ends, as the service does
+            await asyncio.to_thread(self.files.collect)
+        if unwritten is not None:
+            raise unwritten
+        if status != 0:
+            raise JobFailure("UserError", _exit_message(status, tail))
+
+    async def _copy_log(self, process: Process, tail: deque[bytes]) -> None:
+        assert process.stdout is not None
+        log = self._log_to(STD_LOG)
+        try:
+            log(b"")
+            while data := await process.stdout.read(_LOG_CHUNK):
+                log(data)
+                tail.append(data[-4096:])
+                await asyncio.sleep(_LOG_PAUSE_SECONDS)
+        except OSError:
+            await end_group(process)
+            raise
+
+    def _log_to(self, path: str) -> Callable[[bytes], None]:
+        name = self.artifacts.below(path).path
+        return lambda data: void(self.blobs.append(self.artifacts.container, name, data))
+
+    def _environment(self, python: Path, values: dict[str, str]) -> dict[str, str]:
+        given: dict[str, object] = self.job["properties"].get("environmentVariables") or {}
+        inherited = inherited_environment()
+        return {
+            **inherited,
+            "PATH": f"{python.parent}:{inherited.get('PATH', '/usr/bin:/bin')}",
+            "PYTHONUNBUFFERED": "1",
+            "VIRTUAL_ENV": str(python.parent.parent),
+            **{f"AZURE_ML_{_older_name(name)}": value for name, value in values.items()},
+            **self.variables,
+            **{name: str(value) for name, value in given.items() if value is not None},
+        }
+
+
+def void(_: object) -> None:
+    """Drop a result that nobody needs."""
+
+
+def _older_name(dotted: str) -> str:
+    kind, _, name = dotted.partition(".")
+    return f"{kind.removesuffix('s').upper()}_{name}"
+
+
+def _timeout_seconds(job: Json) -> float | None:
+    timeout = (job["properties"].get("limits") or {}).get("timeout")
+    if not timeout:
+        return None
+    try:
+        return float(isodate.parse_duration(timeout).total_seconds())
+    except (isodate.ISO8601Error, TypeError, AttributeError) as error:
+        raise JobFailure("UserError", f"limits.timeout is {timeout!r}, which is not an ISO 8601 duration") from error
+
+
+async def _ended(process: Process, timeout_seconds: float | None) -> int:
+    """The exit status of a job's process; its group is gone then, however this ends."""
+    try:
+        return await asyncio.wait_for(process.wait(), timeout_seconds)
+    except asyncio.TimeoutError:
+        message = f"The job ran for longer than limits.timeout ({timeout_seconds:.0f} s) and was canceled."
+        raise JobFailure("UserError", message, status="Canceled") from None
+    finally:
+        await end_group(process)
+
+
+async def _drained(reading: asyncio.Task[None]) -> OSError | None:
+    """Let the rest of a job's output be written; what keeps the pipe open beyond its group is not waited for.
+
+    Returns:
+        Why it could not be written, if so.
+    """
+    await asyncio.wait({reading}, timeout=_DRAIN_SECONDS)
+    reading.cancel()
+    await asyncio.wait({reading})
+    error = None if reading.cancelled() else reading.exception()
+    return error if isinstance(error, OSError) else None
+
+
+def _exit_message(status: int, tail: deque[bytes]) -> str:
+    lines = b"".join(tail).decode(errors="replace").splitlines()[-_LOG_LINES:]
+    what = f"exited with status code {status}" if status > 0 else f"was ended by signal {-status}"
+    said = f" Error: {chr(10).join(lines)}" if lines else ""
+    return f"Execution failed. User process 'bash' {what}. Please check log file '{STD_LOG}' for error details.{said}"

@@ -1,0 +1,89 @@
+"""What becomes of a job's outputs: data that run history names, and registered assets where the job asks for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.locations import ARTIFACT_STORE, output_uri
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.store import Store
+    from airflow_provider_azml.rest.arm_ids import WorkspaceId
+    from airflow_provider_azml.rest.flows import Json
+
+_MODEL_TYPES = {"custom_model": "CustomModel", "mlflow_model": "MLFlowModel", "triton_model": "TritonModel"}
+_OUTPUT_ASSETS = "output_assets"
+
+
+def record_outputs(store: Store, workspace: WorkspaceId, job: Json, *, completed: bool) -> Json:
+    """Note where each output of a job that ended is, and register those that are to be assets.
+
+    Args:
+        store: The emulator's memory.
+        workspace: The job's workspace.
+        job: The job.
+        completed: Whether it completed; otherwise nothing is registered.
+
+    Returns:
+        Output -> ``{"assetId", "type"}``, as ``outputs`` of run history.
+    """
+    outputs: Json = {}
+    declared: dict[str, Json | None] = {"default": None, **(job["properties"].get("outputs") or {})}
+    for name, entry in declared.items():
+        output = entry or {}
+        kind = output.get("jobOutputType") or "uri_folder"
+        uri = _long_uri(workspace, _uri(job["name"], name, output))
+        if completed and output.get("assetName"):
+            asset_id = _register(store, workspace, job["name"], {**output, "jobOutputType": kind, "uri": uri})
+        else:
+            asset_id = _asset_id(store, workspace, f"azureml_{job['name']}_output_data_{name}", "1")
+        store.put_record(_OUTPUT_ASSETS, asset_id, {"uri": uri, "type": kind})
+        outputs[name] = {"assetId": asset_id, "type": _MODEL_TYPES.get(kind, kind)}
+    return outputs
+
+
+def resolved(store: Store, asset_id: str) -> Json | None:
+    """``{"uri", "type"}`` of an asset that run history names, or ``None``."""
+    return store.record(_OUTPUT_ASSETS, asset_id)
+
+
+def _uri(job: str, name: str, output: Json) -> str:
+    if name == "default":
+        return f"azureml://datastores/{ARTIFACT_STORE}/paths/ExperimentRun/dcid.{job}/"
+    return output_uri(job, name, output)
+
+
+def _long_uri(workspace: WorkspaceId, uri: str) -> str:
+    scope = (
+        f"azureml://subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
+        f"/workspaces/{workspace.name}/datastores/"
+    )
+    return uri.replace("azureml://datastores/", scope, 1)
+
+
+def _register(store: Store, workspace: WorkspaceId, job: str, output: Json) -> str:
+    name, kind, uri = str(output["assetName"]), output["jobOutputType"], output["uri"]
+    family = "model" if kind in _MODEL_TYPES else "data"
+    version = str(output.get("assetVersion") or next_version(store, workspace, family, name))
+    shared = {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}, "provisioningState": "Succeeded"}
+    own = (
+        {"modelUri": uri, "modelType": kind, "jobName": job, "flavors": {}}
+        if family == "model"
+        else {"dataUri": uri, "dataType": kind}
+    )
+    store.put(workspace.child(family, name, version), {"properties": {**shared, **own}})
+    return _asset_id(store, workspace, name, version, family)
+
+
+def next_version(store: Store, workspace: WorkspaceId, family: str, name: str) -> int:
+    """The number after the highest version of an asset; 1 when there is none."""
+    versions = store.children(f"{workspace.child(family, name)}/versions")
+    return max((int(found["name"]) for found in versions if found["name"].isdigit()), default=0) + 1
+
+
+def _asset_id(store: Store, workspace: WorkspaceId, name: str, version: str, family: str = "data") -> str:
+    document = store.get(str(workspace)) or {}
+    location = document.get("location") or "local"
+    guid = document.get("properties", {}).get("workspaceId") or workspace.name
+    segment = "models" if family == "model" else "data"
+    return f"azureml://locations/{location}/workspaces/{guid}/{segment}/{name}/versions/{version}"

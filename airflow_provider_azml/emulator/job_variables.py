@@ -1,0 +1,44 @@
+"""The environment variables by which a job knows who it is; names as the service sets them in its containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.mlflow_uris import tracking_uri
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.rest.arm_ids import WorkspaceId
+    from airflow_provider_azml.rest.flows import Json
+
+
+def identity_variables(emulator: Emulator, workspace: WorkspaceId, run: Json) -> dict[str, str]:
+    """What a job's process finds in its environment about itself.
+
+    MLflow speaks plain http to the loopback interface, so a job needs neither certificate nor token to log.
+
+    Args:
+        emulator: The emulator.
+        workspace: The job's workspace.
+        run: The job's run.
+    """
+    experiment = run["experimentName"]
+    document = emulator.store.get(str(workspace)) or {"properties": {}}
+    return {
+        "AZUREML_ARM_PROJECT_NAME": experiment,
+        "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group,
+        "AZUREML_ARM_SUBSCRIPTION": workspace.subscription_id,
+        "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
+        "AZUREML_EXPERIMENT_ID": run["experimentId"],
+        "AZUREML_EXPERIMENT_NAME": experiment,
+        "AZUREML_EXPERIMENT_SCOPE": f"{workspace}/experiments/{experiment}",
+        "AZUREML_NODE_COUNT": "1",
+        "AZUREML_ROOT_RUN_ID": run["rootRunId"],
+        "AZUREML_RUN_ID": run["runId"],
+        "AZUREML_WORKSPACE_ID": str(document["properties"].get("workspaceId") or ""),
+        "AZUREML_WORKSPACE_SCOPE": str(workspace),
+        "MLFLOW_EXPERIMENT_ID": run["experimentId"],
+        "MLFLOW_EXPERIMENT_NAME": experiment,
+        "MLFLOW_RUN_ID": run["runId"],
+        "MLFLOW_TRACKING_URI": tracking_uri(emulator.http_url, workspace),
+    }

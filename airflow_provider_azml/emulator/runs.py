@@ -1,0 +1,197 @@
+"""Runs and experiments of a workspace: what run history and MLflow know, over what the control plane knows of a job."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.clock import timestamp
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.store import Store
+    from airflow_provider_azml.rest.arm_ids import WorkspaceId
+    from airflow_provider_azml.rest.flows import Json
+
+DEFAULT_EXPERIMENT = "Default"
+_OF_JOB = {
+    "status": "status",
+    "displayName": "displayName",
+    "description": "description",
+    "tags": "tags",
+    "properties": "properties",
+    "hidden": "isArchived",
+}
+
+
+class Runs:
+    """The runs of a workspace.
+
+    A run that is a job shares its status, names, tags and properties with the job's document, so that a change through
+    run history or MLflow is seen through Resource Manager and the other way round. Everything else is the run's own.
+
+    Args:
+        store: The emulator's memory.
+        workspace: The workspace.
+    """
+
+    def __init__(self, store: Store, workspace: WorkspaceId) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._scope = str(workspace).lower()
+
+    def begin(self, job: Json) -> Json:
+        """The run of a job that was just submitted."""
+        properties = job["properties"]
+        return self.create(
+            job["name"],
+            experiment=properties.get("experimentName") or DEFAULT_EXPERIMENT,
+            fields={
+                "runType": "azureml.scriptrun",
+                "target": str(properties.get("computeId") or "").rpartition("/")[2] or "Serverless",
+            },
+        )
+
+    def create(self, run_id: str, *, experiment: str, fields: Json) -> Json:
+        """A new run.
+
+        Args:
+            run_id: Its id.
+            experiment: Name of its experiment, which is made if it is not there.
+            fields: What else is known of it, in run history's words.
+        """
+        parent = self._record(str(fields.get("parentRunId") or ""))
+        record: Json = {
+            "runId": run_id,
+            "runUuid": str(uuid.uuid4()),
+            "runNumber": len(self._store.records(self._collection)) + 1,
+            "rootRunId": parent["rootRunId"] if parent else run_id,
+            "parentRunId": None,
+            "experimentName": experiment,
+            "experimentId": self.experiment(experiment)["experimentId"],
+            "dataContainerId": f"dcid.{run_id}",
+            "createdUtc": timestamp(),
+            "startTimeUtc": None,
+            "endTimeUtc": None,
+            "error": None,
+            "warnings": [],
+            "inputs": {},
+            "outputs": {},
+            "params": {},
+            "metrics": {},
+            **fields,
+        }
+        self._store.put_record(self._collection, run_id.lower(), record)
+        return record
+
+    def get(self, run_id: str) -> Json | None:
+        """A run, or ``None``."""
+        record = self._record(run_id)
+        return self._with_job(record) if record else None
+
+    def all(self) -> list[Json]:
+        """All runs, oldest first."""
+        return [self._with_job(record) for record in self._store.records(self._collection)]
+
+    def children(self, run_id: str) -> list[Json]:
+        """The runs whose parent a run is, oldest first."""
+        return [run for run in self.all() if str(run["parentRunId"] or "").lower() == run_id.lower()]
+
+    def change(self, run_id: str, fields: Json) -> Json | None:
+        """Set fields of a run; of tags and properties, those that are given. ``None`` when it is not there.
+
+        Args:
+            run_id: The run.
+            fields: Field, in run history's words -> value.
+        """
+        record = self._record(run_id)
+        if record is None:
+            return None
+        job = self._store.update(self._job_id(run_id), lambda document: _merge(document["properties"], fields, _OF_JOB))
+        own = {field: field for field in fields if job is None or field not in _OF_JOB}
+        _merge(record, fields, own)
+        self._store.put_record(self._collection, run_id.lower(), record)
+        return self.get(run_id)
+
+    def remove_tags(self, run_id: str, names: set[str]) -> None:
+        """Take tags from a run, if it is there."""
+        run = self.get(run_id)
+        if run is None:
+            return
+        kept = {name: value for name, value in run["tags"].items() if name not in names}
+        if self._store.update(self._job_id(run_id), lambda document: document["properties"].update(tags=kept)) is None:
+            record = self._record(run_id) or {}
+            self._store.put_record(self._collection, run_id.lower(), {**record, "tags": kept})
+
+    def is_job(self, run_id: str) -> bool:
+        """Whether a run is a job, whose status its process decides."""
+        return self._store.get(self._job_id(run_id)) is not None
+
+    def log_metric(self, run_id: str, metric: Json) -> None:
+        """Add a value to a metric of a run.
+
+        Args:
+            run_id: A run that is there.
+            metric: ``{"key", "value", "timestamp", "step"}``.
+        """
+        self._store.put_record(self._metrics(run_id), uuid.uuid4().hex, metric)
+        record = self._record(run_id)
+        assert record is not None
+        latest = record["metrics"].get(metric["key"])
+        if latest is None or _moment(metric) >= _moment(latest):
+            record["metrics"][metric["key"]] = metric
+            self._store.put_record(self._collection, run_id.lower(), record)
+
+    def metric_history(self, run_id: str, key: str) -> list[Json]:
+        """All values of a metric of a run, in the order in which they were logged."""
+        return [metric for metric in self._store.records(self._metrics(run_id)) if metric["key"] == key]
+
+    def experiment(self, name: str) -> Json:
+        """The experiment of a name, made if it is not there."""
+        found = self.find_experiment(name=name)
+        if found is None:
+            found = {"experimentId": str(uuid.uuid4()), "name": name, "createdUtc": timestamp(), "tags": {}}
+            self._store.put_record(f"experiments:{self._scope}", name, found)
+        return found
+
+    def find_experiment(self, *, name: str | None = None, experiment_id: str | None = None) -> Json | None:
+        """The experiment of a name or id, or ``None``."""
+        if name is not None:
+            return self._store.record(f"experiments:{self._scope}", name)
+        return next((found for found in self.experiments() if found["experimentId"] == experiment_id), None)
+
+    def experiments(self) -> list[Json]:
+        """All experiments, oldest first."""
+        return self._store.records(f"experiments:{self._scope}")
+
+    @property
+    def _collection(self) -> str:
+        return f"runs:{self._scope}"
+
+    def _metrics(self, run_id: str) -> str:
+        return f"metrics:{self._scope}:{run_id.lower()}"
+
+    def _job_id(self, run_id: str) -> str:
+        return self._workspace.child("job", run_id)
+
+    def _record(self, run_id: str) -> Json | None:
+        return self._store.record(self._collection, run_id.lower()) if run_id else None
+
+    def _with_job(self, record: Json) -> Json:
+        job = self._store.get(self._job_id(record["runId"]))
+        shared = {field: job["properties"].get(name) for field, name in _OF_JOB.items()} if job else {}
+        run = {**record, **shared}
+        return {**run, "tags": run.get("tags") or {}, "properties": run.get("properties") or {}}
+
+
+def _merge(target: Json, fields: Json, names: dict[str, str]) -> None:
+    for field, name in names.items():
+        if field not in fields:
+            continue
+        value = fields[field]
+        if field in ("tags", "properties") and value is not None:
+            value = {**(target.get(name) or {}), **value}
+        target[name] = value
+
+
+def _moment(metric: Json) -> tuple[int, int]:
+    return int(metric.get("step") or 0), int(metric.get("timestamp") or 0)
