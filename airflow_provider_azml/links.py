@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperatorLink, XCom
+from airflow.sdk import BaseOperatorLink
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -42,5 +42,7 @@ class AzmlEndpointLink(BaseOperatorLink):
 
 
 def _stored(key: str, ti_key: TaskInstanceKey) -> str:
+    from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 (DAG files load the links, workers follow them)
+
     value = XCom.get_value(ti_key=ti_key, key=key)
     return value if isinstance(value, str) else ""

@@ -73,7 +73,7 @@ class WorkspaceId:
         return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
 
     def child(self, kind: str, *names: str) -> str:
-        """ARM id of something in this workspace; with one name too few, of the collection or container that holds it."""
+        """ARM id of something in this workspace; with one name too few, of the collection or container of it."""
         return self.sibling(kind, self.name, *names)
 
     def sibling(self, kind: str, *names: str) -> str:

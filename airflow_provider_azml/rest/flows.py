@@ -151,6 +151,29 @@ def find(arm_id: str) -> Flow[Json | None]:
         return None
 
 
+def newest_version(container_id: str) -> Flow[Json]:
+    """The version of an asset that was created last.
+
+    Raises:
+        NotFound: The asset has no version.
+
+    Source: azure-ai-ml resolves ``@latest`` by ``$orderBy=createdtime desc&$top=1`` (recorded exchange).
+    """
+    params = {**version_of(container_id), "$orderBy": "createdtime desc", "$top": "1"}
+    sent = request("GET", f"{container_id}/versions", params=params)
+    response = yield from call(Send(sent))
+    found: list[Json] = response.json().get("value") or []
+    if found:
+        return found[0]
+    raise NotFound(
+        method="GET",
+        url=_without_query(sent.url),
+        status=404,
+        code="NotFound",
+        message=f"{arm_ids.parse(container_id).kind} {arm_ids.parse(container_id).name!r} has no version",
+    )
+
+
 def put(arm_id: str, body: Json, *, headers: Mapping[str, str] | None = None) -> Flow[HttpResponse]:
     """Create or replace the resource; its body and where to poll are in the response."""
     return (yield from call(Send(request("PUT", arm_id, params=version_of(arm_id), json=body, headers=headers))))
@@ -158,7 +181,8 @@ def put(arm_id: str, body: Json, *, headers: Mapping[str, str] | None = None) ->
 
 def delete(arm_id: str, *, params: Mapping[str, str] | None = None) -> Flow[HttpResponse]:
     """Delete the resource; where to poll is in the response."""
-    return (yield from call(Send(request("DELETE", arm_id, params={**version_of(arm_id), **(params or {})}))))
+    given = {**version_of(arm_id), **arm_ids.parse(arm_id).row.delete_params, **(params or {})}
+    return (yield from call(Send(request("DELETE", arm_id, params=given))))
 
 
 def act(arm_id: str, action: str, body: Json | None = None) -> Flow[HttpResponse]:

@@ -85,6 +85,17 @@ def ticket(arm_id: str, response: HttpResponse, *, deleting: bool = False) -> Ti
     return Ticket(arm_id, operation_url, _object(response), deleting)
 
 
+def ended(pending: Ticket) -> Outcome | None:
+    """How an act ended, when its answer said so at once."""
+    if pending.operation_url or not pending.body:
+        return None
+    status = status_of(pending.arm_id, pending.body)
+    row = arm_ids.parse(pending.arm_id).row
+    if status is None and not row.status:
+        status = "Succeeded"
+    return Outcome(pending.arm_id, status, pending.body) if status in row.terminal else None
+
+
 def settle(
     pending: Ticket,
     *,

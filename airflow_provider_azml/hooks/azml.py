@@ -1,0 +1,318 @@
+"""The hook: an Airflow connection turned into a client of the workspace that it names."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_azml.exceptions import ApiError, AzmlError, ConnectionIncomplete, RunFailed
+from airflow_provider_azml.hooks.airflow_versions import AirflowNotFoundException
+from airflow_provider_azml.hooks.connection import ConnectionSettings, settings_of
+from airflow_provider_azml.rest import flows, history, scoring, waiting
+from airflow_provider_azml.rest.arm_ids import WorkspaceId, parse
+from airflow_provider_azml.rest.client import Client
+from airflow_provider_azml.rest.clouds import CLOUDS, Cloud, discover
+from airflow_provider_azml.rest.credentials import token_cache
+from airflow_provider_azml.rest.resources import RESOURCES
+from airflow_provider_azml.spec.kinds import apply as apply_flow
+from airflow_provider_azml.spec.source import from_mapping
+from airflow_provider_azml.spec.source import read as source_file
+from airflow_provider_azml.spec.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Connection
+
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
+
+T = TypeVar("T")
+POLL_SECONDS = 10.0
+
+
+class AzmlHook(BaseHook):
+    """Speaks to the Azure Machine Learning workspace that an Airflow connection names.
+
+    Args:
+        azml_conn_id: Connection of type ``azml``.
+        subscription_id: Instead of the connection's.
+        resource_group: Instead of the connection's.
+        workspace: Instead of the connection's.
+
+    Example:
+        >>> hook = AzmlHook("azml_default")
+        >>> hook.apply("job.yml")["name"]
+        >>> hook.get("model", "iris", version="3")["properties"]["modelUri"]
+    """
+
+    conn_name_attr = "azml_conn_id"
+    default_conn_name = "azml_default"
+    conn_type = "azml"
+    hook_name = "Azure Machine Learning"
+
+    def __init__(
+        self,
+        azml_conn_id: str = default_conn_name,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        workspace: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.azml_conn_id = azml_conn_id
+        self.subscription_id = subscription_id
+        self.resource_group = resource_group
+        self.workspace = workspace
+
+    # -- what the connection says --------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """The connection, checked.
+
+        Raises:
+            ConnectionIncomplete: There is none of that id, or something in it is missing or wrong.
+        """
+        try:
+            return _settings(self.get_connection(self.azml_conn_id))
+        except AirflowNotFoundException as error:
+            raise _no_connection(self.azml_conn_id) from error
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        """The Azure cloud of the connection."""
+        return CLOUDS.get(self.settings.cloud) or _discovered(
+            self.settings.cloud, self.settings.fields.get("ca_bundle")
+        )
+
+    @cached_property
+    def client(self) -> Client:
+        """The driver of flows, signed in as the connection says."""
+        custom_cloud = self.settings.cloud not in CLOUDS
+        identity = self.settings.identity(self.cloud, custom_cloud=custom_cloud)
+        return Client(self.cloud, token_cache(identity), ca_bundle=identity.ca_bundle)
+
+    @cached_property
+    def workspace_id(self) -> WorkspaceId:
+        """The workspace that is spoken to.
+
+        Raises:
+            ConnectionIncomplete: Neither connection nor arguments name it wholly.
+        """
+        names = {
+            name: getattr(self, name) or self.settings.fields.get(name)
+            for name in ("subscription_id", "resource_group", "workspace")
+        }
+        missing = [name for name, value in names.items() if not value]
+        if missing:
+            raise ConnectionIncomplete(
+                f"connection {self.azml_conn_id!r} has no {' and no '.join(missing)} in its extra; "
+                "add it there, or pass it to the operator"
+            )
+        return WorkspaceId(str(names["subscription_id"]), str(names["resource_group"]), str(names["workspace"]))
+
+    @property
+    def target(self) -> Target:
+        """Where AML files are applied to."""
+        return Target(self.workspace_id, self.cloud)
+
+    def studio_url(self, kind: str, name: str) -> str:
+        """Where something of the workspace is seen in Azure ML studio."""
+        return self.cloud.studio_url(kind, name, self.workspace_id, self.settings.fields.get("tenant_id"))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the connection signs in and its workspace can be read, and what to do if not."""
+        try:
+            body = self.run(flows.get(str(self.workspace_id)))
+        except AzmlError as error:
+            return False, str(error)
+        return True, f"Signed in; workspace {body['name']} is in {body.get('location', 'an unknown region')}"
+
+    # -- flows ---------------------------------------------------------------------------------------------------
+
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow, blocking."""
+        return self.client.run(flow)
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Drive a flow on the event loop, without ever blocking it."""
+        if "client" not in self.__dict__:
+            try:
+                self.settings = _settings(await self.aget_connection(self.azml_conn_id))
+            except AirflowNotFoundException as error:
+                raise _no_connection(self.azml_conn_id) from error
+            self.client = await asyncio.to_thread(lambda: self.client)
+        return await self.client.arun(flow)
+
+    def close(self) -> None:
+        """Close the blocking connections."""
+        if "client" in self.__dict__:
+            self.client.close()
+
+    async def aclose(self) -> None:
+        """Close the asynchronous connections."""
+        if "client" in self.__dict__:
+            await self.client.aclose()
+
+    # -- resources -----------------------------------------------------------------------------------------------
+
+    def apply(
+        self,
+        source: str | Path | Mapping[str, object],
+        *,
+        kind: str | None = None,
+        overrides: Mapping[str, object] | None = None,
+        base_path: str | Path | None = None,
+        wait: bool = True,
+    ) -> Json:
+        """Create or update what an AML file describes, with all that it drags in, as ``az ml <kind> create -f`` does.
+
+        Args:
+            source: Path of an AML file, or its content.
+            kind: What it describes; needed when ``$schema`` and ``type`` do not say it.
+            overrides: Merged over the top.
+            base_path: Folder that a mapping's relative paths are relative to.
+            wait: Wait until the service has made it; a job's end is not waited for.
+
+        Returns:
+            The resource as the service shows it.
+
+        Raises:
+            SpecError: The file is wrong; all that is wrong is listed.
+            ApiError: The service refused it.
+            RunFailed: The service accepted it, and failed to make it.
+        """
+        read = (
+            source_file(Path(source))
+            if isinstance(source, (str, Path))
+            else from_mapping(source, base_path=_path(base_path))
+        )
+        ticket = self.run(apply_flow(read.merged(overrides or {}), kind, self.target))
+        if not wait or parse(ticket.arm_id).kind == "job":
+            return ticket.body
+        return self._settled(ticket).body
+
+    def get(self, kind: str, name: str, *, version: str | None = None, parent: str | None = None) -> Json:
+        """One resource.
+
+        Args:
+            kind: A key of the resource table, e.g. ``model``.
+            name: Its name.
+            version: Its version; without one, a versioned resource's newest.
+            parent: The endpoint, for a deployment.
+
+        Raises:
+            NotFound: There is none.
+        """
+        if RESOURCES[kind].versioned and version is None:
+            return self.run(flows.newest_version(self._arm_id(kind, name)))
+        return self.run(flows.get(self._arm_id(kind, name, version=version, parent=parent)))
+
+    def delete(
+        self,
+        kind: str,
+        name: str,
+        *,
+        version: str | None = None,
+        parent: str | None = None,
+        params: Mapping[str, str] | None = None,
+        wait: bool = True,
+    ) -> None:
+        """Delete a resource, and wait until it is gone unless told otherwise.
+
+        Raises:
+            NotFound: There is none.
+        """
+        arm_id = self._arm_id(kind, name, version=version, parent=parent)
+        response = self.run(flows.delete(arm_id, params=params))
+        if wait:
+            self._settled(waiting.ticket(arm_id, response, deleting=True))
+
+    def act(
+        self,
+        kind: str,
+        name: str,
+        action: str,
+        body: Json | None = None,
+        *,
+        version: str | None = None,
+        parent: str | None = None,
+    ) -> Json:
+        """POST an action of the resource's row, e.g. ``hook.act("compute", "ci", "stop")``, and wait for its end.
+
+        Returns:
+            The answer; for a long-running action the resource afterwards.
+        """
+        arm_id = self._arm_id(kind, name, version=version, parent=parent)
+        response = self.run(flows.act(arm_id, action, body))
+        ticket = waiting.ticket(arm_id, response)
+        return self._settled(ticket).body if ticket.operation_url else ticket.body
+
+    def job_logs(self, name: str) -> str:
+        """What a job's code has written so far."""
+        details = self.run(history.run_details(self.workspace_id, name))
+        return self.run(history.log_text(details))
+
+    def score(self, endpoint: str, payload: object, deployment: str | None = None) -> object:
+        """Send a payload to an online endpoint and return its answer.
+
+        Args:
+            endpoint: Name of the endpoint.
+            payload: Anything that JSON can hold.
+            deployment: Take this deployment, whatever the traffic split says.
+
+        Raises:
+            ApiError: The endpoint refused it, or its scoring script failed.
+        """
+        return self.run(scoring.score(self.workspace_id.child("online_endpoint", endpoint), payload, deployment))
+
+    def list(
+        self, kind: str, *, name: str | None = None, parent: str | None = None, params: Mapping[str, str] | None = None
+    ) -> Sequence[Json]:
+        """All resources of a kind; with ``name``, all versions of that one."""
+        collection = self.workspace_id.child(kind, *filter(None, (parent, name)))
+        if name:
+            collection += "/versions"
+        return self.run(flows.pages(collection, api_version=RESOURCES[kind].api_version, params=params))
+
+    def _arm_id(self, kind: str, name: str, *, version: str | None = None, parent: str | None = None) -> str:
+        if kind == "workspace":
+            return self.workspace_id.sibling("workspace", name)
+        return self.workspace_id.child(kind, *filter(None, (parent, name, version)))
+
+    def _settled(self, ticket: Ticket) -> Outcome:
+        outcome = self.run(waiting.settle(ticket, poll_seconds=POLL_SECONDS))
+        if not outcome.succeeded:
+            made = parse(outcome.arm_id)
+            raise RunFailed(
+                kind=made.kind, name=made.name, status=outcome.status, code=outcome.code, message=outcome.message
+            )
+        return outcome
+
+
+def _settings(connection: Connection) -> ConnectionSettings:
+    return settings_of(connection.conn_id, connection.login, connection.password, connection.extra_dejson)
+
+
+def _no_connection(conn_id: str) -> ConnectionIncomplete:
+    return ConnectionIncomplete(
+        f"there is no connection {conn_id!r}; create one of type azml under Admin > Connections, "
+        f"or set AIRFLOW_CONN_{conn_id.upper()}"
+    )
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return Path(value) if value is not None else None
+
+
+@lru_cache(maxsize=16)
+def _discovered(metadata_url: str, ca_bundle: str | None) -> Cloud:
+    try:
+        with Client(ca_bundle=ca_bundle) as client:
+            return client.run(discover(metadata_url))
+    except ApiError as error:
+        raise ConnectionIncomplete(f"the cloud at {metadata_url} does not answer: {error}") from error

@@ -1,0 +1,253 @@
+"""What all operators share: the connection, templates, and ``submit -> wait -> result``, blocking or deferred."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
+
+from airflow_provider_azml.exceptions import ApiError, AuthError, ConnectionIncomplete, NotFound, RunFailed, SpecError
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import jinja2
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.hooks.azml import AzmlHook
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
+    from airflow_provider_azml.spec.source import Source
+
+_REFUSED = frozenset({400, 403, 409})
+"""HTTP statuses of a submission that another try would get again."""
+
+
+class AzmlOperator(BaseOperator):
+    """Base of all operators and sensors of this package.
+
+    A subclass says what to :meth:`submit` and what to make of its end in :meth:`advance`; how to wait is said here,
+    once.
+
+    Args:
+        azml_conn_id: Connection of type ``azml``.
+        subscription_id: Instead of the connection's.
+        resource_group: Instead of the connection's.
+        workspace: Instead of the connection's.
+        deferrable: Wait in the triggerer instead of in a worker; by default what ``[operators] default_deferrable``
+            says.
+        poll_seconds: Pause between two looks at the service, in seconds.
+        timeout_seconds: How long to wait at most, in seconds; without one, as long as Airflow lets the task run.
+        multiple_outputs: Push each key of the result as an XCom of its own too, for ``task.output["name"]``.
+    """
+
+    template_fields: Sequence[str] = ("azml_conn_id", "subscription_id", "resource_group", "workspace")
+    template_ext: Sequence[str] = ()
+    ui_color = "#e8f1fb"
+
+    def __init__(
+        self,
+        *,
+        azml_conn_id: str = "azml_default",
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        workspace: str | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_seconds: float = 15,
+        timeout_seconds: float | None = None,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.azml_conn_id = azml_conn_id
+        self.subscription_id = subscription_id
+        self.resource_group = resource_group
+        self.workspace = workspace
+        self.deferrable = deferrable
+        self.poll_seconds = poll_seconds
+        self.timeout_seconds = timeout_seconds
+
+    # -- what a subclass says ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def submit(self, context: Context) -> Ticket | Json:
+        """Send the first request; answer what to wait for, or the result if there is nothing to wait for."""
+
+    @abstractmethod
+    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
+        """Go on from how an act ended: with the next act to wait for, or with the task's result."""
+
+    # -- how it runs ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def hook(self) -> AzmlHook:
+        """The hook of the task's connection."""
+        from airflow_provider_azml.hooks.azml import AzmlHook
+
+        return AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
+
+    def execute(self, context: Context) -> Json:
+        """Submit, wait, and return the result."""
+        deadline = time.time() + self.timeout_seconds if self.timeout_seconds else None
+        with self._permanent_errors():
+            return self._follow(context, self.submit(context), deadline)
+
+    def resume(self, context: Context, event: Json) -> Json:
+        """Go on when the trigger has fired."""
+        from airflow_provider_azml.triggers.wait import outcome_of
+
+        with self._permanent_errors():
+            return self._follow(context, self.advance(context, outcome_of(event)), event["deadline"])
+
+    def _follow(self, context: Context, step: Ticket | Json, deadline: float | None) -> Json:
+        from airflow_provider_azml.rest.waiting import Ticket, ended
+
+        while isinstance(step, Ticket):
+            outcome = ended(step)
+            if outcome is None and self.deferrable:
+                self._defer(step, deadline)
+            step = self.advance(context, outcome or self._settle(step, deadline))
+        return step
+
+    def _settle(self, pending: Ticket, deadline: float | None) -> Outcome:
+        from airflow_provider_azml.rest.waiting import settle
+
+        name = pending.arm_id.rpartition("/")[2]
+
+        def tell(status: str) -> None:
+            self.log.info("%s is %s", name, status)
+
+        return self.hook.run(settle(pending, poll_seconds=self.poll_seconds, deadline=deadline, on_status=tell))
+
+    def _defer(self, pending: Ticket, deadline: float | None) -> None:
+        from airflow_provider_azml.triggers.wait import AzmlWaitTrigger
+
+        trigger = AzmlWaitTrigger(
+            arm_id=pending.arm_id,
+            operation_url=pending.operation_url,
+            deleting=pending.deleting,
+            azml_conn_id=self.azml_conn_id,
+            subscription_id=self.subscription_id,
+            resource_group=self.resource_group,
+            workspace=self.workspace,
+            poll_seconds=self.poll_seconds,
+            deadline=deadline,
+        )
+        self.defer(trigger=trigger, method_name="resume")
+
+    @contextmanager
+    def _permanent_errors(self) -> Iterator[None]:
+        """Errors that another try would meet again end the task at once."""
+        try:
+            yield
+        except (SpecError, AuthError, NotFound, ConnectionIncomplete) as error:
+            raise AirflowFailException(str(error)) from error
+        except ApiError as error:
+            if error.status in _REFUSED:
+                raise AirflowFailException(str(error)) from error
+            raise
+
+    # -- what subclasses use -------------------------------------------------------------------------------------
+
+    def _show(self, context: Context, kind: str, name: str) -> str:
+        """Put the studio link beside the task at once, and answer its URL."""
+        url = self.hook.studio_url(kind, name)
+        context["ti"].xcom_push(key="azml_studio_url", value=url)
+        self.log.info("Azure ML studio: %s", url)
+        return url
+
+    def _failed(self, outcome: Outcome, *, studio_url: str | None = None, log_tail: Sequence[str] = ()) -> RunFailed:
+        """The exception for an act that ended badly."""
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        made = parse(outcome.arm_id)
+        return RunFailed(
+            kind=made.kind.replace("_", " "),
+            name=made.name,
+            status=outcome.status,
+            code=outcome.code,
+            message=outcome.message,
+            studio_url=studio_url,
+            log_tail=log_tail,
+        )
+
+    # -- templates -----------------------------------------------------------------------------------------------
+
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render as Airflow does, leaving AML's own ``${{ }}`` and ``$[[ ]]`` alone."""
+        if isinstance(content, str) and "${{" in content:
+            from airflow_provider_azml.spec.templating import shield
+
+            content = shield(content)
+        return super().render_template(content, context, jinja_env, seen_oids)
+
+
+class AzmlSpecOperator(AzmlOperator):
+    """Base of operators that take an AML file, or what could stand in one.
+
+    Args:
+        file: AML file, relative to the folder of the DAG file; templates in its text are rendered.
+        spec: The same content as a mapping.
+    """
+
+    spec_fields: ClassVar[Sequence[str]] = ()
+    """Names of the keyword arguments that are keys of the AML file."""
+
+    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "file", "spec")
+
+    def __init__(self, *, file: str | None = None, spec: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.file = file
+        self.spec = spec
+
+    def source(self, context: Context, kind: str, defaults: Mapping[str, Any] | None = None) -> Source:
+        """The file or mapping, with the keyword arguments merged over it and defaults put under it.
+
+        Raises:
+            SpecError: It cannot be read, or there is none.
+        """
+        from airflow_provider_azml.spec.source import from_mapping
+
+        given = {name: value for name in self.spec_fields if (value := getattr(self, name)) is not None}
+        if self.file is not None:
+            read = self.read(context, self.file)
+        else:
+            read = from_mapping(dict(self.spec or {}), base_path=self.folder)
+        missing = {name: value for name, value in (defaults or {}).items() if name not in read.value}
+        return read.merged({**missing, **given})
+
+    def read(self, context: Context, file: str) -> Source:
+        """An AML file, its text rendered by Jinja."""
+        from airflow_provider_azml.spec.source import read
+
+        return read(self.folder / file, render=_renderer(self.get_template_env(), context))
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the DAG file, which relative paths are relative to."""
+        fileloc = getattr(self.get_dag(), "fileloc", None)
+        return Path(fileloc).parent if fileloc else Path.cwd()
+
+
+def _renderer(environment: jinja2.Environment, context: Context) -> Callable[[str], str]:
+    """What renders text to text, also in a DAG that renders its templates as native objects."""
+
+    def render(text: str) -> str:
+        template = environment.from_string(text)
+        values = template.new_context(dict(context))
+        return "".join(str(part) for part in template.root_render_func(values))
+
+    return render

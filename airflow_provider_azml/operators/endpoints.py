@@ -1,0 +1,250 @@
+"""Operators for online endpoints: deploy to one, ask one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
+from airflow_provider_azml.operators.base import AzmlOperator, AzmlSpecOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.exceptions import RunFailed
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
+    from airflow_provider_azml.spec.source import Source
+
+_LOG_LINES = 20
+
+
+class AzmlDeployModelOperator(AzmlSpecOperator):
+    """Deploys a model to an online endpoint, makes the endpoint if there is none, and gives the deployment traffic.
+
+    Every step starts from what the service shows, so a retry goes on where an earlier try was stopped.
+
+    Args:
+        file: Online deployment YAML, relative to the DAG file.
+        spec: Its content as a mapping instead.
+        endpoint_file: Online endpoint YAML, for an endpoint that has to be made; without one it gets the name alone
+            and the service's defaults.
+        name: Name of the deployment.
+        endpoint_name: Name of the endpoint.
+        model: ``azureml:name:version``, ``azureml:name@latest``, or the ``id`` that registering a model returned.
+        environment: ``azureml:name:version``, or a mapping that describes one.
+        code_configuration: ``{"code": folder, "scoring_script": file}``.
+        instance_type: Size of its machines.
+        instance_count: Number of its machines.
+        environment_variables: Environment variables of the scoring script.
+        request_settings: Timeouts and concurrency.
+        liveness_probe: When a container counts as dead.
+        readiness_probe: When a container gets requests.
+        traffic: Percentage of the endpoint's traffic that the deployment gets once it is up; the others share the
+            rest as before. ``None`` leaves the traffic alone.
+
+    Returns:
+        ``{"name", "deployment", "id", "status", "scoring_uri", "traffic", "studio_url"}``; ``name`` is the endpoint's.
+
+    Raises:
+        RunFailed: Endpoint or deployment could not be made; with the end of the deployment's log.
+
+    Example:
+        >>> AzmlDeployModelOperator(
+        ...     task_id="deploy",
+        ...     file="deployment.yml",
+        ...     endpoint_file="endpoint.yml",
+        ...     model=register.output["id"],
+        ... )
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-managed-online
+    """
+
+    spec_fields: ClassVar[Sequence[str]] = (
+        "name",
+        "endpoint_name",
+        "model",
+        "environment",
+        "code_configuration",
+        "instance_type",
+        "instance_count",
+        "environment_variables",
+        "request_settings",
+        "liveness_probe",
+        "readiness_probe",
+    )
+    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields, "endpoint_file", "traffic")
+    operator_extra_links = (AzmlStudioLink(), AzmlEndpointLink())
+
+    def __init__(
+        self,
+        *,
+        endpoint_file: str | None = None,
+        name: str | None = None,
+        endpoint_name: str | None = None,
+        model: str | Mapping[str, Any] | None = None,
+        environment: str | Mapping[str, Any] | None = None,
+        code_configuration: Mapping[str, str] | None = None,
+        instance_type: str | None = None,
+        instance_count: int | None = None,
+        environment_variables: Mapping[str, Any] | None = None,
+        request_settings: Mapping[str, int] | None = None,
+        liveness_probe: Mapping[str, int] | None = None,
+        readiness_probe: Mapping[str, int] | None = None,
+        traffic: int | str | None = 100,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.endpoint_file = endpoint_file
+        self.name = name
+        self.endpoint_name = endpoint_name
+        self.model = model
+        self.environment = environment
+        self.code_configuration = code_configuration
+        self.instance_type = instance_type
+        self.instance_count = instance_count
+        self.environment_variables = environment_variables
+        self.request_settings = request_settings
+        self.liveness_probe = liveness_probe
+        self.readiness_probe = readiness_probe
+        self.traffic = traffic
+
+    def submit(self, context: Context) -> Ticket:
+        """Make the endpoint, unless it is there."""
+        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest.waiting import Ticket
+        from airflow_provider_azml.spec.kinds import apply, check
+
+        deployment, endpoint = self._sources(context)
+        check(deployment, "online_deployment")
+        name = str(endpoint.value["name"])
+        arm_id = self.hook.workspace_id.child("online_endpoint", name)
+        self._show(context, "online_endpoint", name)
+        found = self.hook.run(flows.find(arm_id))
+        if found and found["properties"].get("provisioningState") != "Failed":
+            self.log.info("Endpoint %s exists", name)
+            return Ticket(arm_id, None, found)
+        return self.hook.run(apply(endpoint, "online_endpoint", self.hook.target))
+
+    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
+        """From the endpoint to the deployment, from there to its traffic, from there to the result."""
+        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest.arm_ids import parse
+        from airflow_provider_azml.rest.waiting import Ticket
+        from airflow_provider_azml.spec.kinds import apply
+
+        deployment, endpoint = self._sources(context)
+        endpoint_name, name = str(endpoint.value["name"]), str(deployment.value["name"])
+        if not outcome.succeeded:
+            raise self._not_deployed(outcome, endpoint_name)
+        endpoint_id = self.hook.workspace_id.child("online_endpoint", endpoint_name)
+        deployment_id = self.hook.workspace_id.child("online_deployment", endpoint_name, name)
+        if parse(outcome.arm_id).kind == "online_endpoint":
+            found = self.hook.run(flows.find(deployment_id))
+            if found is None or not self._is_ours(deployment, found):
+                self.log.info("Deploying %s to endpoint %s", name, endpoint_name)
+                return self.hook.run(apply(deployment, "online_deployment", self.hook.target))
+            if found["properties"]["provisioningState"] != "Succeeded":
+                return Ticket(deployment_id, None, found)
+        pending = self.hook.run(self._give_traffic(endpoint_id, name))
+        return pending or self._result(context, endpoint_id, deployment_id)
+
+    def _sources(self, context: Context) -> tuple[Source, Source]:
+        """The deployment's file and the endpoint's, naming each other."""
+        from airflow_provider_azml.operators import submission
+        from airflow_provider_azml.spec.source import from_mapping
+
+        deployment = self.source(context, "online_deployment")
+        deployment = deployment.merged({"tags": {submission.TAG: submission.submission_hash(context)}})
+        endpoint = self.read(context, self.endpoint_file) if self.endpoint_file else from_mapping({"auth_mode": "key"})
+        name = self.endpoint_name or endpoint.value.get("name") or deployment.value.get("endpoint_name")
+        if name:
+            return deployment.merged({"endpoint_name": name}), endpoint.merged({"name": name})
+        raise SpecError([deployment.problem(("endpoint_name",), "no endpoint is named; add endpoint_name")])
+
+    def _is_ours(self, deployment: Source, found: Json) -> bool:
+        """Whether an earlier try of this task made the deployment, and it has not failed."""
+        from airflow_provider_azml.operators import submission
+
+        mark = deployment.value["tags"][submission.TAG]
+        state = found["properties"].get("provisioningState")
+        return (found.get("tags") or {}).get(submission.TAG) == mark and state not in ("Failed", "Canceled", "Deleting")
+
+    def _give_traffic(self, endpoint_id: str, deployment: str) -> Flow[Ticket | None]:
+        """Change the traffic, unless it is right already."""
+        from airflow_provider_azml.rest import flows, waiting
+        from airflow_provider_azml.rest.traffic import split, with_traffic
+
+        endpoint = yield from flows.get(endpoint_id)
+        current = {name: share for name, share in (endpoint["properties"].get("traffic") or {}).items() if share}
+        if self.traffic is None:
+            return None
+        wanted = split(current, deployment, int(self.traffic))
+        if current == {name: share for name, share in wanted.items() if share}:
+            return None
+        self.log.info("Traffic: %s", ", ".join(f"{name} {share} %" for name, share in wanted.items()))
+        return (yield from waiting.submit(endpoint_id, with_traffic(endpoint, wanted)))
+
+    def _result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
+        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        endpoint = self.hook.run(flows.get(endpoint_id))
+        deployment = self.hook.run(flows.get(deployment_id))
+        scoring_uri = endpoint["properties"].get("scoringUri")
+        context["ti"].xcom_push(key="azml_scoring_url", value=scoring_uri)
+        return {
+            "name": endpoint["name"],
+            "deployment": parse(deployment_id).name,
+            "id": deployment_id,
+            "status": deployment["properties"]["provisioningState"],
+            "scoring_uri": scoring_uri,
+            "traffic": endpoint["properties"].get("traffic") or {},
+            "studio_url": self._show(context, "online_endpoint", endpoint["name"]),
+        }
+
+    def _not_deployed(self, outcome: Outcome, endpoint: str) -> RunFailed:
+        from airflow_provider_azml.rest.deployments import log_tail
+
+        tail = self.hook.run(log_tail(outcome.arm_id, lines=_LOG_LINES))
+        return self._failed(outcome, studio_url=self.hook.studio_url("online_endpoint", endpoint), log_tail=tail)
+
+
+class AzmlScoreOperator(AzmlOperator):
+    """Sends a payload to an online endpoint and returns its answer.
+
+    Args:
+        endpoint_name: Name of the endpoint.
+        payload: Anything that JSON can hold; templates in it are rendered.
+        deployment_name: Take this deployment, whatever the traffic split says.
+
+    Returns:
+        The endpoint's answer: JSON where it is JSON, else text.
+
+    Raises:
+        ApiError: The endpoint refused the payload, or its scoring script failed.
+
+    Example:
+        >>> AzmlScoreOperator(task_id="score", endpoint_name="iris", payload={"data": [[5.1, 3.5, 1.4, 0.2]]})
+
+    Source: https://learn.microsoft.com/azure/machine-learning/how-to-authenticate-online-endpoint
+    """
+
+    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "endpoint_name", "payload", "deployment_name")
+    operator_extra_links = (AzmlStudioLink(),)
+
+    def __init__(
+        self, *, endpoint_name: str, payload: object, deployment_name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(multiple_outputs=False, **kwargs)
+        self.endpoint_name = endpoint_name
+        self.payload = payload
+        self.deployment_name = deployment_name
+
+    def execute(self, context: Context) -> Any:  # whatever the scoring script answers
+        """Send the payload; there is nothing to wait for."""
+        self._show(context, "online_endpoint", self.endpoint_name)
+        with self._permanent_errors():
+            return self.hook.score(self.endpoint_name, self.payload, self.deployment_name)

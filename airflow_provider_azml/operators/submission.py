@@ -1,0 +1,139 @@
+"""Exactly once: what names a task's submission, and how a later try finds what an earlier one made."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from airflow.sdk.configuration import conf
+
+from airflow_provider_azml.exceptions import ApiError, Conflict
+from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest.resources import RESOURCES
+from airflow_provider_azml.rest.waiting import Ticket, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.spec.source import Source
+    from airflow_provider_azml.spec.target import Target
+
+_HASH_LENGTH = 12
+_READABLE_LENGTH = 80
+TAG = "airflow.submission"
+"""Tag of a version that was made without one being named: the hash of the submission that made it."""
+
+
+def submission_hash(context: Context) -> str:
+    """What tells this submission from all others, and stays the same over the retries of the task.
+
+    It covers ``[azml] deployment``, DAG, run, the run's start (so that a run deleted and made anew is another), task,
+    map index, and ``max_tries``, which a clear of this task raises and a retry does not.
+    """
+    ti, run = context["ti"], context["dag_run"]
+    parts = (
+        conf.get("azml", "deployment", fallback=""),
+        ti.dag_id,
+        ti.run_id,
+        run.start_date.isoformat() if run.start_date else "",
+        ti.task_id,
+        str(ti.map_index),
+        str(ti.max_tries),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_HASH_LENGTH]
+
+
+def job_name(context: Context) -> str:
+    """The name of the task's job, without its attempt: ``<dag>-<task>-<hash>``, within the service's naming rules."""
+    ti = context["ti"]
+    readable = re.sub(r"[^a-z0-9]+", "-", f"{ti.dag_id}-{ti.task_id}".lower()).strip("-")[:_READABLE_LENGTH]
+    return f"{readable.strip('-') or 'airflow'}-{submission_hash(context)}"
+
+
+def ownership(context: Context) -> dict[str, str]:
+    """The properties that say whose a job is."""
+    ti = context["ti"]
+    return {
+        "airflow.ti_id": str(ti.id),
+        "airflow.try_number": str(ti.try_number),
+        "airflow.dag_id": ti.dag_id,
+        "airflow.run_id": ti.run_id,
+        "airflow.task_id": ti.task_id,
+        "airflow.map_index": str(ti.map_index),
+    }
+
+
+def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[str, str]) -> Flow[Ticket]:
+    """Submit a job unless an earlier try of the same task has: then attach to that one.
+
+    Active or completed: it is taken. Failed, canceled or on its way there: the next attempt is submitted.
+
+    Args:
+        target: The workspace.
+        source: The job.
+        base_name: Its name without the attempt; a job that names itself has one attempt.
+        owner: The properties that say whose the job is.
+
+    Raises:
+        Conflict: A job of that name is somebody else's, or, for a job that names itself, has failed before.
+    """
+    named = source.value.get("name")
+    attempt = 1
+    while True:
+        name = str(named or f"{base_name}-{attempt}")
+        arm_id = target.workspace.child("job", name)
+        found = yield from flows.find(arm_id)
+        if found is None:
+            properties = {**(source.value.get("properties") or {}), **owner}
+            return (yield from _put_job(target, source.merged({"name": name, "properties": properties}), arm_id))
+        if not _is_owned(found, owner):
+            raise _taken(arm_id, name, "was not submitted by this task")
+        status = status_of(arm_id, found)
+        if status not in RESOURCES["job"].bad | {"CancelRequested"}:
+            return Ticket(arm_id, None, found)
+        if named:
+            raise _taken(arm_id, name, f"ended as {status}, and a job cannot run twice under one name")
+        attempt += 1
+
+
+def made_before(container_id: str, submission: str) -> Flow[Json | None]:
+    """The version that an earlier try of the same task made, if one did."""
+    row = flows.version_of(container_id)
+    versions = yield from flows.pages(f"{container_id}/versions", api_version=row["api-version"])
+    return next((v for v in versions if (v["properties"].get("tags") or {}).get(TAG) == submission), None)
+
+
+def _put_job(target: Target, source: Source, arm_id: str) -> Flow[Ticket]:
+    from airflow_provider_azml.spec.kinds import apply
+
+    try:
+        return (yield from apply(source, "job", target))
+    except ApiError as refused:
+        if refused.status is None or refused.status >= 500:  # noqa: PLR2004 (a fault of the service: the retry looks)
+            raise
+        # a first PUT whose answer was lost makes azure-core's second one look refused
+        found = yield from flows.find(arm_id)
+        if found is None:
+            raise
+        return Ticket(arm_id, None, found)
+
+
+def _is_owned(job: Json, owner: Mapping[str, str]) -> bool:
+    properties = job["properties"].get("properties") or {}
+    names = ("airflow.dag_id", "airflow.run_id", "airflow.task_id", "airflow.map_index")
+    return all(properties.get(name) == owner[name] for name in names)
+
+
+def _taken(arm_id: str, name: str, reason: str) -> Conflict:
+    return Conflict(
+        method="PUT",
+        url=arm_id,
+        status=409,
+        code="JobNameTaken",
+        message=f"job {name!r} {reason}",
+        hint="Leave name out to have one made, or give another.",
+    )

@@ -1,0 +1,124 @@
+"""Operators for workspaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_azml.links import AzmlStudioLink
+from airflow_provider_azml.operators.base import AzmlSpecOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
+
+
+class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
+    """Creates a workspace, with the storage account, key vault and application insights that are not named.
+
+    A workspace that exists is left as it is, so the task can stand at the head of a DAG that runs daily.
+
+    Args:
+        file: Workspace YAML, relative to the DAG file.
+        spec: Its content as a mapping instead.
+        name: By default the workspace that the connection names.
+        location: Azure region, e.g. ``westeurope``; by default the resource group's.
+        display_name: Name that studio shows.
+        description: Free text.
+        tags: Tags of the workspace.
+        storage_account: ARM id of an existing one; else one is made.
+        key_vault: ARM id of an existing one; else one is made.
+        application_insights: ARM id of an existing one; else one is made.
+        container_registry: ARM id of an existing one.
+        create_container_registry: Make one now; else the service makes one when it first builds an image.
+
+    Returns:
+        ``{"name", "id", "status", "studio_url", "location"}``.
+
+    Example:
+        >>> AzmlCreateWorkspaceOperator(task_id="create_workspace", location="westeurope")
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-workspace
+    """
+
+    spec_fields: ClassVar[Sequence[str]] = (
+        "name",
+        "location",
+        "display_name",
+        "description",
+        "tags",
+        "storage_account",
+        "key_vault",
+        "application_insights",
+        "container_registry",
+    )
+    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields)
+    operator_extra_links = (AzmlStudioLink(),)
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        location: str | None = None,
+        display_name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        storage_account: str | None = None,
+        key_vault: str | None = None,
+        application_insights: str | None = None,
+        container_registry: str | None = None,
+        create_container_registry: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.location = location
+        self.display_name = display_name
+        self.description = description
+        self.tags = tags
+        self.storage_account = storage_account
+        self.key_vault = key_vault
+        self.application_insights = application_insights
+        self.container_registry = container_registry
+        self.create_container_registry = create_container_registry
+
+    def submit(self, context: Context) -> Ticket:
+        """Deploy the workspace's template, unless the workspace is there."""
+        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest.waiting import Ticket
+        from airflow_provider_azml.spec.workspaces import create
+
+        source = self.source(context, "workspace", {"name": self.hook.workspace_id.name})
+        arm_id = self._arm_id(str(source.value["name"]))
+        found = self.hook.run(flows.find(arm_id))
+        if found:
+            self.log.info("Workspace %s exists, and is left as it is", found["name"])
+            return Ticket(arm_id, None, found)
+        return self.hook.run(create(source, self.hook.target, create_container_registry=self.create_container_registry))
+
+    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
+        """From the template's deployment to the workspace, from the workspace to the result."""
+        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest.arm_ids import parse
+        from airflow_provider_azml.rest.waiting import Ticket
+
+        if not outcome.succeeded:
+            raise self._failed(outcome)
+        if parse(outcome.arm_id).kind != "workspace":
+            source = self.source(context, "workspace", {"name": self.hook.workspace_id.name})
+            arm_id = self._arm_id(str(source.value["name"]))
+            return Ticket(arm_id, None, self.hook.run(flows.get(arm_id)))
+        body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
+        return {
+            "name": body["name"],
+            "id": body["id"],
+            "status": outcome.status,
+            "studio_url": self._show(context, "workspace", body["name"]),
+            "location": body.get("location"),
+        }
+
+    def _arm_id(self, name: str) -> str:
+        return self.hook.workspace_id.sibling("workspace", name)

@@ -1,0 +1,56 @@
+"""Scoring: a payload sent to an online endpoint with the key or token that its auth mode asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.exceptions import ApiError
+from airflow_provider_azml.rest import arm_ids, flows
+from airflow_provider_azml.rest.flows import Flow, Json, Send, call, request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SECRETS: Mapping[str, tuple[str, str]] = {"key": ("list_keys", "primaryKey"), "amltoken": ("get_token", "accessToken")}
+"""Auth mode -> the action that tells the secret, and its name in the answer; an AAD token is the identity's own."""
+
+
+def score(endpoint_id: str, payload: object, deployment: str | None = None) -> Flow[object]:
+    """Send a payload, answer what the endpoint answers: JSON where it is JSON, else text.
+
+    Raises:
+        ApiError: The endpoint has no scoring URI yet, or refused the payload, or its script failed.
+
+    Source: azure-ai-ml 1.35.2 ``online_endpoints.invoke`` (recorded exchange): ``Authorization: Bearer <key>``, and
+    ``azureml-model-deployment`` to take a deployment whatever the traffic split says.
+    """
+    endpoint = yield from flows.get(endpoint_id)
+    uri = endpoint["properties"].get("scoringUri")
+    if not uri:
+        raise ApiError(
+            method="POST",
+            url=endpoint_id,
+            status=None,
+            code="NoScoringUri",
+            message=f"online endpoint {arm_ids.parse(endpoint_id).name!r} has no scoring URI",
+            hint="Wait until it is provisioned.",
+        )
+    headers = yield from _authorization(endpoint_id, endpoint)
+    if deployment:
+        headers["azureml-model-deployment"] = deployment
+    sent = request("POST", uri, json=payload, headers=headers)
+    response = yield from call(Send(sent, scope="anonymous" if "Authorization" in headers else "aml", retry="never"))
+    try:
+        answer: object = response.json()
+    except ValueError:
+        return response.text()
+    return answer
+
+
+def _authorization(endpoint_id: str, endpoint: Json) -> Flow[dict[str, str]]:
+    mode = str(endpoint["properties"].get("authMode", "")).lower()
+    if mode not in _SECRETS:
+        return {}
+    action, field = _SECRETS[mode]
+    response = yield from flows.act(endpoint_id, action)
+    return {"Authorization": f"Bearer {response.json()[field]}"}

@@ -1,0 +1,116 @@
+"""The one trigger: waits in the triggerer until an act of the service has ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, WaitTimeout
+from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.rest.waiting import Outcome, Ticket, settle
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_azml.rest.flows import Json
+
+
+class AzmlWaitTrigger(BaseTrigger):
+    """Waits for one pending act and tells how it ended.
+
+    Args:
+        arm_id: The resource that is acted on.
+        operation_url: Where the service tells how the act goes.
+        deleting: Whether the act is a delete.
+        azml_conn_id: Connection of type ``azml``.
+        subscription_id: Instead of the connection's.
+        resource_group: Instead of the connection's.
+        workspace: Instead of the connection's.
+        poll_seconds: Pause between two looks, in seconds.
+        deadline: When to give up, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        arm_id: str,
+        operation_url: str | None = None,
+        deleting: bool = False,
+        azml_conn_id: str,
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        workspace: str | None = None,
+        poll_seconds: float,
+        deadline: float | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
+        self.arm_id = arm_id
+        self.operation_url = operation_url
+        self.deleting = deleting
+        self.azml_conn_id = azml_conn_id
+        self.subscription_id = subscription_id
+        self.resource_group = resource_group
+        self.workspace = workspace
+        self.poll_seconds = poll_seconds
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The trigger as Airflow stores it: names and ids, nothing secret."""
+        fields = (
+            "arm_id",
+            "operation_url",
+            "deleting",
+            "azml_conn_id",
+            "subscription_id",
+            "resource_group",
+            "workspace",
+            "poll_seconds",
+            "deadline",
+        )
+        return f"{__name__}.{type(self).__name__}", {field: getattr(self, field) for field in fields}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, then fire once with what :func:`outcome_of` reads."""
+        hook = AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
+        pending = Ticket(self.arm_id, self.operation_url, {}, self.deleting)
+        waiting = settle(
+            pending,
+            poll_seconds=self.poll_seconds,
+            deadline=self.deadline,
+            on_status=lambda status: self.log.info("%s is %s", self.arm_id.rpartition("/")[2], status),
+        )
+        try:
+            outcome = await hook.arun(waiting)
+        except (ApiError, WaitTimeout, ConnectionIncomplete) as error:
+            yield _event(_told(error, self.deadline))
+        else:
+            yield _event({"outcome": {**asdict(outcome), "body": {}}, "deadline": self.deadline})
+        finally:
+            await hook.aclose()
+
+
+def outcome_of(event: Json) -> Outcome:
+    """How the act ended, read back from the trigger's event.
+
+    Raises:
+        AzmlError: The wait itself failed; it is raised here as it was there.
+    """
+    if "outcome" in event:
+        return Outcome(**event["outcome"])
+    kinds = {kind.__name__: kind for kind in (*ApiError.__subclasses__(), ApiError, WaitTimeout, ConnectionIncomplete)}
+    raised = kinds[event["error"]]
+    if raised is ConnectionIncomplete:
+        raise ConnectionIncomplete(event["message"])
+    raise raised(**event["fields"])
+
+
+def _event(payload: Json) -> TriggerEvent:
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
+
+
+def _told(error: ApiError | WaitTimeout | ConnectionIncomplete, deadline: float | None) -> Json:
+    """An error as JSON, so that the task raises it in its own process, where the user reads it."""
+    fields = {} if isinstance(error, ConnectionIncomplete) else dict(vars(error))
+    return {"error": type(error).__name__, "message": str(error), "fields": fields, "deadline": deadline}
