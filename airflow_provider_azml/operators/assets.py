@@ -57,6 +57,6 @@ class AzmlRegisterAssetOperator(AzmlSpecOperator):
             **self.told(body),
         }
 
-    def told(self, body: Json) -> Json:  # noqa: ARG002 (for subclasses)
+    def told(self, body: Json) -> Json:
         """What a kind of asset adds to the result."""
         return {}

@@ -206,6 +206,9 @@ class AzmlSpecOperator(AzmlOperator):
     spec_fields: ClassVar[Sequence[str]] = ()
     """Names of the keyword arguments that are keys of the AML file."""
 
+    attributes: ClassVar[Mapping[str, str]] = {}
+    """Keyword argument -> attribute that holds it, where the name is taken by Airflow."""
+
     template_fields: Sequence[str] = (*AzmlOperator.template_fields, "file", "spec")
 
     def __init__(self, *, file: str | None = None, spec: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
@@ -221,7 +224,8 @@ class AzmlSpecOperator(AzmlOperator):
         """
         from airflow_provider_azml.spec.source import from_mapping
 
-        given = {name: value for name in self.spec_fields if (value := getattr(self, name)) is not None}
+        held = {name: getattr(self, self.attributes.get(name, name)) for name in self.spec_fields}
+        given = {name: value for name, value in held.items() if value is not None}
         if self.file is not None:
             read = self.read(context, self.file)
         else:

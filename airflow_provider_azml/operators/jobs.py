@@ -178,7 +178,12 @@ class AzmlSubmitCommandJobOperator(AzmlSubmitJobOperator):
         "description",
         "properties",
     )
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields)
+    attributes: ClassVar[Mapping[str, str]] = {"resources": "job_resources"}
+    template_fields: Sequence[str] = (
+        *AzmlSpecOperator.template_fields,
+        *(name for name in spec_fields if name != "resources"),
+        "job_resources",
+    )
 
     def __init__(
         self,
@@ -204,7 +209,7 @@ class AzmlSubmitCommandJobOperator(AzmlSubmitJobOperator):
         self.environment = environment
         self.outputs = outputs
         self.environment_variables = environment_variables
-        self.resources = resources
+        self.job_resources = resources  # BaseOperator keeps ``resources`` for another purpose
         self.distribution = distribution
         self.limits = limits
         self.identity = identity
