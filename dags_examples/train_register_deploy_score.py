@@ -23,7 +23,14 @@ from airflow_provider_azml.sensors import AzmlWaitForServiceHealthySensor
 ENDPOINT = "iris-{{ conn.azml_default.extra_dejson['subscription_id'][:8] }}"
 FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]  # sepal length and width, petal length and width, in cm
 
-with DAG("train_register_deploy_score", schedule=None, tags=["azml", "example"], doc_md=__doc__) as dag:
+with DAG(
+    "train_register_deploy_score",
+    schedule=None,
+    default_args={"poll_seconds": 2},  # everything here takes seconds; the default suits jobs that take hours
+    tags=["azml", "example"],
+    doc_md=__doc__,
+) as dag:
+    # [start tasks]
     create_workspace = AzmlCreateWorkspaceOperator(task_id="create_workspace", location="westeurope")
     create_compute = AzmlCreateComputeOperator(task_id="create_compute", file="iris/compute.yml")
     register_environment = AzmlRegisterEnvironmentOperator(task_id="register_environment", file="iris/environment.yml")
@@ -63,3 +70,4 @@ with DAG("train_register_deploy_score", schedule=None, tags=["azml", "example"],
         score,
         check_answer(score.output),
     )
+    # [end tasks]
