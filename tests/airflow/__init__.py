@@ -1,0 +1,1 @@
+"""Operators, triggers and sensors inside a real Airflow."""

@@ -1,0 +1,28 @@
+"""What holds for every test: Airflow keeps to a folder of its own, which is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+pytest_plugins = ["pytester"]
+
+AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-of-tests-")
+
+# read when airflow is imported, which the first test that needs it does
+os.environ.update({
+    "AIRFLOW_HOME": AIRFLOW_HOME,
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+    "AIRFLOW__CORE__DAGS_FOLDER": f"{AIRFLOW_HOME}/dags",
+})
+# a cloud or connection of whoever runs the tests is none of theirs
+for name in [name for name in os.environ if name.startswith(("AZURE_", "AZML_", "AIRFLOW_CONN_", "ARM_", "IDENTITY_"))]:
+    if name != "AZML_EMULATOR_CACHE":
+        del os.environ[name]
+
+
+def pytest_unconfigure() -> None:
+    """Remove Airflow's folder."""
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
