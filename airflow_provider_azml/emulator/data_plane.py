@@ -1,0 +1,152 @@
+"""What the routes of the data plane share: whose workspace a path is in, who may come in, and how errors look there."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+
+from airflow_provider_azml.emulator.auth import TokenRefused
+from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.rest import arm_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from starlette.requests import Request
+
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.rest.arm_ids import WorkspaceId
+    from airflow_provider_azml.rest.flows import Json
+
+_WORKSPACE = re.compile(
+    r"^(?P<workspace>/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.machinelearningservices"
+    r"/workspaces/[^/]+)/(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+
+
+class DataPlaneError(Exception):
+    """Ends a request to the data plane with an error answer.
+
+    Args:
+        status: HTTP status.
+        code: The service's error code.
+        message: What is wrong.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def response(self) -> JSONResponse:
+        """The answer, shaped as run history's errors are."""
+        body = {
+            "error": {"code": self.code, "message": self.message, "details": []},
+            "correlation": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]},
+            "environment": "local",
+            "location": "local",
+            "time": timestamp(),
+        }
+        return JSONResponse(body, self.status)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to the data plane of a workspace that exists.
+
+    Args:
+        request: The request.
+        workspace: The workspace.
+        names: What the path's pattern found.
+        body: What was sent, if it was a JSON object.
+    """
+
+    request: Request
+    workspace: WorkspaceId
+    names: dict[str, str]
+    body: Json
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A row of a data plane's table: what answers a method on a path.
+
+    Args:
+        method: HTTP method.
+        path: Pattern of the path below the workspace; its groups become ``Call.names``.
+        answer: Answers with a JSON value, or with a whole response.
+    """
+
+    method: str
+    path: str
+    answer: Callable[[Call], Json | Response]
+
+
+def endpoint(
+    emulator: Emulator, prefix: str, operations: Sequence[Operation]
+) -> Callable[[Request], Awaitable[Response]]:
+    """What answers requests below a prefix, for holders of a token of the AML data plane.
+
+    Args:
+        emulator: The emulator.
+        prefix: What paths begin with, e.g. ``/history/v1.0``.
+        operations: The table.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            audiences = (*emulator.auth.aml_audiences, *emulator.auth.arm_audiences)
+            emulator.auth.check(request.headers.get("Authorization"), audiences)
+            return await _answer(emulator, request, str(request.scope["path"]).removeprefix(prefix), operations)
+        except TokenRefused as error:
+            return DataPlaneError(401, "UserError", error.message).response()
+        except DataPlaneError as error:
+            return error.response()
+
+    return answer
+
+
+async def _answer(emulator: Emulator, request: Request, path: str, operations: Sequence[Operation]) -> Response:
+    workspace, rest = workspace_of(emulator, path)
+    for operation in operations:
+        found = re.fullmatch(operation.path, rest)
+        if found and operation.method == request.method:
+            answered = operation.answer(Call(request, workspace, found.groupdict(), await json_body(request)))
+            return answered if isinstance(answered, Response) else JSONResponse(answered)
+    raise DataPlaneError(404, "NotFound", f"The emulator has nothing at {request.method} {request.scope['path']}.")
+
+
+def workspace_of(emulator: Emulator, path: str) -> tuple[WorkspaceId, str]:
+    """The workspace that a path begins with, in its own spelling, and the rest of the path.
+
+    Raises:
+        DataPlaneError: It begins with none, or with one that does not exist.
+    """
+    found = _WORKSPACE.match(path)
+    document = emulator.store.get(found["workspace"]) if found else None
+    if found is None or document is None:
+        raise DataPlaneError(404, "WorkspaceNotFound", f"There is no workspace at {path}.")
+    return arm_ids.parse(document["id"]).workspace, found["rest"]
+
+
+async def json_body(request: Request) -> Json:
+    """The JSON object in a request; empty when there is none.
+
+    Raises:
+        DataPlaneError: There is something else.
+    """
+    raw = await request.body()
+    try:
+        body = json.loads(raw) if raw else {}
+    except ValueError as error:
+        raise DataPlaneError(400, "UserError", f"The request's body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise DataPlaneError(400, "UserError", "The request's body is not a JSON object.")
+    return body
