@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -60,6 +61,8 @@ class Client:
         self._user_agent = user_agent
         self._pipelines: dict[Scope, PipelineClient[HttpRequest, HttpResponse]] = {}
         self._async_pipelines: dict[Scope, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = {}
+        self._building = threading.Lock()
+        self._abuilding = asyncio.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -179,40 +182,47 @@ class Client:
         return sent
 
     def _pipeline(self, scope: Scope) -> PipelineClient[HttpRequest, HttpResponse]:
-        if scope not in self._pipelines:
-            from azure.core import PipelineClient
-            from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
-            from azure.core.pipeline.transport import RequestsTransport
-
-            bearer = (
-                [BearerTokenCredentialPolicy(self._tokens, self._audience(scope))]
-                if self._tokens and scope != "anonymous"
-                else []
-            )
-            self._pipelines[scope] = PipelineClient(
-                base_url="",
-                policies=[*self._first_policies(), RetryPolicy(), *bearer, *_last_policies()],
-                transport=RequestsTransport(connection_verify=self._ca_bundle or True),
-            )
+        with self._building:  # flows beside each other share a pipeline from the first request on
+            if scope not in self._pipelines:
+                self._pipelines[scope] = self._new_pipeline(scope)
         return self._pipelines[scope]
 
-    async def _async_pipeline(self, scope: Scope) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
-        if scope not in self._async_pipelines:
-            from azure.core import AsyncPipelineClient
-            from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncRetryPolicy
+    def _new_pipeline(self, scope: Scope) -> PipelineClient[HttpRequest, HttpResponse]:
+        from azure.core import PipelineClient
+        from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
+        from azure.core.pipeline.transport import RequestsTransport
 
-            bearer = (
-                [AsyncBearerTokenCredentialPolicy(_InThread(self._tokens), self._audience(scope))]
-                if self._tokens and scope != "anonymous"
-                else []
-            )
-            transport = await _aiohttp_transport(self._ca_bundle)
-            self._async_pipelines[scope] = AsyncPipelineClient(
-                base_url="",
-                policies=[*self._first_policies(), AsyncRetryPolicy(), *bearer, *_last_policies()],
-                transport=transport,
-            )
+        bearer = (
+            [BearerTokenCredentialPolicy(self._tokens, self._audience(scope))]
+            if self._tokens and scope != "anonymous"
+            else []
+        )
+        return PipelineClient(
+            base_url="",
+            policies=[*self._first_policies(), RetryPolicy(), *bearer, *_last_policies()],
+            transport=RequestsTransport(connection_verify=self._ca_bundle or True),
+        )
+
+    async def _async_pipeline(self, scope: Scope) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
+        async with self._abuilding:  # flows beside each other share a pipeline from the first request on
+            if scope not in self._async_pipelines:
+                self._async_pipelines[scope] = await self._new_async_pipeline(scope)
         return self._async_pipelines[scope]
+
+    async def _new_async_pipeline(self, scope: Scope) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
+        from azure.core import AsyncPipelineClient
+        from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncRetryPolicy
+
+        bearer = (
+            [AsyncBearerTokenCredentialPolicy(_InThread(self._tokens), self._audience(scope))]
+            if self._tokens and scope != "anonymous"
+            else []
+        )
+        return AsyncPipelineClient(
+            base_url="",
+            policies=[*self._first_policies(), AsyncRetryPolicy(), *bearer, *_last_policies()],
+            transport=await _aiohttp_transport(self._ca_bundle),
+        )
 
     def _audience(self, scope: Scope) -> str:
         if not self._cloud:

@@ -182,7 +182,7 @@ def _retry_after(response: HttpResponse) -> float:
 
 
 def _object(response: HttpResponse) -> Json:
-    if response.status_code == HTTPStatus.NO_CONTENT or "json" not in response.headers.get("Content-Type", ""):
+    if not response.content or "json" not in response.headers.get("Content-Type", ""):
         return {}
     body = response.json()
     return body if isinstance(body, dict) else {}

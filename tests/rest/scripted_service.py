@@ -1,0 +1,111 @@
+"""A small https server that answers what a test tells it to, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import trustme
+
+from airflow_provider_azml.rest.clouds import Cloud
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass
+class Answer:
+    status: int = 200
+    body: object = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Asked:
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class ScriptedService:
+    """Answers in the order in which they were scripted for a method and path; the last one stays."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        self.ca_bundle = str(folder / "ca.pem")
+        authority.cert_pem.write_to_path(self.ca_bundle)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(context)
+        self.asked: list[Asked] = []
+        self._answers: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                service.serve(self)
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.url = f"https://localhost:{self._server.server_address[1]}"
+
+    @property
+    def cloud(self) -> Cloud:
+        return Cloud(
+            name="scripted",
+            authority=self.url,
+            arm=self.url,
+            arm_scope=f"{self.url}/.default",
+            aml_scope="https://ml.azure.test/.default",
+            storage_suffix="core.windows.net",
+            studio=self.url,
+            data_plane_suffixes=(),
+        )
+
+    def answer(self, method: str, path: str, *answers: Answer) -> None:
+        self._answers[method, path].extend(answers)
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        url = urlsplit(handler.path)
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        self.asked.append(Asked(handler.command, url.path, url.query, dict(handler.headers), body))
+        script = self._answers.get((handler.command, url.path))
+        answer = Answer(404, {"error": {"code": "NotScripted", "message": handler.path}})
+        if script:
+            answer = script.pop(0) if len(script) > 1 else script[0]
+        self._send(handler, answer)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @staticmethod
+    def _send(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
+        content: Any = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        if answer.status in {202, 204} and not answer.body:
+            content = b""
+        handler.send_response(answer.status)
+        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        if handler.command != "HEAD":
+            handler.wfile.write(content)
