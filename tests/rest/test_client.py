@@ -179,7 +179,7 @@ def test_the_flow_is_closed_when_it_is_given_up(service, credential):
         finally:
             closed.set()
 
-    with Client(service.cloud, TokenCache(credential), ca_bundle=service.ca_bundle) as client:
-        with pytest.raises(NotFound):
-            client.run(endless())
+    trusting = Client(service.cloud, TokenCache(credential), ca_bundle=service.ca_bundle)
+    with trusting as client, pytest.raises(NotFound):
+        client.run(endless())
     assert closed.is_set()
