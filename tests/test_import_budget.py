@@ -1,0 +1,95 @@
+"""What importing this package costs a DAG file, beyond ``airflow.sdk``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MODULES = 40
+CPU_SECONDS = 0.1
+PUBLIC = (
+    "airflow_provider_azml.operators",
+    "airflow_provider_azml.sensors",
+    "airflow_provider_azml.hooks.azml",
+    "airflow_provider_azml.triggers.wait",
+)
+HEAVY = {
+    "aiohttp",
+    "azure",
+    "cryptography",
+    "dateutil",
+    "isodate",
+    "jsonschema",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pathspec",
+    "requests",
+    "starlette",
+    "uvicorn",
+    "yaml",
+}
+
+MEASURE = """
+import importlib, json, sys, time
+before, added = sys.argv[1].split(), sys.argv[2].split()
+for name in before:
+    importlib.import_module(name)
+known, began = set(sys.modules), time.process_time()
+for name in added:
+    module = importlib.import_module(name)
+    for public in getattr(module, "__all__", ()):
+        getattr(module, public)
+print(json.dumps({"cpu_seconds": time.process_time() - began, "modules": sorted(set(sys.modules) - known)}))
+"""
+
+
+class Cost(TypedDict):
+    cpu_seconds: float
+    modules: list[str]
+
+
+def cost(added: Sequence[str], *, after: Sequence[str] = ()) -> Cost:
+    """What importing some modules adds to a fresh interpreter that has imported others."""
+    command = [sys.executable, "-c", MEASURE, " ".join(after), " ".join(added)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    measured: Cost = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def heavy(modules: Sequence[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules} & HEAVY
+
+
+def test_operators_sensors_hooks_and_triggers_cost_next_to_nothing(
+    record_property: Callable[[str, object], None],
+) -> None:
+    measured = cost(PUBLIC, after=["airflow.sdk"])
+    record_property("modules", len(measured["modules"]))
+    record_property("cpu_seconds", measured["cpu_seconds"])
+    assert heavy(measured["modules"]) == set()
+    assert len(measured["modules"]) <= MODULES, measured["modules"]
+    assert measured["cpu_seconds"] <= 3 * CPU_SECONDS  # the budget itself is for a machine that does nothing else
+
+
+def test_describing_the_provider_imports_nothing_else() -> None:
+    measured = cost(["airflow_provider_azml.provider_info"])
+    assert {name for name in measured["modules"] if name.startswith("airflow")} == {
+        "airflow_provider_azml",
+        "airflow_provider_azml.provider_info",
+    }
+    assert heavy(measured["modules"]) == set()
+
+
+def test_the_pytest_plugin_costs_other_peoples_test_runs_next_to_nothing() -> None:
+    measured = cost(["airflow_provider_azml.emulator.pytest_plugin"], after=["pytest"])
+    assert {name for name in measured["modules"] if name.partition(".")[0] not in sys.stdlib_module_names} == {
+        "airflow_provider_azml",
+        "airflow_provider_azml.emulator",
+        "airflow_provider_azml.emulator.pytest_plugin",
+    }
