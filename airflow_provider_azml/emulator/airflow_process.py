@@ -44,8 +44,6 @@ class AirflowProcess:
 
     def start(self, *arguments: str, exports: Mapping[str, str]) -> None:
         """Start a command, whose environment is this process's without its Airflow settings, and with `exports`."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
-        no_proxy = ",".join(filter(None, (os.environ.get("NO_PROXY"), _LOCAL)))
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 (the command is ours)
                 [sys.executable, "-m", "airflow", *arguments],
@@ -53,16 +51,7 @@ class AirflowProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={
-                    **inherited,
-                    **exports,
-                    "AIRFLOW_HOME": str(self._home),
-                    "AIRFLOW__CORE__DAGS_FOLDER": str(self._dag_file.parent),
-                    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                    "NO_COLOR": "1",
-                    "NO_PROXY": no_proxy,
-                    "no_proxy": no_proxy,
-                },
+                env=self._environment(exports),
             )
 
     def exit_code(self) -> int | None:
@@ -95,6 +84,31 @@ class AirflowProcess:
         """Why a task failed, in its exception's words; without a task, or an exception, the last lines of the log."""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(_exception(lines, task_id) if task_id else ()) or "\n".join(lines[-_TAIL_LINES:])
+
+    def import_error(self) -> str:
+        """What Python says against the file of DAGs, which Airflow keeps to itself; empty when it imports."""
+        tried = subprocess.run(  # noqa: S603 (the file that the user wants to run)
+            [sys.executable, str(self._dag_file)],
+            env=self._environment({}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return tried.stderr.strip() if tried.returncode else ""
+
+    def _environment(self, exports: Mapping[str, str]) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+        no_proxy = ",".join(filter(None, (os.environ.get("NO_PROXY"), _LOCAL)))
+        return {
+            **inherited,
+            **exports,
+            "AIRFLOW_HOME": str(self._home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self._dag_file.parent),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "NO_COLOR": "1",
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+        }
 
     def _select(self, query: str) -> list[tuple[str, str]]:
         database = self._home / "airflow.db"

@@ -145,7 +145,9 @@ class Demo:
                 emulator.check()
                 self._pause()
         if self._airflow.exit_code() != 0:
-            raise DemoFailed(f"airflow dags test failed:\n{self._airflow.why()}")
+            self._progress.end(starting or "airflow dags test", well=False)
+            reason = self._airflow.import_error() if starting else ""
+            raise DemoFailed(f"airflow dags test failed:\n{reason or self._airflow.why()}")
 
     def _show(self, task: str, state: str, shown: set[str]) -> None:
         if state == "running":

@@ -1,0 +1,3 @@
+"""Not a DAG file: it does not even import."""
+
+raise ImportError("no such luck")
