@@ -85,16 +85,22 @@ class AzmlHook(BaseHook):
     @cached_property
     def cloud(self) -> Cloud:
         """The Azure cloud of the connection."""
-        return CLOUDS.get(self.settings.cloud) or _discovered(
-            self.settings.cloud, self.settings.fields.get("ca_bundle")
-        )
+        named = CLOUDS.get(self.settings.cloud)
+        try:
+            return named or _discovered(self.settings.cloud, self.settings.fields.get("ca_bundle"))
+        except ConnectionIncomplete as error:
+            raise ConnectionIncomplete(f"connection {self.azml_conn_id!r} cannot be used: {error}") from error
 
     @cached_property
     def client(self) -> Client:
         """The driver of flows, signed in as the connection says."""
         custom_cloud = self.settings.cloud not in CLOUDS
         identity = self.settings.identity(self.cloud, custom_cloud=custom_cloud)
-        return Client(self.cloud, token_cache(identity), ca_bundle=identity.ca_bundle)
+        try:
+            tokens = token_cache(identity)
+        except (ValueError, OSError) as error:  # what azure-identity says of a bad tenant id or certificate
+            raise ConnectionIncomplete(f"connection {self.azml_conn_id!r} cannot be used: {error}") from error
+        return Client(self.cloud, tokens, ca_bundle=identity.ca_bundle)
 
     @cached_property
     def workspace_id(self) -> WorkspaceId:
