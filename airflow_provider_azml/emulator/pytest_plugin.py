@@ -13,10 +13,6 @@ with all in the environment that the provider, ``az`` and ``MLClient(DefaultAzur
 from __future__ import annotations
 
 import os
-import shlex
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +23,6 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-READY_SECONDS = 30
-STOP_SECONDS = 15
-LOG_LINES = 30
 CONNECTION_ID = "azml_default"
 
 
@@ -91,15 +84,22 @@ def azml_emulator(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningEmulator]:
     """An emulator, started at its first use in the test run and stopped at the end of the run."""
+    from airflow_provider_azml.emulator.launcher import EmulatorDown, EmulatorProcess  # noqa: PLC0415 (when asked for)
+
     chosen: str | None = request.config.getoption("--azml-emulator-home")
-    home = Path(chosen).absolute() if chosen else tmp_path_factory.mktemp("azml") / "emulator"
+    home = Path(chosen).absolute() if chosen else tmp_path_factory.mktemp("azml")
     home /= os.environ.get("PYTEST_XDIST_WORKER", "")  # processes that run tests beside each other must not share one
     home.mkdir(parents=True, exist_ok=True)
-    process = _start(home)
+    log = home / "emulator.log"
+    process = EmulatorProcess(home, log, {"AZML_EMULATOR_CACHE": str(_cache()), **os.environ})
     try:
-        yield _ready(process, home)
+        while not process.ready():
+            time.sleep(0.05)
+        yield RunningEmulator(home, process.exports(), log)
+    except EmulatorDown as down:
+        pytest.fail(f"{down} (the whole log: {log})", pytrace=False)
     finally:
-        _stop(process)
+        process.stop()
 
 
 @pytest.fixture
@@ -113,42 +113,6 @@ def azml_connection(azml_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPa
     return CONNECTION_ID
 
 
-def _start(home: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "airflow_provider_azml.emulator", "--home", str(home)]
-    (home / "env.sh").unlink(missing_ok=True)
-    with (home / "emulator.log").open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 (the command is ours)
-            [*command, "--http-port", "0", "--https-port", "0"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def _ready(process: subprocess.Popen[bytes], home: Path) -> RunningEmulator:
-    exports, log = home / "env.sh", home / "emulator.log"
-    deadline = time.monotonic() + READY_SECONDS
-    while not exports.exists():
-        if process.poll() is not None:
-            pytest.fail(f"the emulator ended with exit code {process.returncode}{_tail(log)}", pytrace=False)
-        if time.monotonic() > deadline:
-            pytest.fail(f"the emulator was not ready after {READY_SECONDS} s{_tail(log)}", pytrace=False)
-        time.sleep(0.05)
-    words = shlex.split(exports.read_text(encoding="utf-8"), comments=True)
-    return RunningEmulator(home, dict(word.split("=", 1) for word in words if "=" in word), log)
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-    return "\n  ".join([f"; its log, {log}, ends with:", *lines]) if lines else f"; its log, {log}, is empty"
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator in its own way, which ends what it runs; failing that, end all in its session."""
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _cache() -> Path:
+    """Where environments of jobs and deployments stay from run to run: building them is what takes time."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "azml" / "environments"
