@@ -32,7 +32,7 @@ _KEY_ID = "emulator"
 _FEDERATION = "api://AzureADTokenExchange"
 
 
-class TokenRefused(Exception):  # noqa: N818 (what happened, as the service says it)
+class TokenRefused(Exception):
     """A token does not open what was asked for.
 
     Args:
@@ -69,6 +69,11 @@ class Auth:
     def client_secret(self) -> str:
         """The secret of the one application."""
         return self._secrets.client_secret
+
+    @property
+    def account_key(self) -> str:
+        """The key of the storage account."""
+        return base64.b64encode(hashlib.sha256(self._secrets.storage_key.encode()).digest()).decode()
 
     def knows_secret(self, secret: str) -> bool:
         """Whether this is the application's secret."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.rest import arm_ids
-from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -25,7 +24,7 @@ _FAMILIES = {"compute": "computeOperation", "workspace": "workspaceOperation"}
 Status = Literal["Succeeded", "Failed", "Canceled"]
 
 
-class OperationFailed(Exception):  # noqa: N818 (what happened, as the service says it)
+class OperationFailed(Exception):
     """Raised by the work of an operation that ends badly.
 
     Args:
@@ -181,14 +180,17 @@ class Operations:
 
     def _url(self, arm_id: str, kind: str, name: str, header: Header) -> str:
         target = arm_ids.parse(arm_id)
+        version = target.row.api_version
         if kind == "template_deployment":
-            version = RESOURCES[kind].api_version
             return f"{self._https_url}{arm_id}/operationStatuses/{name}?api-version={version}"
+        if kind == "resource_group":
+            subscription = f"/subscriptions/{target.subscription_id}"
+            return f"{self._https_url}{subscription}/operationresults/{name}?api-version={version}"
         family = _FAMILIES.get(kind, "mfeOperation")
         place = f"{family}sStatus" if header == "Azure-AsyncOperation" else f"{family}Results"
         return (
             f"{self._https_url}/subscriptions/{target.subscription_id}/providers/Microsoft.MachineLearningServices"
-            f"/locations/{self._location}/{place}/{name}?api-version={target.row.api_version}"
+            f"/locations/{self._location}/{place}/{name}?api-version={version}"
         )
 
 

@@ -1,0 +1,40 @@
+"""Which kind of resource does what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.assets import Asset, CodeAsset, ModelAsset
+from airflow_provider_azml.emulator.behaviour import Behaviour
+from airflow_provider_azml.emulator.computes import Compute
+from airflow_provider_azml.emulator.datastores import Datastore
+from airflow_provider_azml.emulator.endpoints import OnlineDeployment, OnlineEndpoint
+from airflow_provider_azml.emulator.job_resources import Job
+from airflow_provider_azml.emulator.template_deployments import TemplateDeployment
+from airflow_provider_azml.emulator.workspaces import Workspace
+from airflow_provider_azml.rest.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_azml.emulator.emulator import Emulator
+
+_KINDS: Mapping[str, type[Behaviour]] = {
+    "code": CodeAsset,
+    "component": Asset,
+    "compute": Compute,
+    "data": Asset,
+    "datastore": Datastore,
+    "environment": Asset,
+    "job": Job,
+    "model": ModelAsset,
+    "online_deployment": OnlineDeployment,
+    "online_endpoint": OnlineEndpoint,
+    "template_deployment": TemplateDeployment,
+    "workspace": Workspace,
+}
+
+
+def behaviours(emulator: Emulator) -> dict[str, Behaviour]:
+    """What each kind of the resource table does, by kind; a kind that is not named here is stored and no more."""
+    return {kind: _KINDS.get(kind, Behaviour)(emulator, row) for kind, row in RESOURCES.items()}
