@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.configuration import conf
 
 from airflow_provider_azml.exceptions import ApiError, AuthError, ConnectionIncomplete, NotFound, RunFailed, SpecError
-from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, conf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

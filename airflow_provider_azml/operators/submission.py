@@ -6,9 +6,8 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from airflow.sdk.configuration import conf
-
 from airflow_provider_azml.exceptions import ApiError, Conflict
+from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.waiting import Ticket, status_of
