@@ -7,8 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import isodate
-
+from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.job_command import CommandError, fill_in
 from airflow_provider_azml.emulator.job_files import JobFilesError
@@ -179,9 +178,9 @@ def _timeout_seconds(job: Json) -> float | None:
     if not timeout:
         return None
     try:
-        return float(isodate.parse_duration(timeout).total_seconds())
-    except (isodate.ISO8601Error, TypeError, AttributeError) as error:
-        raise JobFailure("UserError", f"limits.timeout is {timeout!r}, which is not an ISO 8601 duration") from error
+        return durations.seconds(timeout)
+    except ValueError as error:
+        raise JobFailure("UserError", f"The job's limits.timeout cannot be kept: {error}.") from error
 
 
 async def _ended(process: Process, timeout_seconds: float | None) -> int:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import isodate
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_azml.emulator import endpoint_keys
+from airflow_provider_azml.emulator import durations, endpoint_keys
 from airflow_provider_azml.emulator.inference_server import Answer, ServerDown
 from airflow_provider_azml.emulator.operations import OperationFailed
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
@@ -31,7 +30,7 @@ _DEFAULT_TIMEOUT = "PT5S"
 _DROPPED = frozenset({"authorization", "host", "content-length", "content-type", "connection", CHOSEN})
 
 
-class _Refused(Exception):  # noqa: N818 (an answer, not an error of ours)
+class _Refused(Exception):
     """Ends a scoring request.
 
     Args:
@@ -144,4 +143,4 @@ class Scoring:
 
 def _timeout_seconds(deployment: Json) -> float:
     settings = deployment["properties"].get("requestSettings") or {}
-    return float(isodate.parse_duration(settings.get("requestTimeout") or _DEFAULT_TIMEOUT).total_seconds())
+    return durations.seconds(settings.get("requestTimeout") or _DEFAULT_TIMEOUT)

@@ -1,0 +1,82 @@
+"""The MLflow tracking server of every workspace: the routes, and who may come in."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from airflow_provider_azml.emulator import mlflow_artifacts, mlflow_models, mlflow_runs
+from airflow_provider_azml.emulator.auth import TokenRefused
+from airflow_provider_azml.emulator.data_plane import DataPlaneError, json_body, workspace_of
+from airflow_provider_azml.emulator.mlflow_api import MlflowCall, MlflowError
+from airflow_provider_azml.emulator.runs import Runs
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.rest.flows import Json
+
+_PREFIX = re.compile(r"^/mlflow/v\d\.\d")
+_ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
+_CALLS = "api/2.0/mlflow/"
+_LISTS = frozenset({"experiment_ids", "order_by"})
+
+
+def routes(emulator: Emulator) -> list[BaseRoute]:
+    """The routes of MLflow."""
+    server = TrackingServer(emulator)
+    return [Route("/mlflow/{path:path}", server.answer, methods=["GET", "POST", "PATCH", "PUT", "DELETE"])]
+
+
+class TrackingServer:
+    """Answers MLflow clients.
+
+    Over https it wants a token, as the service does. Over plain http, which jobs use and which the loopback interface
+    alone reaches, it does not: MLflow has no way to trust the emulator's certificate in a job's environment.
+
+    Args:
+        emulator: The emulator.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._operations = [*mlflow_runs.operations(), *mlflow_models.operations()]
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        try:
+            if request.url.scheme == "https":
+                audiences = (*self._emulator.auth.aml_audiences, *self._emulator.auth.arm_audiences)
+                self._emulator.auth.check(request.headers.get("Authorization"), audiences)
+            return await self._answer(request)
+        except TokenRefused as error:
+            return MlflowError(401, "UNAUTHENTICATED", error.message).response()
+        except DataPlaneError as error:
+            code = "RESOURCE_DOES_NOT_EXIST" if error.status == 404 else "BAD_REQUEST"  # noqa: PLR2004 (not found)
+            return MlflowError(error.status, code, error.message).response()
+        except MlflowError as error:
+            return error.response()
+
+    async def _answer(self, request: Request) -> Response:
+        path = _PREFIX.sub("", str(request.scope["path"]))
+        workspace, rest = workspace_of(self._emulator, path)
+        if rest.startswith(_ARTIFACTS):
+            return await mlflow_artifacts.answer(self._emulator, workspace, request, rest.removeprefix(_ARTIFACTS))
+        arguments = {**_query(request), **await json_body(request)}
+        for operation in self._operations if rest.startswith(_CALLS) else ():
+            found = re.fullmatch(operation.path, rest.removeprefix(_CALLS))
+            if found and operation.method == request.method:
+                runs = Runs(self._emulator.store, workspace)
+                call = MlflowCall(self._emulator, workspace, runs, arguments, found.groupdict())
+                return JSONResponse(operation.answer(call))
+        raise MlflowError(404, "ENDPOINT_NOT_FOUND", f"The emulator has no MLflow call {request.method} {rest}.")
+
+
+def _query(request: Request) -> Json:
+    query = request.query_params
+    return {name: query.getlist(name) if name in _LISTS else query[name] for name in query}
