@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from typing import TYPE_CHECKING, ClassVar
 
 # read when Airflow is imported: the documentation must not depend on, or touch, the Airflow of whoever builds it
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="azml-docs-")
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 from sphinx.util.docutils import SphinxDirective
 

@@ -134,6 +134,7 @@ class Demo:
         self._progress.begin(starting)
         over = False
         while not over:
+            emulator.check()
             over = self._airflow.exit_code() is not None  # looked at first: the states are final then
             for task, state in self._airflow.states():
                 if starting and state not in {"", "scheduled", "queued"}:
@@ -142,11 +143,12 @@ class Demo:
                 if task not in shown:
                     self._show(task, state, shown)
             if not over:
-                emulator.check()
                 self._pause()
         if self._airflow.exit_code() != 0:
-            self._progress.end(starting or "airflow dags test", well=False)
-            reason = self._airflow.import_error() if starting else ""
+            reason = ""
+            if starting:
+                self._progress.end(starting, well=False)
+                reason = self._airflow.import_error()
             raise DemoFailed(f"airflow dags test failed:\n{reason or self._airflow.why()}")
 
     def _show(self, task: str, state: str, shown: set[str]) -> None:
