@@ -13,6 +13,7 @@ the triggerer::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -86,9 +87,11 @@ T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 
 _ERRORS = {401: AuthError, 403: AuthError, 404: NotFound, 409: Conflict, 412: Conflict, 429: Throttled}
+_MISSING_WORKSPACE = re.compile(r"MachineLearningServices/workspaces/[^/']+'", re.IGNORECASE)
 _HINTS = {
     "SubscriptionNotFound": "Check subscription_id of the connection, and that its identity may read it.",
     "ResourceGroupNotFound": "Check resource_group of the connection, or create the resource group first.",
+    "ParentResourceNotFound": "Check workspace of the connection, or create the workspace first.",
     "AuthorizationFailed": "Give the connection's identity a role on it, e.g. AzureML Data Scientist.",
     "InvalidAuthenticationToken": "Check tenant_id and cloud of the connection.",
 }
@@ -132,8 +135,13 @@ def error_of(sent: HttpRequest, response: HttpResponse) -> ApiError:
         code=code,
         message=message,
         request_id=response.headers.get("x-ms-request-id"),
-        hint=_HINTS.get(code),
+        hint=_HINTS.get("ParentResourceNotFound" if _names_workspace(code, message) else code),
     )
+
+
+def _names_workspace(code: str, message: str) -> bool:
+    """Whether it is the workspace itself that is missing, in Resource Manager's words."""
+    return code == "ResourceNotFound" and _MISSING_WORKSPACE.search(message) is not None
 
 
 def get(arm_id: str) -> Flow[Json]:
