@@ -1,4 +1,4 @@
-"""What the routes of the data plane share: whose workspace a path is in, who may come in, and how errors look there."""
+"""What the routes of the data plane share: whose workspace a path is in, and how errors look there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
-from airflow_provider_azml.emulator.auth import TokenRefused
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.rest import arm_ids
 
@@ -92,7 +91,7 @@ class Operation:
 def endpoint(
     emulator: Emulator, prefix: str, operations: Sequence[Operation]
 ) -> Callable[[Request], Awaitable[Response]]:
-    """What answers requests below a prefix, for holders of a token of the AML data plane.
+    """What answers requests below a prefix.
 
     Args:
         emulator: The emulator.
@@ -102,11 +101,7 @@ def endpoint(
 
     async def answer(request: Request) -> Response:
         try:
-            audiences = (*emulator.auth.aml_audiences, *emulator.auth.arm_audiences)
-            emulator.auth.check(request.headers.get("Authorization"), audiences)
             return await _answer(emulator, request, str(request.scope["path"]).removeprefix(prefix), operations)
-        except TokenRefused as error:
-            return DataPlaneError(401, "UserError", error.message).response()
         except DataPlaneError as error:
             return error.response()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.identity import AML_AUDIENCE
 from airflow_provider_azml.emulator.mlflow_uris import tracking_uri
 
 if TYPE_CHECKING:
@@ -11,11 +12,14 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
+_TOKEN_SECONDS = 21 * 24 * 3600
+"""The service ends jobs after 21 days."""
+
 
 def identity_variables(emulator: Emulator, workspace: WorkspaceId, run: Json) -> dict[str, str]:
     """What a job's process finds in its environment about itself.
 
-    MLflow speaks plain http to the loopback interface, so a job needs neither certificate nor token to log.
+    The one secret among them is a token for the data plane, as the service gives its jobs one; it outlives any job.
 
     Args:
         emulator: The emulator.
@@ -23,6 +27,7 @@ def identity_variables(emulator: Emulator, workspace: WorkspaceId, run: Json) ->
         run: The job's run.
     """
     experiment = run["experimentName"]
+    token = emulator.auth.issue(AML_AUDIENCE, seconds=_TOKEN_SECONDS, claims={"runid": run["runId"]})
     document = emulator.store.get(str(workspace)) or {"properties": {}}
     return {
         "AZUREML_ARM_PROJECT_NAME": experiment,
@@ -35,10 +40,12 @@ def identity_variables(emulator: Emulator, workspace: WorkspaceId, run: Json) ->
         "AZUREML_NODE_COUNT": "1",
         "AZUREML_ROOT_RUN_ID": run["rootRunId"],
         "AZUREML_RUN_ID": run["runId"],
+        "AZUREML_RUN_TOKEN": token,
         "AZUREML_WORKSPACE_ID": str(document["properties"].get("workspaceId") or ""),
         "AZUREML_WORKSPACE_SCOPE": str(workspace),
         "MLFLOW_EXPERIMENT_ID": run["experimentId"],
         "MLFLOW_EXPERIMENT_NAME": experiment,
         "MLFLOW_RUN_ID": run["runId"],
+        "MLFLOW_TRACKING_TOKEN": token,
         "MLFLOW_TRACKING_URI": tracking_uri(emulator.http_url, workspace),
     }

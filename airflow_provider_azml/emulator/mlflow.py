@@ -1,4 +1,4 @@
-"""The MLflow tracking server of every workspace: the routes, and who may come in."""
+"""The MLflow tracking server of every workspace: its routes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_azml.emulator import mlflow_artifacts, mlflow_models, mlflow_runs
-from airflow_provider_azml.emulator.auth import TokenRefused
 from airflow_provider_azml.emulator.data_plane import DataPlaneError, json_body, workspace_of
 from airflow_provider_azml.emulator.mlflow_api import MlflowCall, MlflowError
 from airflow_provider_azml.emulator.runs import Runs
@@ -36,9 +35,6 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
 class TrackingServer:
     """Answers MLflow clients.
 
-    Over https it wants a token, as the service does. Over plain http, which jobs use and which the loopback interface
-    alone reaches, it does not: MLflow has no way to trust the emulator's certificate in a job's environment.
-
     Args:
         emulator: The emulator.
     """
@@ -50,12 +46,7 @@ class TrackingServer:
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
         try:
-            if request.url.scheme == "https":
-                audiences = (*self._emulator.auth.aml_audiences, *self._emulator.auth.arm_audiences)
-                self._emulator.auth.check(request.headers.get("Authorization"), audiences)
             return await self._answer(request)
-        except TokenRefused as error:
-            return MlflowError(401, "UNAUTHENTICATED", error.message).response()
         except DataPlaneError as error:
             code = "RESOURCE_DOES_NOT_EXIST" if error.status == 404 else "BAD_REQUEST"  # noqa: PLR2004 (not found)
             return MlflowError(error.status, code, error.message).response()

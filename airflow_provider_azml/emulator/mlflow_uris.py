@@ -14,7 +14,7 @@ _OF_VERSION = re.compile(r"^/?registry/(?P<name>[^/]+)/(?P<version>[^/]+)(?:/(?P
 
 
 def tracking_uri(http_url: str, workspace: WorkspaceId) -> str:
-    """The tracking URI of a workspace: a path as the service's, of a host that needs neither certificate nor token."""
+    """The tracking URI of a workspace: plain http, since MLflow in a job knows nothing of our certificate."""
     return f"{http_url}/mlflow/v1.0{workspace}"
 
 
