@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ACCOUNT = "stor"
 SUFFIX = "core.windows.net"
 _CONTAINER_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_SCRATCH = ".incoming"
 Kind = Literal["BlockBlob", "AppendBlob"]
 
 
@@ -167,9 +168,13 @@ class Blobs:
 
     def scratch(self) -> Path:
         """A new path for bytes that are to become a blob, on the same file system."""
-        folder = self._folder / ".incoming"
+        folder = self._folder / _SCRATCH
         folder.mkdir(exist_ok=True)
         return folder / uuid.uuid4().hex
+
+    def clear_scratch(self) -> None:
+        """Forget what was being received when an emulator ended."""
+        shutil.rmtree(self._folder / _SCRATCH, ignore_errors=True)
 
     def adopt(
         self,

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.auth import Auth
 from airflow_provider_azml.emulator.blobs import ACCOUNT, SUFFIX, Blobs
 from airflow_provider_azml.emulator.database import Database
+from airflow_provider_azml.emulator.jobs import JobRunner
 from airflow_provider_azml.emulator.operations import Operations
+from airflow_provider_azml.emulator.serving import Deployments
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_azml.emulator.jobs import JobRunner
-    from airflow_provider_azml.emulator.serving import Deployments
+_ADDRESSES = "addresses"
 
 
 class Emulator:
@@ -43,9 +42,6 @@ class Emulator:
         deployments: Serves models.
     """
 
-    jobs: JobRunner
-    deployments: Deployments
-
     def __init__(self, home: Path, *, https_port: int, http_port: int) -> None:
         self.home = home
         self.https_url = f"https://localhost:{https_port}"
@@ -58,22 +54,29 @@ class Emulator:
         self.blobs = Blobs(self._database, home / "blobs", f"https://{self.account_name}.blob.{SUFFIX}", self.auth.sas)
         self.operations = Operations(self.store, self.https_url, identity.LOCATION)
 
-        for module, name, attribute in (("jobs", "JobRunner", "jobs"), ("serving", "Deployments", "deployments")):
-            if importlib.util.find_spec(f"airflow_provider_azml.emulator.{module}"):
-                made = getattr(importlib.import_module(f"airflow_provider_azml.emulator.{module}"), name)(self)
-                setattr(self, attribute, made)
+        self.jobs = JobRunner(self)
+        self.deployments = Deployments(self)
 
     def recover(self) -> None:
         """At the start: end what ran when an emulator in this home ended without notice."""
+        self._readdress()
+        self.blobs.clear_scratch()
         self.operations.recover()
-        if hasattr(self, "jobs"):
-            self.jobs.recover()
+        self.jobs.recover()
+        self.deployments.recover()
 
-    async def close(self) -> None:
-        """Stop everything that runs, and close the files."""
+    def _readdress(self) -> None:
+        now = {"https": self.https_url, "http": self.http_url, "account": self.account_name}
+        before = self.store.record(_ADDRESSES, "last") or now
+        self.store.readdress({before[name]: now[name] for name in now if before[name] != now[name]})
+        self.store.put_record(_ADDRESSES, "last", now)
+
+    async def stop_work(self) -> None:
+        """Stop everything that runs."""
         await self.operations.close()
-        if hasattr(self, "jobs"):
-            await self.jobs.close()
-        if hasattr(self, "deployments"):
-            await self.deployments.close()
+        await self.jobs.close()
+        await self.deployments.close()
+
+    def close(self) -> None:
+        """Close the files."""
         self._database.close()

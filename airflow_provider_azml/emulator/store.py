@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator.clock import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.emulator.database import Database
     from airflow_provider_azml.rest.flows import Json
@@ -123,6 +123,17 @@ class Store:
                 "SELECT document FROM records WHERE collection = ? ORDER BY ordinal", (collection,)
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
+
+    def readdress(self, addresses: Mapping[str, str]) -> None:
+        """Replace URLs in all documents: an emulator that starts again may listen on other ports.
+
+        Args:
+            addresses: Old beginning of a URL -> new one.
+        """
+        with self._database.transaction() as db:
+            for old, new in addresses.items():
+                for table in ("resources", "records"):
+                    db.execute(f"UPDATE {table} SET document = replace(document, ?, ?)", (old, new))  # noqa: S608 (own names)
 
 
 def _key(arm_id: str) -> str:

@@ -1,0 +1,94 @@
+"""``azml emulator``: the command line of the emulator."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_azml.emulator.emulator import Emulator
+
+HTTP_PORT = 8080
+HTTPS_PORT = 8443
+DEFAULT_HOME = Path("~/.azml/emulator")
+_LAST_PORT = 65535
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``azml emulator``."""
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=DEFAULT_HOME,
+        metavar="DIR",
+        help="folder for all that it keeps (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--http-port",
+        type=_port,
+        default=HTTP_PORT,
+        metavar="N",
+        help="port for plain http; 0 picks a free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--https-port",
+        type=_port,
+        default=HTTPS_PORT,
+        metavar="N",
+        help="port for https; 0 picks a free one (default: %(default)s)",
+    )
+    parser.add_argument("--create-workspace", action="store_true", help="have the default workspace from the start")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run an emulator with parsed options until it is told to end.
+
+    Returns:
+        The exit code: 0, or 1 when it could not start, with the reason on standard error.
+    """
+    # the web server is imported when it is needed: --help is to be quick
+    from airflow_provider_azml.emulator.server import CannotStartError, serve  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        serve(
+            arguments.home.expanduser().resolve(),
+            https_port=arguments.https_port,
+            http_port=arguments.http_port,
+            create_workspace=arguments.create_workspace,
+            ready=_announce,
+        )
+    except CannotStartError as error:
+        sys.stderr.write(f"azml emulator: {error}\n")
+        return 1
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, run, and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="azml emulator",
+        description="A local Azure Machine Learning on loopback. It runs the code of jobs and deployments as you.",
+    )
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{port} is not a port (0 to {_LAST_PORT})")
+    return port
+
+
+def _announce(emulator: Emulator) -> None:
+    sys.stdout.write(
+        f"Azure ML emulator ready at {emulator.https_url} and {emulator.http_url}\n"
+        f"To use it: source {emulator.home / 'env.sh'}\n"
+    )
+    sys.stdout.flush()

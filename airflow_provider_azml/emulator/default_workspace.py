@@ -1,0 +1,42 @@
+"""The workspace that ``azml emulator --create-workspace`` has from the start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator import foreign, identity
+from airflow_provider_azml.emulator.targets import Target
+from airflow_provider_azml.emulator.workspaces import Workspace
+from airflow_provider_azml.rest.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.emulator import Emulator
+
+_DEPENDENCIES = {
+    "storageAccount": "Microsoft.Storage/storageAccounts",
+    "keyVault": "Microsoft.KeyVault/vaults",
+    "applicationInsights": "Microsoft.Insights/components",
+}
+
+
+async def create_default_workspace(emulator: Emulator) -> None:
+    """Create the workspace that the environment names, with what it depends on, unless it is there."""
+    workspace = identity.DEFAULT_WORKSPACE
+    if emulator.store.get(str(workspace)) is not None:
+        return
+    properties = {
+        name: foreign.put(
+            emulator,
+            f"{workspace.group}/providers/{kind}/{workspace.name}{name.lower()}",
+            {"location": identity.LOCATION},
+        )["id"]
+        for name, kind in _DEPENDENCIES.items()
+    }
+    row = RESOURCES["workspace"]
+    target = Target(row, str(workspace), workspace.group, workspace.resource_group)
+    behaviour = Workspace(emulator, row)
+    body = {"location": identity.LOCATION, "properties": {**properties, "friendlyName": workspace.name}}
+    document = behaviour.accept(target, body, None)
+    document["properties"]["provisioningState"] = "Succeeded"
+    emulator.store.put(target.arm_id, document)
+    await behaviour.make(target.arm_id)

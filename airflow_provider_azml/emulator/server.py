@@ -1,0 +1,161 @@
+"""The process: two listeners on loopback, from the lock on the home to the last goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from airflow_provider_azml.emulator.app import make_app
+from airflow_provider_azml.emulator.default_workspace import create_default_workspace
+from airflow_provider_azml.emulator.emulator import Emulator
+from airflow_provider_azml.emulator.environment_file import NAME, write_environment
+from airflow_provider_azml.emulator.tls import certificates
+from airflow_provider_azml.exceptions import AzmlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from starlette.applications import Starlette
+
+    from airflow_provider_azml.emulator.tls import Certificates
+
+HOST = "127.0.0.1"
+_GRACE_SECONDS = 2
+_BACKLOG = 128
+
+
+class CannotStartError(AzmlError):
+    """The emulator cannot start; the message says why and what to do."""
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers, and leaves signals to the process: there are two of it in one."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answers = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answers.set()
+
+
+def serve(
+    home: Path, *, https_port: int, http_port: int, create_workspace: bool, ready: Callable[[Emulator], None]
+) -> None:
+    """Run an emulator until the process is told to end.
+
+    Args:
+        home: Folder for all that it keeps; made when it is not there.
+        https_port: Port for clients of Azure; 0 picks a free one.
+        http_port: Port for what cannot be taught its certificate; 0 picks a free one.
+        create_workspace: Have the default workspace from the start.
+        ready: Called once everything answers and ``env.sh`` is written.
+
+    Raises:
+        CannotStartError: A port is taken, or another emulator uses the home.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _lock(home), _listener(https_port, "--https-port") as https, _listener(http_port, "--http-port") as http:
+        (home / NAME).unlink(missing_ok=True)
+        files = certificates(home)
+        emulator = Emulator(home, https_port=https.getsockname()[1], http_port=http.getsockname()[1])
+        asyncio.run(_run(emulator, files, https, http, create_workspace=create_workspace, ready=ready))
+
+
+async def _run(
+    emulator: Emulator,
+    files: Certificates,
+    https: socket.socket,
+    http: socket.socket,
+    *,
+    create_workspace: bool,
+    ready: Callable[[Emulator], None],
+) -> None:
+    app = make_app(emulator)
+    servers = [_Server(_config(app, files)), _Server(_config(app))]
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    emulator.recover()
+    tasks = [
+        asyncio.create_task(server.serve([listener])) for server, listener in zip(servers, (https, http), strict=True)
+    ]
+    try:
+        for server in servers:
+            await server.answers.wait()
+        if create_workspace:
+            await create_default_workspace(emulator)
+        write_environment(emulator)
+        ready(emulator)
+        await stop.wait()
+    finally:
+        (emulator.home / NAME).unlink(missing_ok=True)
+        for server in servers:
+            server.should_exit = True
+        await emulator.stop_work()
+        await asyncio.wait(tasks)
+        emulator.close()
+
+
+def _config(app: Starlette, files: Certificates | None = None) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_certfile=str(files.certificate) if files else None,
+        ssl_keyfile=str(files.key) if files else None,
+    )
+    config.load()
+    return config
+
+
+@contextmanager
+def _lock(home: Path) -> Iterator[None]:
+    """Hold the home for this process alone; the system lets go of it when the process ends, however it does."""
+    with (home / "emulator.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            other = file.read().strip() or "unknown"
+            raise CannotStartError(
+                f"{home} is in use by another emulator (process {other}): stop that one, "
+                "or give this one another --home."
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def _listener(port: int, option: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise CannotStartError(
+                f"Port {port} cannot be had ({error.strerror}): stop what listens on it, "
+                f"or choose another with {option} (0 picks a free one)."
+            ) from error
+        listener.setblocking(False)
+        yield listener
