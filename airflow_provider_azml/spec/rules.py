@@ -104,7 +104,7 @@ def boolean(value: Any) -> bool:
 
 def seconds(value: Any) -> str:
     """Seconds as an ISO 8601 duration: 90061 is ``P1DT1H1M1S``."""
-    import isodate
+    import isodate  # type: ignore[import-untyped]  # has no stubs
 
     text: str = isodate.duration_isoformat(dt.timedelta(seconds=int(value)))
     return text

@@ -72,7 +72,7 @@ def read(file: Path, *, render: Callable[[str], str] | None = None) -> Source:
 
     Source: azure-ai-ml loads YAML with PyYAML's safe loader (YAML 1.1), and paths start at the file's folder.
     """
-    text = _text(file)
+    text = text_of(file)
     if render:
         text = _rendered(text, render, str(file))
     value, marks = yaml_text.parse(text, str(file))
@@ -95,7 +95,12 @@ def from_mapping(value: Mapping[str, Any], *, base_path: Path | None = None) -> 
     return Source(_plain(value, (), MAPPING), (base_path or Path()).absolute())
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """The text of a file of reasonable size.
+
+    Raises:
+        SpecError: It is missing, unreadable, too large, or no UTF-8.
+    """
     try:
         if file.stat().st_size > MAX_BYTES:
             raise SpecError([Problem(str(file), 0, 0, "", f"larger than {MAX_BYTES // 1_000_000} MB, so no AML file")])

@@ -17,7 +17,9 @@ class Target:
     Args:
         workspace: Where the workspace is; it names what is to be made when a workspace itself is submitted.
         cloud: The cloud that it is in: uploads need its storage suffix.
+        seed: What made-up names are derived from, so that a retry makes up the same ones; without one they are random.
     """
 
     workspace: WorkspaceId
     cloud: Cloud
+    seed: str | None = None

@@ -1,0 +1,224 @@
+"""Online endpoints and deployments."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.spec import assets, environments, local_paths, references
+from airflow_provider_azml.spec.needs import Asset, Code, WorkspaceLocation
+from airflow_provider_azml.spec.rules import (
+    Rule,
+    as_is,
+    boolean,
+    each,
+    integer,
+    lower,
+    milliseconds,
+    nested,
+    number,
+    seconds,
+    sendable,
+    translated,
+    words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.source import Source
+
+_DEPLOYMENT_NAME = re.compile(r"[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?")
+_IDENTITIES = {"system_assigned": "SystemAssigned", "user_assigned": "UserAssigned", "none": "None"}
+_AUTH_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
+_COLLECTED_DATA = "azureml://datastores/workspaceblobstore/paths/modelDataCollector"
+_ENDPOINT_RULES = (
+    Rule("description", "description"),
+    Rule("auth_mode", "authMode", words(_AUTH_MODES), default="key"),
+    Rule("traffic", "traffic", each(integer), default={}),
+    Rule("mirror_traffic", "mirrorTraffic", each(integer), default={}),
+    Rule("public_network_access", "publicNetworkAccess", lower),
+    Rule("properties", "properties", sendable, default={}),
+    Rule("compute", "compute", references.compute),
+)
+_PROBE = nested((
+    Rule("initial_delay", "initialDelay", seconds),
+    Rule("period", "period", seconds),
+    Rule("timeout", "timeout", seconds),
+    Rule("failure_threshold", "failureThreshold", integer),
+    Rule("success_threshold", "successThreshold", integer),
+))
+_SCALE = nested((
+    Rule("type", "scaleType", words({"default": "Default", "target_utilization": "TargetUtilization"})),
+    Rule("min_instances", "minInstances", integer),
+    Rule("max_instances", "maxInstances", integer),
+    Rule("polling_interval", "pollingInterval", seconds),
+    Rule("target_utilization_percentage", "targetUtilizationPercentage", integer),
+))
+_CONTAINER = nested((Rule("cpu", "cpu"), Rule("memory", "memory"), Rule("nvidia.com/gpu", "gpu")))
+_DEPLOYMENT_RULES = (
+    Rule("type", "endpointComputeType", words({"managed": "Managed", "kubernetes": "Kubernetes"}), default="managed"),
+    Rule("description", "description"),
+    Rule("environment_variables", "environmentVariables", sendable, default={}),
+    Rule("properties", "properties", sendable, default={}),
+    Rule("app_insights_enabled", "appInsightsEnabled", boolean, default=False),
+    Rule("instance_type", "instanceType"),
+    Rule("model_mount_path", "modelMountPath"),
+    Rule("liveness_probe", "livenessProbe", _PROBE),
+    Rule("readiness_probe", "readinessProbe", _PROBE),
+    Rule("scale_settings", "scaleSettings", _SCALE),
+    Rule("egress_public_network_access", "egressPublicNetworkAccess", lower),
+    Rule(
+        "request_settings",
+        "requestSettings",
+        nested((
+            Rule("request_timeout_ms", "requestTimeout", milliseconds),
+            Rule("max_concurrent_requests_per_instance", "maxConcurrentRequestsPerInstance", integer),
+            Rule("max_queue_wait_ms", "maxQueueWait", milliseconds),
+        )),
+    ),
+    Rule(
+        "resources",
+        "containerResourceRequirements",
+        nested((
+            Rule("requests", "containerResourceRequests", _CONTAINER),
+            Rule("limits", "containerResourceLimits", _CONTAINER),
+        )),
+    ),
+)
+_COLLECTOR_RULES = (
+    Rule("rolling_rate", "rollingRate", lower),
+    Rule("request_logging", "requestLogging", nested((Rule("capture_headers", "captureHeaders"),))),
+)
+
+
+def endpoint_body(source: Source) -> Json:
+    """What is sent for an online endpoint."""
+    value = source.value
+    return {
+        "location": value.get("location") or WorkspaceLocation(),
+        "identity": identity(value.get("identity") or {"type": "system_assigned"}),
+        "tags": sendable(value.get("tags") or {}),
+        "properties": translated(value, _ENDPOINT_RULES),
+    }
+
+
+def identity(value: Mapping[str, Any]) -> Json:
+    """A managed identity as ARM has it."""
+    body = {"type": words(_IDENTITIES)(value.get("type") or "system_assigned")}
+    users = value.get("user_assigned_identities")
+    return {**body, "userAssignedIdentities": {user["resource_id"]: {} for user in users}} if users else body
+
+
+def deployment_body(source: Source) -> Json:
+    """What is sent for an online deployment."""
+    value = source.value
+    properties = translated(value, _DEPLOYMENT_RULES)
+    code = value.get("code_configuration")
+    if code:
+        properties["codeConfiguration"] = _code(source, code)
+    if value.get("environment"):
+        properties["environmentId"] = environments.used(source, ("environment",), may_be_named=True)
+    if value.get("model"):
+        properties["model"] = assets.used_model(source, ("model",))
+    if value.get("data_collector"):
+        properties["dataCollector"] = _data_collector(value)
+    if boolean(value.get("private_network_connection", False)):
+        # the service wants it in both places (azure-ai-ml)
+        properties["privateNetworkConnection"] = True
+        properties["properties"] = {**properties["properties"], "private-network-connection": True}
+    count = value.get("instance_count")
+    return {
+        "location": WorkspaceLocation(),
+        "tags": sendable(value.get("tags") or {}),
+        "sku": {"name": "Default", **({} if count is None else {"capacity": integer(count)})},
+        "properties": properties,
+    }
+
+
+def deployment_problems(source: Source) -> Iterator[Problem]:
+    """What is wrong with an online deployment besides what its schema says."""
+    value = source.value
+    name = value.get("name")
+    if isinstance(name, str) and not _DEPLOYMENT_NAME.fullmatch(name):
+        reason = f"{name!r} is no deployment name: a letter, then letters, digits and -, no - at the end"
+        yield source.problem(("name",), reason)
+    yield from environments.problems(source, ("environment",))
+    yield from assets.model_problems(source, ("model",))
+    code = value.get("code_configuration")
+    if isinstance(code, dict) and isinstance(code.get("code"), str):
+        yield from _code_problems(source, code)
+
+
+def _code(source: Source, value: Json) -> Json:
+    code = value.get("code")
+    body = translated(value, (Rule("scoring_script", "scoringScript", as_is),))
+    if code is None:
+        return body
+    if references.is_registered(code) or code.startswith("/subscriptions/"):
+        return {**body, "codeId": references.asset(code, "code") if references.is_registered(code) else code}
+    return {**body, "codeId": code if references.is_remote(code) else Code(source.local(code))}
+
+
+def _code_problems(source: Source, value: Json) -> Iterator[Problem]:
+    code, script = value["code"], value.get("scoring_script")
+    path = ("code_configuration", "code")
+    if references.is_registered(code):
+        yield from environments.reference_problems(source, path, code, "code")
+        return
+    if code.startswith("/subscriptions/"):
+        return
+    found = list(local_paths.problems(source, path, code))
+    yield from found
+    if isinstance(script, str) and not found and not references.is_remote(code):
+        yield from _script_problems(source, code, script)
+
+
+def _script_problems(source: Source, code: str, script: str) -> Iterator[Problem]:
+    """What keeps the scoring script from being loaded; better now than after minutes of building."""
+    path = ("code_configuration", "scoring_script")
+    file = source.local(code) / script
+    try:
+        ast.parse(file.read_text(encoding="utf-8"), script)
+    except OSError as error:
+        yield source.problem(path, f"{file} cannot be read: {error.strerror}")
+    except SyntaxError as error:
+        yield source.problem(path, f"{script} is no Python: line {error.lineno}: {error.msg}")
+    except ValueError as error:
+        yield source.problem(path, f"{script} is no Python: {error}")
+
+
+def _data_collector(value: Json) -> Json:
+    collector = value["data_collector"]
+    rate = collector.get("sampling_rate")
+    collections = {
+        name: {
+            "dataCollectionMode": "enabled" if boolean(collection["enabled"]) else "disabled",
+            "dataId": _collected(value, name, collection.get("data")),
+            **({} if rate is None else {"samplingRate": number(rate)}),
+            **({"clientId": collection["client_id"]} if collection.get("client_id") else {}),
+        }
+        for name, collection in (collector.get("collections") or {}).items()
+    }
+    return {**translated(collector, _COLLECTOR_RULES), "collections": collections}
+
+
+def _collected(value: Json, name: str, data: Mapping[str, Any] | str | None) -> Asset | object:
+    """The data asset that a collection goes to, which is made before the deployment.
+
+    Source: azure-ai-ml 1.35.2, ``_register_collection_data_assets``.
+    """
+    if isinstance(data, str):
+        return references.asset(data, "data")
+    given = data or {}
+    properties = {
+        "dataType": "uri_folder",
+        "dataUri": given.get("path") or f"{_COLLECTED_DATA}/{value['endpoint_name']}/{value['name']}/{name}",
+        "isAnonymous": False,
+        "isArchived": False,
+    }
+    asset_name = given.get("name") or f"{value['endpoint_name']}-{value['name']}-{name}"
+    return Asset("data", asset_name, str(given.get("version") or "1"), {"properties": properties}, keep=True)
