@@ -97,7 +97,7 @@ def azml_emulator(
             time.sleep(0.05)
         yield RunningEmulator(home, process.exports(), log)
     except EmulatorDown as down:
-        pytest.fail(f"{down} (the whole log: {log})", pytrace=False)
+        raise pytest.fail.Exception(f"{down}\nThe whole log: {log}", pytrace=False) from None
     finally:
         process.stop()
 

@@ -84,7 +84,7 @@ def test_an_emulator_that_does_not_start_says_why(pytester: pytest.Pytester, hom
 
 def test_it_is_listed_among_fixtures_and_options(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("--help").stdout.fnmatch_lines(["*--azml-emulator-home=DIR*"])
-    pytester.runpytest_subprocess("--fixtures").stdout.fnmatch_lines(["azml_emulator*", "azml_connection*"])
+    pytester.runpytest_subprocess("--fixtures").stdout.fnmatch_lines(["azml_connection*", "azml_emulator*"])
 
 
 def listening(port: int) -> bool:
