@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.links import AzmlStudioLink
@@ -87,6 +88,7 @@ class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
 
     def submit(self, context: Context) -> Ticket:
         """Deploy the workspace's template, unless the workspace is there."""
+        from airflow_provider_azml.operators.submission import submission_hash
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.waiting import Ticket
         from airflow_provider_azml.spec.workspaces import create
@@ -97,7 +99,8 @@ class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
         if found:
             self.log.info("Workspace %s exists, and is left as it is", found["name"])
             return Ticket(arm_id, None, found)
-        return self.hook.run(create(source, self.hook.target, create_container_registry=self.create_container_registry))
+        target = replace(self.hook.target, seed=submission_hash(context))
+        return self.hook.run(create(source, target, create_container_registry=self.create_container_registry))
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """From the template's deployment to the workspace, from the workspace to the result."""
