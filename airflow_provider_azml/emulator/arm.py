@@ -154,7 +154,7 @@ class Manager:
         if document is None:
             if target.parent_id.lower() != subscriptions.group_id(target.group).lower():
                 require_parent(self._emulator, target, act)
-            raise not_found(target.kind, "/".join(target.names), target.group)
+            raise not_found(target.arm_id)
         return document
 
     def _list(self, behaviour: Behaviour, target: Target, query: Mapping[str, str]) -> Response:

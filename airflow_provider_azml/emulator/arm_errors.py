@@ -61,12 +61,13 @@ def conflict(message: str, *, code: str = "Conflict") -> ArmError:
     return ArmError(409, code, message)
 
 
-def not_found(kind: str, name: str, group: str) -> ArmError:
+def not_found(arm_id: str) -> ArmError:
     """A resource is not there."""
+    parts = arm_id.split("/")
     return ArmError(
         404,
         "ResourceNotFound",
-        f"The Resource '{kind}/{name}' under resource group '{group}' was not found. "
+        f"The Resource '{'/'.join(parts[6:])}' under resource group '{parts[4]}' was not found. "
         "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
     )
 

@@ -87,8 +87,8 @@ class Asset(Behaviour):
         changed = [name for name in _FIXED[self.row.kind] if new.get(name) != old.get(name)]
         if changed:
             raise conflict(
-                f"A {self.row.kind} with the name '{target.name}' and version '{target.names[-1]}' already exists, and "
-                f"its {', '.join(changed)} cannot be changed. Only tags, description and isArchived can be updated; "
+                f"The {self.row.kind} '{target.name}' with version '{target.names[-1]}' already exists, and its "
+                f"{', '.join(changed)} cannot be changed. Only tags, description and isArchived can be updated; "
                 "to register something else use a new version.",
                 code="UserError",
             )

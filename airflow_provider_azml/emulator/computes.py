@@ -149,7 +149,7 @@ class Compute(Behaviour):
     def _existing(self, target: Target) -> Json:
         document = self.emulator.store.get(target.arm_id)
         if document is None:
-            raise not_found(target.kind, "/".join(target.names), target.group)
+            raise not_found(target.arm_id)
         return document
 
 

@@ -68,7 +68,7 @@ class Datastore(Behaviour):
     async def _list_secrets(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
         document = self.emulator.store.get(target.arm_id)
         if document is None:
-            raise not_found(target.kind, target.name, target.group)
+            raise not_found(target.arm_id)
         properties = document["properties"]
         if properties.get("accountName") == self.emulator.account_name:
             return answer({"secretsType": "Sas", "sasToken": self.emulator.auth.sas(properties["containerName"])})

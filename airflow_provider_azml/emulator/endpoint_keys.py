@@ -30,8 +30,12 @@ def keys_of(emulator: Emulator, endpoint_id: str) -> Json:
 
 
 def change_key(emulator: Emulator, endpoint_id: str, name: str, value: str | None) -> None:
-    """Replace one key, by a given value or by a new one."""
-    keys = {**keys_of(emulator, endpoint_id), name: value or _key()}
+    """Replace one key, by a given value or by a new one.
+
+    azure-ai-ml sends the key as it is when it asks for a new one.
+    """
+    keys = keys_of(emulator, endpoint_id)
+    keys[name] = value if value and value != keys.get(name) else _key()
     emulator.store.put_record(KEYS, endpoint_id.lower(), keys)
 
 

@@ -137,7 +137,7 @@ class OnlineEndpoint(Behaviour):
     def _require_mode(self, target: Target, mode: str, what: str) -> None:
         document = self.emulator.store.get(target.arm_id)
         if document is None:
-            raise not_found(target.kind, "/".join(target.names), target.group)
+            raise not_found(target.arm_id)
         if document["properties"]["authMode"] != mode:
             has = document["properties"]["authMode"]
             raise bad_request(f"Endpoint '{target.name}' has no {what}: its authMode is {has}, not {mode}.")
@@ -219,6 +219,6 @@ class OnlineDeployment(Behaviour):
 
     async def _get_logs(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
         if self.emulator.store.get(target.arm_id) is None:
-            raise not_found(target.kind, "/".join(target.names), target.group)
+            raise not_found(target.arm_id)
         tail = int(body.get("tail") or LOG_LINES)
         return answer({"content": self.emulator.deployments.logs(target.arm_id, tail)})

@@ -52,7 +52,7 @@ class ForeignResources:
         if request.method not in ("GET", "HEAD"):
             raise not_allowed(request.method, arm_id)
         if old is None:
-            raise not_found("/".join([parts[5], *parts[6::2]]), "/".join(parts[7::2]), parts[3])
+            raise not_found(arm_id)
         return answer(old)
 
 

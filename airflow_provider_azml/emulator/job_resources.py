@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm_errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.behaviour import Behaviour, invalid_name, required
 from airflow_provider_azml.emulator.references import check_references
@@ -84,7 +83,7 @@ class Job(Behaviour):
     async def _cancel(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
         document = self.emulator.store.get(target.arm_id)
         if document is None:
-            raise not_found(target.kind, "/".join(target.names), target.group)
+            raise not_found(target.arm_id)
         if document["properties"]["status"] in self.row.terminal:
             return Response(status_code=200)
         headers = self.emulator.operations.begin(target.arm_id, "cancel", self._canceled(target.arm_id))
@@ -107,9 +106,8 @@ class Job(Behaviour):
         return {"properties": {**kept, **{name: given[name] for name in _METADATA & set(given)}}}
 
     def _services(self, target: Target) -> Json:
-        studio = (
-            f"{self.emulator.https_url}{STUDIO}/runs/{target.name}?wsid={target.workspace_id}&tid={identity.TENANT_ID}"
-        )
+        # without the tenant, which azure-ai-ml appends itself
+        studio = f"{self.emulator.https_url}{STUDIO}/runs/{target.name}?wsid={target.workspace_id}"
         tracking = f"{self.emulator.http_url}/mlflow/v1.0{target.workspace_id}"
         blank = {"port": None, "status": None, "errorMessage": None, "properties": None, "nodes": None}
         return {

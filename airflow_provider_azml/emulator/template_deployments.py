@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ class TemplateDeployment(Behaviour):
         request = self.emulator.store.record(_REQUESTS, arm_id.lower())
         if request is None:
             raise OperationFailed("DeploymentNotFound", f"{arm_id} was deleted while it ran.")
+        begun = time.monotonic()
         group = arm_id.split("/")[4]
         try:
             template = self._template(group, request)
@@ -77,22 +79,24 @@ class TemplateDeployment(Behaviour):
             raise self._failed(arm_id, "InvalidTemplate", str(error)) from error
 
         def finish(document: Json) -> None:
-            document["properties"] |= {"outputs": outputs, "outputResources": [{"id": one} for one in made]}
+            document["properties"] |= {
+                "outputs": outputs,
+                "outputResources": [{"id": one} for one in made],
+                "duration": _duration(begun),
+            }
 
         self.emulator.store.update(arm_id, finish)
 
     async def _deploy(self, arm_id: str, own_group: str, template: Template, resource: TemplateResource) -> str:
         group = resource.group or own_group
         resource_id = f"{group_id(group)}/providers/{resource.path}"
+        begun = time.monotonic()
         try:
             await self._put(group, resource_id, template.body(resource))
-        except ArmError as error:
-            self._note(arm_id, resource, resource_id, "Failed", {"code": error.code, "message": error.message})
+        except (ArmError, OperationFailed) as error:
+            self._note(arm_id, resource, resource_id, begun, {"code": error.code, "message": error.message})
             raise self._failed(arm_id, error.code, f"{resource.kind} '{resource.name}': {error.message}") from error
-        except OperationFailed as error:
-            self._note(arm_id, resource, resource_id, "Failed", {"code": error.code, "message": error.message})
-            raise self._failed(arm_id, error.code, f"{resource.kind} '{resource.name}': {error.message}") from error
-        self._note(arm_id, resource, resource_id, "Succeeded", None)
+        self._note(arm_id, resource, resource_id, begun, None)
         return resource_id
 
     async def _put(self, group: str, resource_id: str, body: Json) -> None:
@@ -129,14 +133,16 @@ class TemplateDeployment(Behaviour):
         self.emulator.store.update(arm_id, lambda document: document["properties"].update(error=error))
         return OperationFailed(code, message)
 
-    def _note(self, arm_id: str, resource: TemplateResource, resource_id: str, state: str, error: Json | None) -> None:
+    def _note(
+        self, arm_id: str, resource: TemplateResource, resource_id: str, begun: float, error: Json | None
+    ) -> None:
         listed = self.emulator.store.record(_OPERATIONS, arm_id.lower()) or {"value": []}
         operation = uuid.uuid4().hex[:16].upper()
         properties: dict[str, Any] = {
             "provisioningOperation": "Create",
-            "provisioningState": state,
+            "provisioningState": "Failed" if error else "Succeeded",
             "timestamp": timestamp(),
-            "duration": "PT0S",
+            "duration": _duration(begun),
             "statusCode": "OK" if error is None else "BadRequest",
             "statusMessage": {"error": error} if error else None,
             "targetResource": {"id": resource_id, "resourceType": resource.kind, "resourceName": resource.name},
@@ -179,9 +185,14 @@ def operations_of(emulator: Emulator, group: str, name: str) -> Response:
     """
     arm_id = f"{group_id(group)}/providers/Microsoft.Resources/{RESOURCES['template_deployment'].segment}/{name}"
     if emulator.store.get(arm_id) is None:
-        raise not_found("Microsoft.Resources/deployments", name, group)
+        raise not_found(arm_id)
     return answer(emulator.store.record(_OPERATIONS, arm_id.lower()) or {"value": []})
 
 
 def _set_state(document: Json, state: str) -> None:
     document["properties"]["provisioningState"] = state
+
+
+def _duration(begun: float) -> str:
+    minutes, seconds = divmod(time.monotonic() - begun, 60)
+    return f"PT{f'{minutes:.0f}M' if minutes else ''}{seconds:.7f}S"

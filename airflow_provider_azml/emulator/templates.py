@@ -89,7 +89,8 @@ class Template:
         declared = next((value for known, value in self._declared.items() if known.lower() == key), None)
         if declared is None:
             raise TemplateError(f"The template parameter '{name}' is not found.")
-        if key in self._given and "value" in self._given[key]:
+        # azure-ai-ml sends null for what it leaves to the default
+        if self._given.get(key, {}).get("value") is not None:
             value = self._given[key]["value"]
         elif "defaultValue" in declared:
             value = evaluate(declared["defaultValue"], self._scope)

@@ -147,7 +147,7 @@ class Workspace(Behaviour):
     def _properties(self, target: Target) -> Json:
         document = self.emulator.store.get(target.arm_id)
         if document is None:
-            raise not_found(target.kind, target.name, target.group)
+            raise not_found(target.arm_id)
         properties: Json = document["properties"]
         return properties
 
