@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.exceptions import RunFailed
 from airflow_provider_azml.rest import arm_ids, flows, waiting
 from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.clouds import discover
 from airflow_provider_azml.rest.credentials import Identity, token_cache
+from airflow_provider_azml.spec.source import from_mapping
+from airflow_provider_azml.spec.target import Target
+from airflow_provider_azml.spec.workspaces import create
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +31,7 @@ def ensure_workspace(environment: Mapping[str, str]) -> None:
         AzmlError: It cannot be created.
     """
     bundle = environment["REQUESTS_CA_BUNDLE"]
-    identity = Identity(
+    user = Identity(
         auth="client_secret",
         authority=environment["AZURE_AUTHORITY_HOST"],
         custom_cloud=True,
@@ -41,15 +45,15 @@ def ensure_workspace(environment: Mapping[str, str]) -> None:
     )
     with Client(ca_bundle=bundle) as anonymous:
         cloud = anonymous.run(discover(environment["ARM_CLOUD_METADATA_URL"]))
-    with Client(cloud, token_cache(identity), ca_bundle=bundle) as client:
-        client.run(_ensure(workspace))
+    with Client(cloud, token_cache(user), ca_bundle=bundle) as client:
+        client.run(_ensure(Target(workspace, cloud)))
 
 
-def _ensure(workspace: arm_ids.WorkspaceId) -> flows.Flow[None]:
+def _ensure(target: Target) -> flows.Flow[None]:
+    workspace = target.workspace
     if (yield from flows.find(str(workspace))) is not None:
         return
-    body: flows.Json = {"location": "local", "properties": {"friendlyName": workspace.name}}
-    ticket = yield from waiting.submit(str(workspace), body)
+    ticket = yield from create(from_mapping({"name": workspace.name, "location": identity.LOCATION}), target)
     outcome = yield from waiting.settle(ticket, poll_seconds=0.1, deadline=time.time() + _SECONDS)
     if not outcome.succeeded:
         raise RunFailed(
