@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.job_command import CommandError, fill_in
 from airflow_provider_azml.emulator.job_files import JobFilesError
 from airflow_provider_azml.emulator.locations import LocationError
-from airflow_provider_azml.emulator.processes import birth, end_group, inherited_environment
+from airflow_provider_azml.emulator.processes import birth, end_group, inherited_environment, output_pipe
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError
 from airflow_provider_azml.exceptions import AzmlError
 
@@ -105,22 +106,26 @@ class CommandJob:
             await asyncio.to_thread(self.files.remove)
 
     async def _execute(self, command: str, variables: dict[str, str]) -> None:
-        process = await asyncio.create_subprocess_exec(
-            "bash",
-            "-c",
-            command,
-            cwd=self.files.working,
-            env=variables,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            limit=_LOG_CHUNK,
-        )
+        async with output_pipe(_LOG_CHUNK) as (output, sink):
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *("bash", "-c", command),
+                    cwd=self.files.working,
+                    env=variables,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=asyncio.subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            finally:
+                os.close(sink)
+            await self._follow(process, output)
+
+    async def _follow(self, process: Process, output: asyncio.StreamReader) -> None:
         self.remember(process.pid, birth(process.pid))
         self.report({"status": "Running", "startTimeUtc": timestamp()})
         tail: deque[bytes] = deque(maxlen=64)
-        reading = asyncio.create_task(self._copy_log(process, tail))
+        reading = asyncio.create_task(self._copy_log(process, output, tail))
         try:
             status = await _ended(process, _timeout_seconds(self.job))
         finally:
@@ -133,12 +138,11 @@ class CommandJob:
         if status != 0:
             raise JobFailure("UserError", _exit_message(status, tail))
 
-    async def _copy_log(self, process: Process, tail: deque[bytes]) -> None:
-        assert process.stdout is not None
+    async def _copy_log(self, process: Process, output: asyncio.StreamReader, tail: deque[bytes]) -> None:
         log = self._log_to(STD_LOG)
         try:
             log(b"")
-            while data := await process.stdout.read(_LOG_CHUNK):
+            while data := await output.read(_LOG_CHUNK):
                 log(data)
                 tail.append(data[-4096:])
                 await asyncio.sleep(_LOG_PAUSE_SECONDS)

@@ -94,7 +94,7 @@ class History:
         run = self._run(call)
         place = self._artifacts_of(call, run)
         logs = {
-            path: self._emulator.blobs.url(place.container, place.below(path).path)
+            path: self._url(place, path)
             for path in self._paths(place)
             if path.startswith(_LOG_FOLDERS)
         }
@@ -181,8 +181,12 @@ class History:
         }
 
     def _with_url(self, place: Location, path: str) -> Json:
-        url = self._emulator.blobs.url(place.container, place.below(path).path)
-        return {**self._artifact(place, path), "contentUri": url}
+        return {**self._artifact(place, path), "contentUri": self._url(place, path)}
+
+    def _url(self, place: Location, path: str) -> str:
+        """A URL that reads one blob of a job without a token."""
+        sas = self._emulator.auth.sas(place.container, permissions="r")
+        return f"{self._emulator.blobs.plain_url(place.container, place.below(path).path)}?{sas}"
 
 
 class Resolving:

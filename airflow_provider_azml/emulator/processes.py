@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator
 
 _INHERITED = frozenset({
     "CUDA_VISIBLE_DEVICES",
@@ -64,6 +66,27 @@ async def end_group(process: Process, grace_seconds: float = GRACE_SECONDS) -> N
     # what the leader left behind is nobody's any more
     _signal_group(process.pid, signal.SIGKILL)
     await process.wait()
+
+
+@asynccontextmanager
+async def output_pipe(limit: int) -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A pipe for a process's output: what it writes, and the end to give to it, which the caller closes then.
+
+    Unlike the pipes that asyncio makes for a process, this one has no say in when the process counts as ended: a
+    grandchild may hold it open for longer.
+
+    Args:
+        limit: How many bytes are read ahead.
+    """
+    source, sink = os.pipe()
+    reader = asyncio.StreamReader(limit)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(source, "rb", 0)
+    )
+    try:
+        yield reader, sink
+    finally:
+        transport.close()
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
