@@ -18,9 +18,9 @@ os.environ.update({
     "AIRFLOW__CORE__DAGS_FOLDER": f"{AIRFLOW_HOME}/dags",
 })
 # a cloud or connection of whoever runs the tests is none of theirs
-for name in [name for name in os.environ if name.startswith(("AZURE_", "AZUREML_", "AZML_", "AIRFLOW_CONN_", "ARM_", "IDENTITY_"))]:
-    if name != "AZML_EMULATOR_CACHE":
-        del os.environ[name]
+OF_OTHERS = ("AZURE_", "AZUREML_", "AZML_", "AIRFLOW_CONN_", "ARM_", "IDENTITY_")
+for name in [name for name in os.environ if name.startswith(OF_OTHERS) and name != "AZML_EMULATOR_CACHE"]:
+    del os.environ[name]
 
 
 def pytest_unconfigure() -> None:
