@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk import BaseOperatorLink
 
@@ -11,38 +11,32 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
-class AzmlStudioLink(BaseOperatorLink):
-    """Opens the job, model or endpoint of the task in Azure ML studio."""
+class AzmlLink(BaseOperatorLink):
+    """Base of links whose URL the operator learns while it runs and keeps in its ``links``."""
 
-    name = "Azure ML studio"
-
-    @property
-    def xcom_key(self) -> str:
-        """Where operators leave the URL, as soon as they know it."""
-        return "azml_studio_url"
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 (Airflow's signature)
-        """The URL; empty while the task has made nothing."""
-        return _stored(self.xcom_key, ti_key)
-
-
-class AzmlEndpointLink(BaseOperatorLink):
-    """Opens the scoring URL of the endpoint that the task deployed to."""
-
-    name = "Scoring URL"
+    key: ClassVar[str]
+    """XCom that holds the URL, and the URL's place in the operator's ``links``."""
 
     @property
     def xcom_key(self) -> str:
-        """Where operators leave the URL, as soon as they know it."""
-        return "azml_scoring_url"
+        """XCom that holds the URL; Airflow's UI reads it from there."""
+        return self.key
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 (Airflow's signature)
         """The URL; empty while there is none."""
-        return _stored(self.xcom_key, ti_key)
+        links: dict[str, str] = getattr(operator, "links", {})
+        return links.get(self.key, "")
 
 
-def _stored(key: str, ti_key: TaskInstanceKey) -> str:
-    from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 (DAG files load the links, workers follow them)
+class AzmlStudioLink(AzmlLink):
+    """Opens the job, model or endpoint of the task in Azure ML studio."""
 
-    value = XCom.get_value(ti_key=ti_key, key=key)
-    return value if isinstance(value, str) else ""
+    name = "Azure ML studio"
+    key = "azml_studio_url"
+
+
+class AzmlEndpointLink(AzmlLink):
+    """Opens the scoring URL of the endpoint that the task deployed to."""
+
+    name = "Scoring URL"
+    key = "azml_scoring_url"

@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_azml.exceptions import ApiError, AuthError, ConnectionIncomplete, NotFound, RunFailed, SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, conf
+from airflow_provider_azml.links import AzmlStudioLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,16 +73,23 @@ class AzmlOperator(BaseOperator):
         self.deferrable = deferrable
         self.poll_seconds = poll_seconds
         self.timeout_seconds = timeout_seconds
+        self.links: dict[str, str] = {}
 
     # -- what a subclass says ------------------------------------------------------------------------------------
 
     @abstractmethod
-    def submit(self, context: Context) -> Ticket | Json:
-        """Send the first request; answer what to wait for, or the result if there is nothing to wait for."""
+    def submit(self, context: Context) -> Any:  # Ticket, or any JSON
+        """Send the first request; answer the ticket to wait for, or the result if there is nothing to wait for."""
 
-    @abstractmethod
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Go on from how an act ended: with the next act to wait for, or with the task's result."""
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        made = parse(outcome.arm_id)
+        studio_url = self._show(context, made.kind, made.name)
+        if not outcome.succeeded:
+            raise self._failed(outcome, studio_url=studio_url)
+        return {"name": made.name, "id": outcome.arm_id, "status": outcome.status, "studio_url": studio_url}
 
     # -- how it runs ---------------------------------------------------------------------------------------------
 
@@ -92,20 +100,21 @@ class AzmlOperator(BaseOperator):
 
         return AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
 
-    def execute(self, context: Context) -> Json:
+    def execute(self, context: Context) -> Any:  # whatever the last step answers
         """Submit, wait, and return the result."""
         deadline = time.time() + self.timeout_seconds if self.timeout_seconds else None
         with self._permanent_errors():
             return self._follow(context, self.submit(context), deadline)
 
-    def resume(self, context: Context, event: Json) -> Json:
+    def resume(self, context: Context, event: Json) -> Any:  # whatever the last step answers
         """Go on when the trigger has fired."""
         from airflow_provider_azml.triggers.wait import outcome_of
 
+        self.links.update(event.get("links") or {})
         with self._permanent_errors():
             return self._follow(context, self.advance(context, outcome_of(event)), event["deadline"])
 
-    def _follow(self, context: Context, step: Ticket | Json, deadline: float | None) -> Json:
+    def _follow(self, context: Context, step: object, deadline: float | None) -> object:
         from airflow_provider_azml.rest.waiting import Ticket, ended
 
         while isinstance(step, Ticket):
@@ -138,6 +147,7 @@ class AzmlOperator(BaseOperator):
             workspace=self.workspace,
             poll_seconds=self.poll_seconds,
             deadline=deadline,
+            links=self.links,
         )
         self.defer(trigger=trigger, method_name="resume")
 
@@ -158,9 +168,15 @@ class AzmlOperator(BaseOperator):
     def _show(self, context: Context, kind: str, name: str) -> str:
         """Put the studio link beside the task at once, and answer its URL."""
         url = self.hook.studio_url(kind, name)
-        context["ti"].xcom_push(key="azml_studio_url", value=url)
-        self.log.info("Azure ML studio: %s", url)
+        if self.links.get(AzmlStudioLink.key) != url:
+            self.log.info("Azure ML studio: %s", url)
+            self._link(context, AzmlStudioLink.key, url)
         return url
+
+    def _link(self, context: Context, key: str, url: str) -> None:
+        """Set one of the task's links while the task still runs."""
+        self.links[key] = url
+        context["ti"].xcom_push(key=key, value=url)
 
     def _failed(self, outcome: Outcome, *, studio_url: str | None = None, log_tail: Sequence[str] = ()) -> RunFailed:
         """The exception for an act that ended badly."""

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_azml.rest.flows import Json
-    from airflow_provider_azml.rest.waiting import Outcome, Ticket
+    from airflow_provider_azml.rest.waiting import Ticket
 
 
 class AzmlCreateComputeOperator(AzmlSpecOperator):
@@ -101,13 +100,3 @@ class AzmlCreateComputeOperator(AzmlSpecOperator):
         from airflow_provider_azml.spec.kinds import apply
 
         return self.hook.run(apply(self.source(context, "compute"), "compute", self.hook.target))
-
-    def advance(self, context: Context, outcome: Outcome) -> Json:
-        """The compute's names, once it is there."""
-        from airflow_provider_azml.rest.arm_ids import parse
-
-        name = parse(outcome.arm_id).name
-        studio_url = self._show(context, "compute", name)
-        if not outcome.succeeded:
-            raise self._failed(outcome, studio_url=studio_url)
-        return {"name": name, "id": outcome.arm_id, "status": outcome.status, "studio_url": studio_url}

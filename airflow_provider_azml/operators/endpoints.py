@@ -159,6 +159,8 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
         deployment = self.source(context, "online_deployment")
         deployment = deployment.merged({"tags": {submission.TAG: submission.submission_hash(context)}})
         endpoint = self.read(context, self.endpoint_file) if self.endpoint_file else from_mapping({"auth_mode": "key"})
+        if str(deployment.value.get("model", "")).startswith("/"):
+            deployment = deployment.merged({"model": f"azureml:{deployment.value['model']}"})
         name = self.endpoint_name or endpoint.value.get("name") or deployment.value.get("endpoint_name")
         if name:
             return deployment.merged({"endpoint_name": name}), endpoint.merged({"name": name})
@@ -194,7 +196,7 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
         endpoint = self.hook.run(flows.get(endpoint_id))
         deployment = self.hook.run(flows.get(deployment_id))
         scoring_uri = endpoint["properties"].get("scoringUri")
-        context["ti"].xcom_push(key="azml_scoring_url", value=scoring_uri)
+        self._link(context, AzmlEndpointLink.key, scoring_uri)
         return {
             "name": endpoint["name"],
             "deployment": parse(deployment_id).name,
@@ -243,8 +245,7 @@ class AzmlScoreOperator(AzmlOperator):
         self.payload = payload
         self.deployment_name = deployment_name
 
-    def execute(self, context: Context) -> Any:  # whatever the scoring script answers
+    def submit(self, context: Context) -> object:
         """Send the payload; there is nothing to wait for."""
         self._show(context, "online_endpoint", self.endpoint_name)
-        with self._permanent_errors():
-            return self.hook.score(self.endpoint_name, self.payload, self.deployment_name)
+        return self.hook.score(self.endpoint_name, self.payload, self.deployment_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Upload
 
 _CONCURRENT = 8
+HTTP_LOG = logging.getLogger("airflow_provider_azml.http")
+"""Where azure-core logs requests and answers, redacted; at INFO it would bury what a task has to say."""
+HTTP_LOG.setLevel(logging.WARNING)
 
 
 def send_files(step: Upload, *, ca_bundle: str | None = None) -> None:
@@ -28,7 +32,9 @@ def send_files(step: Upload, *, ca_bundle: str | None = None) -> None:
     from azure.core.exceptions import AzureError
     from azure.storage.blob import ContainerClient
 
-    with ContainerClient.from_container_url(step.container_url, connection_verify=ca_bundle or True) as container:
+    with ContainerClient.from_container_url(
+        step.container_url, connection_verify=ca_bundle or True, logger=HTTP_LOG
+    ) as container:
         try:
             with ThreadPoolExecutor(_CONCURRENT) as pool:
                 list(pool.map(lambda pair: _send_file(container, *pair), step.files))

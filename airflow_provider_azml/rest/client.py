@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_azml import __version__
 from airflow_provider_azml.exceptions import ApiError, AuthError
-from airflow_provider_azml.rest.blobs import send_files
+from airflow_provider_azml.rest.blobs import HTTP_LOG, send_files
 from airflow_provider_azml.rest.flows import All, Flow, Send, Sleep, Step, Upload
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ _AADSTS_HINTS = {
 def _last_policies() -> list[Any]:  # policies of azure-core share no public base class
     from azure.core.pipeline.policies import DistributedTracingPolicy, HttpLoggingPolicy
 
-    return [DistributedTracingPolicy(), HttpLoggingPolicy()]
+    return [DistributedTracingPolicy(), HttpLoggingPolicy(HTTP_LOG)]
 
 
 def _retries(step: Send) -> dict[str, int]:

@@ -44,7 +44,7 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
         except AzmlError as error:
             raise AirflowException(str(error)) from error
 
-    def resume(self, context: Context, event: Json) -> Json:
+    def resume(self, context: Context, event: Json) -> Any:  # whatever the last step answers
         """Go on when the trigger has fired; ``soft_fail`` and ``never_fail`` see errors as Airflow's own."""
         try:
             return super().resume(context, event)

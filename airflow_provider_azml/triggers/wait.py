@@ -30,6 +30,7 @@ class AzmlWaitTrigger(BaseTrigger):
         workspace: Instead of the connection's.
         poll_seconds: Pause between two looks, in seconds.
         deadline: When to give up, in seconds since the epoch.
+        links: Links of the task so far, handed through to where it goes on.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class AzmlWaitTrigger(BaseTrigger):
         workspace: str | None = None,
         poll_seconds: float,
         deadline: float | None = None,
+        links: dict[str, str] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
         self.arm_id = arm_id
@@ -55,6 +57,7 @@ class AzmlWaitTrigger(BaseTrigger):
         self.workspace = workspace
         self.poll_seconds = poll_seconds
         self.deadline = deadline
+        self.links = links
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The trigger as Airflow stores it: names and ids, nothing secret."""
@@ -68,6 +71,7 @@ class AzmlWaitTrigger(BaseTrigger):
             "workspace",
             "poll_seconds",
             "deadline",
+            "links",
         )
         return f"{__name__}.{type(self).__name__}", {field: getattr(self, field) for field in fields}
 
@@ -84,11 +88,15 @@ class AzmlWaitTrigger(BaseTrigger):
         try:
             outcome = await hook.arun(waiting)
         except (ApiError, WaitTimeout, ConnectionIncomplete) as error:
-            yield _event(_told(error, self.deadline))
+            yield self._event(_told(error))
         else:
-            yield _event({"outcome": {**asdict(outcome), "body": {}}, "deadline": self.deadline})
+            yield self._event({"outcome": {**asdict(outcome), "body": {}}})
         finally:
             await hook.aclose()
+
+    def _event(self, told: Json) -> TriggerEvent:
+        payload = {**told, "deadline": self.deadline, "links": self.links}
+        return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
 
 
 def outcome_of(event: Json) -> Outcome:
@@ -106,11 +114,7 @@ def outcome_of(event: Json) -> Outcome:
     raise raised(**event["fields"])
 
 
-def _event(payload: Json) -> TriggerEvent:
-    return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
-
-
-def _told(error: ApiError | WaitTimeout | ConnectionIncomplete, deadline: float | None) -> Json:
+def _told(error: ApiError | WaitTimeout | ConnectionIncomplete) -> Json:
     """An error as JSON, so that the task raises it in its own process, where the user reads it."""
     fields = {} if isinstance(error, ConnectionIncomplete) else dict(vars(error))
-    return {"error": type(error).__name__, "message": str(error), "fields": fields, "deadline": deadline}
+    return {"error": type(error).__name__, "message": str(error), "fields": fields}
