@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
+from airflow_provider_azml.rest.http_log import HTTP_LOG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Upload
 
 _CONCURRENT = 8
-HTTP_LOG = logging.getLogger("airflow_provider_azml.http")
-"""Where azure-core logs requests and answers, redacted; at INFO it would bury what a task has to say."""
-HTTP_LOG.setLevel(logging.WARNING)
 
 
 def send_files(step: Upload, *, ca_bundle: str | None = None) -> None:

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from airflow_provider_azml import __version__
 from airflow_provider_azml.exceptions import ApiError, AuthError
-from airflow_provider_azml.rest.blobs import HTTP_LOG, send_files
+from airflow_provider_azml.rest.blobs import send_files
 from airflow_provider_azml.rest.flows import All, Flow, Send, Sleep, Step, Upload
+from airflow_provider_azml.rest.http_log import HTTP_LOG
 
 if TYPE_CHECKING:
     from azure.core import AsyncPipelineClient, PipelineClient

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.rest.http_log import HTTP_LOG
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -150,7 +152,7 @@ def _default(identity: Identity) -> SupportsTokenInfo:
 
 def _entra(identity: Identity) -> dict[str, Any]:
     """What every credential that speaks to Entra itself is told."""
-    told: dict[str, Any] = {"authority": identity.authority}
+    told: dict[str, Any] = {"authority": identity.authority, "logger": HTTP_LOG}
     if identity.custom_cloud:
         told["disable_instance_discovery"] = True
     if identity.ca_bundle:
