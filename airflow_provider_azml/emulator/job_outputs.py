@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.locations import ARTIFACT_STORE, output_uri
+from airflow_provider_azml.emulator.locations import ARTIFACT_STORE, long_uri, output_uri
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.store import Store
@@ -32,7 +32,7 @@ def record_outputs(store: Store, workspace: WorkspaceId, job: Json, *, completed
     for name, entry in declared.items():
         output = entry or {}
         kind = output.get("jobOutputType") or "uri_folder"
-        uri = _long_uri(workspace, _uri(job["name"], name, output))
+        uri = _uri(workspace, job["name"], name, output)
         if completed and output.get("assetName"):
             asset_id = _register(store, workspace, job["name"], {**output, "jobOutputType": kind, "uri": uri})
         else:
@@ -47,18 +47,13 @@ def resolved(store: Store, asset_id: str) -> Json | None:
     return store.record(_OUTPUT_ASSETS, asset_id)
 
 
-def _uri(job: str, name: str, output: Json) -> str:
+def _uri(workspace: WorkspaceId, job: str, name: str, output: Json) -> str:
+    """Where an output is, with the slash at its end that clients take a folder by."""
     if name == "default":
-        return f"azureml://datastores/{ARTIFACT_STORE}/paths/ExperimentRun/dcid.{job}/"
-    return output_uri(job, name, output)
-
-
-def _long_uri(workspace: WorkspaceId, uri: str) -> str:
-    scope = (
-        f"azureml://subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
-        f"/workspaces/{workspace.name}/datastores/"
-    )
-    return uri.replace("azureml://datastores/", scope, 1)
+        return long_uri(workspace, ARTIFACT_STORE, f"ExperimentRun/dcid.{job}/")
+    short = output_uri(job, name, output)
+    datastore, found, path = short.removeprefix("azureml://datastores/").partition("/paths/")
+    return long_uri(workspace, datastore, path) if found and short.startswith("azureml://datastores/") else short
 
 
 def _register(store: Store, workspace: WorkspaceId, job: str, output: Json) -> str:

@@ -101,6 +101,18 @@ class Locations:
             return self._of_asset(asset)
         return _of_url(uri)
 
+    def long_uri(self, uri: str) -> str:
+        """A URI in the long form in which the service keeps it: with its datastore, whatever it was found by.
+
+        Raises:
+            LocationError: It names nothing that exists, or nothing that is in a datastore.
+        """
+        place = self.find(uri)
+        for datastore in self._store.children(self._workspace.child("datastore")):
+            if datastore["properties"].get("containerName") == place.container:
+                return long_uri(self._workspace, datastore["name"], place.path)
+        raise LocationError(f"{uri} is in container {place.container!r}, which is no datastore's")
+
     def of_datastore(self, name: str) -> Location:
         """The root of a datastore.
 
@@ -159,6 +171,14 @@ class Locations:
         if document is None:
             raise LocationError(f"{parsed.kind} {parsed.name!r} version {parsed.version!r} does not exist")
         return Locations(self._store, parsed.workspace).find(document["properties"][field])
+
+
+def long_uri(workspace: WorkspaceId, datastore: str, path: str) -> str:
+    """The URI of a path of a datastore, with its workspace."""
+    return (
+        f"azureml://subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
+        f"/workspaces/{workspace.name}/datastores/{datastore}/paths/{path}"
+    )
 
 
 def output_uri(job: str, output: str, declared: Json) -> str:
