@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +80,11 @@ class ApiError(AzmlError):
         self.request_id = request_id
         self.hint = hint
 
+    no_answer: ClassVar[str] = "got no answer"
+    """What happened when there is no HTTP status."""
+
     def __str__(self) -> str:
-        answered = f"answered {self.status} {self.code}" if self.status else f"got no answer ({self.code})"
+        answered = f"answered {self.status} {self.code}" if self.status else f"{self.no_answer} ({self.code})"
         text = f"{self.method} {self.url} {answered}: {self.message}"
         if self.hint:
             text = f"{text.rstrip('.')}. {self.hint}"
@@ -102,6 +105,8 @@ class Throttled(ApiError):
 
 class AuthError(ApiError):
     """No token could be had, or the service refused the one that was sent (401, 403)."""
+
+    no_answer = "gave no token"
 
 
 class ConnectionIncomplete(AzmlError):

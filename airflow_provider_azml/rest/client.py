@@ -261,7 +261,7 @@ class Client:
             status=error.status_code,
             code=code,
             message=words[found.end() :].lstrip(": ").splitlines()[0] if found else words,
-            hint=_AADSTS_HINTS.get(code, "Check auth, login, password and tenant_id of the connection."),
+            hint=_AADSTS_HINTS.get(code, "Check auth, login, password, tenant_id and cloud of the connection."),
         )
 
 

@@ -131,7 +131,7 @@ def _workload_identity(identity: Identity) -> SupportsTokenInfo:
 def _managed_identity(identity: Identity) -> SupportsTokenInfo:
     from azure.identity import ManagedIdentityCredential
 
-    return ManagedIdentityCredential(client_id=identity.client_id)
+    return ManagedIdentityCredential(client_id=identity.client_id, logger=HTTP_LOG)
 
 
 def _azure_cli(identity: Identity) -> SupportsTokenInfo:
