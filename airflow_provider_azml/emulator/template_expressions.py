@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[()\[\],.]))")
 _UNIQUE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-_CONSTANTS = {"true": True, "false": False, "null": None}
 
 
 class TemplateError(Exception):
@@ -96,8 +95,6 @@ class _Expression:
             return lambda: token[1:-1].replace("''", "'")
         if token.lstrip("-").isdigit():
             return lambda: int(token)
-        if token.lower() in _CONSTANTS and self._peek() != "(":
-            return lambda: _CONSTANTS[token.lower()]
         self._take("(")
         arguments: list[Callable[[], Any]] = []
         while self._peek() != ")":
@@ -220,6 +217,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "coalesce": lambda _scope, *values: next((value for value in values if value is not None), None),
     "json": lambda _scope, text: json.loads(text),
     "null": lambda _scope: None,
+    "true": lambda _scope: True,
+    "false": lambda _scope: False,
     "array": lambda _scope, value: value if isinstance(value, list) else [value],
     "createarray": lambda _scope, *values: list(values),
     "createobject": lambda _scope, *pairs: dict(zip(pairs[::2], pairs[1::2], strict=True)),

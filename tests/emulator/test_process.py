@@ -1,0 +1,197 @@
+"""The emulator as a process: quick to start, on loopback alone, clear about why it cannot, clean at its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from airflow_provider_azml.emulator.environment_file import read_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "airflow_provider_azml.emulator"]
+READY_SECONDS = 3.0
+
+
+class Process:
+    """An emulator that a test has started."""
+
+    def __init__(self, home: Path, *options: str) -> None:
+        self.home = home
+        (home / "env.sh").unlink(missing_ok=True)  # what is left of one that was killed
+        begun = time.monotonic()
+        self.process = subprocess.Popen(
+            [*COMMAND, "--home", str(home), "--http-port", "0", "--https-port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        while not (home / "env.sh").exists():
+            assert self.process.poll() is None, self.process.communicate()[0]
+            assert time.monotonic() < begun + 30
+            time.sleep(0.01)
+        self.seconds = time.monotonic() - begun
+        self.environment = read_environment(home)
+
+    def token(self) -> str:
+        url = self.environment["AZURE_AUTHORITY_HOST"]
+        response = requests.post(
+            f"{url}/{self.environment['AZURE_TENANT_ID']}/oauth2/v2.0/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": self.environment["AZURE_CLIENT_ID"],
+                "client_secret": self.environment["AZURE_CLIENT_SECRET"],
+                "scope": f"{url}/.default",
+            },
+            verify=self.environment["REQUESTS_CA_BUNDLE"],
+            timeout=10,
+        )
+        return str(response.json()["access_token"])
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(
+            self.environment["AZML_EMULATOR_URL"] + path,
+            params={"api-version": "2024-04-01"},
+            headers={"Authorization": f"Bearer {self.token()}"},
+            timeout=10,
+        )
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=10)
+        return self.process.returncode
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[list[Process]]:
+    started: list[Process] = []
+    yield started
+    for one in started:
+        if one.process.poll() is None:
+            one.stop(signal.SIGKILL)
+
+
+def workspace_of(environment: dict[str, str]) -> str:
+    return (
+        f"/subscriptions/{environment['AZML_SUBSCRIPTION_ID']}/resourceGroups/{environment['AZML_RESOURCE_GROUP']}"
+        f"/providers/Microsoft.MachineLearningServices/workspaces/{environment['AZML_WORKSPACE']}"
+    )
+
+
+def test_it_is_ready_soon_and_tells_only_its_owner(tmp_path: Path, processes: list[Process]) -> None:
+    processes.append(Process(tmp_path / "home"))
+    assert processes[0].seconds < READY_SECONDS
+    for secret in ("env.sh", "secrets.json", "federated-token", "tls/server.key", "tls/token.key"):
+        assert stat.S_IMODE((tmp_path / "home" / secret).stat().st_mode) == 0o600, secret
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+    assert set(processes[0].environment) == {
+        "AIRFLOW_CONN_AZML_DEFAULT",
+        "ARM_CLOUD_METADATA_URL",
+        "AZML_EMULATOR_URL",
+        "AZML_RESOURCE_GROUP",
+        "AZML_SUBSCRIPTION_ID",
+        "AZML_WORKSPACE",
+        "AZUREML_CURRENT_CLOUD",
+        "AZURE_AUTHORITY_HOST",
+        "AZURE_CLIENT_ID",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "AZURE_TENANT_ID",
+        "AZURE_TOKEN_CREDENTIALS",
+        "REQUESTS_CA_BUNDLE",
+    }
+
+
+def test_a_shell_can_source_what_it_writes(tmp_path: Path, processes: list[Process]) -> None:
+    processes.append(Process(tmp_path / "home with 'quotes'"))
+    shell = subprocess.run(
+        ["sh", "-c", '. "$1" && env', "sh", str(processes[0].home / "env.sh")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seen = dict(line.partition("=")[::2] for line in shell.stdout.splitlines())
+    assert {name: seen[name] for name in processes[0].environment} == processes[0].environment
+
+
+def test_nothing_but_loopback_reaches_it(tmp_path: Path, processes: list[Process]) -> None:
+    processes.append(Process(tmp_path / "home"))
+    port = int(processes[0].environment["AZML_EMULATOR_URL"].rpartition(":")[2])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        outward = probe.getsockname()[0]
+    if outward.startswith("127."):
+        pytest.skip("this machine has no address but loopback")
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((outward, port), timeout=2).close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_at_once_and_takes_its_env_file_along(tmp_path: Path, processes: list[Process], number: int) -> None:
+    processes.append(Process(tmp_path / "home"))
+    assert processes[0].stop(number) == 0
+    assert not (tmp_path / "home" / "env.sh").exists()
+
+
+@pytest.mark.parametrize("option", ["--http-port", "--https-port"])
+def test_a_taken_port_is_named(tmp_path: Path, option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {"--http-port": "0", "--https-port": "0", option: str(port)}
+        words = [word for pair in ports.items() for word in pair]
+        ended = subprocess.run(
+            [*COMMAND, "--home", str(tmp_path), *words], capture_output=True, text=True, timeout=20, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"azml emulator: Port {port} cannot be had (Address already in use): stop what listens on it, "
+        f"or choose another with {option} (0 picks a free one).\n"
+    )
+
+
+def test_a_home_is_one_emulator_s(tmp_path: Path, processes: list[Process]) -> None:
+    processes.append(Process(tmp_path))
+    ended = subprocess.run(
+        [*COMMAND, "--home", str(tmp_path), "--http-port", "0", "--https-port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert f"in use by another emulator (process {processes[0].process.pid})" in ended.stderr
+    assert (tmp_path / "env.sh").exists()
+
+
+def test_what_it_keeps_is_there_again_after_it_was_killed(tmp_path: Path, processes: list[Process]) -> None:
+    processes.append(Process(tmp_path, "--create-workspace"))
+    first = processes[0].environment
+    before = processes[0].get(workspace_of(first)).json()
+    assert before["properties"]["mlFlowTrackingUri"].startswith(first["AZML_EMULATOR_URL"])
+    processes[0].stop(signal.SIGKILL)
+    processes.append(Process(tmp_path))
+    second = processes[1].environment
+    after = processes[1].get(workspace_of(second)).json()
+    assert after["properties"]["workspaceId"] == before["properties"]["workspaceId"]
+    assert after["properties"]["mlFlowTrackingUri"].startswith(second["AZML_EMULATOR_URL"])
+    assert after["properties"]["discoveryUrl"].startswith(second["AZURE_AUTHORITY_HOST"])
+    assert second["AZURE_CLIENT_SECRET"] == first["AZURE_CLIENT_SECRET"]
+    datastore = processes[1].get(f"{workspace_of(second)}/datastores/workspaceblobstore").json()
+    port = second["AZURE_AUTHORITY_HOST"].rpartition(":")[2]
+    assert datastore["properties"]["accountName"] == f"localhost:{port}/stor"
+
+
+def test_it_imports_no_airflow() -> None:
+    script = "import sys, airflow_provider_azml.emulator.server; sys.exit('airflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False, env={**os.environ}).returncode == 0
