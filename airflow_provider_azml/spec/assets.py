@@ -9,9 +9,9 @@ from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest import snapshot
 from airflow_provider_azml.spec import local_paths, references, yaml_text
 from airflow_provider_azml.spec import source as sources
-from airflow_provider_azml.spec.environments import AUTO_DELETE, reference_problems
+from airflow_provider_azml.spec.environments import reference_problems
 from airflow_provider_azml.spec.needs import Asset, Local, LongUri
-from airflow_provider_azml.spec.rules import Rule, each, lower, sendable, texts, translated
+from airflow_provider_azml.spec.rules import Rule, each, lower, nested, sendable, texts, translated, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 MLTABLE = "MLTable"
+_CONDITIONS = {"created_greater_than": "createdGreaterThan", "last_accessed_greater_than": "lastAccessedGreaterThan"}
+_AUTO_DELETE = nested((Rule("condition", "condition", words(_CONDITIONS)), Rule("value", "value", str)))
 _DATA_RULES = (
     Rule("description", "description"),
     Rule("tags", "tags", sendable),
     Rule("type", "dataType", default="uri_folder"),
-    AUTO_DELETE,
+    Rule("auto_delete_setting", "autoDeleteSetting", _AUTO_DELETE),
 )
 _TEMPLATE = each(lambda template: translated(template, (Rule("asset_id", "assetId"),)))
 _MODEL_RULES = (
@@ -42,6 +44,9 @@ _MODEL_RULES = (
 )
 
 
+_TEMPLATE_KEYS = {"default_deployment_template", "allowed_deployment_templates"}
+
+
 def data_properties(source: Source) -> Json:
     """The ``properties`` of a data version."""
     value = source.value
@@ -53,7 +58,7 @@ def data_properties(source: Source) -> Json:
         body["dataUri"] = Local(source.local(path), datastore=_datastore(value), asset=_asset(value))
         if body["dataType"] == "mltable":
             body["referencedUris"] = _referenced(source, path)
-    return {**body, "isAnonymous": False, "isArchived": False}
+    return {**body, "isAnonymous": not value.get("name"), "isArchived": False}
 
 
 def model_properties(source: Source, path: Path = (), *, anonymous: bool = False) -> Json:
@@ -61,9 +66,9 @@ def model_properties(source: Source, path: Path = (), *, anonymous: bool = False
     value = local_paths.value_at(source, path)
     value = value if isinstance(value, dict) else {}
     body = translated(value, _MODEL_RULES)
-    where = value.get("path")
-    if where is not None:
-        body["modelUri"] = _model_uri(source, value, str(where))
+    body["modelUri"] = _model_uri(source, value, str(value["path"]))
+    if value.keys() & _TEMPLATE_KEYS:
+        body.pop("stage", None)  # the service's models with templates have no stage (azure-ai-ml)
     return {**body, "isAnonymous": anonymous, "isArchived": False}
 
 
@@ -110,13 +115,22 @@ def model_problems(source: Source, path: Path = ()) -> Iterator[Problem]:
     if isinstance(value, str):
         yield from reference_problems(source, path, value, "model")
     elif isinstance(value, dict) and isinstance(value.get("path"), str):
-        yield from local_paths.problems(source, (*path, "path"), value["path"])
+        yield from _model_path_problems(source, (*path, "path"), value)
+
+
+def _model_path_problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
+    where = value["path"]
+    if references.is_mlflow_run(where):
+        return
+    yield from local_paths.problems(source, path, where)
+    if lower(value.get("type")) == "mlflow_model" and not references.is_remote(where) and source.local(where).is_file():
+        yield source.problem(path, f"{where} is a file; an MLflow model is a folder")
 
 
 def _model_uri(source: Source, value: Json, where: str) -> str | Named | Need:
     if where.startswith("azureml://datastores/"):
         return LongUri(where)
-    if references.is_remote(where):
+    if references.is_remote(where) or references.is_mlflow_run(where):
         return where
     return Local(source.local(where), "long", datastore=_datastore(value), asset=_asset(value))
 
@@ -136,7 +150,8 @@ def _anonymous_name(source: Source, value: Json) -> str:
     Source: azure-ai-ml 1.35.2: the SHA-256 of the hash of the files.
     """
     where = str(value.get("path"))
-    digest = where if references.is_remote(where) else snapshot.take(source.local(where)).object_hash()
+    remote = references.is_remote(where) or references.is_mlflow_run(where)
+    digest = where if remote else snapshot.take(source.local(where)).object_hash()
     return hashlib.sha256(digest.encode()).hexdigest()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec.endpoints import identity
+from airflow_provider_azml.spec.identities import managed_identity
+from airflow_provider_azml.spec.local_paths import value_at
 from airflow_provider_azml.spec.needs import GroupResource, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
@@ -13,8 +14,8 @@ from airflow_provider_azml.spec.rules import (
     integer,
     lower,
     nested,
-    seconds,
     sendable,
+    some_seconds,
     translated,
     words,
 )
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.source import Source
 
 _SIZE = "STANDARD_DS3_V2"
 _DEFAULT_IDLE_SECONDS = 120
+_PORTS = range(1025, 65536)
 _ENABLED = {True: "Enabled", False: "Disabled"}
 _CLUSTER_RULES = (
     Rule("size", "vmSize", default=_SIZE),
@@ -46,7 +49,7 @@ _CLUSTER_RULES = (
 _SCALE_RULES = (
     Rule("min_instances", "minNodeCount", integer, default=0),
     Rule("max_instances", "maxNodeCount", integer, default=4),
-    Rule("idle_time_before_scale_down", "nodeIdleTimeBeforeScaleDown", seconds, default=_DEFAULT_IDLE_SECONDS),
+    Rule("idle_time_before_scale_down", "nodeIdleTimeBeforeScaleDown", some_seconds, default=_DEFAULT_IDLE_SECONDS),
 )
 _CRON = nested((
     Rule("expression", "expression"),
@@ -54,9 +57,9 @@ _CRON = nested((
     Rule("time_zone", "timeZone", default="UTC"),
 ))
 _PATTERN = nested((
-    Rule("hours", "hours", lambda value: each(integer)(_listed(value)), default=[]),
-    Rule("minutes", "minutes", lambda value: each(integer)(_listed(value)), default=[]),
-    Rule("week_days", "weekDays", lambda value: each(lower)(_listed(value))),
+    Rule("hours", "hours", each(integer), default=[]),
+    Rule("minutes", "minutes", each(integer), default=[]),
+    Rule("week_days", "weekDays", each(lower)),
 ))
 _RECURRENCE = nested((
     Rule("frequency", "frequency", lower),
@@ -137,7 +140,7 @@ def body(source: Source) -> Json:
     result = {
         "location": (value.get("location") if cluster else None) or WorkspaceLocation(),
         "tags": value.get("tags"),
-        "identity": identity(value["identity"]) if value.get("identity") else None,
+        "identity": managed_identity(value["identity"]) if value.get("identity") else None,
         "properties": {
             **translated(value, (Rule("description", "description"),)),
             **_PROPERTIES[kind](source, value),
@@ -152,6 +155,20 @@ def problems(source: Source) -> Iterator[Problem]:
     key = settings.get("ssh_private_key_file") if isinstance(settings, dict) else None
     if isinstance(key, str) and not source.local(key).is_file():
         yield source.problem(("ssh_settings", "ssh_private_key_file"), f"there is no such file: {source.local(key)}")
+    network = source.value.get("network_settings")
+    if isinstance(network, dict) and network.get("vnet_name") and not network.get("subnet"):
+        yield source.problem(("network_settings",), "a virtual network needs a subnet", at_key=True)
+    applications = source.value.get("custom_applications")
+    for place in range(len(applications) if isinstance(applications, list) else 0):
+        yield from _port_problems(source, ("custom_applications", place, "endpoints"))
+
+
+def _port_problems(source: Source, path: Path) -> Iterator[Problem]:
+    endpoints = value_at(source, path)
+    for place, endpoint in enumerate(endpoints if isinstance(endpoints, list) else ()):
+        for key, port in endpoint.items() if isinstance(endpoint, dict) else ():
+            if isinstance(port, int) and port not in _PORTS:
+                yield source.problem((*path, place, key), f"is {port}; it must be from {_PORTS[0]} to {_PORTS[-1]}")
 
 
 def _cluster(_: Source, value: Json) -> Json:
@@ -189,7 +206,7 @@ def _kubernetes(_: Source, value: Json) -> Json:
         "computeType": "Kubernetes",
         **translated(value, (Rule("resource_id", "resourceId"),)),
         "computeLocation": WorkspaceLocation(),
-        "properties": {**sendable(value.get("properties") or {}), "namespace": value["namespace"]},
+        "properties": {**sendable(value.get("properties") or {}), "namespace": value.get("namespace", "default")},
     }
 
 
@@ -242,7 +259,3 @@ def _subnet(value: Json) -> Json:
     if not network:
         return {"subnet": {"id": subnet}}
     return {"subnet": {"id": GroupResource(f"Microsoft.Network/virtualNetworks/{network}/subnets/{subnet}")}}
-
-
-def _listed(value: Any) -> list[Any]:  # the file format takes one for a list of one
-    return value if isinstance(value, list) else [value]

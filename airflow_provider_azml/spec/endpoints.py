@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import assets, environments, local_paths, references
+from airflow_provider_azml.spec.identities import managed_identity
 from airflow_provider_azml.spec.needs import Asset, Code, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.source import Source
 
-_DEPLOYMENT_NAME = re.compile(r"[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?")
-_IDENTITIES = {"system_assigned": "SystemAssigned", "user_assigned": "UserAssigned", "none": "None"}
+_DEPLOYMENT_NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]{1,30}[A-Za-z0-9]")
 _AUTH_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 _COLLECTED_DATA = "azureml://datastores/workspaceblobstore/paths/modelDataCollector"
 _ENDPOINT_RULES = (
@@ -99,18 +99,11 @@ def endpoint_body(source: Source) -> Json:
     """What is sent for an online endpoint."""
     value = source.value
     return {
-        "location": value.get("location") or WorkspaceLocation(),
-        "identity": identity(value.get("identity") or {"type": "system_assigned"}),
+        "location": WorkspaceLocation(),  # azure-ai-ml sends the workspace's, whatever the file says
+        "identity": managed_identity(value.get("identity") or {}),
         "tags": sendable(value.get("tags") or {}),
         "properties": translated(value, _ENDPOINT_RULES),
     }
-
-
-def identity(value: Mapping[str, Any]) -> Json:
-    """A managed identity as ARM has it."""
-    body = {"type": words(_IDENTITIES)(value.get("type") or "system_assigned")}
-    users = value.get("user_assigned_identities")
-    return {**body, "userAssignedIdentities": {user["resource_id"]: {} for user in users}} if users else body
 
 
 def deployment_body(source: Source) -> Json:
@@ -144,7 +137,7 @@ def deployment_problems(source: Source) -> Iterator[Problem]:
     value = source.value
     name = value.get("name")
     if isinstance(name, str) and not _DEPLOYMENT_NAME.fullmatch(name):
-        reason = f"{name!r} is no deployment name: a letter, then letters, digits and -, no - at the end"
+        reason = f"{name!r} is no name of a deployment: 3 to 32 letters, digits and -, a letter first, no - last"
         yield source.problem(("name",), reason)
     yield from environments.problems(source, ("environment",))
     yield from assets.model_problems(source, ("model",))

@@ -10,7 +10,7 @@ from airflow_provider_azml.rest import snapshot
 from airflow_provider_azml.spec import local_paths, references, yaml_text
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.needs import Asset, Local
-from airflow_provider_azml.spec.rules import Rule, as_is, integer, lower, nested, sendable, translated
+from airflow_provider_azml.spec.rules import Rule, integer, lower, nested, sendable, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,6 @@ _RULES = (
         )),
     ),
 )
-_AUTO_DELETE = nested((Rule("condition", "condition", as_is), Rule("value", "value", str)))
-AUTO_DELETE = Rule("auto_delete_setting", "autoDeleteSetting", _AUTO_DELETE)
 
 
 def properties(source: Source, path: Path = (), *, anonymous: bool = False) -> Json:

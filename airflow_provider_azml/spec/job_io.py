@@ -78,7 +78,7 @@ def _input_problems(source: Source, path: Path, value: Json) -> Iterator[Problem
     where = value["path"]
     if references.is_registered(where):
         yield from reference_problems(source, path, where, _kind(value))
-    elif where.startswith("runs:/"):
+    elif references.is_mlflow_run(where):
         yield source.problem(path, "a job takes no runs:/ path; write azureml://jobs/<job>/outputs/<output>")
     else:
         yield from local_paths.problems(source, path, where)

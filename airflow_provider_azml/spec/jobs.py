@@ -17,8 +17,8 @@ from airflow_provider_azml.spec.rules import (
     integer,
     lower,
     nested,
-    seconds,
     sendable,
+    some_seconds,
     translated,
     words,
 )
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _OLD_BRACES = re.compile(r"(?<!\{)\{(inputs|outputs|search_space)\.([^}]*)\}(?!\})")
 _REFERENCE = re.compile(r"\$\{\{(inputs|outputs)\.([\w.-]+)\}\}")
-_OPTIONAL = re.compile(r"\$\[\[.*?\]\]", re.DOTALL)
+_OPTIONAL = re.compile(r"\$\[\[.*?\]\]|\[[\w.\s-]*\$\{\{inputs\.[\w.-]+\}\}\]", re.DOTALL)
 _SUFFIX_LENGTH = 10
 _DISTRIBUTIONS = {"pytorch": "PyTorch", "mpi": "Mpi", "tensorflow": "TensorFlow", "ray": "Ray"}
 _DISTRIBUTION_RULES = (
@@ -81,6 +81,7 @@ _SERVICE_RULES = (
     Rule("port", "port", integer),
     Rule("nodes", "nodes", lambda _: {"nodesValueType": "All"}),
 )
+_LIMIT_RULES = (Rule("timeout", "timeout", some_seconds),)
 _SERVICE_PROPERTIES = (Rule("log_dir", "logDir"), Rule("ssh_public_keys", "sshPublicKeys"))
 
 
@@ -115,7 +116,7 @@ _COMMAND_RULES = (
     Rule("environment_variables", "environmentVariables", sendable, default={}),
     Rule("distribution", "distribution", distribution),
     Rule("resources", "resources", resources),
-    Rule("limits", "limits", nested((Rule("timeout", "timeout", seconds),))),
+    Rule("limits", "limits", lambda value: {"jobLimitsType": "Command", **translated(value, _LIMIT_RULES)}),
     Rule("identity", "identity", nested(_IDENTITY_RULES)),
     Rule("queue_settings", "queueSettings", nested(_QUEUE_RULES)),
     Rule("services", "services", each(service)),
@@ -141,8 +142,6 @@ def command_properties(source: Source, name: str) -> Json:
     body["environmentId"] = environments.used(source, ("environment",), may_be_named=False)
     body["inputs"] = job_io.inputs(source)
     body["outputs"] = job_io.outputs(source)
-    if "limits" in body:
-        body["limits"] = _limits(body["limits"])
     if value.get("code") is not None:
         code = str(value["code"])
         body["codeId"] = code if references.is_remote(code) else Code(source.local(code))
@@ -169,7 +168,7 @@ def name_of(value: Mapping[str, Any]) -> str:
 
 
 def _unknown_references(source: Source, command: str) -> Iterator[Problem]:
-    """References to inputs and outputs that the job lacks; what stands in ``$[[...]]`` goes away with its input."""
+    """References to inputs and outputs that the job lacks; what stands in ``$[[...]]`` or ``[...]`` may lack one."""
     needed = _OPTIONAL.sub("", command)
     for place, name in dict.fromkeys(_REFERENCE.findall(needed)):
         known = source.value.get(place) or {}
@@ -192,12 +191,6 @@ def _placed(body: Json, value: Mapping[str, Any]) -> Json:
         "environmentVariables": {**body["environmentVariables"], "AZUREML_COMPUTE_USE_COMMON_RUNTIME": "true"},
         "resources": {**body.get("resources", {}), "properties": properties},
     }
-
-
-def _limits(limits: Json) -> Json:
-    """Limits of a command; no time is no limit."""
-    timeout = limits.get("timeout")
-    return {"jobLimitsType": "Command", **({"timeout": timeout} if timeout not in {None, "P0D"} else {})}
 
 
 def _experiment_of_folder() -> str:

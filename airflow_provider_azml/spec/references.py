@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PREFIX = "azureml:"
 _REGISTRY = re.compile(r"^azureml://(registries|feeds)/[^/]+/")
 _CURATED = "AzureML-"
-_URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]+://")
+_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+://|/subscriptions/)")
 _MLFLOW_RUN = re.compile(r"^runs:/")
 _GIT = re.compile(r"^git\+")
 _VIRTUAL_CLUSTER = re.compile(r"^virtualclusters/([^/]+)$", re.IGNORECASE)
@@ -82,7 +82,12 @@ def compute(text: str) -> str | Named | Need:
 
 def is_remote(path: str) -> bool:
     """Whether a path leads into the cloud, so that it is sent as it is."""
-    return bool(_URL.match(path) or _MLFLOW_RUN.match(path))
+    return bool(_URL.match(path))
+
+
+def is_mlflow_run(path: str) -> bool:
+    """Whether a path is one of MLflow's ``runs:/`` URIs, which models alone take."""
+    return bool(_MLFLOW_RUN.match(path))
 
 
 def is_registered(path: str) -> bool:

@@ -6,6 +6,7 @@ A table is a sequence of rules, one per key. What a table leaves out is not sent
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_azml.rest.flows import Json
+
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def as_is(value: Any) -> Any:  # JSON, whatever it is
@@ -27,7 +31,7 @@ class Rule:
     Args:
         key: Key in the file.
         field: Field in the body.
-        convert: What becomes of the value.
+        convert: What becomes of the value; ``None`` leaves the field out.
         default: Value for an absent key, before conversion; ``None`` leaves the field out.
     """
 
@@ -51,8 +55,9 @@ def translated(value: Mapping[str, Any], rules: Rules) -> Json:
     for rule in rules:
         given = value.get(rule.key)
         given = rule.default if given is None else given
-        if given is not None:
-            body[rule.field] = rule.convert(given)
+        sent = None if given is None else rule.convert(given)
+        if sent is not None:
+            body[rule.field] = sent
     return body
 
 
@@ -73,8 +78,22 @@ def each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def words(table: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """Look a word up, whatever its case; one that the table does not have stays as it is."""
-    return lambda value: table.get(str(value).lower(), value)
+    """Look a word up, whatever its case, in CamelCase too; one that the table does not have stays as it is."""
+
+    def looked_up(value: Any) -> Any:
+        return table.get(str(value).lower(), table.get(snake(str(value)), value))
+
+    return looked_up
+
+
+def snake(word: str) -> str:
+    """A word in CamelCase as the file format writes it.
+
+    Example:
+        >>> snake("UserAssigned")
+        'user_assigned'
+    """
+    return _HUMP.sub("_", word).lower()
 
 
 def lower(value: Any) -> str:
@@ -108,6 +127,11 @@ def seconds(value: Any) -> str:
 
     text: str = isodate.duration_isoformat(dt.timedelta(seconds=int(value)))
     return text
+
+
+def some_seconds(value: Any) -> str | None:
+    """Seconds as an ISO 8601 duration; none at all for 0."""
+    return seconds(value) if int(value) else None
 
 
 def milliseconds(value: Any) -> str:

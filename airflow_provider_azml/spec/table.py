@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +41,10 @@ class Kind:
 def _version(kind: str, properties: Callable[[Source], Json]) -> Callable[[Source, Target], Flow[Ticket]]:
     def submit(source: Source, target: Target) -> Flow[Ticket]:
         body = yield from filled({"properties": properties(source)}, target)
-        version = source.value.get("version")
-        text = None if version is None else str(version)
-        return (yield from put_version(target, kind, str(source.value["name"]), text, body))
+        name, version = source.value.get("name"), source.value.get("version")
+        if not name:  # data alone: azure-ai-ml makes a name up
+            return (yield from put_version(target, kind, str(uuid.uuid4()), "1", body))
+        return (yield from put_version(target, kind, str(name), None if version is None else str(version), body))
 
     return submit
 

@@ -1,7 +1,7 @@
 """Checks specifications against the JSON Schemas in ``schemas/`` and says what is wrong in the words of their author.
 
 Like azure-ai-ml's loader it takes ``"3"`` for an integer and ``"true"`` for a boolean, and words whose schema says
-``x-any-case`` in any case. ``x-says`` of a schema says in words what its pattern asks for.
+``x-any-case`` in any case (and in CamelCase where it is ``camel``). ``x-says`` of a schema says in words what its pattern asks for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import schema_files
 from airflow_provider_azml.spec.places import belongs, closest
-from airflow_provider_azml.spec.rules import FALSE_WORDS, TRUE_WORDS
+from airflow_provider_azml.spec.rules import FALSE_WORDS, TRUE_WORDS, snake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -119,8 +119,10 @@ def _is_boolean(_: object, value: object) -> bool:
 def _enum(_: object, choices: list[str], value: object, schema: Json) -> Iterator[Failure]:
     from jsonschema.exceptions import ValidationError
 
-    given = value.lower() if schema.get("x-any-case") and isinstance(value, str) else value
-    if given not in choices or isinstance(value, bool):
+    given: set[object] = {value}
+    if schema.get("x-any-case") and isinstance(value, str):
+        given = {value.lower(), snake(value)} if schema["x-any-case"] == "camel" else {value.lower()}
+    if given.isdisjoint(choices) or isinstance(value, bool):
         yield cast("Failure", ValidationError)(f"{value!r} is none of {choices}")
 
 
@@ -137,6 +139,10 @@ def _explained(error: Failure, source: Source, schema: str) -> Iterator[Problem]
         # jsonschema reports each missing key by an error of its own
         wanted = next((key for key in missing if repr(key) in error.message.partition(" ")[0]), missing[0])
         yield source.problem(path, f"{wanted!r} is missing", at_key=True)
+    elif error.validator == "not":
+        for key in error.validator_value.get("required", ()):
+            reason = str(error.validator_value.get("x-says", "does not go with the other keys here"))
+            yield source.problem((*path, key), reason, at_key=True)
     else:
         yield source.problem(path, _REASONS.get(str(error.validator), _as_told)(error))
 
@@ -157,11 +163,13 @@ def _weight(error: Failure) -> int:
     """How much an error speaks against the alternative that it comes from."""
     if _is_wrong_type(error):
         return 1000
-    if list(error.relative_path)[-1:] == ["type"] and error.validator == "enum":
-        return 100
-    if error.validator == "required" and "value" in error.validator_value:
+    if error.validator == "additionalProperties":
+        return 30 * sum(key not in error.schema.get("properties", ()) for key in error.instance)
+    if error.validator == "enum" and list(error.relative_path) == ["type"]:
+        return 40
+    if error.validator == "required" and error.validator_value == ["value"]:
         return 50
-    return 1
+    return 10
 
 
 def _is_wrong_type(error: Failure) -> bool:
@@ -202,14 +210,13 @@ def _wrong_word(error: Failure) -> str:
 
 
 def _wrong_pattern(error: Failure) -> str:
-    return f"{error.instance!r} does not do: it {error.schema.get('x-says', f'must match {error.validator_value}')}"
+    return f"is {error.instance!r}; it {error.schema.get('x-says', f'must match {error.validator_value}')}"
 
 
 _REASONS: dict[str, Callable[[Failure], str]] = {
     "type": _wrong_type,
     "enum": _wrong_word,
     "pattern": _wrong_pattern,
-    "None": lambda _: "does not go with the other keys here",
 }
 
 

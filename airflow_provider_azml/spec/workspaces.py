@@ -13,7 +13,8 @@ from airflow_provider_azml.rest.flows import Send, call, request
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.waiting import Ticket
 from airflow_provider_azml.spec import validate, workspace_template
-from airflow_provider_azml.spec.rules import Rule, as_is, boolean, each, lower, nested, translated, words
+from airflow_provider_azml.spec.identities import managed_identity
+from airflow_provider_azml.spec.rules import Rule, as_is, boolean, each, nested, translated, words
 from airflow_provider_azml.spec.workspace_template import DEPENDENTS, EXISTING, NEW, NONE
 
 if TYPE_CHECKING:
@@ -37,12 +38,6 @@ _ISOLATION = {
     "disabled": "Disabled",
     "allow_internet_outbound": "AllowInternetOutbound",
     "allow_only_approved_outbound": "AllowOnlyApprovedOutbound",
-}
-_IDENTITIES = {
-    "system_assigned": "SystemAssigned",
-    "user_assigned": "UserAssigned",
-    "none": "None",
-    "system_assigned,user_assigned": "SystemAssigned,UserAssigned",
 }
 _RULE_KINDS = {"private_endpoint": "PrivateEndpoint", "service_tag": "ServiceTag", "fqdn": "FQDN"}
 _DESTINATION = nested((
@@ -143,8 +138,12 @@ def create(source: Source, target: Target, *, create_container_registry: bool = 
     if existing is not None:
         return (yield from _update(where, value, existing))
     location = value.get("location") or (yield from flows.get(where.group))["location"]
-    deployment = where.sibling("template_deployment", f"{where.name}-{uuid.uuid4().hex[:8]}")
-    body = deployment_body(value, where, str(location), registry=create_container_registry)
+    suffix = _suffix(where, target.seed)
+    deployment = where.sibling("template_deployment", f"{where.name}-{suffix[:8]}")
+    running = (yield from flows.find(deployment)) if target.seed else None
+    if running and waiting.status_of(deployment, running) not in RESOURCES["template_deployment"].terminal:
+        return Ticket(deployment, None, running)
+    body = deployment_body(value, where, str(location), suffix, registry=create_container_registry)
     begun = yield from waiting.submit(deployment, body)
     return Ticket(str(where), begun.operation_url)
 
@@ -158,8 +157,18 @@ def problems(source: Source) -> Iterator[Problem]:
             yield source.problem((key,), reason)
 
 
-def deployment_body(value: Mapping[str, Any], where: WorkspaceId, location: str, *, registry: bool = False) -> Json:
-    """What is sent to make a workspace: the template and its parameters."""
+def deployment_body(
+    value: Mapping[str, Any], where: WorkspaceId, location: str, suffix: str, *, registry: bool = False
+) -> Json:
+    """What is sent to make a workspace: the template and its parameters.
+
+    Args:
+        value: The workspace's file.
+        where: Where it is to be.
+        location: Its region.
+        suffix: Letters and digits at the end of names that are made up.
+        registry: Whether to make a container registry too.
+    """
     parameters = {
         "workspaceName": where.name,
         "friendlyName": value.get("display_name") or where.name,
@@ -168,12 +177,12 @@ def deployment_body(value: Mapping[str, Any], where: WorkspaceId, location: str,
         "publicNetworkAccess": _ACCESS(value.get("public_network_access") or "enabled"),
         "logAnalyticsName": _made_name(where.name, "logs", suffix),
         "tagValues": {"createdByToolkit": f"airflow-provider-azml-{__version__}", **(value.get("tags") or {})},
-        "identity": _identity(value.get("identity") or {}),
+        "identity": managed_identity(value.get("identity") or {}),
         "workspaceProperties": translated(value, _RULES),
     }
     for field in DEPENDENTS:
         wanted = registry or field != "containerRegistry"
-        parameters |= _dependent(field, value, where, option=NEW if wanted else NONE)
+        parameters |= _dependent(field, value, where, suffix, option=NEW if wanted else NONE)
     return {
         "properties": {
             "mode": "Incremental",
@@ -189,12 +198,12 @@ def _update(where: WorkspaceId, value: Mapping[str, Any], existing: Json) -> Flo
         "properties": translated(value, _UPDATE_RULES),
     }
     if value.get("identity"):
-        body["identity"] = _identity(value["identity"])
+        body["identity"] = managed_identity(value["identity"])
     response = yield from call(Send(request("PATCH", str(where), params=flows.version_of(str(where)), json=body)))
     return waiting.ticket(str(where), response)
 
 
-def _dependent(field: str, value: Mapping[str, Any], where: WorkspaceId, *, option: str) -> dict[str, str]:
+def _dependent(field: str, value: Mapping[str, Any], where: WorkspaceId, suffix: str, *, option: str) -> dict[str, str]:
     """Option, name and place of one of the resources that the workspace stands on; ``option`` is for one not named."""
     key, word = _KEYS[field]
     given = value.get(key)
@@ -215,9 +224,3 @@ def _made_name(workspace: str, word: str, suffix: str) -> str:
 def _suffix(where: WorkspaceId, seed: str | None) -> str:
     """Letters and digits that no workspace made before has: a deleted key vault keeps its name for months."""
     return hashlib.sha256(f"{where} {seed}".encode()).hexdigest() if seed else uuid.uuid4().hex
-
-
-def _identity(value: Mapping[str, Any]) -> Json:
-    body: Json = {"type": _IDENTITIES[lower(value.get("type") or "system_assigned")]}
-    users = value.get("user_assigned_identities")
-    return {**body, "userAssignedIdentities": {arm_id: {} for arm_id in users}} if users else body
