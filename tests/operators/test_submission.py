@@ -1,0 +1,196 @@
+"""A retry finds what an earlier try submitted; a clear, another run or another deployment submits anew."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
+from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.operators import AzmlRegisterModelOperator
+from airflow_provider_azml.operators.submission import job_name, ownership, submission_hash, submit_job
+from airflow_provider_azml.rest import flows, waiting
+from airflow_provider_azml.rest.arm_ids import WorkspaceId
+from airflow_provider_azml.rest.client import Client
+from airflow_provider_azml.rest.credentials import TokenCache
+from airflow_provider_azml.spec.source import from_mapping
+from airflow_provider_azml.spec.target import Target
+from airflow_provider_azml.spec.workspaces import create
+from tests.rest.conftest import CountingCredential
+from tests.rest.scripted_service import Answer, ScriptedService
+
+ENVIRONMENT = {"image": "local", "conda_file": {"name": "bare", "dependencies": ["python=3.11"]}}
+
+
+def context(**changes: Any) -> Any:
+    ti = {
+        "id": "01-ti",
+        "dag_id": "retrain_daily",
+        "run_id": f"manual__{time.time_ns()}",
+        "task_id": "train",
+        "map_index": -1,
+        "max_tries": 2,
+        "try_number": 1,
+    }
+    start = changes.pop("start_date", datetime(2026, 1, 1, tzinfo=timezone.utc))
+    instance = SimpleNamespace(**{**ti, **changes}, xcom_push=Mock())
+    return {"ti": instance, "dag_run": SimpleNamespace(start_date=start)}
+
+
+FIXED = context(run_id="manual__1")
+
+
+def test_a_name_is_readable_legal_and_the_same_for_every_try():
+    name = job_name(FIXED)
+    assert re.fullmatch(r"retrain-daily-train-[0-9a-f]{12}", name)
+    assert job_name(context(run_id="manual__1", try_number=2, id="02-ti")) == name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_tries": 3},
+        {"run_id": "manual__2"},
+        {"task_id": "train_again"},
+        {"dag_id": "retrain_weekly"},
+        {"map_index": 0},
+        {"start_date": datetime(2026, 1, 2, tzinfo=timezone.utc)},
+    ],
+)
+def test_what_is_another_submission_has_another_hash(change):
+    assert submission_hash(context(**{"run_id": "manual__1", **change})) != submission_hash(FIXED)
+
+
+def test_two_deployments_of_airflow_do_not_share_names(monkeypatch):
+    alone = submission_hash(FIXED)
+    monkeypatch.setenv("AIRFLOW__AZML__DEPLOYMENT", "production")
+    assert submission_hash(FIXED) != alone
+
+
+def test_a_name_stays_legal_whatever_the_ids_are():
+    name = job_name(context(dag_id="Ünïcode.DAG " * 30, task_id="group.task__1"))
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,200}", name)
+
+
+@pytest.fixture
+def hook(azml_connection):
+    opened = AzmlHook(azml_connection)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def submit(hook):
+    """Submits a command as a try of a task would."""
+
+    def once(of: Any, command: str = "true", **spec: Any) -> flows.Json:
+        source = from_mapping({"command": command, "environment": ENVIRONMENT, **spec})
+        return hook.run(submit_job(hook.target, source, job_name(of), ownership(of))).body
+
+    return once
+
+
+def settled(hook: AzmlHook, job: flows.Json) -> str:
+    arm_id = hook.workspace_id.child("job", job["name"])
+    return hook.run(waiting.settle(waiting.Ticket(arm_id), poll_seconds=0.1, deadline=time.time() + 60)).status
+
+
+def test_a_retry_attaches_to_the_active_job_and_takes_the_result_of_a_completed_one(hook, submit):
+    task = context()
+    job = submit(task, "sleep 1")
+    assert submit(task)["name"] == job["name"] == f"{job_name(task)}-1"
+    assert settled(hook, job) == "Completed"
+    again = submit(task)
+    assert (again["name"], again["properties"]["status"]) == (job["name"], "Completed")
+    assert again["properties"]["properties"]["airflow.task_id"] == "train"
+
+
+def test_a_retry_after_a_failure_is_the_next_attempt(hook, submit):
+    task = context()
+    assert settled(hook, submit(task, "false")) == "Failed"
+    second = submit(task, "true")
+    assert second["name"] == f"{job_name(task)}-2"
+    assert settled(hook, second) == "Completed"
+    assert submit(task)["name"] == second["name"]
+
+
+def test_a_job_on_its_way_to_being_canceled_is_not_taken(hook, submit):
+    task = context()
+    first = submit(task, "sleep 60")
+    hook.run(flows.act(hook.workspace_id.child("job", first["name"]), "cancel"))
+    assert submit(task)["name"] == f"{job_name(task)}-2"
+
+
+def test_a_name_given_by_the_user_is_the_users_alone(hook, submit):
+    name = f"mine-{time.time_ns()}"
+    first, other = context(), context()
+    assert submit(first, name=name)["name"] == name
+    assert submit(first, name=name)["name"] == name
+    with pytest.raises(Conflict, match="was not submitted by this task"):
+        submit(other, name=name)
+
+
+def test_a_job_that_failed_under_a_name_of_the_users_cannot_run_again(hook, submit):
+    name = f"mine-{time.time_ns()}"
+    task = context()
+    assert settled(hook, submit(task, "false", name=name)) == "Failed"
+    with pytest.raises(Conflict, match="cannot run twice under one name"):
+        submit(task, name=name)
+
+
+def test_a_job_that_the_service_refuses_is_an_error(hook, submit):
+    with pytest.raises(ApiError, match="no-such-cluster"):
+        submit(context(), compute="azureml:no-such-cluster")
+
+
+def test_a_retry_makes_no_second_version_of_a_model(azml_connection, hook, tmp_path):
+    (tmp_path / "model.txt").write_text("weights")
+    task = context()
+    name = f"model-{time.time_ns()}"
+    results = [
+        AzmlRegisterModelOperator(task_id="register", name=name, path=str(tmp_path)).execute(each)
+        for each in (task, task, context())
+    ]
+    assert [result["version"] for result in results] == ["1", "1", "2"]
+
+
+def test_a_retry_of_a_workspace_makes_up_the_same_names(tmp_path):
+    """So that a worker that dies after the PUT leaves no second storage account behind."""
+    service = ScriptedService(tmp_path)
+    workspace = WorkspaceId("s", "rg", "ws")
+    wanted = from_mapping({"name": "ws", "location": "westeurope"})
+
+    def deployed(seed: str | None) -> tuple[str, bytes]:
+        opened = Client(service.cloud, TokenCache(CountingCredential()), ca_bundle=service.ca_bundle)
+        with opened as client, pytest.raises(NotFound):  # the PUT, which nothing is scripted for
+            client.run(create(wanted, Target(workspace, service.cloud, seed)))
+        return service.asked[-1].path, service.asked[-1].body
+
+    try:
+        assert deployed("one") == deployed("one") != deployed("two")
+        assert deployed(None) != deployed(None)
+    finally:
+        service.close()
+
+
+def test_a_retry_of_a_workspace_follows_the_template_that_is_being_deployed(tmp_path):
+    service = ScriptedService(tmp_path)
+    workspace = WorkspaceId("s", "rg", "ws")
+    wanted = from_mapping({"name": "ws", "location": "westeurope"})
+    try:
+        with Client(service.cloud, TokenCache(CountingCredential()), ca_bundle=service.ca_bundle) as client:
+            with pytest.raises(NotFound):
+                client.run(create(wanted, Target(workspace, service.cloud, "one")))
+            running = Answer(body={"properties": {"provisioningState": "Running"}})
+            service.answer("GET", service.asked[-1].path, running)
+            ticket = client.run(create(wanted, Target(workspace, service.cloud, "one")))
+        assert ticket.arm_id == service.asked[-1].path
+        assert [asked.method for asked in service.asked].count("PUT") == 1
+    finally:
+        service.close()
