@@ -109,8 +109,7 @@ class Deployments:
 
     async def close(self) -> None:
         """End all servers."""
-        for server in self._servers.values():
-            await self._end(server)
+        await asyncio.gather(*(self._end(server) for server in self._servers.values()))
         if self._session is not None:
             await self._session.close()
 

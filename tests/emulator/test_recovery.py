@@ -1,0 +1,104 @@
+"""An emulator that ended without notice, and one that is told to end: nothing is left running, nothing is stuck."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_azml.emulator.launcher import EmulatorProcess
+from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator, _cache
+from tests.emulator.execution import Workspace
+from tests.emulator.test_serving import SCORE, deploy, make_endpoint, score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Home:
+    """A home whose emulator can be started, stopped and killed."""
+
+    def __init__(self, home: Path, cache: Path) -> None:
+        self.home = home
+        self._cache = cache
+        self.process: EmulatorProcess | None = None
+
+    def start(self) -> Workspace:
+        log = self.home / "emulator.log"
+        self.process = EmulatorProcess(self.home, log, {**os.environ, "AZML_EMULATOR_CACHE": str(self._cache)})
+        while not self.process.ready():
+            time.sleep(0.05)
+        return Workspace(RunningEmulator(self.home, self.process.exports(), log)).ensure()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        os.kill(int((self.home / "emulator.lock").read_text()), signal.SIGKILL)
+        self.process.stop()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    made = Home(tmp_path / "home", Path(os.environ.get("AZML_EMULATOR_CACHE") or _cache()))
+    yield made
+    made.stop()
+
+
+def test_what_an_emulator_left_behind_is_ended_and_jobs_have_failed(home: Home, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    workspace = home.start()
+    job = workspace.submit(f"echo $$ > {pid_file}; exec sleep 600")
+    workspace.until(job, ["Running"])
+    _until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
+    model = workspace.put(
+        "model", "factor", "1",
+        properties={"modelType": "custom_model", "modelUri": workspace.data({"factor.txt": "3"}, "m/weights")},
+    )  # fmt: skip
+    make_endpoint(workspace, "endpoint")
+    deploy(workspace, "endpoint", "blue", SCORE, model)
+    server = score(workspace, "endpoint", {"pid": 1}, deployment="blue").json()["pid"]
+    home.kill()
+    assert _alive(int(pid_file.read_text()))
+    assert _alive(server)
+
+    workspace = home.start()
+    assert workspace.status(job) == "Failed"
+    assert "was stopped while the job was active" in workspace.details(job)["error"]["error"]["message"]
+    _until(lambda: not _alive(int(pid_file.read_text())) and not _alive(server))
+    # what was served is served again, by whoever asks first
+    assert score(workspace, "endpoint", {"data": [1]}, deployment="blue").json()["answer"] == [3.0]
+
+
+def test_an_emulator_that_is_told_to_end_ends_what_it_runs(home: Home, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    workspace = home.start()
+    job = workspace.submit(f"echo $$ > {pid_file}; exec sleep 600")
+    workspace.until(job, ["Running"])
+    _until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
+    started = time.monotonic()
+    home.stop()
+    assert time.monotonic() - started < 10
+    assert not _alive(int(pid_file.read_text()))
+    assert home.start().status(job) == "Failed"
+
+
+def _until(holds: object, seconds: float = 20) -> None:
+    assert callable(holds)
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
