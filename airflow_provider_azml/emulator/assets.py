@@ -69,11 +69,14 @@ class Asset(Behaviour):
             **shared,
             "isAnonymous": bool(properties.get("isAnonymous")),
         }
-        if old is None:
-            self._open_container(target)
-        else:
+        if old is not None:
             self._check_fixed(target, document["properties"], old["properties"])
         return document
+
+    def stored(self, target: Target, document: Json, *, created: bool) -> None:  # noqa: ARG002
+        """Keep the container of a new version."""
+        if created and target.is_version:
+            self._open_container(target)
 
     def show(self, document: Json) -> Json:
         """Tell the newest and the next version of a container."""
