@@ -13,7 +13,15 @@ import pytest
 from airflow.sdk import DAG, chain
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_azml.exceptions import ApiError, AuthError, AzmlError, ConnectionIncomplete, NotFound, RunFailed
+from airflow_provider_azml.exceptions import (
+    ApiError,
+    AuthError,
+    AzmlError,
+    ConnectionIncomplete,
+    NotFound,
+    RunFailed,
+    SpecError,
+)
 from airflow_provider_azml.operators import (
     AzmlCreateComputeOperator,
     AzmlDeployModelOperator,
@@ -120,6 +128,13 @@ def test_a_compute_that_does_not_exist(azml_connection: str) -> None:
     text = refusal(in_a_dag((AzmlSubmitCommandJobOperator, job)), ApiError)
     assert "no-such-cluster" in text
     assert "ompute" in text
+
+
+def test_a_file_with_mistakes(azml_connection: str, tmp_path: Path) -> None:
+    (tmp_path / "job.yml").write_text("type: command\ncomand: 'true'\nenvironment: azureml:bare:1\ncompute: 5\n")
+    text = refusal(in_a_dag((AzmlSubmitCommandJobOperator, {"file": str(tmp_path / "job.yml")})), SpecError)
+    assert "job.yml:2:1: comand: unknown key; did you mean 'command'?" in text
+    assert "job.yml:4:10: compute: " in text
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
