@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -87,6 +88,18 @@ def test_an_emulator_that_is_told_to_end_ends_what_it_runs(home: Home, tmp_path:
     assert time.monotonic() - started < 10
     assert not _alive(int(pid_file.read_text()))
     assert home.start().status(job) == "Failed"
+
+
+def test_a_disk_that_takes_no_more_fails_the_job(home: Home) -> None:
+    workspace = home.start()
+    pid = int((home.home / "emulator.lock").read_text())
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (8 * 2**20, most))
+    job = workspace.submit("head -c 30000000 /dev/zero; sleep 600")
+    error = workspace.error(job)
+    assert error["code"] == "SystemError"
+    assert "File too large" in error["message"]
+    workspace.run("true")
 
 
 def _until(holds: object, seconds: float = 20) -> None:
