@@ -120,8 +120,6 @@ def deployment_body(source: Source) -> Json:
     if value.get("data_collector"):
         properties["dataCollector"] = _data_collector(value)
     if boolean(value.get("private_network_connection", False)):
-        # the service wants it in both places (azure-ai-ml)
-        properties["privateNetworkConnection"] = True
         properties["properties"] = {**properties["properties"], "private-network-connection": True}
     count = value.get("instance_count")
     return {

@@ -1,7 +1,8 @@
 """Checks specifications against the JSON Schemas in ``schemas/`` and says what is wrong in the words of their author.
 
 Like azure-ai-ml's loader it takes ``"3"`` for an integer and ``"true"`` for a boolean, and words whose schema says
-``x-any-case`` in any case (and in CamelCase where it is ``camel``). ``x-says`` of a schema says in words what its pattern asks for.
+``x-any-case`` in any case (in CamelCase too where it is ``camel``). ``x-says`` of a schema says in words what its
+pattern asks for.
 """
 
 from __future__ import annotations
