@@ -44,7 +44,7 @@ class Capacity:
         """
         request = _Request(compute, nodes, limit, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
-        self.admit()
+        self._admit()
         try:
             await request.granted
             yield
@@ -54,10 +54,10 @@ class Capacity:
             else:
                 self._running -= 1
                 self._nodes[compute] -= nodes
-            self.admit()
+            self._admit()
 
-    def admit(self) -> None:
-        """Give room to those whom there is room for; to be called when a compute has grown."""
+    def _admit(self) -> None:
+        """Give room to those for whom there is some."""
         for request in [*self._waiting]:
             if self._running < self._most and self._nodes[request.compute] + request.nodes <= request.limit():
                 self._waiting.remove(request)

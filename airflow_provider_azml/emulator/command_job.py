@@ -14,7 +14,7 @@ from airflow_provider_azml.emulator.job_command import CommandError, fill_in
 from airflow_provider_azml.emulator.job_files import JobFilesError
 from airflow_provider_azml.emulator.locations import LocationError
 from airflow_provider_azml.emulator.processes import birth, end_group, inherited_environment, output_pipe
-from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError
+from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, layered
 from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ class CommandJob:
             self.report({"status": "Starting"})
             values = await asyncio.to_thread(self.files.fetch)
             command = fill_in(self.job["properties"]["command"], values)
-            await self._execute(command, self._environment(python, values))
+            own = await asyncio.to_thread(layered, python, self.files.environment)
+            await self._execute(command, self._environment([own, python], values))
         except EnvironmentBuildError as error:
             name = self.environment.get("id") or "of the job"
             raise JobFailure("UserError", f"The environment {name} could not be made: {error}") from error
@@ -154,14 +155,14 @@ class CommandJob:
         name = self.artifacts.below(path).path
         return lambda data: void(self.blobs.append(self.artifacts.container, name, data))
 
-    def _environment(self, python: Path, values: dict[str, str]) -> dict[str, str]:
+    def _environment(self, pythons: list[Path], values: dict[str, str]) -> dict[str, str]:
         given: dict[str, object] = self.job["properties"].get("environmentVariables") or {}
         inherited = inherited_environment()
         return {
             **inherited,
-            "PATH": f"{python.parent}:{inherited.get('PATH', '/usr/bin:/bin')}",
+            "PATH": ":".join([*(str(python.parent) for python in pythons), inherited.get("PATH", "/usr/bin:/bin")]),
             "PYTHONUNBUFFERED": "1",
-            "VIRTUAL_ENV": str(python.parent.parent),
+            "VIRTUAL_ENV": str(pythons[0].parent.parent),
             **{f"AZURE_ML_{_older_name(name)}": value for name, value in values.items()},
             **self.variables,
             **{name: str(value) for name, value in given.items() if value is not None},

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _LOG_FOLDERS = ("user_logs/", "azureml-logs/", "logs/", "system_logs/")
-_INTERNAL = ("params", "metrics", "experimentName", "datasetInputs", "modelOutputs")
+_INTERNAL = ("params", "metrics", "experimentName", "datasetInputs", "modelOutputs", "ofJob")
 _CHANGEABLE = ("displayName", "description", "tags", "properties", "hidden")
 _RUN = r"(?:experiment(?:id)?s/(?P<experiment>[^/]+)/)?runs/(?P<run>[^/]+)"
 _METHODS = ["GET", "POST", "PATCH", "DELETE"]
@@ -93,11 +93,7 @@ class History:
     def _details(self, call: Call) -> Json:
         run = self._run(call)
         place = self._artifacts_of(call, run)
-        logs = {
-            path: self._url(place, path)
-            for path in self._paths(place)
-            if path.startswith(_LOG_FOLDERS)
-        }
+        logs = {path: self._url(place, path) for path in self._paths(place) if path.startswith(_LOG_FOLDERS)}
         return {**_shown(run), "logFiles": logs, "services": {}}
 
     def _children(self, call: Call) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _ARTIFACT_FOLDERS = ("outputs", "logs")
 _DOWNLOAD_SECONDS = 300
+_NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 
 class JobFilesError(AzmlError):
@@ -35,6 +37,10 @@ class JobFiles:
         blobs: The emulator's storage.
         locations: Finds places in it.
         job: The job.
+
+    Attributes:
+        working: Where the command runs.
+        environment: Where its own Python environment may be made.
     """
 
     def __init__(self, root: Path, blobs: Blobs, locations: Locations, job: Json) -> None:
@@ -44,6 +50,7 @@ class JobFiles:
         self._name: str = job["name"]
         self._properties: Json = job["properties"]
         self.working = root / "exe" / "wd"
+        self.environment = root / "env"
         self._data = root / "cap" / "data-capability" / "wd"
 
     def fetch(self) -> dict[str, str]:
@@ -98,12 +105,14 @@ class JobFiles:
 
     def _given(self, field: str) -> list[tuple[str, Json]]:
         given: dict[str, Json | None] = self._properties.get(field) or {}
+        if bad := [name for name in given if not _NAME.fullmatch(name)]:
+            raise JobFilesError(f"{bad[0]!r} cannot name one of the job's {field}: use letters, digits and _")
         return [(name, entry or {}) for name, entry in given.items() if field == "inputs" or name != "default"]
 
     def _input(self, name: str, given: Json) -> str:
         kind = given.get("jobInputType")
         if kind == "literal":
-            return str(given.get("value") or "")
+            return "" if given.get("value") is None else str(given["value"])
         uri = str(given.get("uri") or "")
         if _is_direct(given):
             return uri

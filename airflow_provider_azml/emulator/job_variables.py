@@ -46,6 +46,8 @@ def identity_variables(emulator: Emulator, workspace: WorkspaceId, run: Json) ->
         "MLFLOW_EXPERIMENT_ID": run["experimentId"],
         "MLFLOW_EXPERIMENT_NAME": experiment,
         "MLFLOW_RUN_ID": run["runId"],
+        # the page that MLflow would announce is studio's, which has another address
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_TRACKING_TOKEN": token,
         "MLFLOW_TRACKING_URI": tracking_uri(emulator.http_url, workspace),
     }

@@ -50,6 +50,7 @@ class JobRunner:
     def submit(self, job_id: str) -> None:
         """Start a job that the store holds; it runs in the background, and its status says how far it is."""
         job = self._job(job_id)
+        self._clear(job_id, job["name"])
         self._runs(job_id).begin(job)
         self._emulator.store.put_record(_ACTIVE, job_id.lower(), {"job": job_id})
         task = asyncio.create_task(self._run(job_id))
@@ -198,6 +199,13 @@ class JobRunner:
         self._cancel_requested.discard(job_id.lower())
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("job %s broke the emulator", job_id, exc_info=error)
+
+    def _clear(self, job_id: str, name: str) -> None:
+        """Drop the artifacts of a deleted job of the same name."""
+        blobs = self._emulator.blobs
+        place = Locations(self._emulator.store, arm_ids.parse(job_id).workspace).of_artifacts(name)
+        for blob in blobs.names(place.container, f"{place.path}/"):
+            blobs.remove(place.container, blob)
 
     def _job(self, job_id: str) -> Json:
         job = self._emulator.store.get(job_id)

@@ -57,8 +57,8 @@ class Location:
 
     @property
     def name(self) -> str:
-        """Last part of the path."""
-        return PurePosixPath(self.path).name
+        """Last part of the path; empty when that is no name of a file."""
+        return PurePosixPath(self.path).name.strip(".") and PurePosixPath(self.path).name
 
     def below(self, path: str) -> Location:
         """A place below this one."""

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,32 @@ class PythonEnvironments:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 await _build(folder, interpreter, requirements, log)
         return python
+
+
+def layered(python: Path, folder: Path) -> Path:
+    """An environment on top of another one, for what installs packages while it runs: they go with the folder.
+
+    Args:
+        python: The Python of an environment in the cache, which is to stay as it is.
+        folder: Where to make it; not there yet.
+
+    Returns:
+        Its Python.
+    """
+    base = python.parent.parent
+    packages = next(base.glob("lib/python*/site-packages"))
+    own = folder / packages.relative_to(base)
+    own.mkdir(parents=True)
+    (own / "base.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n")
+    shutil.copyfile(base / "pyvenv.cfg", folder / "pyvenv.cfg")
+    programs = folder / "bin"
+    programs.mkdir()
+    for name in ("python", "python3"):
+        (programs / name).symlink_to(python.resolve())
+    pip = programs / "pip"
+    pip.write_text(f'#!/bin/sh\nexec {shlex.quote(str(programs / "python"))} -m pip "$@"\n')
+    pip.chmod(0o755)
+    return programs / "python"
 
 
 def curated(environment_id: str) -> Json | None:

@@ -46,6 +46,7 @@ class Runs:
             job["name"],
             experiment=properties.get("experimentName") or DEFAULT_EXPERIMENT,
             fields={
+                "ofJob": True,
                 "runType": "azureml.scriptrun",
                 "target": str(properties.get("computeId") or "").rpartition("/")[2] or "Serverless",
             },
@@ -86,11 +87,11 @@ class Runs:
     def get(self, run_id: str) -> Json | None:
         """A run, or ``None``."""
         record = self._record(run_id)
-        return self._with_job(record) if record else None
+        return self._with_job(record) if record and self._exists(record) else None
 
     def all(self) -> list[Json]:
         """All runs, oldest first."""
-        return [self._with_job(record) for record in self._store.records(self._collection)]
+        return [self._with_job(record) for record in self._store.records(self._collection) if self._exists(record)]
 
     def children(self, run_id: str) -> list[Json]:
         """The runs whose parent a run is, oldest first."""
@@ -133,9 +134,9 @@ class Runs:
             run_id: A run that is there.
             metric: ``{"key", "value", "timestamp", "step"}``.
         """
-        self._store.put_record(self._metrics(run_id), uuid.uuid4().hex, metric)
         record = self._record(run_id)
         assert record is not None
+        self._store.put_record(_metrics(record), uuid.uuid4().hex, metric)
         latest = record["metrics"].get(metric["key"])
         if latest is None or _moment(metric) >= _moment(latest):
             record["metrics"][metric["key"]] = metric
@@ -143,7 +144,9 @@ class Runs:
 
     def metric_history(self, run_id: str, key: str) -> list[Json]:
         """All values of a metric of a run, in the order in which they were logged."""
-        return [metric for metric in self._store.records(self._metrics(run_id)) if metric["key"] == key]
+        record = self._record(run_id)
+        logged = self._store.records(_metrics(record)) if record else []
+        return [metric for metric in logged if metric["key"] == key]
 
     def experiment(self, name: str) -> Json:
         """The experiment of a name, made if it is not there."""
@@ -167,14 +170,15 @@ class Runs:
     def _collection(self) -> str:
         return f"runs:{self._scope}"
 
-    def _metrics(self, run_id: str) -> str:
-        return f"metrics:{self._scope}:{run_id.lower()}"
-
     def _job_id(self, run_id: str) -> str:
         return self._workspace.child("job", run_id)
 
     def _record(self, run_id: str) -> Json | None:
         return self._store.record(self._collection, run_id.lower()) if run_id else None
+
+    def _exists(self, record: Json) -> bool:
+        """A run goes with its job."""
+        return not record.get("ofJob") or self.is_job(record["runId"])
 
     def _with_job(self, record: Json) -> Json:
         job = self._store.get(self._job_id(record["runId"]))
@@ -191,6 +195,11 @@ def _merge(target: Json, fields: Json, names: dict[str, str]) -> None:
         if field in ("tags", "properties") and value is not None:
             value = {**(target.get(name) or {}), **value}
         target[name] = value
+
+
+def _metrics(record: Json) -> str:
+    # not by name: a job that was deleted may have had the same one
+    return f"metrics:{record['runUuid']}"
 
 
 def _moment(metric: Json) -> tuple[int, int]:

@@ -173,7 +173,7 @@ class Deployments:
         if script is None:
             shutil.copyfile(_MLFLOW_SCRIPT, code / "score.py")
             script = "score.py"
-        elif not (code / script).is_file():
+        elif not (code / script).resolve().is_relative_to(code.resolve()) or not (code / script).is_file():
             raise JobFilesError(f"the code has no file {script!r}, which codeConfiguration.scoringScript names")
         return _Files(code / script, model, self._environment(properties, model))
 

@@ -226,6 +226,33 @@ def test_a_direct_input_and_output_are_uris(workspace: Workspace) -> None:
     assert workspace.log(job).split() == [uri, uri]
 
 
+def test_what_a_job_installs_is_its_own(workspace: Workspace) -> None:
+    job = workspace.run(
+        "pip install --quiet toolz==0.12.1 && python -c 'import toolz, mlflow; print(toolz.__version__)'"
+    )
+    assert workspace.log(job).split()[-1] == "0.12.1"
+    assert "No module named 'toolz'" in workspace.error(workspace.submit("python -c 'import toolz'"))["message"]
+
+
+def test_a_name_can_be_used_again_once_its_job_is_deleted(workspace: Workspace) -> None:
+    job = workspace.run("echo first")
+    arm_id = workspace.id.child("job", job)
+    body = workspace.call("GET", arm_id).json()
+    assert workspace.call("DELETE", arm_id).status_code in (200, 202)
+    while workspace.call("GET", arm_id, ok=False).status_code != 404:
+        time.sleep(0.05)
+    assert workspace.call("GET", f"/history/v1.0{workspace.id}/runs/{job}", ok=False).status_code == 404
+    properties = {name: body["properties"][name] for name in ("jobType", "environmentId", "experimentName")}
+    workspace.call("PUT", arm_id, json={"properties": {**properties, "command": "echo second"}})
+    workspace.until(job, ["Completed"])
+    assert workspace.log(job) == "second\n"
+
+
+def test_names_of_inputs_do_not_become_paths(workspace: Workspace) -> None:
+    job = workspace.submit("true", outputs={"../../x": {"jobOutputType": "uri_folder"}})
+    assert "'../../x' cannot name" in workspace.error(job)["message"]
+
+
 def test_a_registered_cached_environment_starts_a_job_at_once(workspace: Workspace) -> None:
     workspace.run("true")
     started = time.monotonic()
