@@ -35,7 +35,8 @@ def belongs(key: str, path: Path, schema: str, value: Mapping[str, Any]) -> str 
         value: The whole file.
     """
     here = tuple(str(step) for step in path)
-    places = sorted({parent for parent, name in keys(schema) if name == key}, key=lambda place: _distance(place, here))
+    others = {parent for parent, name in keys(schema) if name == key and not _is_same(parent, here)}
+    places = sorted(others, key=lambda place: _distance(place, here))
     if not places:
         return None
     best = places[0]
@@ -43,6 +44,10 @@ def belongs(key: str, path: Path, schema: str, value: Mapping[str, Any]) -> str 
         return "it belongs at the top of the file"
     shown = dotted(here[place] if place < len(here) and step == ANY else step for place, step in enumerate(best))
     return f"it belongs under {shown!r}" + ("" if best[0] in value else f", as {best[0]}: {{{key}: ...}}")
+
+
+def _is_same(place: tuple[str, ...], here: tuple[str, ...]) -> bool:
+    return len(place) == len(here) and all(one in {other, ANY} for one, other in zip(place, here, strict=True))
 
 
 def _distance(place: tuple[str, ...], here: tuple[str, ...]) -> tuple[int, int]:
