@@ -147,7 +147,8 @@ class RunFailed(AzmlError):
         self.log_tail = tuple(log_tail)
 
     def __str__(self) -> str:
-        reason = ": ".join(part for part in (self.code, self.message) if part)
+        said = (self.message or "").partition("\n")[0] if self.log_tail else self.message  # the rest is the log again
+        reason = ": ".join(part for part in (self.code, said) if part)
         lines = [f"{self.kind} {self.name!r} ended as {self.status}" + (f" ({reason})" if reason else "")]
         if self.studio_url:
             lines.append(f"Studio: {self.studio_url}")

@@ -100,7 +100,8 @@ class AzmlHook(BaseHook):
             tokens = token_cache(identity)
         except (ValueError, OSError) as error:  # what azure-identity says of a bad tenant id or certificate
             raise ConnectionIncomplete(f"connection {self.azml_conn_id!r} cannot be used: {error}") from error
-        return Client(self.cloud, tokens, ca_bundle=identity.ca_bundle)
+        origin = f"connection {self.azml_conn_id!r}"
+        return Client(self.cloud, tokens, ca_bundle=identity.ca_bundle, origin=origin)
 
     @cached_property
     def workspace_id(self) -> WorkspaceId:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from airflow_provider_azml.rest.resources import RESOURCES, Resource
 
 _BELOW_GROUP = re.compile(
-    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)(/providers/[^/]+/(?P<below>.+))?",
+    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)(/providers/(?P<provider>[^/]+)/(?P<below>.+))?",
     re.IGNORECASE,
 )
 
@@ -95,11 +95,12 @@ def parse(arm_id: str) -> ArmId:
         return ArmId("resource_group", subscription_id, group, (group,))
     row: Resource | None = None
     names: list[str] = []
+    provider = str(found["provider"])
     for segment, name in zip(below[::2], [*below[1::2], ""], strict=False):
         if row and row.versioned and segment.lower() == "versions" and name:
             names.append(name)
             continue
-        row = _row_of(segment, row)
+        row = _row_of(segment, row, provider)
         if row is None or not name:
             raise ValueError(f"not the ARM id of a known resource: {arm_id}")
         names.append(name)
@@ -107,11 +108,13 @@ def parse(arm_id: str) -> ArmId:
     return ArmId(row.kind, subscription_id, group, tuple(names))
 
 
-def _row_of(segment: str, parent: Resource | None) -> Resource | None:
+def _row_of(segment: str, parent: Resource | None, provider: str) -> Resource | None:
     holder = parent.kind if parent else "resource_group"
-    return next(
-        (row for row in RESOURCES.values() if row.parent == holder and row.segment.lower() == segment.lower()), None
-    )
+    wanted = (holder, segment.lower(), provider.lower())
+    for row in RESOURCES.values():
+        if (row.parent, row.segment.lower(), (row.provider or provider).lower()) == wanted:
+            return row
+    return None
 
 
 def _ancestry(row: Resource) -> tuple[Resource, ...]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _CONCURRENT = 8
 _AADSTS = re.compile(r"AADSTS\d+")
+_TRACES = re.compile(r"\s*Trace ID:|\n")
 
 
 class Client:
@@ -41,6 +42,7 @@ class Client:
             anonymous requests can be sent.
         tokens: Where tokens come from.
         ca_bundle: PEM file of the certificate authorities to trust, for both transports and for blobs.
+        origin: What the identity was taken from, for error messages.
         user_agent: Words in front of the user agent.
 
     Example:
@@ -54,11 +56,13 @@ class Client:
         tokens: TokenCache | None = None,
         *,
         ca_bundle: str | None = None,
+        origin: str = "the connection",
         user_agent: str = f"airflow-provider-azml/{__version__}",
     ) -> None:
         self._cloud = cloud
         self._tokens = tokens
         self._ca_bundle = ca_bundle
+        self._origin = origin
         self._user_agent = user_agent
         self._pipelines: dict[Scope, PipelineClient[HttpRequest, HttpResponse]] = {}
         self._async_pipelines: dict[Scope, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = {}
@@ -260,8 +264,8 @@ class Client:
             url=self._cloud.authority if self._cloud else "",
             status=error.status_code,
             code=code,
-            message=words[found.end() :].lstrip(": ").splitlines()[0] if found else words,
-            hint=_AADSTS_HINTS.get(code, "Check auth, login, password, tenant_id and cloud of the connection."),
+            message=_TRACES.split(words[found.end() :].lstrip(": "))[0].strip() if found else words,
+            hint=f"In {self._origin}, {_AADSTS_HINTS.get(code, 'check auth, login, password, tenant_id and cloud.')}",
         )
 
 
@@ -285,10 +289,10 @@ class _InThread:
 
 
 _AADSTS_HINTS = {
-    "AADSTS7000215": "The connection's password is no valid secret of the application in its login: set a current one.",
-    "AADSTS7000222": "The application's secret has expired: make a new one and set it as the connection's password.",
-    "AADSTS700016": "No such application in this tenant: check login (the client id) and tenant_id of the connection.",
-    "AADSTS90002": "No such tenant in this cloud: check tenant_id and cloud of the connection.",
+    "AADSTS7000215": "the password is no valid secret of the application in login: set a current one.",
+    "AADSTS7000222": "the secret in password has expired: make a new one in Entra and set it.",
+    "AADSTS700016": "login (the client id) names no application of this tenant: check it, and tenant_id.",
+    "AADSTS90002": "tenant_id names no tenant of this cloud: check it, and cloud.",
 }
 
 

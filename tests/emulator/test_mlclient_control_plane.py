@@ -101,7 +101,7 @@ def test_environments(ml_client: MLClient, tmp_path: Path) -> None:
     from azure.ai.ml.entities import Environment
 
     conda = tmp_path / "conda.yml"
-    conda.write_text("name: x\ndependencies:\n- python=3.11\n- pip:\n  - scikit-learn\n")
+    conda.write_text("name: x\ndependencies:\n- python=3.11\n- pip:\n  - six\n")
     versions = [
         ml_client.environments.create_or_update(Environment(name="sk", image=image, conda_file=conda)).version
         for image in ("one", "two")
@@ -109,7 +109,7 @@ def test_environments(ml_client: MLClient, tmp_path: Path) -> None:
     assert versions == ["1", "2"]
     latest = ml_client.environments.get("sk", label="latest")
     assert (latest.version, latest.image) == ("2", "two")
-    assert latest.conda_file["dependencies"][1] == {"pip": ["scikit-learn"]}
+    assert latest.conda_file["dependencies"][1] == {"pip": ["six"]}
     assert {one.version for one in ml_client.environments.list("sk")} == {"1", "2"}
     with pytest.raises(ResourceExistsError):
         ml_client.environments.create_or_update(Environment(name="sk", version="1", image="three"))

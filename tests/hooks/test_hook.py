@@ -87,6 +87,8 @@ def test_a_wrong_secret_is_told_as_such(connect):
     with pytest.raises(AuthError) as caught:
         hook.get("workspace", "laptop")
     assert caught.value.code == "AADSTS7000215"
+    assert "In connection 'azml_test', the password is no valid secret" in str(caught.value)
+    assert "Trace ID" not in str(caught.value)
     assert "wrong" not in str(caught.value).split()
     assert not hook.test_connection()[0]
 

@@ -80,6 +80,7 @@ def test_a_template_deployment_is_no_online_deployment() -> None:
         f"{WORKSPACE}/registrations/iris",
         f"{WORKSPACE}/jobs/a/versions/1",
         f"{WORKSPACE.group}/providers/Microsoft.Storage/storageAccounts/stored",
+        f"{WORKSPACE.group}/providers/Microsoft.OperationalInsights/workspaces/logs",
         f"{WORKSPACE.group}/providers/Microsoft.MachineLearningServices",
     ],
 )
