@@ -153,7 +153,11 @@ class CommandJob:
 
     def _log_to(self, path: str) -> Callable[[bytes], None]:
         name = self.artifacts.below(path).path
-        return lambda data: void(self.blobs.append(self.artifacts.container, name, data))
+
+        def append(data: bytes) -> None:
+            self.blobs.append(self.artifacts.container, name, data)
+
+        return append
 
     def _environment(self, pythons: list[Path], values: dict[str, str]) -> dict[str, str]:
         given: dict[str, object] = self.job["properties"].get("environmentVariables") or {}
@@ -167,10 +171,6 @@ class CommandJob:
             **self.variables,
             **{name: str(value) for name, value in given.items() if value is not None},
         }
-
-
-def void(_: object) -> None:
-    """Drop a result that nobody needs."""
 
 
 def _older_name(dotted: str) -> str:

@@ -46,11 +46,6 @@ def fill_in(command: str, values: Mapping[str, str]) -> str:
     return "".join([*filled, text[position:]])
 
 
-def placeholders(command: str) -> set[str]:
-    """The dotted names that a command refers to outside optional blocks."""
-    return set(_PLACEHOLDER.findall(_OPTIONAL.sub("", command)))
-
-
 def _block(content: str, values: Mapping[str, str]) -> str:
     return content if all(name in values for name in _PLACEHOLDER.findall(content)) else ""
 
