@@ -12,7 +12,7 @@ from starlette.routing import Route
 from airflow_provider_azml.emulator import foreign, identity, subscriptions, template_deployments
 from airflow_provider_azml.emulator.api_versions import check_api_version
 from airflow_provider_azml.emulator.arm_errors import ArmError, bad_request, not_allowed, not_found
-from airflow_provider_azml.emulator.behaviour import answer, require_parent
+from airflow_provider_azml.emulator.behaviour import answer, json_body, require_parent
 from airflow_provider_azml.emulator.kinds import behaviours
 from airflow_provider_azml.emulator.targets import AML, resolve
 
@@ -110,7 +110,7 @@ class Manager:
             raise _unknown(request)
         known = AML if namespace.lower() == AML.lower() else None
         check_api_version(request.query_params, namespace=known, kind=target.kind.partition("/")[2])
-        body = await _body(request)
+        body = await json_body(request)
         return await self._do(request.method, target, body, dict(request.query_params))
 
     def _operation(self, request: Request, name: str, *, by_location: bool) -> Response:
@@ -223,23 +223,6 @@ class Manager:
         if method != "POST" or act is None:
             raise not_allowed(method, f"{target.arm_id}/{target.row.actions.get(target.action or '')}")
         return await act(target, body, query)
-
-
-async def _body(request: Request) -> Json:
-    raw = await request.body()
-    if not raw:
-        return {}
-    try:
-        body = json.loads(raw)
-    except ValueError as error:
-        raise bad_request(
-            f"The request content was invalid and could not be deserialized: '{error}'.", code="InvalidRequestContent"
-        ) from error
-    if body is None:
-        return {}
-    if not isinstance(body, dict):
-        raise bad_request("The request content must be a JSON object.", code="InvalidRequestContent")
-    return body
 
 
 def _merge(document: Json, change: Json, path: list[str]) -> None:

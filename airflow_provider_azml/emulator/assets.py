@@ -114,6 +114,17 @@ class Asset(Behaviour):
         return str(container["properties"]["nextVersion"]) if container else "1"
 
 
+class EnvironmentAsset(Asset):
+    """An environment: an asset whose making begins with its registration, as the service builds images."""
+
+    def stored(self, target: Target, document: Json, *, created: bool) -> None:
+        """Make the Python of a new environment in the background; that of a job's own one is made with the job."""
+        super().stored(target, document, created=created)
+        properties = document["properties"]
+        if created and properties.get("condaFile") and not properties["isAnonymous"]:
+            self.emulator.jobs.prepare(target.arm_id)
+
+
 class ModelAsset(Asset):
     """A model: an asset that is made from something that is there."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
@@ -11,6 +12,8 @@ from airflow_provider_azml.emulator.arm_errors import ArmError, bad_request, par
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
 
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.emulator.targets import Target
@@ -145,6 +148,32 @@ def invalid_name(kind: str, name: str, rule: str) -> ArmError:
 def _has_tag(document: Json, key: str, value: str) -> bool:
     tags = document.get("tags") or document.get("properties", {}).get("tags") or {}
     return key in tags and (not value or str(tags[key]) == value)
+
+
+async def json_body(request: Request) -> Json:
+    """The JSON object in a request; empty when there is none.
+
+    Raises:
+        ArmError: It is not a JSON object, or its properties are none.
+    """
+    raw = await request.body()
+    if not raw:
+        return {}
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        raise bad_request(
+            f"The request content was invalid and could not be deserialized: '{error}'.", code="InvalidRequestContent"
+        ) from error
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise bad_request("The request content must be a JSON object.", code="InvalidRequestContent")
+    if not isinstance(body.get("properties") or {}, dict):
+        raise bad_request(
+            "The 'properties' of the request content must be a JSON object.", code="InvalidRequestContent"
+        )
+    return body
 
 
 async def stop_what_runs(emulator: Emulator, document: Json) -> None:

@@ -159,8 +159,8 @@ def _cluster(inner: Json) -> Json:
             "An AmlCompute needs a vmSize.", code="ValidationError", target="properties.properties.vmSize"
         )
     scale = inner.get("scaleSettings") or {}
-    least, most = int(scale.get("minNodeCount") or 0), scale.get("maxNodeCount")
-    if most is None or not 0 <= least <= int(most):
+    least, most = scale.get("minNodeCount") or 0, scale.get("maxNodeCount")
+    if not (isinstance(least, int) and isinstance(most, int) and 0 <= least <= most):
         raise bad_request(
             f"scaleSettings of an AmlCompute need a maxNodeCount that is not below minNodeCount; got {scale}.",
             code="ValidationError",
@@ -173,7 +173,7 @@ def _cluster(inner: Json) -> Json:
         "isolatedNetwork": False,
         "enableNodePublicIp": True,
         **inner,
-        "scaleSettings": {"minNodeCount": least, "maxNodeCount": int(most), "nodeIdleTimeBeforeScaleDown": idle},
+        "scaleSettings": {"minNodeCount": least, "maxNodeCount": most, "nodeIdleTimeBeforeScaleDown": idle},
         "allocationState": "Steady",
         "allocationStateTransitionTime": timestamp(),
         "errors": None,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from airflow_provider_azml.emulator.arm_errors import not_allowed, not_found
-from airflow_provider_azml.emulator.behaviour import answer
+from airflow_provider_azml.emulator.behaviour import answer, json_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -46,7 +45,7 @@ class ForeignResources:
             raise not_allowed(request.method, arm_id)
         old = store.get(arm_id)
         if request.method == "PUT":
-            return answer(put(self._emulator, arm_id, json.loads(await request.body() or b"{}")), 200 if old else 201)
+            return answer(put(self._emulator, arm_id, await json_body(request)), 200 if old else 201)
         if request.method == "DELETE":
             return Response(status_code=200 if store.delete(arm_id) else 204)
         if request.method not in ("GET", "HEAD"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.assets import Asset, CodeAsset, ModelAsset
+from airflow_provider_azml.emulator.assets import Asset, CodeAsset, EnvironmentAsset, ModelAsset
 from airflow_provider_azml.emulator.behaviour import Behaviour
 from airflow_provider_azml.emulator.computes import Compute
 from airflow_provider_azml.emulator.datastores import Datastore
@@ -25,7 +25,7 @@ _KINDS: Mapping[str, type[Behaviour]] = {
     "compute": Compute,
     "data": Asset,
     "datastore": Datastore,
-    "environment": Asset,
+    "environment": EnvironmentAsset,
     "job": Job,
     "model": ModelAsset,
     "online_deployment": OnlineDeployment,

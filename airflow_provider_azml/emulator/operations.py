@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 COLLECTION = "operations"
 RETRY_AFTER = "1"
+_CHANGES = ("PUT", "PATCH", "DELETE")
 _FAMILIES = {"compute": "computeOperation", "workspace": "workspaceOperation"}
 Status = Literal["Succeeded", "Failed", "Canceled"]
 
@@ -58,14 +59,15 @@ class Operations:
         self._store = store
         self._https_url = https_url
         self._location = location
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changing: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, arm_id: str, verb: str, work: Coroutine[Any, Any, None]) -> dict[str, str]:
         """Start an operation on a resource, and say where it can be followed.
 
         A PUT or PATCH sets the resource's ``provisioningState`` by how the work ends: ``Succeeded`` when it returns,
-        ``Failed`` when it raises OperationFailed, ``Canceled`` when it is cancelled. An operation that still runs on
-        the same resource is cancelled first.
+        ``Failed`` when it raises OperationFailed, ``Canceled`` when it is cancelled. A PUT, PATCH or DELETE first
+        cancels what one of these still does to the same resource.
 
         Args:
             arm_id: The resource; it is in the store already, unless the work puts it there.
@@ -84,21 +86,21 @@ class Operations:
             name,
             {"name": name, "status": "InProgress", "startTime": timestamp(), "resource": arm_id, "verb": verb},
         )
-        task = asyncio.create_task(self._run(name, arm_id, verb, work, self._running.get(arm_id.lower())))
-        self._running[arm_id.lower()] = task
+        changes = verb in _CHANGES
+        before = self._changing.get(arm_id.lower()) if changes else None
+        task = asyncio.create_task(self._run(name, arm_id, verb, work, before))
+        self._tasks.add(task)
+        if changes:
+            self._changing[arm_id.lower()] = task
         task.add_done_callback(lambda done: self._forget(arm_id, done))
         headers = {header: self._url(arm_id, row.kind, name, header), "Retry-After": RETRY_AFTER}
         if row.kind in ("online_endpoint", "online_deployment", "batch_endpoint", "batch_deployment"):
             headers["x-ms-async-operation-timeout"] = "PT1H"
         return headers
 
-    def is_running(self, arm_id: str) -> bool:
-        """Whether an operation on the resource has not ended."""
-        return arm_id.lower() in self._running
-
     async def cancel(self, arm_id: str) -> None:
-        """Cancel the operation that runs on a resource, if one does, and wait until it is gone."""
-        task = self._running.get(arm_id.lower())
+        """Cancel what makes, changes or deletes a resource, if anything does, and wait until it is gone."""
+        task = self._changing.get(arm_id.lower())
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -123,7 +125,7 @@ class Operations:
 
     async def close(self) -> None:
         """Cancel what runs."""
-        tasks = list(self._running.values())
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
@@ -162,6 +164,7 @@ class Operations:
             self._end(name, arm_id, verb, "Succeeded", None)
 
     def _end(self, name: str, arm_id: str, verb: str, status: Status, error: OperationFailed | None) -> None:
+        task = asyncio.current_task() if self._changing else None
         document = self._store.record(COLLECTION, name) or {"name": name, "resource": arm_id, "verb": verb}
         document |= {"status": status, "endTime": timestamp()}
         if error is not None:
@@ -169,12 +172,15 @@ class Operations:
         elif status == "Canceled":
             document["error"] = {"code": "OperationCanceled", "message": f"{verb} of {arm_id} was cancelled."}
         self._store.put_record(COLLECTION, name, document)
-        if verb in ("PUT", "PATCH") or (verb == "DELETE" and status != "Succeeded"):
+        # what has been overtaken by another operation says no more about the resource
+        overtaken = self._changing.get(arm_id.lower()) not in (None, task)
+        if verb in _CHANGES and not overtaken and not (verb == "DELETE" and status == "Succeeded"):
             self._store.update(arm_id, lambda resource: _settle(resource, status))
 
     def _forget(self, arm_id: str, task: asyncio.Task[None]) -> None:
-        if self._running.get(arm_id.lower()) is task:
-            del self._running[arm_id.lower()]
+        self._tasks.discard(task)
+        if self._changing.get(arm_id.lower()) is task:
+            del self._changing[arm_id.lower()]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an operation on %s broke", arm_id, exc_info=error)
 

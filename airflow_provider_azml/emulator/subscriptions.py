@@ -9,7 +9,7 @@ from starlette.responses import Response
 from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.api_versions import check_api_version
 from airflow_provider_azml.emulator.arm_errors import ArmError, not_allowed
-from airflow_provider_azml.emulator.behaviour import answer, required, stop_what_runs
+from airflow_provider_azml.emulator.behaviour import answer, json_body, required, stop_what_runs
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -91,7 +91,7 @@ class ResourceGroups:
             found = self._emulator.store.children(f"{_SUBSCRIPTION_ID}/resourceGroups")
             return answer({"value": found})
         if request.method == "PUT":
-            body = await request.json()
+            body = await json_body(request)
             required(body, "location")
             created = self._emulator.store.get(group_id(group)) is None
             return answer(self._store_group(group, body), 201 if created else 200)

@@ -1,0 +1,142 @@
+"""Long-running operations: what they say while they run, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_azml.emulator.database import Database
+from airflow_provider_azml.emulator.operations import OperationFailed, Operations
+from airflow_provider_azml.emulator.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from airflow_provider_azml.rest.flows import Json
+
+WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+COMPUTE = f"{WORKSPACE}/computes/cpu"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    database = Database(tmp_path / "emulator.db")
+    made = Store(database)
+    made.put(COMPUTE, {"properties": {"provisioningState": "Creating"}})
+    yield made
+    database.close()
+
+
+@pytest.fixture
+def operations(store: Store) -> Operations:
+    return Operations(store, "https://localhost:1", "local")
+
+
+def document(operations: Operations, headers: dict[str, str]) -> Json:
+    url = headers.get("Azure-AsyncOperation") or headers["Location"]
+    found = operations.document(url.rpartition("/")[2].partition("?")[0])
+    assert found is not None
+    return found
+
+
+def state(store: Store, arm_id: str = COMPUTE) -> str:
+    resource = store.get(arm_id)
+    assert resource is not None
+    return str(resource["properties"]["provisioningState"])
+
+
+async def until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def fail() -> None:
+    raise OperationFailed("OutOfCores", "There are not enough of them.")
+
+
+async def crash() -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.asyncio
+async def test_it_is_in_progress_until_the_work_is_done(operations: Operations, store: Store) -> None:
+    done = asyncio.Event()
+    headers = operations.begin(COMPUTE, "PUT", until(done))
+    assert headers["Azure-AsyncOperation"].startswith(
+        "https://localhost:1/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/local/"
+        "computeOperationsStatus/"
+    )
+    assert headers["Retry-After"] == "1"
+    await asyncio.sleep(0)
+    assert document(operations, headers)["status"] == "InProgress"
+    done.set()
+    await asyncio.sleep(0.01)
+    ended = document(operations, headers)
+    assert (ended["status"], state(store)) == ("Succeeded", "Succeeded")
+    assert ended["endTime"] >= ended["startTime"]
+
+
+@pytest.mark.asyncio
+async def test_it_fails_with_the_reason(operations: Operations, store: Store) -> None:
+    headers = operations.begin(COMPUTE, "PUT", fail())
+    await asyncio.sleep(0.01)
+    assert document(operations, headers)["error"] == {"code": "OutOfCores", "message": "There are not enough of them."}
+    assert state(store) == "Failed"
+
+
+@pytest.mark.asyncio
+async def test_a_defect_of_the_emulator_ends_it_too(operations: Operations, store: Store) -> None:
+    headers = operations.begin(COMPUTE, "DELETE", crash())
+    await asyncio.sleep(0.01)
+    assert document(operations, headers)["error"]["code"] == "InternalServerError"
+    assert state(store) == "Failed"
+
+
+@pytest.mark.asyncio
+async def test_the_next_one_takes_over(operations: Operations, store: Store) -> None:
+    never, done = asyncio.Event(), asyncio.Event()
+    first = operations.begin(COMPUTE, "PUT", until(never))
+    await asyncio.sleep(0.01)
+    second = operations.begin(COMPUTE, "PUT", until(done))
+    await asyncio.sleep(0.01)
+    assert document(operations, first)["status"] == "Canceled"
+    assert (document(operations, second)["status"], state(store)) == ("InProgress", "Creating")
+    done.set()
+    await asyncio.sleep(0.01)
+    assert state(store) == "Succeeded"
+
+
+@pytest.mark.asyncio
+async def test_an_action_disturbs_nothing(operations: Operations, store: Store) -> None:
+    done = asyncio.Event()
+    made = operations.begin(COMPUTE, "PUT", until(done))
+    stopped = operations.begin(COMPUTE, "stop", until(done))
+    assert "/computeOperationResults/" in stopped["Location"]
+    await asyncio.sleep(0.01)
+    assert {document(operations, headers)["status"] for headers in (made, stopped)} == {"InProgress"}
+    done.set()
+    await asyncio.sleep(0.01)
+    assert {document(operations, headers)["status"] for headers in (made, stopped)} == {"Succeeded"}
+    assert state(store) == "Succeeded"
+
+
+@pytest.mark.asyncio
+async def test_the_end_of_the_emulator_cancels_it(operations: Operations, store: Store) -> None:
+    headers = operations.begin(COMPUTE, "PUT", until(asyncio.Event()))
+    await asyncio.sleep(0.01)
+    await operations.close()
+    assert (document(operations, headers)["status"], state(store)) == ("Canceled", "Canceled")
+
+
+@pytest.mark.asyncio
+async def test_what_a_crash_left_has_failed(store: Store) -> None:
+    before = Operations(store, "https://localhost:1", "local")
+    headers = before.begin(COMPUTE, "PUT", until(asyncio.Event()))
+    Operations(store, "https://localhost:2", "local").recover()
+    ended = document(before, headers)
+    assert (ended["status"], state(store)) == ("Failed", "Failed")
+    assert "repeat it" in ended["error"]["message"]
+    await asyncio.sleep(0)
+    await before.close()
