@@ -13,6 +13,9 @@ from tests.airflow.running import run
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+    from tests.airflow.running import Finished
+
 REPOSITORY = Path(__file__).parents[2]
 DAGS = REPOSITORY / "dags_examples"
 
@@ -38,23 +41,43 @@ def test_the_whole_folder_holds_no_other_dag_files() -> None:
     assert {Path(dag.fileloc).parent for dag in bag.dags.values()} == {DAGS}
 
 
-def test_train_register_deploy_score(azml_connection: str) -> None:
-    from airflow_provider_azml.hooks.azml import AzmlHook
-
+@pytest.mark.sdk
+@pytest.mark.filterwarnings("ignore")  # azure-ai-ml warns about itself
+def test_train_register_deploy_score(azml_connection: str, azml_emulator: RunningEmulator) -> None:
     finished = run(load("train_register_deploy_score"))
     assert finished.errors == {}
     assert set(finished.states.values()) == {"success"}
-    job, model, endpoint = (finished.value(task) for task in ("train", "register_model", "deploy"))
-    assert job["status"] == "Completed"
-    assert 0.9 < job["metrics"]["accuracy"] <= 1
-    assert endpoint["traffic"] == {"blue": 100}
+    assert finished.value("train")["status"] == "Completed"
+    assert 0.9 < finished.value("train")["metrics"]["accuracy"] <= 1
+    assert finished.value("deploy")["traffic"] == {"blue": 100}
     assert finished.value("score") == ["setosa", "virginica"]
-    # what the service holds, not what the operators say of it
-    hook = AzmlHook(azml_connection)
-    assert hook.get("job", job["name"])["properties"]["experimentName"] == "train_register_deploy_score"
-    assert hook.get("model", "iris")["properties"]["modelUri"] == model["path"]
-    deployment = hook.get("online_deployment", "blue", parent=endpoint["name"])
-    assert deployment["properties"]["model"].lower() == model["id"].lower()
+    read_back_with_microsofts_client(azml_emulator, finished)
+
+
+def read_back_with_microsofts_client(emulator: RunningEmulator, finished: Finished) -> None:
+    """What the service holds of the run, by azure-ai-ml: not what the operators say of it."""
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+
+    job, model, deployed = (finished.value(task) for task in ("train", "register_model", "deploy"))
+    client = MLClient(
+        DefaultAzureCredential(),
+        emulator.subscription_id,
+        emulator.resource_group,
+        emulator.workspace,
+        enable_telemetry=False,
+    )
+    assert client.workspaces.get(emulator.workspace).id == finished.value("create_workspace")["id"]
+    assert client.compute.get("cpu-cluster").provisioning_state == "Succeeded"
+    environment = finished.value("register_environment")
+    assert client.environments.get(environment["name"], environment["version"]).conda_file
+    trained = client.jobs.get(job["name"])
+    assert (trained.status, trained.experiment_name) == ("Completed", "train_register_deploy_score")
+    assert client.models.get("iris", model["version"]).path == model["path"]
+    endpoint = client.online_endpoints.get(deployed["name"])
+    assert (endpoint.traffic, endpoint.scoring_uri) == ({"blue": 100}, deployed["scoring_uri"])
+    deployment = client.online_deployments.get("blue", deployed["name"])
+    assert deployment.model.lower() == model["id"].lower()
 
 
 def test_nothing_in_the_examples_is_specific_to_the_emulator() -> None:
