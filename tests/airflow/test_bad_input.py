@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG, chain
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_azml.exceptions import (
     ApiError,
@@ -22,6 +21,7 @@ from airflow_provider_azml.exceptions import (
     RunFailed,
     SpecError,
 )
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.operators import (
     AzmlCreateComputeOperator,
     AzmlDeployModelOperator,
