@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.source import from_mapping
+from tests.spec.stand_in import TARGET, WS, StandIn
+
+SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"$schema": f"{SCHEMAS}/commandJob.schema.json"}, "job"),
+        ({"$schema": f"{SCHEMAS}/environment.schema.json", "type": "command"}, "environment"),
+        ({"$schema": f"{SCHEMAS}/managedOnlineDeployment.schema.json"}, "online_deployment"),
+        ({"$schema": f"{SCHEMAS}/kubernetesOnlineEndpoint.schema.json"}, "online_endpoint"),
+        ({"$schema": f"{SCHEMAS}/amlCompute.schema.json"}, "compute"),
+        ({"$schema": f"{SCHEMAS}/workspace.schema.json"}, "workspace"),
+        ({"type": "command"}, "job"),
+        ({"type": "AmlCompute"}, "compute"),
+        ({"type": "mltable"}, "data"),
+        ({"type": "mlflow_model"}, "model"),
+    ],
+)
+def test_the_kind_that_a_file_tells(value: dict[str, str], kind: str) -> None:
+    assert kinds.kind_of(from_mapping(value)) == kind
+
+
+def test_a_file_that_does_not_tell_its_kind() -> None:
+    with pytest.raises(SpecError, match="give the kind: job, environment"):
+        kinds.kind_of(from_mapping({"name": "x"}))
+
+
+def test_a_kind_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match="'jobs' is no kind of AML file"):
+        kinds.check(from_mapping({}), "jobs")
+
+
+def test_nothing_is_sent_for_a_source_that_is_wrong(service: StandIn) -> None:
+    with pytest.raises(SpecError):
+        service.run(kinds.apply(from_mapping({"command": "a"}), "job", TARGET))
+    assert service.sent == []
+
+
+def test_a_job_is_put_under_its_name_with_what_it_drags_in(service: StandIn) -> None:
+    service.holds({f"{WS}/environments/e/versions": {"value": [{"name": "5"}]}})
+    source = from_mapping({"type": "command", "name": "train-1", "command": "a", "environment": "azureml:e@latest"})
+    ticket = service.run(kinds.apply(source, None, TARGET))
+    assert ticket.arm_id == f"{WS}/jobs/train-1"
+    name, body = service.sent[-1]
+    assert name == f"PUT {WS}/jobs/train-1"
+    assert body["properties"]["environmentId"] == f"{WS}/environments/e/versions/5"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "arm_id"),
+    [
+        ("environment", {"name": "e", "version": 2, "image": "i"}, "environments/e/versions/2"),
+        ("data", {"name": "d", "path": "https://x/y"}, "data/d/versions/1"),
+        ("model", {"name": "m", "version": "v1", "path": "runs:/j/m"}, "models/m/versions/v1"),
+        ("compute", {"name": "c", "type": "computeinstance"}, "computes/c"),
+        ("online_endpoint", {"name": "scores"}, "onlineEndpoints/scores"),
+        (
+            "online_deployment",
+            {"name": "blue", "endpoint_name": "scores", "instance_type": "s"},
+            "onlineEndpoints/scores/deployments/blue",
+        ),
+    ],
+)
+def test_where_each_kind_goes(service: StandIn, kind: str, value: dict[str, object], arm_id: str) -> None:
+    service.holds({WS: {"location": "westeurope"}})
+    assert service.run(kinds.apply(from_mapping(value), kind, TARGET)).arm_id == f"{WS}/{arm_id}"
+    assert service.sent[-1][0] == f"PUT {WS}/{arm_id}"
+
+
+def test_data_without_a_name_is_anonymous(service: StandIn) -> None:
+    service.run(kinds.apply(from_mapping({"path": "https://x/y"}), "data", TARGET))
+    name, body = service.sent[-1]
+    assert name.endswith("/versions/1")
+    assert body["properties"]["isAnonymous"] is True
