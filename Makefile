@@ -3,8 +3,6 @@
 
 PYTHONS := python3.11 python3.12 python3.13 python3
 BIN := .venv/bin
-# the Python environments of the emulator's jobs and deployments, made once for all
-export AZML_EMULATOR_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/azml/environments
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt emulator docs clean
