@@ -54,7 +54,7 @@ class ScriptedService:
             def handle_any(self) -> None:
                 service.serve(self)
 
-            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any  # noqa: N815 (the names that http.server calls)
+            do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_HEAD = handle_any  # noqa: N815 (the names that http.server calls)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

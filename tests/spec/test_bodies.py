@@ -20,58 +20,120 @@ JOB = {"command": "echo", "environment": "azureml:e:1"}
 DEPLOYMENT = {"name": "blue", "endpoint_name": "scores", "instance_type": "s"}
 
 JOB_PARTS = {
-    "defaults": ({}, {
-        "jobType": "Command", "command": "echo", "environmentId": f"{WS}/environments/e/versions/1", "isArchived": False,
-        "displayName": "job-1", "inputs": {}, "outputs": {}, "tags": {}, "properties": {}, "environmentVariables": {},
-    }),
+    "defaults": (
+        {},
+        {
+            "jobType": "Command",
+            "command": "echo",
+            "environmentId": f"{WS}/environments/e/versions/1",
+            "isArchived": False,
+            "displayName": "job-1",
+            "inputs": {},
+            "outputs": {},
+            "tags": {},
+            "properties": {},
+            "environmentVariables": {},
+        },
+    ),
     "names": ({"display_name": "A", "experiment_name": "x y"}, {"displayName": "A", "experimentName": "x y"}),
     "older braces": ({"command": "a {inputs.x} ${{inputs.y}}"}, {"command": "a ${{inputs.x}} ${{inputs.y}}"}),
     "compute": ({"compute": "azureml:c"}, {"computeId": f"{WS}/computes/c"}),
-    "this machine": ({"compute": "local"}, {
-        "computeId": None,
-        "resources": {"properties": {"IsLocal": {"IsLocal": True}}},
-        "environmentVariables": {"AZUREML_COMPUTE_USE_COMMON_RUNTIME": "true"},
-    }),
+    "this machine": (
+        {"compute": "local"},
+        {
+            "computeId": None,
+            "resources": {"properties": {"IsLocal": {"IsLocal": True}}},
+            "environmentVariables": {"AZUREML_COMPUTE_USE_COMMON_RUNTIME": "true"},
+        },
+    ),
     "time": ({"limits": {"timeout": 90061}}, {"limits": {"jobLimitsType": "Command", "timeout": "P1DT1H1M1S"}}),
     "no time": ({"limits": {"timeout": 0}}, {"limits": {"jobLimitsType": "Command"}}),
-    "literals": ({"inputs": {"a": 1, "b": True, "c": 0.001, "d": "x", "e": {"value": 2}}}, {"inputs": {
-        "a": {"jobInputType": "literal", "value": "1"}, "b": {"jobInputType": "literal", "value": "True"},
-        "c": {"jobInputType": "literal", "value": "0.001"}, "d": {"jobInputType": "literal", "value": "x"},
-        "e": {"jobInputType": "literal", "value": "2"},
-    }}),
-    "data": ({"inputs": {"a": {"path": "azureml:d:1", "mode": "ro_mount"}, "b": {"path": "https://x/y", "type": "uri_file"}}}, {
-        "inputs": {
-            "a": {"jobInputType": "uri_folder", "mode": "ReadOnlyMount", "uri": f"{WS}/data/d/versions/1"},
-            "b": {"jobInputType": "uri_file", "uri": "https://x/y"},
+    "literals": (
+        {"inputs": {"a": 1, "b": True, "c": 0.001, "d": "x", "e": {"value": 2}}},
+        {
+            "inputs": {
+                "a": {"jobInputType": "literal", "value": "1"},
+                "b": {"jobInputType": "literal", "value": "True"},
+                "c": {"jobInputType": "literal", "value": "0.001"},
+                "d": {"jobInputType": "literal", "value": "x"},
+                "e": {"jobInputType": "literal", "value": "2"},
+            }
         },
-    }),
-    "models": ({"inputs": {"a": {"path": "azureml:m:1", "type": "triton_model"}}}, {
-        "inputs": {"a": {"jobInputType": "triton_model", "uri": f"{WS}/models/m/versions/1"}},
-    }),
-    "outputs": ({"outputs": {"a": None, "b": {"type": "mlflow_model", "mode": "upload", "name": "n", "version": 2}}}, {
-        "outputs": {
-            "a": {"jobOutputType": "uri_folder"},
-            "b": {"jobOutputType": "mlflow_model", "mode": "Upload", "assetName": "n", "assetVersion": "2"},
+    ),
+    "data": (
+        {
+            "inputs": {
+                "a": {"path": "azureml:d:1", "mode": "ro_mount"},
+                "b": {"path": "https://x/y", "type": "uri_file"},
+            }
         },
-    }),
-    "variables keep their types": ({"environment_variables": {"A": 1, "B": True, "C": None}}, {
-        "environmentVariables": {"A": 1, "B": True, "C": None},
-    }),
-    "distribution": ({"distribution": {"type": "TensorFlow", "worker_count": 2}}, {
-        "distribution": {"distributionType": "TensorFlow", "workerCount": 2, "parameterServerCount": 0},
-    }),
-    "resources": ({"resources": {"instance_count": "2", "docker_args": "--x", "shm_size": "2g"}}, {
-        "resources": {"instanceCount": 2, "dockerArgs": "--x", "shmSize": "2g", "properties": {}},
-    }),
-    "docker arguments as a list": ({"resources": {"docker_args": ["--x"], "locations": ["a"]}}, {
-        "resources": {"dockerArgsList": ["--x"], "properties": {}},
-    }),
-    "identity": ({"identity": {"type": "managed", "client_id": "i"}}, {"identity": {"identityType": "Managed", "clientId": "i"}}),
-    "queue": ({"queue_settings": {"job_tier": "Spot", "priority": "high"}}, {"queueSettings": {"jobTier": "Spot", "priority": 3}}),
-    "services": ({"services": {"a": {"type": "tensor_board", "log_dir": "l", "nodes": "all"}}}, {"services": {
-        "a": {"jobServiceType": "TensorBoard", "properties": {"logDir": "l"}, "nodes": {"nodesValueType": "All"}},
-    }}),
-}  # fmt: skip
+        {
+            "inputs": {
+                "a": {"jobInputType": "uri_folder", "mode": "ReadOnlyMount", "uri": f"{WS}/data/d/versions/1"},
+                "b": {"jobInputType": "uri_file", "uri": "https://x/y"},
+            },
+        },
+    ),
+    "models": (
+        {"inputs": {"a": {"path": "azureml:m:1", "type": "triton_model"}}},
+        {
+            "inputs": {"a": {"jobInputType": "triton_model", "uri": f"{WS}/models/m/versions/1"}},
+        },
+    ),
+    "outputs": (
+        {"outputs": {"a": None, "b": {"type": "mlflow_model", "mode": "upload", "name": "n", "version": 2}}},
+        {
+            "outputs": {
+                "a": {"jobOutputType": "uri_folder"},
+                "b": {"jobOutputType": "mlflow_model", "mode": "Upload", "assetName": "n", "assetVersion": "2"},
+            },
+        },
+    ),
+    "variables keep their types": (
+        {"environment_variables": {"A": 1, "B": True, "C": None}},
+        {
+            "environmentVariables": {"A": 1, "B": True, "C": None},
+        },
+    ),
+    "distribution": (
+        {"distribution": {"type": "TensorFlow", "worker_count": 2}},
+        {
+            "distribution": {"distributionType": "TensorFlow", "workerCount": 2, "parameterServerCount": 0},
+        },
+    ),
+    "resources": (
+        {"resources": {"instance_count": "2", "docker_args": "--x", "shm_size": "2g"}},
+        {
+            "resources": {"instanceCount": 2, "dockerArgs": "--x", "shmSize": "2g", "properties": {}},
+        },
+    ),
+    "docker arguments as a list": (
+        {"resources": {"docker_args": ["--x"], "locations": ["a"]}},
+        {
+            "resources": {"dockerArgsList": ["--x"], "properties": {}},
+        },
+    ),
+    "identity": (
+        {"identity": {"type": "managed", "client_id": "i"}},
+        {"identity": {"identityType": "Managed", "clientId": "i"}},
+    ),
+    "queue": (
+        {"queue_settings": {"job_tier": "Spot", "priority": "high"}},
+        {"queueSettings": {"jobTier": "Spot", "priority": 3}},
+    ),
+    "services": (
+        {"services": {"a": {"type": "tensor_board", "log_dir": "l", "nodes": "all"}}},
+        {
+            "services": {
+                "a": {
+                    "jobServiceType": "TensorBoard",
+                    "properties": {"logDir": "l"},
+                    "nodes": {"nodesValueType": "All"},
+                },
+            }
+        },
+    ),
+}
 
 
 @pytest.mark.parametrize("name", JOB_PARTS)
