@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
 
 _ARM = ("subscriptions", "tenants", "providers")
-_DATA_PLANE = ("history", "data", "metric", "mlflow", "modelmanagement", "artifact", "execution")
+_DATA_PLANE = ("history", "data", "metric", "mlflow", "modelmanagement", "modelregistry", "artifact", "execution")
 
 
 def make_app(emulator: Emulator) -> Starlette:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm_errors import bad_request, conflict
@@ -129,16 +130,20 @@ class ModelAsset(Asset):
     """A model: an asset that is made from something that is there."""
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check that the path of a new model holds something."""
-        document = super().accept(target, body, old)
-        if target.is_version and old is None:
-            self._check_path(target, str(document["properties"]["modelUri"]))
-        return document
+        """Check that the path of a new model holds something, and keep it by its datastore, as the service does."""
+        uri = (body.get("properties") or {}).get("modelUri") if target.is_version else None
+        if not isinstance(uri, str):
+            return super().accept(target, body, old)
+        locations = Locations(self.emulator.store, arm_ids.parse(target.workspace_id).workspace)
+        if old is None:
+            self._check_path(target, uri, locations)
+        with suppress(LocationError):
+            uri = locations.long_uri(uri)
+        return super().accept(target, {**body, "properties": {**body["properties"], "modelUri": uri}}, old)
 
-    def _check_path(self, target: Target, uri: str) -> None:
-        workspace = arm_ids.parse(target.workspace_id).workspace
+    def _check_path(self, target: Target, uri: str, locations: Locations) -> None:
         try:
-            place = Locations(self.emulator.store, workspace).find(uri)
+            place = locations.find(uri)
         except LocationError as error:
             raise bad_request(f"The modelUri of model '{target.name}' cannot be used: {error}.") from error
         prefix = place.path
