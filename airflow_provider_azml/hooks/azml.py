@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
 T = TypeVar("T")
-POLL_SECONDS = 10.0
+POLL_SECONDS = 2.0
+"""Pause between two looks at what is waited for; a longer Retry-After of the service wins."""
 
 
 class AzmlHook(BaseHook):

@@ -117,7 +117,7 @@ class AzmlSubmitJobOperator(AzmlSpecOperator):
         why = replace(outcome, code=outcome.code or code, message=outcome.message or message)
         return self._failed(why, studio_url=studio_url, log_tail=tail)
 
-    def _metrics(self, name: str) -> dict[str, float]:
+    def _metrics(self, name: str) -> dict[str, float | str]:
         from airflow_provider_azml.exceptions import ApiError
         from airflow_provider_azml.rest import history
 
@@ -219,7 +219,7 @@ class AzmlSubmitCommandJobOperator(AzmlSubmitJobOperator):
         self.properties = properties
 
 
-def _result(body: Json, studio_url: str, metrics: Mapping[str, float]) -> Json:
+def _result(body: Json, studio_url: str, metrics: Mapping[str, float | str]) -> Json:
     properties = body["properties"]
     return {
         "name": body["name"],

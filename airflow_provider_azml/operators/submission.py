@@ -88,7 +88,7 @@ def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[st
         found = yield from flows.find(arm_id)
         if found is None:
             properties = {**(source.value.get("properties") or {}), **owner}
-            return (yield from _put_job(target, source.merged({"name": name, "properties": properties}), arm_id))
+            return (yield from _put_job(target, source.merged({"name": name, "properties": properties}), arm_id, owner))
         if not _is_owned(found, owner):
             raise _taken(arm_id, name, "was not submitted by this task")
         status = status_of(arm_id, found)
@@ -106,7 +106,7 @@ def made_before(container_id: str, submission: str) -> Flow[Json | None]:
     return next((v for v in versions if (v["properties"].get("tags") or {}).get(TAG) == submission), None)
 
 
-def _put_job(target: Target, source: Source, arm_id: str) -> Flow[Ticket]:
+def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, str]) -> Flow[Ticket]:
     from airflow_provider_azml.spec.kinds import apply
 
     try:
@@ -116,7 +116,7 @@ def _put_job(target: Target, source: Source, arm_id: str) -> Flow[Ticket]:
             raise
         # a first PUT whose answer was lost makes azure-core's second one look refused
         found = yield from flows.find(arm_id)
-        if found is None:
+        if found is None or not _is_owned(found, owner):
             raise
         return Ticket(arm_id, None, found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -73,8 +74,8 @@ def log_tail(details: Json, lines: int) -> Flow[list[str]]:
     return response.content.decode("utf-8", "replace").splitlines()[-lines:]
 
 
-def metrics(workspace: WorkspaceId, job: str) -> Flow[dict[str, float]]:
-    """The last value of each metric that a job logged.
+def metrics(workspace: WorkspaceId, job: str) -> Flow[dict[str, float | str]]:
+    """The last value of each metric that a job logged; what JSON has no number for (``nan``, ``inf``) is text.
 
     Source: MLflow REST API, ``runs/get``, below ``mlflow/v2.0`` of the data plane as azureml-mlflow addresses it.
     """
@@ -82,7 +83,11 @@ def metrics(workspace: WorkspaceId, job: str) -> Flow[dict[str, float]]:
     url = f"{api}/mlflow/v2.0{workspace}/api/2.0/mlflow/runs/get"
     response = yield from call(Send(request("GET", url, params={"run_id": job}), scope="aml"))
     logged = response.json()["run"]["data"].get("metrics") or ()
-    return {metric["key"]: metric["value"] for metric in logged}
+    return {metric["key"]: _number(metric["value"]) for metric in logged}
+
+
+def _number(value: float | str) -> float | str:
+    return value if isinstance(value, str) or math.isfinite(value) else str(value)
 
 
 def failure(workspace: WorkspaceId, job: str, *, lines: int) -> Flow[tuple[str | None, str | None, list[str]]]:

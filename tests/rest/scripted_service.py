@@ -103,9 +103,9 @@ class ScriptedService:
         if answer.status in {202, 204} and not answer.body:
             content = b""
         handler.send_response(answer.status)
-        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+        usual = {"Content-Type": "application/json", "Content-Length": str(len(content))}
+        for name, value in {**usual, **answer.headers}.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         if handler.command != "HEAD":
             handler.wfile.write(content)
