@@ -31,13 +31,13 @@ class AzmlRegisterAssetOperator(AzmlSpecOperator):
         source = self.source(context, self.kind)
         if "version" in source.value or "name" not in source.value:
             return self.hook.run(apply(source, self.kind, self.hook.target))
-        mark = submission.submission_hash(context)
         container = self.hook.workspace_id.child(self.kind, str(source.value["name"]))
-        made = self.hook.run(submission.made_before(container, mark))
+        made = self.hook.run(submission.made_before(container, context))
         if made:
             self.log.info("An earlier try registered version %s", made["name"])
             return Ticket(made["id"], None, made)
-        return self.hook.run(apply(source.merged({"tags": {submission.TAG: mark}}), self.kind, self.hook.target))
+        marked = source.merged({"tags": {submission.TAG: submission.submission_hash(context)}})
+        return self.hook.run(apply(marked, self.kind, self.hook.target))
 
     def advance(self, context: Context, outcome: Outcome) -> Json:
         """The version's names."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import ApiError, Conflict
+from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
 from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest.flows import Send, call, request
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.waiting import Ticket, status_of
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _HASH_LENGTH = 12
 _READABLE_LENGTH = 80
+_CLOCK_SKEW = timedelta(hours=1)
+"""How far Airflow's clock may be ahead of the service's."""
 TAG = "airflow.submission"
 """Tag of a version that was made without one being named: the hash of the submission that made it."""
 
@@ -99,11 +103,30 @@ def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[st
         attempt += 1
 
 
-def made_before(container_id: str, submission: str) -> Flow[Json | None]:
-    """The version that an earlier try of the same task made, if one did."""
-    row = flows.version_of(container_id)
-    versions = yield from flows.pages(f"{container_id}/versions", api_version=row["api-version"])
-    return next((v for v in versions if (v["properties"].get("tags") or {}).get(TAG) == submission), None)
+def made_before(container_id: str, context: Context) -> Flow[Json | None]:
+    """The version of an asset that an earlier try of the same task made, if one did.
+
+    Versions are read newest first, back to the start of the DAG run: an asset with thousands costs no more than one.
+    """
+    mark = submission_hash(context)
+    start = context["dag_run"].start_date
+    oldest = (start - _CLOCK_SKEW).strftime("%Y-%m-%dT%H:%M:%S") if start else ""
+    url: str | None = f"{container_id}/versions"
+    params = {**flows.version_of(container_id), "$orderBy": "createdtime desc"}
+    while url:
+        try:
+            response = yield from call(Send(request("GET", url, params=params)))
+        except NotFound:  # nothing of that name was ever registered
+            return None
+        page: Json = response.json()
+        for version in page.get("value") or ():
+            if (version["properties"].get("tags") or {}).get(TAG) == mark:
+                found: Json = version
+                return found
+            if str((version.get("systemData") or {}).get("createdAt") or oldest)[: len(oldest)] < oldest:
+                return None
+        url, params = page.get("nextLink"), {}
+    return None
 
 
 def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, str]) -> Flow[Ticket]:

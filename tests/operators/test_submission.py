@@ -14,7 +14,14 @@ import pytest
 from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlRegisterModelOperator
-from airflow_provider_azml.operators.submission import job_name, ownership, submission_hash, submit_job
+from airflow_provider_azml.operators.submission import (
+    TAG,
+    job_name,
+    made_before,
+    ownership,
+    submission_hash,
+    submit_job,
+)
 from airflow_provider_azml.rest import flows, waiting
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.rest.client import Client
@@ -158,6 +165,30 @@ def test_a_retry_makes_no_second_version_of_a_model(azml_connection, hook, tmp_p
         for each in (task, task, context())
     ]
     assert [result["version"] for result in results] == ["1", "1", "2"]
+
+
+def test_versions_older_than_the_run_are_not_read(tmp_path):
+    service = ScriptedService(tmp_path)
+    container = WorkspaceId("s", "rg", "ws").child("model", "iris")
+    mine = {"name": "2", "properties": {"tags": {TAG: submission_hash(FIXED)}}}
+    newer = {"name": "3", "properties": {"tags": {}}, "systemData": {"createdAt": "2026-01-01T09:00:00.1234567Z"}}
+    older = {"name": "1", "properties": {"tags": {}}, "systemData": {"createdAt": "2025-12-31T09:00:00Z"}}
+    next_link = f"{service.url}{container}/versions?$skip=x"
+    service.answer(
+        "GET",
+        f"{container}/versions",
+        Answer(body={"value": [newer], "nextLink": next_link}),
+        Answer(body={"value": [mine]}),
+        Answer(body={"value": [newer, older], "nextLink": next_link}),
+        Answer(404, {"error": {"code": "NotFound", "message": "no such model"}}),
+    )
+    try:
+        with Client(service.cloud, TokenCache(CountingCredential()), ca_bundle=service.ca_bundle) as client:
+            found = [client.run(made_before(container, FIXED)) for _ in range(3)]
+    finally:
+        service.close()
+    assert found == [mine, None, None]
+    assert len(service.asked) == 4
 
 
 def test_a_retry_of_a_workspace_makes_up_the_same_names(tmp_path):
