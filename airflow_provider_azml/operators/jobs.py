@@ -36,8 +36,8 @@ class AzmlSubmitJobOperator(AzmlSpecOperator):
         wait: Whether to wait for the job's end.
 
     Returns:
-        ``{"name", "id", "status", "studio_url", "experiment_name", "outputs": {name: azureml URI}, "metrics": {name:
-        last value}}``.
+        ``{"name", "id", "status", "studio_url", "experiment_name", "outputs", "metrics"}``; ``outputs`` has the azureml
+        URI of each output by its name, ``metrics`` the last value of each metric by its name.
 
     Raises:
         RunFailed: The job failed or was canceled; with the service's reason and the end of its log.
