@@ -178,8 +178,8 @@ class Asset(Need):
 def put_version(target: Target, kind: str, name: str, version: str | None, body: Json) -> Flow[Ticket]:
     """PUT a version of an asset; without a version, the one that azure-ai-ml would give it.
 
-    That is the container's next version. For an environment it is the latest one, which the service takes as long as
-    nothing in it changed; it is the next one if not.
+    That is the container's next version; when somebody else takes it in the meantime, the one after. For an environment
+    it is the latest one, which the service takes as long as nothing in it changed; it is the next one if not.
     """
     container = target.workspace.child(kind, name)
     if version:
@@ -189,8 +189,15 @@ def put_version(target: Target, kind: str, name: str, version: str | None, body:
         try:
             return (yield from waiting.submit(f"{container}/versions/{latest}", body))
         except Conflict:
-            latest, following = yield from _versions(container)
-    return (yield from waiting.submit(f"{container}/versions/{following}", body))
+            _, following = yield from _versions(container)
+    while True:
+        try:
+            return (yield from waiting.submit(f"{container}/versions/{following}", body))
+        except Conflict:
+            taken = following
+            _, following = yield from _versions(container)
+            if following == taken:
+                raise
 
 
 def filled(body: Json, target: Target) -> Flow[Json]:
