@@ -84,11 +84,13 @@ class ApiError(AzmlError):
     """What happened when there is no HTTP status."""
 
     def __str__(self) -> str:
-        answered = f"answered {self.status} {self.code}" if self.status else f"{self.no_answer} ({self.code})"
-        text = f"{self.method} {self.url} {answered}: {self.message}"
+        # the reason comes first: a list of errors or a log that cuts lines shows what is wrong, not where it was sent
+        reason = f"{self.code}: {self.message}"
         if self.hint:
-            text = f"{text.rstrip('.')}. {self.hint}"
-        return f"{text} (request id {self.request_id})" if self.request_id else text
+            reason = f"{reason.rstrip('.')}. {self.hint}"
+        answer = f"answered {self.status}" if self.status else self.no_answer
+        request_id = f", request id {self.request_id}" if self.request_id else ""
+        return f"{reason} ({self.method} {self.url} {answer}{request_id})"
 
 
 class NotFound(ApiError):
@@ -147,7 +149,7 @@ class RunFailed(AzmlError):
         self.log_tail = tuple(log_tail)
 
     def __str__(self) -> str:
-        said = (self.message or "").partition("\n")[0] if self.log_tail else self.message  # the rest is the log again
+        said = self._said()
         reason = ": ".join(part for part in (self.code, said) if part)
         lines = [f"{self.kind} {self.name!r} ended as {self.status}" + (f" ({reason})" if reason else "")]
         if self.studio_url:
@@ -156,6 +158,14 @@ class RunFailed(AzmlError):
             lines.append(f"The last {len(self.log_tail)} lines of its log:")
             lines.extend(f"  {line}" for line in self.log_tail)
         return "\n".join(lines)
+
+    def _said(self) -> str | None:
+        """The service's reason without the log that it quotes, where the log follows anyway."""
+        if not self.message or not self.log_tail:
+            return self.message
+        first = self.message.partition("\n")[0]
+        reason, _, quoted = first.rpartition(" Error: ")
+        return reason if reason and quoted in self.log_tail else first
 
 
 class WaitTimeout(AzmlError):

@@ -1,0 +1,44 @@
+"""What errors say, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_azml.exceptions import ApiError, AuthError, RunFailed
+
+QUOTING = "Execution failed. User process 'bash' exited with status code 1. Error: "
+
+
+def api_error(kind: type[ApiError] = ApiError, *, status: int | None, **fields: str) -> str:
+    return str(kind(method="GET", url="https://arm/it", status=status, code="Code", message="It went wrong.", **fields))
+
+
+def test_an_error_of_the_service_starts_with_the_reason() -> None:
+    told = api_error(status=404, hint="Make it.", request_id="7")
+    assert told == "Code: It went wrong. Make it. (GET https://arm/it answered 404, request id 7)"
+    assert api_error(status=404) == "Code: It went wrong. (GET https://arm/it answered 404)"
+
+
+def test_where_no_answer_came_it_says_so() -> None:
+    assert api_error(status=None) == "Code: It went wrong. (GET https://arm/it got no answer)"
+    assert api_error(AuthError, status=None) == "Code: It went wrong. (GET https://arm/it gave no token)"
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (f"{QUOTING}epoch 1\nValueError: no flowers", QUOTING.removesuffix(" Error: ")),
+        (f"{QUOTING}something else", f"{QUOTING}something else"),
+        ("Killed by the service", "Killed by the service"),
+    ],
+)
+def test_the_log_is_told_once(message: str, reason: str) -> None:
+    failed = RunFailed(
+        kind="job", name="j", status="Failed", code="UserError", message=message, log_tail=["epoch 1", "no flowers"]
+    )
+    assert str(failed).splitlines() == [
+        f"job 'j' ended as Failed (UserError: {reason})",
+        "The last 2 lines of its log:",
+        "  epoch 1",
+        "  no flowers",
+    ]
