@@ -1,9 +1,10 @@
-"""Where the Studio links of the emulator lead: a page that says how a resource is."""
+"""Where the Studio links of the emulator lead: pages that say how a resource, or all of a workspace, is."""
 
 from __future__ import annotations
 
 import html
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
@@ -12,6 +13,8 @@ from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import BaseRoute
@@ -20,48 +23,89 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _PLACES = {
-    "runs/{name}": "job",
-    "endpoints/realtime/{name}/detail": "online_endpoint",
-    "model/{name}/details": "model",
+    "job": "runs/{name}",
+    "online_endpoint": "endpoints/realtime/{name}/detail",
+    "model": "model/{name}/details",
+}
+_LISTED = ("job", "model", "online_endpoint", "compute", "environment")
+_LOGS = {
+    "job": "ml_client.jobs.stream({name!r})",
+    "online_endpoint": "ml_client.online_deployments.get_logs('<deployment>', {name!r}, lines=100)",
 }
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>body{{font:16px system-ui;margin:3em;max-width:60em}}th{{text-align:left;padding-right:2em}}</style>
-<h1>{title}</h1><table>{rows}</table>
-<p>This is a local emulator of Azure Machine Learning. Logs: <code>hook.job_logs({name!r})</code>, or azure-ai-ml's
-<code>ml_client.jobs.stream({name!r})</code>.</p></html>"""
+<style>body{{font:16px system-ui;margin:3em;max-width:60em;overflow-wrap:anywhere}}
+th{{text-align:left;vertical-align:top;padding-right:2em;white-space:nowrap}}</style>
+<h1>{title}</h1>{content}
+<p>This is a local emulator of Azure Machine Learning.</p></html>"""
 
 
 def routes(emulator: Emulator) -> list[BaseRoute]:
     """The routes of the pages."""
 
-    async def page(request: Request) -> Response:
-        kind = request.scope["route"].name
-        name = request.path_params["name"]
-        document = None
-        if (workspace := request.query_params.get("wsid", "")).lower().startswith("/subscriptions/"):
-            arm_id = f"{workspace}/{RESOURCES[kind].segment}/{name}"
-            document = emulator.store.get(arm_id)
+    async def resource(request: Request) -> Response:
+        kind, name, workspace = request.scope["route"].name, request.path_params["name"], _workspace(request)
+        document = emulator.store.get(f"{workspace}/{RESOURCES[kind].segment}/{name}")
         if document is None:
-            return HTMLResponse(f"<h1>There is no {kind} {html.escape(name)}</h1>", 404)
-        return HTMLResponse(_shown(kind, name, document))
+            return _page(f"There is no {_spoken(kind)} {name}", "", status=404)
+        logs = f"<p>Its log: <code>{html.escape(_LOGS[kind].format(name=name))}</code></p>" if kind in _LOGS else ""
+        return _page(f"{_spoken(kind)} {name}", _table(_facts(document)) + logs)
 
-    return [Route(f"/studio/{path}", page, name=kind) for path, kind in _PLACES.items()]
+    async def overview(request: Request) -> Response:
+        workspace = _workspace(request)
+        document = emulator.store.get(workspace)
+        if document is None:
+            return _page("There is no such workspace", f"<p>{html.escape(workspace)}</p>", status=404)
+        held = {kind: emulator.store.children(f"{workspace}/{RESOURCES[kind].segment}") for kind in _LISTED}
+        lists = "".join(_list(kind, documents, workspace) for kind, documents in held.items() if documents)
+        return _page(f"workspace {document['name']}", _table(_facts(document)) + lists)
+
+    pages = [Route(f"/studio/{path}", resource, name=kind) for kind, path in _PLACES.items()]
+    return [*pages, Route("/studio/", overview)]
 
 
-def _shown(kind: str, name: str, document: Json) -> str:
+def _workspace(request: Request) -> str:
+    return str(request.query_params.get("wsid", "")).rstrip("/")
+
+
+def _spoken(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
+def _page(title: str, content: str, *, status: int = 200) -> Response:
+    return HTMLResponse(_PAGE.format(title=html.escape(title), content=content), status)
+
+
+def _status(document: Json) -> object:
     value: object = document
     for key in arm_ids.parse(document["id"]).row.status:
         value = value.get(key) if isinstance(value, dict) else None
-    facts = {
-        "Status": value,
+    return value
+
+
+def _facts(document: Json) -> Mapping[str, object]:
+    return {
+        "Status": _status(document),
         "Experiment": document["properties"].get("experimentName"),
         "Display name": document["properties"].get("displayName"),
         "Made": document["systemData"]["createdAt"],
         "Changed": document["systemData"]["lastModifiedAt"],
         "Id": document["id"],
     }
-    rows = "".join(
-        f"<tr><th>{label}</th><td>{html.escape(str(fact))}</td></tr>" for label, fact in facts.items() if fact
-    )
-    title = html.escape(f"{kind.replace('_', ' ')} {name}")
-    return _PAGE.format(title=title, rows=rows, name=html.escape(name))
+
+
+def _table(facts: Mapping[str, object]) -> str:
+    rows = (f"<tr><th>{name}</th><td>{html.escape(str(fact))}</td></tr>" for name, fact in facts.items() if fact)
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _list(kind: str, documents: list[Json], workspace: str) -> str:
+    """The resources of a kind, newest first, each a link where it has a page."""
+    items = []
+    for document in reversed(documents):
+        shown = html.escape(document["name"])
+        if kind in _PLACES:
+            place = f"{_PLACES[kind].format(name=quote(document['name']))}?wsid={quote(workspace)}"
+            shown = f'<a href="/studio/{html.escape(place)}">{shown}</a>'
+        status = html.escape(str(_status(document) or ""))
+        items.append(f"<li>{shown} {status}</li>")
+    return f"<h2>{_spoken(kind).capitalize()}s</h2><ul>{''.join(items)}</ul>"
