@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _OPTIONAL_TEXT = {"type": ["string", "null"]}
+_AUTHS = ("client_secret", "client_certificate", "managed_identity", "workload_identity", "azure_cli", "default")
 
 
 def _text(label: str, description: str) -> dict[str, object]:
@@ -81,23 +82,21 @@ _CONNECTION_FIELDS = {
     "cloud": _text("Cloud", "public (the default), government, china, or the URL of a metadata endpoint."),
     "auth": {
         "label": "Sign in by",
-        "description": "Taken from the fields that are filled in when empty.",
+        "description": "Left alone: certificate, client secret or managed identity, as filled in; else default.",
         "schema": {
             "type": ["string", "null"],
-            "enum": [
-                "client_secret",
-                "client_certificate",
-                "managed_identity",
-                "workload_identity",
-                "azure_cli",
-                "default",
-                None,
-            ],
+            "enum": [None, *_AUTHS],
+            "values_display": {"null": "(by what is filled in)", **{auth: auth for auth in _AUTHS}},
         },
     },
-    "client_certificate_path": _text("Client certificate", "Path of a PEM or PKCS12 file on the workers."),
-    "managed_identity_client_id": _text("Managed identity", "Client ID of a user-assigned managed identity."),
-    "ca_bundle": _text("CA bundle", "Path of a PEM file of the certificate authorities to trust."),
+    "client_certificate_path": _text(
+        "Client certificate path",
+        "PEM or PKCS12 file on every machine of Airflow; its password goes into Client secret.",
+    ),
+    "managed_identity_client_id": _text("Managed identity client ID", "Client ID of a user-assigned managed identity."),
+    "ca_bundle": _text(
+        "CA bundle", "Path of a PEM file of the certificate authorities to trust, for clouds with their own."
+    ),
 }
 
 

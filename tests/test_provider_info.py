@@ -34,7 +34,7 @@ def test_airflow_accepts_it() -> None:
 
 
 def test_airflow_finds_it() -> None:
-    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+    from tests.airflow.versions import ProvidersManagerTaskRuntime
 
     manager = ProvidersManagerTaskRuntime()
     assert manager.providers["airflow-provider-azml"].version == airflow_provider_azml.__version__
@@ -46,7 +46,9 @@ def test_airflow_finds_it() -> None:
 
 def test_the_form_has_every_field_that_the_hook_reads() -> None:
     assert set(CONNECTION["conn-fields"]) == set(FIELDS)
-    assert set(CONNECTION["conn-fields"]["auth"]["schema"]["enum"]) == {*AUTHS, None}
+    auth = CONNECTION["conn-fields"]["auth"]["schema"]
+    assert auth["enum"] == [None, *AUTHS]
+    assert auth["values_display"].keys() == {"null", *AUTHS}  # the form shows "null" for what is not in here
 
 
 def test_no_field_of_the_form_holds_a_secret() -> None:
@@ -110,7 +112,9 @@ def test_entry_points_lead_somewhere(entry: metadata.EntryPoint) -> None:
 
 def test_settings_are_read_under_the_names_that_are_declared() -> None:
     from airflow.configuration import conf
+    from airflow.providers_manager import ProvidersManager
 
+    ProvidersManager().initialize_providers_configuration()  # Airflow 3.1 does not do it by itself
     for section, declared in INFO["config"].items():
         for name in declared["options"]:
             assert conf.get(section, name) is not None
