@@ -11,7 +11,7 @@ def main() -> int:
         from airflow_provider_azml.emulator.cli import main as emulator  # noqa: PLC0415 (no other command needs it)
 
         return emulator(sys.argv[2:])
-    usage = "usage: azml emulator [--home DIR] [--http-port N] [--https-port N]\n"
+    usage = "usage: azml emulator [options]\n\nRun a local Azure ML. 'azml emulator --help' shows the options.\n"
     if sys.argv[1:2] in (["-h"], ["--help"]):
         sys.stdout.write(usage)
         return 0

@@ -80,10 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{port} is not a port (0 to {_LAST_PORT})")
-    return port
+    if not (text.isdecimal() and int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text} is not a port (0 to {_LAST_PORT})")
+    return int(text)
 
 
 def _announce(emulator: Emulator) -> None:

@@ -65,9 +65,12 @@ def serve(
         ready: Called once everything answers and ``env.sh`` is written.
 
     Raises:
-        CannotStartError: A port is taken, or another emulator uses the home.
+        CannotStartError: A port is taken, the home cannot be made, or another emulator uses it.
     """
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CannotStartError(f"{home} cannot be made ({error.strerror}): choose another --home.") from error
     with _lock(home), _listener(https_port, "--https-port") as https, _listener(http_port, "--http-port") as http:
         (home / NAME).unlink(missing_ok=True)
         files = certificates(home)
@@ -108,6 +111,8 @@ async def _run(
             server.should_exit = True
         await emulator.stop_work()
         await asyncio.wait(tasks)
+        # what the last requests have begun meanwhile
+        await emulator.stop_work()
         emulator.close()
 
 

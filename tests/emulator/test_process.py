@@ -160,6 +160,25 @@ def test_a_taken_port_is_named(tmp_path: Path, option: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--home", "{file}/home"], 1, "{file}/home cannot be made (Not a directory): choose another --home.\n"),
+        (["--home", "{file}"], 1, "{file} cannot be made (File exists): choose another --home.\n"),
+        (["--http-port", "first"], 2, "error: argument --http-port: first is not a port (0 to 65535)\n"),
+        (["--https-port", "65536"], 2, "error: argument --https-port: 65536 is not a port (0 to 65535)\n"),
+    ],
+)
+def test_a_bad_option_is_named(options: list[str], code: int, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    words = [word.format(file=file) for word in options]
+    ended = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == code
+    assert ended.stderr.endswith(f"azml emulator: {said.format(file=file)}")
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_home_is_one_emulator_s(tmp_path: Path, processes: list[Process]) -> None:
     processes.append(Process(tmp_path))
     ended = subprocess.run(
