@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,6 +14,7 @@ import pytest
 from airflow_provider_azml.exceptions import ApiError, AuthError, ConnectionIncomplete, NotFound, SpecError
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest.credentials import token_cache
 
 CLUSTER = {"type": "amlcompute", "name": "hook-cluster", "size": "STANDARD_DS3_V2", "max_instances": 1}
 
@@ -193,3 +195,11 @@ def test_flows_run_on_an_event_loop_too(azml_connection):
 def test_scoring_an_endpoint_that_does_not_exist_is_an_error(azml_connection):
     with pytest.raises(ApiError, match="no-such-endpoint"):
         AzmlHook(azml_connection).score("no-such-endpoint", {})
+
+
+def test_requests_and_tokens_leave_no_trace_in_the_log(azml_connection, caplog):
+    caplog.set_level(logging.INFO)
+    token_cache.cache_clear()
+    assert AzmlHook(azml_connection).test_connection()[0]
+    loggers = {record.name for record in caplog.records}
+    assert {name for name in loggers if name.startswith(("azure", "airflow_provider_azml"))} == set()
