@@ -8,11 +8,14 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from airflow.listeners import hookimpl
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.models.dagrun import DagRun
-    from airflow.sdk import DAG, Context
+    from airflow.sdk import DAG
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 BUNDLE = "tests"
 
@@ -48,34 +51,47 @@ class Finished:
         return instance.xcom_pull(task_ids=task_id, key=key)
 
 
+class Failures:
+    """A listener that keeps what tries raised; before 3.3, ``dag.test()`` does not tell a task's own callbacks."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, list[BaseException]] = defaultdict(list)
+
+    @hookimpl
+    def on_task_instance_failed(self, task_instance: RuntimeTaskInstance, error: object) -> None:
+        assert isinstance(error, BaseException)
+        self.errors[task_instance.task_id].append(error)
+
+
 def run(dag: DAG, **options: Any) -> Finished:
     """Run a DAG to its end; retries come at once, and what tries raised is kept."""
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from tests.airflow.versions import DagBag, get_listener_manager, sync_bag_to_db
 
-    _database()
-    errors: dict[str, list[BaseException]] = defaultdict(list)
-
-    def keep(context: Context) -> None:
-        error = context["exception"]
-        assert isinstance(error, BaseException)
-        errors[context["task"].task_id].append(error)
-
+    _prepare()
     for task in dag.tasks:
         task.retry_delay = timedelta(0)
-        task.on_failure_callback = task.on_retry_callback = [keep]
     bag = DagBag(dag_folder="/dev/null", collect_dags=False)
     bag.bag_dag(dag)
     sync_bag_to_db(bag, bundle_name=BUNDLE, bundle_version=None)  # dag.test() refuses a DAG that the database lacks
-    return Finished(dag.test(**options), errors)
+    failures = Failures()
+    listeners = get_listener_manager()
+    listeners.add_listener(failures)
+    try:
+        return Finished(dag.test(**options), failures.errors)
+    finally:
+        listeners.pm.unregister(failures)
 
 
 @lru_cache
-def _database() -> None:
-    """Airflow's database, made at first use: it takes some seconds."""
+def _prepare() -> None:
+    """Make at first use what takes some seconds: Airflow's database and, before 3.3, the API server for its tasks."""
     from airflow.models.dagbundle import DagBundleModel
+    from airflow.sdk.execution_time import supervisor
     from airflow.utils.db import initdb
     from airflow.utils.session import create_session
 
+    if not hasattr(supervisor.in_process_api_server, "cache_info"):  # it would be built anew for every try
+        supervisor.in_process_api_server = lru_cache(supervisor.in_process_api_server)
     initdb()
     with create_session() as session:
         session.merge(DagBundleModel(name=BUNDLE))

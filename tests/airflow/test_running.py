@@ -3,8 +3,8 @@ from __future__ import annotations
 import itertools
 
 from airflow.sdk import DAG, BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from tests.airflow.running import run
 from tests.airflow.toys import PauseOperator
 

@@ -1,0 +1,21 @@
+"""Names of Airflow that tests use and that stand elsewhere in 3.1 than in 3.2 and later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.sdk.listener import get_listener_manager
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+else:
+    try:
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        from airflow.sdk.listener import get_listener_manager
+        from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+    except ImportError:
+        from airflow.listeners.listener import get_listener_manager
+        from airflow.models.dagbag import DagBag, sync_bag_to_db
+        from airflow.providers_manager import ProvidersManager as ProvidersManagerTaskRuntime
+
+__all__ = ["DagBag", "ProvidersManagerTaskRuntime", "get_listener_manager", "sync_bag_to_db"]
