@@ -1,7 +1,7 @@
 """Where azure-core logs requests and answers, redacted.
 
-At INFO it would bury what a task has to say, and so would azure-identity, for each token and each way to sign in that it
-tries. ``logging.getLogger("airflow_provider_azml.http").setLevel(logging.INFO)`` brings the requests back.
+At INFO it would bury what a task has to say, and so would azure-identity with each token and each way to sign in.
+``logging.getLogger("airflow_provider_azml.http").setLevel(logging.INFO)`` brings the requests back.
 """
 
 from __future__ import annotations
