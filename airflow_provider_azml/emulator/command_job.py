@@ -87,13 +87,14 @@ class CommandJob:
             asyncio.CancelledError: It was cancelled; its processes are gone.
         """
         try:
+            timeout_seconds = _timeout_seconds(self.job)
             self.report({"status": "Preparing"})
             python = await self.environments.ready(self.environment, JOB_PACKAGES, self._log_to(BUILD_LOG))
             self.report({"status": "Starting"})
             values = await asyncio.to_thread(self.files.fetch)
             command = fill_in(self.job["properties"]["command"], values)
             own = await asyncio.to_thread(layered, python, self.files.environment)
-            await self._execute(command, self._environment([own, python], values))
+            await self._execute(command, self._environment([own, python], values), timeout_seconds)
         except EnvironmentBuildError as error:
             name = self.environment.get("id") or "of the job"
             raise JobFailure("UserError", f"The environment {name} could not be made: {error}") from error
@@ -106,7 +107,7 @@ class CommandJob:
         finally:
             await asyncio.to_thread(self.files.remove)
 
-    async def _execute(self, command: str, variables: dict[str, str]) -> None:
+    async def _execute(self, command: str, variables: dict[str, str], timeout_seconds: float | None) -> None:
         async with output_pipe(_LOG_CHUNK) as (output, sink):
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -120,15 +121,15 @@ class CommandJob:
                 )
             finally:
                 os.close(sink)
-            await self._follow(process, output)
+            await self._follow(process, output, timeout_seconds)
 
-    async def _follow(self, process: Process, output: asyncio.StreamReader) -> None:
+    async def _follow(self, process: Process, output: asyncio.StreamReader, timeout_seconds: float | None) -> None:
         self.remember(process.pid, birth(process.pid))
         self.report({"status": "Running", "startTimeUtc": timestamp()})
         tail: deque[bytes] = deque(maxlen=64)
         reading = asyncio.create_task(self._copy_log(process, output, tail))
         try:
-            status = await _ended(process, _timeout_seconds(self.job))
+            status = await _ended(process, timeout_seconds)
         finally:
             self.report({"status": "Finalizing"})
             unwritten = await _drained(reading)

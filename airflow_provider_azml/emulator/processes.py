@@ -59,12 +59,14 @@ async def end_group(process: Process, grace_seconds: float = GRACE_SECONDS) -> N
         process: Started with ``start_new_session=True``.
         grace_seconds: How long it may take to end by itself.
     """
-    if process.returncode is None:
-        _signal_group(process.pid, signal.SIGTERM)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.wait(), grace_seconds)
-    # what the leader left behind is nobody's any more
-    _signal_group(process.pid, signal.SIGKILL)
+    try:
+        if process.returncode is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(process.wait(), grace_seconds)
+    finally:
+        # what the leader left behind is nobody's any more; no less so when the grace itself is cut short
+        _signal_group(process.pid, signal.SIGKILL)
     await process.wait()
 
 
