@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.exceptions import AzmlError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -41,10 +43,13 @@ class Capacity:
             compute: The compute.
             nodes: How many of its nodes are needed.
             limit: Says how many it has; asked again whenever room is made.
+
+        Raises:
+            AzmlError: What ``limit`` raises, to the one who waits for that compute and to no other.
         """
         request = _Request(compute, nodes, limit, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
-        self._admit()
+        self.admit()
         try:
             await request.granted
             yield
@@ -54,13 +59,23 @@ class Capacity:
             else:
                 self._running -= 1
                 self._nodes[compute] -= nodes
-            self._admit()
+            self.admit()
 
-    def _admit(self) -> None:
-        """Give room to those for whom there is some."""
+    def admit(self) -> None:
+        """Give room to those for whom there is some; called also when a compute has changed."""
         for request in [*self._waiting]:
-            if self._running < self._most and self._nodes[request.compute] + request.nodes <= request.limit():
-                self._waiting.remove(request)
-                self._running += 1
-                self._nodes[request.compute] += request.nodes
-                request.granted.set_result(None)
+            # one that was cancelled leaves by itself, a moment later
+            if not request.granted.done():
+                self._try(request)
+
+    def _try(self, request: _Request) -> None:
+        try:
+            limit = request.limit()
+        except AzmlError as error:
+            request.granted.set_exception(error)
+            return
+        if self._running < self._most and self._nodes[request.compute] + request.nodes <= limit:
+            self._waiting.remove(request)
+            self._running += 1
+            self._nodes[request.compute] += request.nodes
+            request.granted.set_result(None)
