@@ -14,6 +14,7 @@ from airflow_provider_azml.emulator.clock import timestamp
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from airflow_provider_azml.emulator.store import Store
     from airflow_provider_azml.emulator.targets import Target
     from airflow_provider_azml.rest.flows import Json
 
@@ -32,6 +33,7 @@ TYPES = (
 _NAME = re.compile(r"[a-zA-Z](?![a-zA-Z0-9-]*-\d+$)[a-zA-Z0-9-]{2,23}")
 _STATES = {"start": "Running", "stop": "Stopped", "restart": "Running"}
 _BETWEEN = {"start": "Starting", "stop": "Stopping", "restart": "Restarting"}
+_LEFT = {"Creating": "CreateFailed", **dict.fromkeys(_BETWEEN.values(), "Stopped")}
 _OPERATIONS = {"start": "Start", "stop": "Stop", "restart": "Restart"}
 
 
@@ -82,6 +84,7 @@ class Compute(Behaviour):
                 inner |= {"state": "Running", "lastOperation": _last("Create")}
 
         self.emulator.store.update(arm_id, start)
+        self.emulator.jobs.compute_changed()
 
     def show(self, document: Json) -> Json:
         """Count the nodes that run jobs at this moment."""
@@ -151,6 +154,20 @@ class Compute(Behaviour):
         if document is None:
             raise not_found(target.arm_id)
         return document
+
+
+def recover(store: Store) -> None:
+    """At the start: compute instances that were on the way to a state when an emulator ended do not get there."""
+
+    def leave(document: Json) -> None:
+        inner = document["properties"]["properties"]
+        operation = {**(inner.get("lastOperation") or {}), "operationStatus": "Failed"}
+        inner |= {"state": _LEFT[inner["state"]], "lastOperation": operation}
+
+    for document in store.below("/subscriptions"):
+        properties = document.get("properties", {})
+        if properties.get("computeType") == "ComputeInstance" and properties["properties"].get("state") in _LEFT:
+            store.update(document["id"], leave)
 
 
 def _cluster(inner: Json) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from airflow_provider_azml.emulator.processes import end_leftover
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, PythonEnvironments, curated
 from airflow_provider_azml.emulator.runs import Runs
 from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 log = logging.getLogger(__name__)
-_ACTIVE = "active_jobs"
+_PROCESSES = "job_processes"
 _MOST_AT_ONCE = max(2, os.cpu_count() or 1)
 _STOPPED = JobFailure("SystemError", "The emulator was stopped while the job was active; submit it again.")
 
@@ -41,6 +43,7 @@ class JobRunner:
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
+        self._folder = emulator.home / "jobs"
         self._environments = PythonEnvironments(emulator.home / "envs")
         self._capacity = Capacity(_MOST_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -52,7 +55,6 @@ class JobRunner:
         job = self._job(job_id)
         self._clear(job_id, job["name"])
         self._runs(job_id).begin(job)
-        self._emulator.store.put_record(_ACTIVE, job_id.lower(), {"job": job_id})
         task = asyncio.create_task(self._run(job_id))
         self._tasks[job_id.lower()] = task
         task.add_done_callback(lambda done: self._forget(job_id, done))
@@ -60,7 +62,7 @@ class JobRunner:
     def cancel(self, job_id: str) -> None:
         """End a job and everything that it started; nothing happens to one that has ended."""
         task = self._tasks.get(job_id.lower())
-        if task is None or job_id.lower() in self._cancel_requested:
+        if task is None or task.done() or job_id.lower() in self._cancel_requested:
             return
         self._report(job_id, {"status": "CancelRequested"})
         self._cancel_requested.add(job_id.lower())
@@ -70,6 +72,10 @@ class JobRunner:
         """Wait until a job is not active."""
         if task := self._tasks.get(job_id.lower()):
             await asyncio.wait({task})
+
+    def compute_changed(self) -> None:
+        """Let jobs run for which a compute has room by now."""
+        self._capacity.admit()
 
     def prepare(self, environment_id: str) -> None:
         """Make the Python of an environment in the background, so that its first job starts sooner."""
@@ -81,10 +87,15 @@ class JobRunner:
 
     def recover(self) -> None:
         """At the start: jobs that were active when an emulator ended without notice failed; their processes end."""
-        for active in self._emulator.store.records(_ACTIVE):
-            if "pid" in active:
-                end_leftover(active["pid"], active["born"])
-            self._end(active["job"], _STOPPED)
+        store, row = self._emulator.store, RESOURCES["job"]
+        for process in store.records(_PROCESSES):
+            end_leftover(process["pid"], process["born"])
+        kind = f"/workspaces/{row.segment}".lower()
+        for job in store.below("/subscriptions"):
+            if job["type"].lower().endswith(kind) and job["properties"].get("status") not in row.terminal:
+                self._abandon(job)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
 
     async def close(self) -> None:
         """End what runs."""
@@ -93,6 +104,12 @@ class JobRunner:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _abandon(self, job: Json) -> None:
+        runs = self._runs(job["id"])
+        if runs.get(job["name"]) is None:
+            runs.begin(job)
+        self._end(job["id"], _STOPPED)
 
     async def _prepare(self, environment: Json) -> None:
         try:
@@ -112,9 +129,12 @@ class JobRunner:
         except BaseException:
             self._end(job_id, JobFailure("SystemError", "The emulator itself broke; its log has the reason."))
             raise
-        if job_id.lower() in self._cancel_requested:
-            failure = JobFailure("UserError", "The job was canceled on request.", status="Canceled")
-        self._end(job_id, failure)
+        self._end(job_id, self._cancellation(job_id) or failure)
+
+    def _cancellation(self, job_id: str) -> JobFailure | None:
+        if job_id.lower() not in self._cancel_requested:
+            return None
+        return JobFailure("UserError", "The job was canceled on request.", status="Canceled")
 
     async def _execute(self, job_id: str) -> None:
         job = self._job(job_id)
@@ -134,13 +154,13 @@ class JobRunner:
             job=job,
             environment=environment,
             variables=identity_variables(emulator, workspace, run),
-            files=JobFiles(emulator.home / "jobs" / run["runUuid"], emulator.blobs, locations, job),
+            files=JobFiles(self._folder / run["runUuid"], emulator.blobs, locations, job),
             artifacts=locations.of_artifacts(job["name"]),
             blobs=emulator.blobs,
             environments=self._environments,
             report=lambda fields: self._report(job_id, fields),
             remember=lambda pid, born: emulator.store.put_record(
-                _ACTIVE, job_id.lower(), {"job": job_id, "pid": pid, "born": born}
+                _PROCESSES, job_id.lower(), {"pid": pid, "born": born}
             ),
         )
 
@@ -192,9 +212,12 @@ class JobRunner:
         if job is not None:
             fields["outputs"] = record_outputs(self._emulator.store, workspace, job, completed=failure is None)
         self._runs(job_id).change(name, fields)
-        self._emulator.store.delete_record(_ACTIVE, job_id.lower())
+        self._emulator.store.delete_record(_PROCESSES, job_id.lower())
 
     def _forget(self, job_id: str, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            # before its first step: whatever is cancelled later ends by itself
+            self._end(job_id, self._cancellation(job_id) or _STOPPED)
         del self._tasks[job_id.lower()]
         self._cancel_requested.discard(job_id.lower())
         if not task.cancelled() and (error := task.exception()) is not None:

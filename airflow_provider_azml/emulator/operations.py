@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 COLLECTION = "operations"
 RETRY_AFTER = "1"
 _CHANGES = ("PUT", "PATCH", "DELETE")
+_CANCELED = "OperationCanceled"
 _FAMILIES = {"compute": "computeOperation", "workspace": "workspaceOperation"}
+_UNSETTLED = ("Creating", "Updating", "Deleting")
 Status = Literal["Succeeded", "Failed", "Canceled"]
 
 
@@ -88,11 +90,11 @@ class Operations:
         )
         changes = verb in _CHANGES
         before = self._changing.get(arm_id.lower()) if changes else None
-        task = asyncio.create_task(self._run(name, arm_id, verb, work, before))
+        task = asyncio.create_task(_after(before, work))
         self._tasks.add(task)
         if changes:
             self._changing[arm_id.lower()] = task
-        task.add_done_callback(lambda done: self._forget(arm_id, done))
+        task.add_done_callback(lambda done: self._finish(name, arm_id, verb, work, done))
         headers = {header: self._url(arm_id, row.kind, name, header), "Retry-After": RETRY_AFTER}
         if row.kind in ("online_endpoint", "online_deployment", "batch_endpoint", "batch_deployment"):
             headers["x-ms-async-operation-timeout"] = "PT1H"
@@ -113,15 +115,11 @@ class Operations:
         """At the start: what ran when an emulator ended without notice has failed."""
         for document in self._store.records(COLLECTION):
             if document["status"] == "InProgress":
-                self._end(
-                    document["name"],
-                    document["resource"],
-                    document["verb"],
-                    "Failed",
-                    OperationFailed(
-                        "InternalServerError", "The emulator was stopped before this had ended; repeat it."
-                    ),
-                )
+                self._end(document["name"], document["resource"], document["verb"], _STOPPED)
+        # what was put by an operation on something else, or just before its own operation was noted
+        for resource in self._store.below("/subscriptions"):
+            if resource.get("properties", {}).get("provisioningState") in _UNSETTLED:
+                self._store.update(resource["id"], lambda document: _settle(document, "Failed"))
 
     async def close(self) -> None:
         """Cancel what runs."""
@@ -131,58 +129,27 @@ class Operations:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _run(
-        self,
-        name: str,
-        arm_id: str,
-        verb: str,
-        work: Coroutine[Any, Any, None],
-        before: asyncio.Task[None] | None,
+    def _finish(
+        self, name: str, arm_id: str, verb: str, work: Coroutine[Any, Any, None], task: asyncio.Task[None]
     ) -> None:
-        try:
-            if before is not None:
-                before.cancel()
-                await asyncio.wait([before])
-            await work
-        except OperationFailed as error:
-            log.info("%s of %s failed: %s", verb, arm_id, error)
-            self._end(name, arm_id, verb, "Failed", error)
-        except asyncio.CancelledError:
-            work.close()
-            self._end(name, arm_id, verb, "Canceled", None)
-            raise
-        except BaseException:
-            self._end(
-                name,
-                arm_id,
-                verb,
-                "Failed",
-                OperationFailed("InternalServerError", "The emulator's log has the reason."),
-            )
-            raise
-        else:
-            self._end(name, arm_id, verb, "Succeeded", None)
+        """Called when a task is done, also when it was cancelled before its first step."""
+        work.close()
+        # what has been overtaken by another operation says no more about the resource
+        overtaken = self._changing.get(arm_id.lower()) not in (None, task)
+        self._end(name, arm_id, verb, _failure(task, f"{verb} of {arm_id}"), settles=not overtaken)
+        self._tasks.discard(task)
+        if not overtaken:
+            self._changing.pop(arm_id.lower(), None)
 
-    def _end(self, name: str, arm_id: str, verb: str, status: Status, error: OperationFailed | None) -> None:
-        task = asyncio.current_task() if self._changing else None
+    def _end(self, name: str, arm_id: str, verb: str, error: OperationFailed | None, *, settles: bool = True) -> None:
+        status: Status = "Succeeded" if error is None else "Canceled" if error.code == _CANCELED else "Failed"
         document = self._store.record(COLLECTION, name) or {"name": name, "resource": arm_id, "verb": verb}
         document |= {"status": status, "endTime": timestamp()}
         if error is not None:
             document["error"] = {"code": error.code, "message": error.message}
-        elif status == "Canceled":
-            document["error"] = {"code": "OperationCanceled", "message": f"{verb} of {arm_id} was cancelled."}
         self._store.put_record(COLLECTION, name, document)
-        # what has been overtaken by another operation says no more about the resource
-        overtaken = self._changing.get(arm_id.lower()) not in (None, task)
-        if verb in _CHANGES and not overtaken and not (verb == "DELETE" and status == "Succeeded"):
+        if settles and verb in _CHANGES and not (verb == "DELETE" and status == "Succeeded"):
             self._store.update(arm_id, lambda resource: _settle(resource, status))
-
-    def _forget(self, arm_id: str, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if self._changing.get(arm_id.lower()) is task:
-            del self._changing[arm_id.lower()]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("an operation on %s broke", arm_id, exc_info=error)
 
     def _url(self, arm_id: str, kind: str, name: str, header: Header) -> str:
         target = arm_ids.parse(arm_id)
@@ -202,3 +169,23 @@ class Operations:
 
 def _settle(resource: Json, status: Status) -> None:
     resource.setdefault("properties", {})["provisioningState"] = status
+
+
+def _failure(task: asyncio.Task[None], what: str) -> OperationFailed | None:
+    """Why a task that is done did not succeed."""
+    if task.cancelled():
+        return OperationFailed(_CANCELED, f"{what} was cancelled.")
+    error = task.exception()
+    if error is None or isinstance(error, OperationFailed):
+        if error is not None:
+            log.info("%s failed: %s", what, error)
+        return error
+    log.error("%s broke", what, exc_info=error)
+    return _BROKEN
+
+
+async def _after(before: asyncio.Task[None] | None, work: Coroutine[Any, Any, None]) -> None:
+    if before is not None:
+        before.cancel()
+        await asyncio.wait([before])
+    await work

@@ -140,3 +140,19 @@ async def test_what_a_crash_left_has_failed(store: Store) -> None:
     assert "repeat it" in ended["error"]["message"]
     await asyncio.sleep(0)
     await before.close()
+
+
+@pytest.mark.asyncio
+async def test_one_that_is_cancelled_before_its_first_step_has_an_end(operations: Operations, store: Store) -> None:
+    headers = operations.begin(COMPUTE, "PUT", until(asyncio.Event()))
+    await operations.cancel(COMPUTE)
+    ended = document(operations, headers)
+    assert (ended["status"], ended["error"]["code"], state(store)) == ("Canceled", "OperationCanceled", "Canceled")
+
+
+def test_what_was_put_without_an_operation_of_its_own_fails_at_the_next_start(
+    operations: Operations, store: Store
+) -> None:
+    store.put(WORKSPACE, {"properties": {"provisioningState": "Succeeded"}})
+    operations.recover()
+    assert (state(store), state(store, WORKSPACE)) == ("Failed", "Succeeded")

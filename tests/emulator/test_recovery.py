@@ -6,13 +6,16 @@ import os
 import resource
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_azml.emulator.database import Database
 from airflow_provider_azml.emulator.launcher import EmulatorProcess
 from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator, _cache
+from airflow_provider_azml.emulator.store import Store
 from tests.emulator.execution import Workspace
 from tests.emulator.test_serving import SCORE, deploy, make_endpoint, score
 
@@ -75,6 +78,35 @@ def test_what_an_emulator_left_behind_is_ended_and_jobs_have_failed(home: Home, 
     _until(lambda: not _alive(int(pid_file.read_text())) and not _alive(server))
     # what was served is served again, by whoever asks first
     assert score(workspace, "endpoint", {"data": [1]}, deployment="blue").json()["answer"] == [3.0]
+
+
+def test_a_kill_between_two_writes_leaves_nothing_on_its_way(home: Home) -> None:
+    workspace = home.start()
+    completed = workspace.run("true")
+    instance = workspace.put(
+        "compute",
+        "instance",
+        location="local",
+        properties={"computeType": "ComputeInstance", "properties": {"vmSize": "Standard_DS3_v2"}},
+    )
+    home.kill()
+    with closing(Database(home.home / "emulator.db")) as database:
+        store = Store(database)
+        job = store.get(workspace.id.child("job", completed)) or {}
+        store.put(workspace.id.child("job", "begun"), {"properties": {**job["properties"], "status": "NotStarted"}})
+        store.update(instance, lambda document: document["properties"]["properties"].update(state="Starting"))
+        store.update(str(workspace.id), lambda document: document["properties"].update(provisioningState="Updating"))
+    for left in ("jobs/some/exe", "deployments/one/two/code"):
+        (home.home / left).mkdir(parents=True)
+
+    workspace = home.start()
+    assert workspace.status(completed) == "Completed"
+    assert workspace.status("begun") == "Failed"
+    assert "was stopped" in workspace.details("begun")["error"]["error"]["message"]
+    assert workspace.get("compute", "instance")["properties"]["properties"]["state"] == "Stopped"
+    assert workspace.call("GET", str(workspace.id)).json()["properties"]["provisioningState"] == "Failed"
+    assert not (home.home / "jobs" / "some").exists()
+    assert not (home.home / "deployments" / "one" / "two").exists()
 
 
 def test_an_emulator_that_is_told_to_end_ends_what_it_runs(home: Home, tmp_path: Path) -> None:
