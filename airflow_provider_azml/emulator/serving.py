@@ -52,7 +52,7 @@ class Deployments:
         self._folder = emulator.home / "deployments"
         self._servers: dict[str, InferenceServer] = {}
         self._session: aiohttp.ClientSession | None = None
-        self._starting: dict[str, asyncio.Lock] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
 
     async def deploy(self, deployment_id: str) -> None:
         """Make a deployment serve what the store says of it; what it served before is served until then.
@@ -60,6 +60,10 @@ class Deployments:
         Raises:
             OperationFailed: It cannot; the message says why, with the last lines of its log.
         """
+        async with self._lock(deployment_id):
+            await self._deploy(deployment_id)
+
+    async def _deploy(self, deployment_id: str) -> None:
         deployment = self._emulator.store.get(deployment_id)
         assert deployment is not None
         folder = self._home(deployment_id) / uuid.uuid4().hex[:8]
@@ -77,11 +81,12 @@ class Deployments:
 
     async def remove(self, deployment_id: str) -> None:
         """End a deployment's server and forget its log."""
-        server = self._servers.pop(deployment_id.lower(), None)
-        if server is not None:
-            await self._end(server)
-        self._emulator.store.delete_record(_RECORDS, deployment_id.lower())
-        await asyncio.to_thread(shutil.rmtree, self._home(deployment_id), ignore_errors=True)
+        async with self._lock(deployment_id):
+            server = self._servers.pop(deployment_id.lower(), None)
+            if server is not None:
+                await self._end(server)
+            self._emulator.store.delete_record(_RECORDS, deployment_id.lower())
+            await asyncio.to_thread(shutil.rmtree, self._home(deployment_id), ignore_errors=True)
 
     def logs(self, deployment_id: str, tail: int) -> str:
         """The last lines of what a deployment's server wrote; empty when there is none."""
@@ -95,21 +100,26 @@ class Deployments:
         Of a deployment that an earlier emulator in this home served, the server is started again here.
         """
         key = deployment_id.lower()
-        async with self._starting.setdefault(key, asyncio.Lock()):
-            deployment = self._emulator.store.get(deployment_id)
-            provisioned = deployment and deployment["properties"].get("provisioningState") == "Succeeded"
-            if key not in self._servers and provisioned:
-                await self.deploy(deployment_id)
+        if key not in self._servers and self._is_provisioned(deployment_id):
+            async with self._lock(deployment_id):
+                # both may have changed while another request, or an operation, had the lock
+                if key not in self._servers and self._is_provisioned(deployment_id):
+                    await self._deploy(deployment_id)
         return self._servers.get(key)
 
     def recover(self) -> None:
         """At the start: end servers that an emulator left behind which ended without notice."""
         for record in self._emulator.store.records(_RECORDS):
             end_leftover(record["pid"], record["born"])
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for folder in self._folder.glob("*/*/"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def close(self) -> None:
         """End all servers."""
-        await asyncio.gather(*(self._end(server) for server in self._servers.values()))
+        servers = [*self._servers.values()]
+        self._servers.clear()
+        await asyncio.gather(*(self._end(server) for server in servers))
         if self._session is not None:
             await self._session.close()
 
@@ -142,14 +152,15 @@ class Deployments:
         self._emulator.store.put_record(
             _RECORDS, deployment_id.lower(), {"pid": server.process.pid, "born": birth(server.process.pid)}
         )
+        healthy = False
         try:
             await server.healthy(_START_SECONDS)
+            healthy = True
         except ServerDown as error:
-            await server.stop()
             raise OperationFailed("ResourceNotReady", self._crash_message(deployment_id, error)) from error
-        except asyncio.CancelledError:
-            await server.stop()
-            raise
+        finally:
+            if not healthy:
+                await server.stop()
         return server
 
     def _crash_message(self, deployment_id: str, error: ServerDown) -> str:
@@ -209,6 +220,14 @@ class Deployments:
     async def _end(self, server: InferenceServer) -> None:
         await server.stop()
         await asyncio.to_thread(shutil.rmtree, server.folder, ignore_errors=True)
+
+    def _is_provisioned(self, deployment_id: str) -> bool:
+        deployment = self._emulator.store.get(deployment_id)
+        return deployment is not None and deployment["properties"].get("provisioningState") == "Succeeded"
+
+    def _lock(self, deployment_id: str) -> asyncio.Lock:
+        """Held by whoever starts or ends the server of a deployment."""
+        return self._locks.setdefault(deployment_id.lower(), asyncio.Lock())
 
     def _home(self, deployment_id: str) -> Path:
         home = self._folder / hashlib.sha256(deployment_id.lower().encode()).hexdigest()[:16]
