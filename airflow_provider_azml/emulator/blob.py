@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -15,6 +16,7 @@ from airflow_provider_azml.emulator.blob_access import check_access
 from airflow_provider_azml.emulator.blob_errors import BlobError
 from airflow_provider_azml.emulator.blob_listing import list_blobs, list_containers
 from airflow_provider_azml.emulator.blobs import ACCOUNT, SUFFIX, BlobNotFoundError, ContainerNotFoundError
+from airflow_provider_azml.emulator.uploads import received
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -160,7 +162,7 @@ class BlobStorage:
             raise BlobError(
                 "InvalidHeaderValue", f"x-ms-blob-type must be BlockBlob or AppendBlob in the emulator, not '{kind}'."
             )
-        file = await self._assembled(request, container, name) if comp else await self._received(request)
+        file = await self._assembled(request, container, name) if comp else await received(self._blobs, request)
         blob = await asyncio.to_thread(
             self._blobs.adopt,
             container,
@@ -176,7 +178,7 @@ class BlobStorage:
         block = request.query_params.get("blockid", "")
         if not block:
             raise BlobError("InvalidQueryParameterValue", "A block needs a blockid.")
-        file = await self._received(request)
+        file = await received(self._blobs, request)
         old = self._staged.setdefault((container, name), {}).pop(block, None)
         if old is not None:
             old.unlink(missing_ok=True)
@@ -194,9 +196,11 @@ class BlobStorage:
             raise BlobError(
                 "InvalidBlockList", f"The specified block list names blocks that are not there: {missing[0]}."
             )
+        # taken before anything else can run: the blocks are this list's, and no other's
+        self._staged.pop((container, name), None)
         file = self._blobs.scratch()
         await asyncio.to_thread(_join, [staged[block] for block in wanted], file)
-        for part in self._staged.pop((container, name), {}).values():
+        for part in staged.values():
             part.unlink(missing_ok=True)
         return file
 
@@ -215,13 +219,6 @@ class BlobStorage:
             "x-ms-blob-committed-block-count": str(grown.blocks),
         }
         return Response(status_code=201, headers=headers)
-
-    async def _received(self, request: Request) -> Path:
-        file = self._blobs.scratch()
-        with file.open("wb") as stream:
-            async for chunk in request.stream():
-                stream.write(chunk)
-        return file
 
     def _check_new(self, request: Request, container: str, name: str) -> None:
         try:
@@ -272,7 +269,8 @@ def _content(file: Path, start: int, length: int) -> AsyncIterator[bytes]:
 def _join(parts: list[Path], target: Path) -> None:
     with target.open("wb") as whole:
         for part in parts:
-            whole.write(part.read_bytes())
+            with part.open("rb") as stream:
+                shutil.copyfileobj(stream, whole)
 
 
 def _metadata(request: Request) -> dict[str, str]:

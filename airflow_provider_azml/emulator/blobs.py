@@ -80,7 +80,7 @@ class Blobs:
         self._folder = folder
         self._endpoint = endpoint
         self._sas = sas
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def create_container(self, container: str) -> bool:
         """Create a container, unless it is there; whether it was made.
@@ -90,11 +90,11 @@ class Blobs:
         """
         if not _CONTAINER_NAME.fullmatch(container):
             raise ValueError(f"{container!r} cannot name a container: 3 to 63 of a-z, 0-9 and single dashes")
+        (self._folder / container).mkdir(exist_ok=True)
         with self._database.transaction() as db:
             made = db.execute(
                 "INSERT OR IGNORE INTO containers VALUES (?, ?, ?)", (container, _etag(), _now().isoformat())
             ).rowcount
-        (self._folder / container).mkdir(exist_ok=True)
         return made > 0
 
     def container(self, container: str) -> tuple[str, datetime]:
@@ -172,9 +172,18 @@ class Blobs:
         folder.mkdir(exist_ok=True)
         return folder / uuid.uuid4().hex
 
-    def clear_scratch(self) -> None:
-        """Forget what was being received when an emulator ended."""
+    def recover(self) -> None:
+        """At the start: delete what is no blob's, e.g. what was being received when an emulator ended."""
         shutil.rmtree(self._folder / _SCRATCH, ignore_errors=True)
+        containers = set(self.containers())
+        for folder in self._folder.iterdir():
+            if folder.name not in containers:
+                shutil.rmtree(folder)
+                continue
+            known = {blob.file for blob in self.below(folder.name)}
+            for file in folder.iterdir():
+                if file.name not in known:
+                    file.unlink()
 
     def adopt(
         self,
@@ -305,7 +314,11 @@ class Blobs:
             relative = PurePosixPath(blob.name[len(folder) :])
             if relative.is_absolute() or ".." in relative.parts:
                 raise ValueError(f"blob {blob.name!r} of container {container!r} leads out of the folder {folder!r}")
-            self._copy(blob, target / relative)
+            if blob.name.endswith("/"):
+                # what tools put for a folder that may be empty
+                (target / relative).mkdir(parents=True, exist_ok=True)
+            else:
+                self._copy(blob, target / relative)
         return len(blobs)
 
     def collect(self, source: Path, container: str, prefix: str) -> int:

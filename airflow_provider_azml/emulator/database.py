@@ -40,6 +40,8 @@ class Database:
 
     def __init__(self, file: Path) -> None:
         self._lock = threading.RLock()
+        # it holds keys; what SQLite makes beside it gets the same mode
+        file.touch(mode=0o600)
         self._connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
         # a crash of the machine may lose the last moments of an emulator, which is a fair price for its speed
@@ -55,12 +57,13 @@ class Database:
                 self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
-            except BaseException:
                 if not nested:
+                    self._connection.execute("COMMIT")
+            except BaseException:
+                # a COMMIT that fails, e.g. on a full disk, may or may not have ended the transaction
+                if not nested and self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-            if not nested:
-                self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator import identity
+from airflow_provider_azml.emulator import computes, identity
 from airflow_provider_azml.emulator.auth import Auth
 from airflow_provider_azml.emulator.blobs import ACCOUNT, SUFFIX, Blobs
 from airflow_provider_azml.emulator.database import Database
@@ -60,16 +60,18 @@ class Emulator:
     def recover(self) -> None:
         """At the start: end what ran when an emulator in this home ended without notice."""
         self._readdress()
-        self.blobs.clear_scratch()
+        self.blobs.recover()
         self.operations.recover()
+        computes.recover(self.store)
         self.jobs.recover()
         self.deployments.recover()
 
     def _readdress(self) -> None:
         now = {"https": self.https_url, "http": self.http_url, "account": self.account_name}
         before = self.store.record(_ADDRESSES, "last") or now
-        self.store.readdress({before[name]: now[name] for name in now if before[name] != now[name]})
-        self.store.put_record(_ADDRESSES, "last", now)
+        with self._database.transaction():
+            self.store.readdress({before[name]: now[name] for name in now if before[name] != now[name]})
+            self.store.put_record(_ADDRESSES, "last", now)
 
     async def stop_work(self) -> None:
         """Stop everything that runs."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from airflow_provider_azml.emulator.locations import LocationError, Locations
 from airflow_provider_azml.emulator.mlflow_api import MlflowError, invalid, missing
 from airflow_provider_azml.emulator.mlflow_uris import place_of
+from airflow_provider_azml.emulator.uploads import received
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -50,11 +50,7 @@ async def answer(emulator: Emulator, workspace: WorkspaceId, request: Request, p
 
 
 async def _put(blobs: Blobs, place: Location, request: Request) -> Response:
-    incoming = blobs.scratch()
-    with incoming.open("wb") as file:
-        async for chunk in request.stream():
-            await run_in_threadpool(file.write, chunk)
-    blobs.adopt(place.container, place.path, incoming)
+    blobs.adopt(place.container, place.path, await received(blobs, request))
     return JSONResponse({})
 
 

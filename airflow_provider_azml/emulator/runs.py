@@ -136,7 +136,7 @@ class Runs:
         """
         record = self._record(run_id)
         assert record is not None
-        self._store.put_record(_metrics(record), uuid.uuid4().hex, metric)
+        self._store.put_record(self._metrics(record), uuid.uuid4().hex, metric)
         latest = record["metrics"].get(metric["key"])
         if latest is None or _moment(metric) >= _moment(latest):
             record["metrics"][metric["key"]] = metric
@@ -145,7 +145,7 @@ class Runs:
     def metric_history(self, run_id: str, key: str) -> list[Json]:
         """All values of a metric of a run, in the order in which they were logged."""
         record = self._record(run_id)
-        logged = self._store.records(_metrics(record)) if record else []
+        logged = self._store.records(self._metrics(record)) if record else []
         return [metric for metric in logged if metric["key"] == key]
 
     def experiment(self, name: str) -> Json:
@@ -169,6 +169,10 @@ class Runs:
     @property
     def _collection(self) -> str:
         return f"runs:{self._scope}"
+
+    def _metrics(self, record: Json) -> str:
+        # not by name: a job that was deleted may have had the same one
+        return f"metrics:{self._scope}/runs/{record['runUuid']}"
 
     def _job_id(self, run_id: str) -> str:
         return self._workspace.child("job", run_id)
@@ -195,11 +199,6 @@ def _merge(target: Json, fields: Json, names: dict[str, str]) -> None:
         if field in ("tags", "properties") and value is not None:
             value = {**(target.get(name) or {}), **value}
         target[name] = value
-
-
-def _metrics(record: Json) -> str:
-    # not by name: a job that was deleted may have had the same one
-    return f"metrics:{record['runUuid']}"
 
 
 def _moment(metric: Json) -> tuple[int, int]:

@@ -71,9 +71,15 @@ class Store:
             return self.put(arm_id, document)
 
     def delete(self, arm_id: str) -> bool:
-        """Delete a resource with everything below it; whether it was there."""
+        """Delete a resource with everything below it and all records of either; whether it was there.
+
+        The records of a resource are those whose key is its id, and those of collections that are named after it.
+        """
         key = _key(arm_id)
         with self._database.transaction() as db:
+            for owner in ("key", "substr(collection, instr(collection, ':') + 1)"):
+                own = f"DELETE FROM records WHERE {owner} = ? OR ({owner} > ? AND {owner} < ?)"  # noqa: S608 (own names)
+                db.execute(own, (key, f"{key}/", f"{key}0"))
             db.execute("DELETE FROM resources WHERE key > ? AND key < ?", (f"{key}/", f"{key}0"))
             return db.execute("DELETE FROM resources WHERE key = ?", (key,)).rowcount > 0
 

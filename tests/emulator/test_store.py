@@ -147,3 +147,41 @@ def test_no_blob_gets_out_of_the_folder_that_it_is_fetched_to(blobs: Blobs, tmp_
     blobs.write("box", name, b"x")
     with pytest.raises(ValueError, match="leads out of"):
         blobs.fetch("box", "m", tmp_path / "target")
+
+
+def test_what_belongs_to_a_resource_goes_with_it(store: Store) -> None:
+    store.put(WORKSPACE, {"properties": {}})
+    own, other = WORKSPACE.lower(), f"{WORKSPACE}2".lower()
+    for scope in (own, other):
+        store.put_record("endpoint_keys", f"{scope}/onlineendpoints/e", {"scope": scope})
+        store.put_record(f"runs:{scope}", "r", {"scope": scope})
+        store.put_record(f"metrics:{scope}/runs/1", "m", {"scope": scope})
+    store.delete(WORKSPACE)
+    for collection in ("endpoint_keys", f"runs:{other}", f"metrics:{other}/runs/1"):
+        assert store.records(collection) == [{"scope": other}]
+    assert store.records(f"runs:{own}") == store.records(f"metrics:{own}/runs/1") == []
+
+
+def test_bytes_that_are_no_blob_s_are_gone_at_the_next_start(blobs: Blobs, tmp_path: Path) -> None:
+    blobs.write("box", "kept", b"1")
+    left = [tmp_path / "blobs" / "box" / "left", tmp_path / "blobs" / "gone" / "left", blobs.scratch()]
+    for file in left:
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    blobs.recover()
+    assert not any(file.exists() for file in left)
+    assert blobs.read("box", "kept") == b"1"
+
+
+def test_a_blob_that_stands_for_a_folder_becomes_one(blobs: Blobs, tmp_path: Path) -> None:
+    for name in ("data/", "data/sub/", "data/sub/x"):
+        blobs.write("box", name, b"")
+    blobs.fetch("box", "data", tmp_path / "there")
+    assert (tmp_path / "there" / "sub" / "x").is_file()
+
+
+def test_what_is_kept_is_for_its_owner_alone(database: Database, blobs: Blobs, tmp_path: Path) -> None:
+    blobs.write("box", "x", b"")
+    assert database is not None
+    for name in ("emulator.db", "emulator.db-wal", "blobs"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
