@@ -176,18 +176,12 @@ class Auth:
         return urlencode({**fields, "sig": self._sas_signature(container, permissions, expiry)})
 
     def opens(self, query: str, container: str, permission: str) -> bool:
-        """Whether a query is a shared access signature that gives a permission on a container.
-
-        A signature that a client made itself for reading one blob counts without being checked: azure-ai-ml signs
-        those of log files with whatever ``listSecrets`` gave it as if that were an account key.
-        """
+        """Whether a query is a shared access signature that gives a permission on a container."""
         fields = {name: values[0] for name, values in parse_qs(query).items()}
         expiry, permissions, signature = fields.get("se", ""), fields.get("sp", ""), fields.get("sig", "")
         if not signature or permission not in permissions or expiry < _utc_now():
             return False
-        if hmac.compare_digest(signature, self._sas_signature(container, permissions, expiry)):
-            return True
-        return permission == "r" and fields.get("sr") == "b"
+        return hmac.compare_digest(signature, self._sas_signature(container, permissions, expiry))
 
     def _sas_signature(self, container: str, permissions: str, expiry: str) -> str:
         text = f"{permissions}\n{expiry}\n{container}".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -208,6 +209,32 @@ def test_a_sas_opens_its_own_container_as_long_as_it_lasts(workspace: Workspace)
     assert status(mine, sas.replace("se=2", "se=1")) == 403
     assert status(mine, sas.replace("sp=racwdl", "sp=rl")) == 403
     assert status(mine, "") == 401
+
+
+def test_a_sas_that_the_emulator_did_not_sign_opens_logs_alone(
+    workspace: Workspace, account: BlobServiceClient
+) -> None:
+    bundle = workspace.emulator.environment["REQUESTS_CA_BUNDLE"]
+    name = f"of-a-test-{uuid.uuid4()}"
+    container = account.create_container(name)
+    log, other = "ExperimentRun/dcid.job/user_logs/std_log.txt", "ExperimentRun/dcid.job/outputs/model.pkl"
+    for blob in (log, other):
+        container.upload_blob(blob, b"text")
+
+    def status(method: str, blob: str, *, minutes: int = 30, **fields: str) -> int:
+        expiry = datetime.now(timezone.utc) + timedelta(minutes=minutes)
+        query = {"sr": "b", "sp": "r", "se": f"{expiry:%Y-%m-%dT%H:%M:%SZ}", "sig": "own", **fields}
+        return requests.request(method, f"{container.url}/{blob}", params=query, verify=bundle, timeout=10).status_code
+
+    assert status("GET", log) == 200
+    assert status("GET", other) == 403
+    assert status("GET", log, minutes=-1) == 403
+    assert status("GET", log, minutes=600) == 403
+    assert status("GET", log, se="soon") == 403
+    assert status("GET", log, sr="c") == 403
+    assert status("DELETE", log) == status("PUT", log) == 403
+    assert status("DELETE", log, sp="rd") == 403
+    container.delete_container()
 
 
 def test_a_storage_token_opens_the_account(workspace: Workspace) -> None:
