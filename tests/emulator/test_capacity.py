@@ -46,8 +46,8 @@ async def test_who_is_cancelled_while_room_is_made_disturbs_nobody() -> None:
     waiting = [asyncio.create_task(hold(capacity, second, [1])) for _ in range(2)]
     await settle()
     first.set()
-    # leaves the queue in the next turn of the loop, in which the room is made as well
-    asyncio.get_running_loop().call_soon(waiting[0].cancel)
+    # it leaves the queue in the next turn of the loop, just after the room is made
+    waiting[0].cancel()
     assert await running == "done"
     second.set()
     assert await waiting[1] == "done"
