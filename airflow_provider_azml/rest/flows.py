@@ -91,6 +91,7 @@ _MISSING_WORKSPACE = re.compile(r"MachineLearningServices/workspaces/[^/']+'", r
 _HINTS = {
     "SubscriptionNotFound": "Check subscription_id of the connection, and that its identity may read it.",
     "ResourceGroupNotFound": "Check resource_group of the connection, or create the resource group first.",
+    "ResourceNotFound": "Check its name and the workspace of the connection, or create it first.",
     "ComputeNotFound": "Create the compute first, or name another.",
     "ParentResourceNotFound": "Check workspace of the connection, or create the workspace first.",
     "AuthorizationFailed": "Give the connection's identity a role on it, e.g. AzureML Data Scientist.",

@@ -193,7 +193,7 @@ def test_flows_run_on_an_event_loop_too(azml_connection):
 
 
 def test_scoring_an_endpoint_that_does_not_exist_is_an_error(azml_connection):
-    with pytest.raises(ApiError, match="no-such-endpoint"):
+    with pytest.raises(NotFound, match="no-such-endpoint.*or create it first"):
         AzmlHook(azml_connection).score("no-such-endpoint", {})
 
 
