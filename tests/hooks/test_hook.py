@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from airflow_provider_azml.exceptions import ApiError, AuthError, ConnectionIncomplete, NotFound, SpecError
+from airflow_provider_azml.exceptions import AuthError, ConnectionIncomplete, NotFound, SpecError
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.credentials import token_cache
@@ -193,7 +193,7 @@ def test_flows_run_on_an_event_loop_too(azml_connection):
 
 
 def test_scoring_an_endpoint_that_does_not_exist_is_an_error(azml_connection):
-    with pytest.raises(NotFound, match="no-such-endpoint.*or create it first"):
+    with pytest.raises(NotFound, match=r"no-such-endpoint.*or create it first"):
         AzmlHook(azml_connection).score("no-such-endpoint", {})
 
 
