@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm_errors import bad_request, conflict
+from airflow_provider_azml.emulator.asset_versions import next_version, note_version
 from airflow_provider_azml.emulator.behaviour import Behaviour, answer, invalid_name, required
 from airflow_provider_azml.emulator.locations import LocationError, Locations
 from airflow_provider_azml.rest import arm_ids
@@ -57,7 +58,7 @@ class Asset(Behaviour):
             "isArchived": bool(properties.get("isArchived")),
         }
         if not target.is_version:
-            return {"properties": {**shared, "nextVersion": self._next(target.arm_id)}}
+            return {"properties": {**shared, "nextVersion": next_version(self.emulator.store, target.arm_id)}}
         kind = self.row.kind
         if kind in _REQUIRED:
             required(body, "properties", _REQUIRED[kind])
@@ -77,7 +78,7 @@ class Asset(Behaviour):
     def stored(self, target: Target, document: Json, *, created: bool) -> None:  # noqa: ARG002
         """Keep the container of a new version."""
         if created and target.is_version:
-            self._open_container(target)
+            note_version(self.emulator.store, target.arm_id)
 
     def show(self, document: Json) -> Json:
         """Tell the newest and the next version of a container."""
@@ -96,23 +97,6 @@ class Asset(Behaviour):
                 "to register something else use a new version.",
                 code="UserError",
             )
-
-    def _open_container(self, target: Target) -> None:
-        container_id = target.arm_id.rpartition("/versions/")[0]
-        following = self._next(container_id)
-        version = target.names[-1]
-        if version.isdecimal() and int(version) >= int(following):
-            following = str(int(version) + 1)
-        store = self.emulator.store
-        if store.get(container_id) is None:
-            empty: Json = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
-            store.put(container_id, {"properties": {**empty, "nextVersion": following}})
-        else:
-            store.update(container_id, lambda document: document["properties"].update(nextVersion=following))
-
-    def _next(self, container_id: str) -> str:
-        container = self.emulator.store.get(container_id)
-        return str(container["properties"]["nextVersion"]) if container else "1"
 
 
 class EnvironmentAsset(Asset):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.asset_versions import register
 from airflow_provider_azml.emulator.locations import ARTIFACT_STORE, long_uri, output_uri
 
 if TYPE_CHECKING:
@@ -59,21 +60,15 @@ def _uri(workspace: WorkspaceId, job: str, name: str, output: Json) -> str:
 def _register(store: Store, workspace: WorkspaceId, job: str, output: Json) -> str:
     name, kind, uri = str(output["assetName"]), output["jobOutputType"], output["uri"]
     family = "model" if kind in _MODEL_TYPES else "data"
-    version = str(output.get("assetVersion") or next_version(store, workspace, family, name))
     shared = {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}, "provisioningState": "Succeeded"}
     own = (
         {"modelUri": uri, "modelType": kind, "jobName": job, "flavors": {}}
         if family == "model"
         else {"dataUri": uri, "dataType": kind}
     )
-    store.put(workspace.child(family, name, version), {"properties": {**shared, **own}})
-    return _asset_id(store, workspace, name, version, family)
-
-
-def next_version(store: Store, workspace: WorkspaceId, family: str, name: str) -> int:
-    """The number after the highest version of an asset; 1 when there is none."""
-    versions = store.children(f"{workspace.child(family, name)}/versions")
-    return max((int(found["name"]) for found in versions if found["name"].isdigit()), default=0) + 1
+    asked = str(output.get("assetVersion") or "")
+    document = register(store, workspace, family, name, {**shared, **own}, version=asked)
+    return _asset_id(store, workspace, name, document["name"], family)
 
 
 def _asset_id(store: Store, workspace: WorkspaceId, name: str, version: str, family: str = "data") -> str:

@@ -6,8 +6,8 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.asset_versions import register
 from airflow_provider_azml.emulator.clock import timestamp
-from airflow_provider_azml.emulator.job_outputs import next_version
 from airflow_provider_azml.emulator.locations import ARTIFACT_STORE, LocationError, Locations
 from airflow_provider_azml.emulator.mlflow_api import (
     MlflowCall,
@@ -120,27 +120,22 @@ def _search_registered(call: MlflowCall) -> Json:
 
 
 def _create_version(call: MlflowCall) -> Json:
-    name, store = call.argument("name"), call.emulator.store
-    version = str(next_version(store, call.workspace, "model", name))
+    name = call.argument("name")
     run = str(call.arguments.get("run_id") or "")
     source = call.argument("source")
-    document = store.put(
-        call.workspace.child("model", name, version),
-        {
-            "properties": {
-                "modelUri": _model_uri(call, source),
-                "modelType": "mlflow_model",
-                "jobName": run or None,
-                "flavors": {},
-                "description": call.arguments.get("description"),
-                "tags": mapping(call.arguments.get("tags")),
-                "properties": {"mlflow.source": source},
-                "isAnonymous": False,
-                "isArchived": False,
-                "provisioningState": "Succeeded",
-            }
-        },
-    )
+    properties = {
+        "modelUri": _model_uri(call, source),
+        "modelType": "mlflow_model",
+        "jobName": run or None,
+        "flavors": {},
+        "description": call.arguments.get("description"),
+        "tags": mapping(call.arguments.get("tags")),
+        "properties": {"mlflow.source": source},
+        "isAnonymous": False,
+        "isArchived": False,
+        "provisioningState": "Succeeded",
+    }
+    document = register(call.emulator.store, call.workspace, "model", name, properties)
     return {"model_version": _shown_version(document)}
 
 
@@ -208,7 +203,8 @@ def _versions(call: MlflowCall, name: str) -> list[Json]:
 
 
 def _all_versions(call: MlflowCall) -> list[Json]:
-    return call.emulator.store.below(call.workspace.child("model"))
+    below = call.emulator.store.below(call.workspace.child("model"))
+    return [document for document in below if "/versions/" in document["id"]]
 
 
 def _registered(call: MlflowCall, name: str) -> Json:

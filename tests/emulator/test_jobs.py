@@ -214,6 +214,9 @@ def test_an_output_with_a_name_becomes_an_asset(workspace: Workspace) -> None:
     assert model["modelType"] == "custom_model"
     assert workspace.run_and_read("cat ${{inputs.x}}/m.txt", workspace.id.child("model", "made-model", "1")) == "m\n"
     assert workspace.get("data", "made-data", "7")["properties"]["dataUri"].endswith(f"/paths/made/{job}/d.txt")
+    # as after a registration through Resource Manager
+    assert workspace.get("model", "made-model")["properties"]["nextVersion"] == "2"
+    assert workspace.get("data", "made-data")["properties"]["nextVersion"] == "8"
 
 
 def test_a_direct_input_and_output_are_uris(workspace: Workspace) -> None:

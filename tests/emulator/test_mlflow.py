@@ -79,6 +79,14 @@ def result(workspace: Workspace, job: str) -> Any:
     return json.loads(line.removeprefix("RESULT"))
 
 
+def test_a_model_that_mlflow_registers_is_listed_by_resource_manager(
+    workspace: Workspace, job: str, result: dict[str, Any]
+) -> None:
+    assert result["version"] == "1"
+    container = workspace.get("model", f"iris-{job}")["properties"]
+    assert (container["latestVersion"], container["nextVersion"]) == ("1", "2")
+
+
 def test_what_is_logged_is_read_back(job: str, result: dict[str, Any]) -> None:
     assert result["params"] == {"lr": "0.1", "depth": "3", "name": "x"}
     assert result["metrics"] == {"loss": str(1 / 3), "accuracy": "0.9", "weird": "nan"}
