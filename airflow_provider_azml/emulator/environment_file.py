@@ -60,14 +60,3 @@ def write_environment(emulator: Emulator) -> Path:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment(emulator).items()]
     write_private(file, "\n".join([f"# written by azml emulator: source {file}", *lines, ""]))
     return file
-
-
-def read_environment(home: Path) -> dict[str, str]:
-    """The variables that the ``env.sh`` of a home exports.
-
-    Raises:
-        FileNotFoundError: The emulator of this home is not ready.
-    """
-    text = (home / NAME).read_text()
-    words = [shlex.split(line)[1] for line in text.splitlines() if line.startswith("export ")]
-    return {name: value for name, _, value in (word.partition("=") for word in words)}

@@ -80,8 +80,7 @@ class EmulatorProcess:
 
     def exports(self) -> dict[str, str]:
         """The environment variables of ``env.sh``."""
-        words = shlex.split(self._exports.read_text(encoding="utf-8"), comments=True)
-        return dict(word.split("=", 1) for word in words if "=" in word)
+        return read_environment(self._exports)
 
     def stop(self) -> None:
         """End it in its own way, which ends its jobs and servers; failing that, kill all in its session."""
@@ -95,3 +94,13 @@ class EmulatorProcess:
     def _tail(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
         return "\n  ".join([". Its log ends with:", *lines]) if lines else ", and said nothing"
+
+
+def read_environment(file: Path) -> dict[str, str]:
+    """The variables that an ``env.sh`` exports.
+
+    Raises:
+        FileNotFoundError: The emulator of this home is not ready.
+    """
+    words = shlex.split(file.read_text(encoding="utf-8"), comments=True)
+    return dict(word.split("=", 1) for word in words if "=" in word)

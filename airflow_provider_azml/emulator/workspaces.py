@@ -12,6 +12,7 @@ from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm_errors import bad_request, not_found
 from airflow_provider_azml.emulator.behaviour import Behaviour, answer, invalid_name, required, stop_what_runs
 from airflow_provider_azml.emulator.datastores import blob_datastore
+from airflow_provider_azml.emulator.locations import ARTIFACT_STORE, BLOB_STORE
 from airflow_provider_azml.emulator.operations import OperationFailed
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.targets import Target
     from airflow_provider_azml.rest.flows import Json
 
-ARTIFACT_STORE = "workspaceartifactstore"
-BLOB_STORE = "workspaceblobstore"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{1,32}")
 _DEPENDENCIES = ("storageAccount", "keyVault")
 _ALL_DEPENDENCIES = (*_DEPENDENCIES, "applicationInsights", "containerRegistry")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from airflow_provider_azml.emulator.environment_file import read_environment
+from airflow_provider_azml.emulator.launcher import read_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Process:
             assert time.monotonic() < begun + 30
             time.sleep(0.01)
         self.seconds = time.monotonic() - begun
-        self.environment = read_environment(home)
+        self.environment = read_environment(home / "env.sh")
 
     def token(self) -> str:
         url = self.environment["AZURE_AUTHORITY_HOST"]
