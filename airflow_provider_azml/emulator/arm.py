@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from airflow_provider_azml.emulator import foreign, identity, subscriptions, template_deployments
 from airflow_provider_azml.emulator.api_versions import check_api_version
+from airflow_provider_azml.emulator.arm_behaviours import behaviours
 from airflow_provider_azml.emulator.arm_errors import ArmError, bad_request, not_allowed, not_found
+from airflow_provider_azml.emulator.arm_targets import AML, resolve
 from airflow_provider_azml.emulator.behaviour import answer, json_body, require_parent
-from airflow_provider_azml.emulator.kinds import behaviours
-from airflow_provider_azml.emulator.targets import AML, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.emulator.behaviour import Behaviour
     from airflow_provider_azml.emulator.emulator import Emulator
-    from airflow_provider_azml.emulator.targets import Target
     from airflow_provider_azml.rest.flows import Json
 
 PAGE_SIZE = 100

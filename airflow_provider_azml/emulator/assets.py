@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from airflow_provider_azml.emulator.targets import Target
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.rest.flows import Json
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")

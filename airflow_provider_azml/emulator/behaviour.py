@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.emulator.emulator import Emulator
-    from airflow_provider_azml.emulator.targets import Target
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.resources import Resource
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.clock import timestamp
-from airflow_provider_azml.emulator.job_command import CommandError, fill_in
 from airflow_provider_azml.emulator.job_files import JobFilesError
 from airflow_provider_azml.emulator.locations import LocationError
+from airflow_provider_azml.emulator.placeholders import CommandError, fill_in
 from airflow_provider_azml.emulator.processes import birth, end_group, inherited_environment, output_pipe
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, layered
 from airflow_provider_azml.exceptions import AzmlError

@@ -14,8 +14,8 @@ from airflow_provider_azml.emulator.clock import timestamp
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.emulator.store import Store
-    from airflow_provider_azml.emulator.targets import Target
     from airflow_provider_azml.rest.flows import Json
 
 TYPES = (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from airflow_provider_azml.emulator.targets import Target
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.rest.flows import Json
 
 SECRETS = "datastore_secrets"

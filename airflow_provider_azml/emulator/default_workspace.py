@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator import foreign, identity
-from airflow_provider_azml.emulator.targets import Target
+from airflow_provider_azml.emulator.arm_targets import Target
 from airflow_provider_azml.emulator.workspaces import Workspace
 from airflow_provider_azml.rest.resources import RESOURCES
 

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from airflow_provider_azml.emulator import endpoint_keys
 from airflow_provider_azml.emulator.arm_errors import bad_request, not_found
 from airflow_provider_azml.emulator.behaviour import Behaviour, answer, invalid_name, required
-from airflow_provider_azml.emulator.references import check_references
+from airflow_provider_azml.emulator.reference_checks import check_references
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from airflow_provider_azml.emulator.targets import Target
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.rest.flows import Json
 
 AUTH_MODES = ("Key", "AMLToken", "AADToken")

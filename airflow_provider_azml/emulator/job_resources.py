@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from airflow_provider_azml.emulator.arm_errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.behaviour import Behaviour, invalid_name, required
-from airflow_provider_azml.emulator.references import check_references
+from airflow_provider_azml.emulator.reference_checks import check_references
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    from airflow_provider_azml.emulator.targets import Target
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.rest.flows import Json
 
 TYPES = ("AutoML", "Command", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")

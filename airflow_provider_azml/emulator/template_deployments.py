@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.emulator import foreign, identity
 from airflow_provider_azml.emulator.arm_errors import ArmError, not_found
+from airflow_provider_azml.emulator.arm_targets import AML, resolve
 from airflow_provider_azml.emulator.behaviour import Behaviour, answer, require_parent, required
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.operations import OperationFailed
 from airflow_provider_azml.emulator.subscriptions import group_id
-from airflow_provider_azml.emulator.targets import AML, resolve
 from airflow_provider_azml.emulator.template_expressions import TemplateError
 from airflow_provider_azml.emulator.templates import Template
 from airflow_provider_azml.rest.resources import RESOURCES
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.emulator.emulator import Emulator
-    from airflow_provider_azml.emulator.targets import Target
     from airflow_provider_azml.emulator.templates import TemplateResource
     from airflow_provider_azml.rest.flows import Json
 
@@ -108,7 +108,7 @@ class TemplateDeployment(Behaviour):
         if target is None:
             raise ArmError(400, "InvalidTemplate", f"The emulator has no resources of the type of '{resource_id}'.")
         # imported here since the table of kinds names this one too
-        from airflow_provider_azml.emulator.kinds import behaviours  # noqa: PLC0415
+        from airflow_provider_azml.emulator.arm_behaviours import behaviours  # noqa: PLC0415
 
         require_parent(self.emulator, target, "write")
         behaviour = behaviours(self.emulator)[target.row.kind]

@@ -18,7 +18,7 @@ from airflow_provider_azml.emulator.operations import OperationFailed
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from airflow_provider_azml.emulator.targets import Target
+    from airflow_provider_azml.emulator.arm_targets import Target
     from airflow_provider_azml.rest.flows import Json
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{1,32}")
