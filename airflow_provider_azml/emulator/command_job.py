@@ -15,6 +15,7 @@ from airflow_provider_azml.emulator.locations import LocationError
 from airflow_provider_azml.emulator.placeholders import CommandError, fill_in
 from airflow_provider_azml.emulator.processes import birth, end_group, inherited_environment, output_pipe
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, layered
+from airflow_provider_azml.emulator.threads import done_in_thread
 from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ class CommandJob:
             self.report({"status": "Preparing"})
             python = await self.environments.ready(self.environment, JOB_PACKAGES, self._log_to(BUILD_LOG))
             self.report({"status": "Starting"})
-            values = await asyncio.to_thread(self.files.fetch)
+            values = await done_in_thread(self.files.fetch)
             command = fill_in(self.job["properties"]["command"], values)
-            own = await asyncio.to_thread(layered, python, self.files.environment)
+            own = await done_in_thread(layered, python, self.files.environment)
             await self._execute(command, self._environment([own, python], values), timeout_seconds)
         except EnvironmentBuildError as error:
             name = self.environment.get("id") or "of the job"
@@ -105,7 +106,7 @@ class CommandJob:
                 "SystemError", f"The machine that the emulator runs on could not do it: {error}"
             ) from error
         finally:
-            await asyncio.to_thread(self.files.remove)
+            await done_in_thread(self.files.remove)
 
     async def _execute(self, command: str, variables: dict[str, str], timeout_seconds: float | None) -> None:
         async with output_pipe(_LOG_CHUNK) as (output, sink):
@@ -134,7 +135,7 @@ class CommandJob:
             self.report({"status": "Finalizing"})
             unwritten = await _drained(reading)
             # what a job has written is kept however it ends, as the service does
-            await asyncio.to_thread(self.files.collect)
+            await done_in_thread(self.files.collect)
         if unwritten is not None:
             raise unwritten
         if status != 0:

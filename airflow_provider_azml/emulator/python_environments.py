@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _COMPLETE = ".complete"
 _LOG_LINES = 20
+_LONGEST_LINE = 2**22
 _CURATED_SKLEARN = re.compile(r"(?:^azureml:AzureML-|/environments/)sklearn-(\d+\.\d+)", re.IGNORECASE)
 _CURATED_PACKAGES = ("joblib", "matplotlib", "numpy", "pandas", "scipy", "tqdm")
 
@@ -186,7 +187,7 @@ async def _build(folder: Path, interpreter: str, requirements: Requirements, log
         raise EnvironmentBuildError(f"the Python environment could not be written to {folder}: {error}") from error
     finally:
         if not (folder / _COMPLETE).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def _build_with_uv(
@@ -222,6 +223,7 @@ async def _run(command: Sequence[str], log: Callable[[bytes], None]) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        limit=_LONGEST_LINE,
         start_new_session=True,
     )
     said: list[bytes] = []

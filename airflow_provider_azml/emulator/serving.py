@@ -18,6 +18,7 @@ from airflow_provider_azml.emulator.locations import LocationError, Locations
 from airflow_provider_azml.emulator.operations import OperationFailed
 from airflow_provider_azml.emulator.processes import birth, end_leftover
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, PythonEnvironments, curated
+from airflow_provider_azml.emulator.threads import done_in_thread
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class Deployments:
     async def _start(self, deployment: Json, folder: Path) -> InferenceServer:
         deployment_id = deployment["id"]
         try:
-            files = await asyncio.to_thread(self._fetch, deployment, folder)
+            files = await done_in_thread(self._fetch, deployment, folder)
             python = await self._environments.ready(files.environment, [SERVER_PACKAGE])
         except EnvironmentBuildError as error:
             raise OperationFailed("ImageBuildFailure", f"The environment could not be made: {error}") from error
@@ -166,8 +167,7 @@ class Deployments:
     def _crash_message(self, deployment_id: str, error: ServerDown) -> str:
         return (
             f"User container has crashed or terminated: {error}. Please see troubleshooting guide, available here: "
-            "https://aka.ms/oe-tsg#error-resourcenotready. "
-            f"The last lines of its log:\n{self.logs(deployment_id, _LOG_LINES)}"
+            f"https://aka.ms/oe-tsg#error-resourcenotready\n{self.logs(deployment_id, _LOG_LINES)}"
         )
 
     def _fetch(self, deployment: Json, folder: Path) -> _Files:
