@@ -25,6 +25,9 @@ class _Request:
 class Capacity:
     """Room for jobs, given in the order in which it is asked for.
 
+    Source: ``scaleSettings.maxNodeCount`` and the job status ``Queued`` of the 2024-04-01 OpenAPI file; how many jobs
+    run at once on one machine is the emulator's own.
+
     Args:
         most: How many jobs this machine runs at once, whatever their computes would allow.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from airflow_provider_azml.emulator import endpoint_keys
+from airflow_provider_azml.emulator import durations, endpoint_keys
 from airflow_provider_azml.emulator.arm_errors import bad_request, not_found
 from airflow_provider_azml.emulator.behaviour import Behaviour, answer, invalid_name, required
 from airflow_provider_azml.emulator.reference_checks import check_references
@@ -185,8 +185,17 @@ class OnlineDeployment(Behaviour):
             "appInsightsEnabled": bool(properties.get("appInsightsEnabled")),
             "egressPublicNetworkAccess": properties.get("egressPublicNetworkAccess") or "Enabled",
         }
+        self._check_timeout(target, properties)
         document["sku"] = {"name": "Default", "capacity": 1, **(document.get("sku") or {})}
         return {**document, "tags": document.get("tags") or {}}
+
+    def _check_timeout(self, target: Target, properties: Json) -> None:
+        try:
+            durations.seconds((properties.get("requestSettings") or {}).get("requestTimeout") or "PT0S")
+        except ValueError as error:
+            raise bad_request(
+                f"The requestTimeout of deployment '{target.name}' is wrong: {error}.", code="ValidationError"
+            ) from error
 
     async def make(self, arm_id: str) -> None:
         """Serve the model."""
@@ -220,5 +229,7 @@ class OnlineDeployment(Behaviour):
     async def _get_logs(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
         if self.emulator.store.get(target.arm_id) is None:
             raise not_found(target.arm_id)
-        tail = int(body.get("tail") or LOG_LINES)
+        tail = body.get("tail") or LOG_LINES
+        if not isinstance(tail, int) or tail < 0:
+            raise bad_request(f"The tail of the logs is a number of lines, not {tail!r}.", target="tail")
         return answer({"content": self.emulator.deployments.logs(target.arm_id, tail)})

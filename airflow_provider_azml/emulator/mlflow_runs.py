@@ -176,10 +176,17 @@ def _search_runs(call: MlflowCall) -> Json:
     experiments = set(call.arguments.get("experiment_ids") or [])
     found = [_shown(run) for run in call.runs.all()[::-1] if run["experimentId"] in experiments and not run["hidden"]]
     found = ordered(matching(found, str(call.arguments.get("filter") or "")), call.arguments.get("order_by") or [])
-    start = int(call.arguments.get("page_token") or 0)
-    end = start + int(call.arguments.get("max_results") or _PAGE)
+    start = _count(call, "page_token", 0)
+    end = start + _count(call, "max_results", _PAGE)
     following = {"next_page_token": str(end)} if end < len(found) else {}
     return {"runs": found[start:end], **following}
+
+
+def _count(call: MlflowCall, name: str, default: int) -> int:
+    value = str(call.arguments.get(name) or default)
+    if not value.isdecimal():
+        raise invalid(f"Parameter '{name}' must be a number, not {value!r}.")
+    return int(value)
 
 
 def _log_inputs(call: MlflowCall) -> Json:

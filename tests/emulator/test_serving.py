@@ -117,6 +117,16 @@ def test_a_deployment_serves(workspace: Workspace, endpoint: str) -> None:
     assert "loaded 2.0 /" in logs(workspace, endpoint, "blue")
 
 
+def test_what_is_no_number_or_duration_is_refused(workspace: Workspace, endpoint: str) -> None:
+    arm_id = workspace.id.child("online_deployment", endpoint, "blue")
+    assert workspace.call("POST", f"{arm_id}/getLogs", json={"tail": "all"}, ok=False).status_code == 400
+    body = workspace.get("online_deployment", endpoint, "blue")
+    body["properties"]["requestSettings"] = {"requestTimeout": "soon"}
+    refused = workspace.call("PUT", arm_id, json=body, ok=False)
+    assert refused.status_code == 400
+    assert "'soon'" in refused.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_without_the_key_there_is_no_answer(workspace: Workspace, endpoint: str, token: str) -> None:
     assert score(workspace, endpoint, {"data": [1]}, token=token).status_code == 401
