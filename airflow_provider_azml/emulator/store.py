@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.clock import timestamp
@@ -134,12 +135,16 @@ class Store:
         """Replace URLs in all documents: an emulator that starts again may listen on other ports.
 
         Args:
-            addresses: Old beginning of a URL -> new one.
+            addresses: Old beginning of a URL, up to the port or beyond -> new one.
         """
+        if not addresses:
+            return
+        # a port is not the beginning of a longer one
+        old = re.compile(f"(?:{'|'.join(map(re.escape, addresses))})(?!\\d)")
         with self._database.transaction() as db:
-            for old, new in addresses.items():
-                for table in ("resources", "records"):
-                    db.execute(f"UPDATE {table} SET document = replace(document, ?, ?)", (old, new))  # noqa: S608 (own names)
+            db.create_function("readdressed", 1, lambda text: old.sub(lambda found: addresses[found[0]], text))
+            for table in ("resources", "records"):
+                db.execute(f"UPDATE {table} SET document = readdressed(document)")  # noqa: S608 (own names)
 
 
 def _key(arm_id: str) -> str:

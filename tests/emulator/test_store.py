@@ -185,3 +185,9 @@ def test_what_is_kept_is_for_its_owner_alone(database: Database, blobs: Blobs, t
     assert database is not None
     for name in ("emulator.db", "emulator.db-wal", "blobs"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0
+
+
+def test_addresses_change_and_nothing_that_looks_like_them(store: Store) -> None:
+    store.put_record("urls", "x", {"own": "http://h:80/a", "bare": "http://h:80", "other": "http://h:8080/a"})
+    store.readdress({"http://h:80": "http://h:99"})
+    assert store.record("urls", "x") == {"own": "http://h:99/a", "bare": "http://h:99", "other": "http://h:8080/a"}
