@@ -175,7 +175,7 @@ class WaitTimeout(AzmlError):
         kind: What was waited for, e.g. ``job``.
         name: Its name.
         last_status: The last status that the service gave.
-        seconds: How long was waited.
+        seconds: How long was waited, by the process that waited last.
     """
 
     def __init__(self, *, kind: str, name: str, last_status: str | None, seconds: float) -> None:
@@ -187,6 +187,6 @@ class WaitTimeout(AzmlError):
 
     def __str__(self) -> str:
         return (
-            f"{self.kind} {self.name!r} was still {self.last_status or 'without a status'} after {self.seconds:.0f} s; "
-            "raise timeout_seconds, or look at it in Azure ML studio"
+            f"{self.kind} {self.name!r} was still {self.last_status or 'without a status'} when timeout_seconds "
+            "ran out, and goes on; raise timeout_seconds, or look at it in Azure ML studio"
         )

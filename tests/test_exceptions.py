@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_azml.exceptions import ApiError, AuthError, RunFailed
+from airflow_provider_azml.exceptions import ApiError, AuthError, RunFailed, WaitTimeout
 
 QUOTING = "Execution failed. User process 'bash' exited with status code 1. Error: "
 
@@ -42,3 +42,11 @@ def test_the_log_is_told_once(message: str, reason: str) -> None:
         "  epoch 1",
         "  no flowers",
     ]
+
+
+def test_a_wait_that_took_too_long_is_told_by_its_setting() -> None:
+    """Not by its seconds: those before the task was deferred are not in them."""
+    assert str(WaitTimeout(kind="job", name="j", last_status="Running", seconds=2)) == (
+        "job 'j' was still Running when timeout_seconds ran out, and goes on; "
+        "raise timeout_seconds, or look at it in Azure ML studio"
+    )
