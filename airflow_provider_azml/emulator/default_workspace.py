@@ -20,9 +20,10 @@ _DEPENDENCIES = {
 
 
 async def create_default_workspace(emulator: Emulator) -> None:
-    """Create the workspace that the environment names, with what it depends on, unless it is there."""
+    """Create the workspace that the environment names, with what it depends on, unless it is there and whole."""
     workspace = identity.DEFAULT_WORKSPACE
-    if emulator.store.get(str(workspace)) is not None:
+    old = emulator.store.get(str(workspace))
+    if old is not None and old["properties"]["provisioningState"] == "Succeeded":
         return
     properties = {
         name: foreign.put(
@@ -36,7 +37,8 @@ async def create_default_workspace(emulator: Emulator) -> None:
     target = Target(row, str(workspace), workspace.group, workspace.resource_group)
     behaviour = Workspace(emulator, row)
     body = {"location": identity.LOCATION, "properties": {**properties, "friendlyName": workspace.name}}
-    document = behaviour.accept(target, body, None)
-    document["properties"]["provisioningState"] = "Succeeded"
+    document = behaviour.accept(target, body, old)
+    document["properties"]["provisioningState"] = "Creating"
     emulator.store.put(target.arm_id, document)
     await behaviour.make(target.arm_id)
+    emulator.store.update(target.arm_id, lambda made: made["properties"].update(provisioningState="Succeeded"))

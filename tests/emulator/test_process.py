@@ -9,12 +9,15 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
+from airflow_provider_azml.emulator.database import Database
 from airflow_provider_azml.emulator.launcher import read_environment
+from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,6 +212,22 @@ def test_what_it_keeps_is_there_again_after_it_was_killed(tmp_path: Path, proces
     datastore = processes[1].get(f"{workspace_of(second)}/datastores/workspaceblobstore").json()
     port = second["AZURE_AUTHORITY_HOST"].rpartition(":")[2]
     assert datastore["properties"]["accountName"] == f"localhost:{port}/stor"
+
+
+def test_a_default_workspace_that_was_half_made_is_made_whole(tmp_path: Path, processes: list[Process]) -> None:
+    processes.append(Process(tmp_path, "--create-workspace"))
+    path = workspace_of(processes[0].environment)
+    before = processes[0].get(path).json()
+    processes[0].stop(signal.SIGKILL)
+    with closing(Database(tmp_path / "emulator.db")) as database:
+        store = Store(database)
+        store.delete(f"{path}/datastores/workspaceblobstore")
+        store.update(path, lambda document: document["properties"].update(provisioningState="Creating"))
+    processes.append(Process(tmp_path, "--create-workspace"))
+    after = processes[1].get(path).json()
+    assert after["properties"]["provisioningState"] == "Succeeded"
+    assert after["properties"]["workspaceId"] == before["properties"]["workspaceId"]
+    assert processes[1].get(f"{path}/datastores/workspaceblobstore").ok
 
 
 def test_it_imports_no_airflow() -> None:
