@@ -1,4 +1,7 @@
-"""Versions of assets and the containers that hold them, whoever registers one: a client, a job's output or MLflow."""
+"""Versions of assets and the containers that hold them, whoever registers one: a client, a job's output or MLflow.
+
+Source: ``nextVersion`` ("next auto incremental version") of the ``*Container`` kinds of the 2024-04-01 OpenAPI file.
+"""
 
 from __future__ import annotations
 

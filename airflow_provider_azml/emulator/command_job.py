@@ -58,6 +58,9 @@ class JobFailure(AzmlError):
 class CommandJob:
     """A command job that has room to run.
 
+    Sources: the descriptions of ``JobStatus``, ``CommandJob`` and ``JobLimits.timeout`` ("after which the job will be
+    cancelled") in the 2024-04-01 OpenAPI file.
+
     Args:
         job: The job, as the control plane has it.
         environment: Its environment, as the control plane has it.

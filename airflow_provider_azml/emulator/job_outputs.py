@@ -27,6 +27,8 @@ def record_outputs(store: Store, workspace: WorkspaceId, job: Json, *, completed
 
     Returns:
         Output -> ``{"assetId", "type"}``, as ``outputs`` of run history.
+
+    Source: ``assetName`` and ``assetVersion`` of job outputs in the models that azure-ai-ml 1.35.2 sends.
     """
     outputs: Json = {}
     declared: dict[str, Json | None] = {"default": None, **(job["properties"].get("outputs") or {})}

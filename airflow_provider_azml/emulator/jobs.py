@@ -37,6 +37,8 @@ _STOPPED = JobFailure("SystemError", "The emulator was stopped while the job was
 class JobRunner:
     """Runs the jobs of an emulator.
 
+    Source: the descriptions of ``JobStatus`` in the 2024-04-01 OpenAPI file.
+
     Args:
         emulator: The emulator.
     """

@@ -1,4 +1,7 @@
-"""MLflow's search language: which runs match a filter, and in which order."""
+"""MLflow's search language: which runs match a filter, and in which order.
+
+Source: https://mlflow.org/docs/latest/search-runs.html
+"""
 
 from __future__ import annotations
 

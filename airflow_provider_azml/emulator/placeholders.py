@@ -1,4 +1,8 @@
-"""The command of a job: ``${{inputs.x}}`` and ``${{outputs.x}}`` filled in, each value one word to the shell."""
+"""The command of a job: ``${{inputs.x}}`` and ``${{outputs.x}}`` filled in, each value one word to the shell.
+
+Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-command, and for ``$[[...]]``
+reference-yaml-component-command.
+"""
 
 from __future__ import annotations
 
