@@ -44,7 +44,8 @@ class AzmlOperator(BaseOperator):
         deferrable: Wait in the triggerer instead of in a worker; by default what ``[operators] default_deferrable``
             says.
         poll_seconds: Pause between two looks at the service, in seconds.
-        timeout_seconds: How long to wait at most, in seconds; without one, as long as Airflow lets the task run.
+        timeout_seconds: How long to wait at most, in seconds; without one, as long as Airflow lets the task run. It
+            ends the wait, not what is waited for; a retry takes that up again.
         multiple_outputs: Push each key of the result as an XCom of its own too, for ``task.output["name"]``.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import SpecError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_azml.exceptions import RunFailed
+    from airflow_provider_azml.exceptions import ApiError, RunFailed
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
@@ -148,6 +149,7 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
                 return self.hook.run(apply(deployment, "online_deployment", self.hook.target))
             if found["properties"]["provisioningState"] != "Succeeded":
                 return Ticket(deployment_id, None, found)
+            self.log.info("An earlier try has deployed %s to endpoint %s", name, endpoint_name)
         pending = self.hook.run(self._give_traffic(endpoint_id, name))
         return pending or self._result(context, endpoint_id, deployment_id)
 
@@ -226,7 +228,8 @@ class AzmlScoreOperator(AzmlOperator):
         The endpoint's answer: JSON where it is JSON, else text.
 
     Raises:
-        ApiError: The endpoint refused the payload, or its scoring script failed.
+        ApiError: The endpoint refused the payload.
+        RunFailed: Its scoring script failed; with the end of the log of the deployments that get traffic.
 
     Example:
         >>> AzmlScoreOperator(task_id="score", endpoint_name="iris", payload={"data": [[5.1, 3.5, 1.4, 0.2]]})
@@ -247,5 +250,33 @@ class AzmlScoreOperator(AzmlOperator):
 
     def submit(self, context: Context) -> object:
         """Send the payload; there is nothing to wait for."""
-        self._show(context, "online_endpoint", self.endpoint_name)
-        return self.hook.score(self.endpoint_name, self.payload, self.deployment_name)
+        from airflow_provider_azml.exceptions import ApiError
+
+        studio_url = self._show(context, "online_endpoint", self.endpoint_name)
+        try:
+            return self.hook.score(self.endpoint_name, self.payload, self.deployment_name)
+        except ApiError as error:
+            if error.status != HTTPStatus.FAILED_DEPENDENCY:
+                raise
+            raise self._script_failed(error, studio_url) from error
+
+    def _script_failed(self, error: ApiError, studio_url: str) -> RunFailed:
+        """The exception for an answer of the scoring script's own, with the log of who gave it."""
+        from airflow_provider_azml.exceptions import RunFailed
+        from airflow_provider_azml.rest.deployments import log_tail, serving
+
+        endpoint_id = self.hook.workspace_id.child("online_endpoint", self.endpoint_name)
+        names = [self.deployment_name] if self.deployment_name else self.hook.run(serving(endpoint_id))
+        tail: list[str] = []
+        for name in names:
+            deployment_id = self.hook.workspace_id.child("online_deployment", self.endpoint_name, name)
+            tail += self.hook.run(log_tail(deployment_id, lines=_LOG_LINES))
+        return RunFailed(
+            kind="scoring script of online endpoint",
+            name=self.endpoint_name,
+            status="Failed",
+            code=error.code,
+            message=error.message,
+            studio_url=studio_url,
+            log_tail=tail,
+        )

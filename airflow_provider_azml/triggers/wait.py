@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_azml.rest.flows import Json
+
+_SHORTEST_SECONDS = 5.0
+"""Airflow's scheduler takes a task that comes back within some seconds of its deferral for one that was killed from
+outside, and fails it without a word in its log: apache/airflow#66374, #67287, #72716. With 5 s that was never seen."""
 
 
 class AzmlWaitTrigger(BaseTrigger):
@@ -77,6 +83,7 @@ class AzmlWaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once with what :func:`outcome_of` reads."""
+        fires_at = time.monotonic() + _SHORTEST_SECONDS
         hook = AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
         pending = Ticket(self.arm_id, self.operation_url, {}, self.deleting)
         waiting = settle(
@@ -88,11 +95,13 @@ class AzmlWaitTrigger(BaseTrigger):
         try:
             outcome = await hook.arun(waiting)
         except (ApiError, WaitTimeout, ConnectionIncomplete) as error:
-            yield self._event(_told(error))
+            told = _told(error)
         else:
-            yield self._event({"outcome": {**asdict(outcome), "body": {}}})
+            told = {"outcome": {**asdict(outcome), "body": {}}}
         finally:
             await hook.aclose()
+        await asyncio.sleep(fires_at - time.monotonic())
+        yield self._event(told)
 
     def _event(self, told: Json) -> TriggerEvent:
         payload = {**told, "deadline": self.deadline, "links": self.links}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
+from airflow_provider_azml.exceptions import RunFailed
 from tests.airflow.running import run
 
 if TYPE_CHECKING:
@@ -52,6 +54,18 @@ def test_train_register_deploy_score(azml_connection: str, azml_emulator: Runnin
     assert finished.value("deploy")["traffic"] == {"blue": 100}
     assert finished.value("score") == ["setosa", "virginica"]
     read_back_with_microsofts_client(azml_emulator, finished)
+    show_why_a_payload_was_not_understood(finished.value("deploy")["name"])
+
+
+def show_why_a_payload_was_not_understood(endpoint: str) -> None:
+    from airflow_provider_azml.operators import AzmlScoreOperator
+
+    score = AzmlScoreOperator(task_id="score", endpoint_name=endpoint, payload={"wrong": []})
+    with pytest.raises(RunFailed) as caught:
+        score.submit({"ti": Mock()})
+    assert "KeyError: 'data'" in "\n".join(caught.value.log_tail)
+    assert endpoint in str(caught.value)
+    assert caught.value.studio_url
 
 
 def read_back_with_microsofts_client(emulator: RunningEmulator, finished: Finished) -> None:

@@ -1,0 +1,87 @@
+"""The trigger, as the triggerer runs it, against the emulator."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from airflow_provider_azml.exceptions import ConnectionIncomplete, NotFound, WaitTimeout
+from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.triggers.wait import AzmlWaitTrigger, outcome_of
+
+
+def fired(trigger: AzmlWaitTrigger) -> dict[str, object]:
+    """The payload of its one event, through the JSON that Airflow stores."""
+
+    async def events() -> list[object]:
+        return [event.payload async for event in trigger.run()]
+
+    (payload,) = asyncio.run(events())
+    return json.loads(json.dumps(payload))
+
+
+@pytest.fixture
+def job_id(azml_connection) -> str:
+    hook = AzmlHook(azml_connection)
+    environment = {"image": "local", "conda_file": {"name": "bare", "dependencies": ["python=3.11"]}}
+    return hook.apply({"command": "sleep 2", "environment": environment}, kind="job")["id"]
+
+
+def test_every_argument_survives_storage(job_id):
+    trigger = AzmlWaitTrigger(
+        arm_id=job_id,
+        operation_url="https://poll",
+        deleting=True,
+        azml_conn_id="azml_default",
+        subscription_id="s",
+        resource_group="rg",
+        workspace="ws",
+        poll_seconds=1,
+        deadline=2.0,
+        links={"azml_studio_url": "https://studio"},
+    )
+    path, arguments = trigger.serialize()
+    assert path == "airflow_provider_azml.triggers.wait.AzmlWaitTrigger"
+    again = AzmlWaitTrigger(**json.loads(json.dumps(arguments)))
+    assert again.serialize() == trigger.serialize()
+
+
+def test_it_fires_once_the_job_has_ended(job_id, azml_connection):
+    links = {"azml_studio_url": "https://studio"}
+    event = fired(AzmlWaitTrigger(arm_id=job_id, azml_conn_id=azml_connection, poll_seconds=0.2, links=links))
+    outcome = outcome_of(event)
+    assert (outcome.status, outcome.succeeded, outcome.arm_id) == ("Completed", True, job_id)
+    assert event["links"] == links
+
+
+def test_it_does_not_fire_before_airflow_can_bear_it(azml_connection):
+    workspace_id = str(AzmlHook(azml_connection).workspace_id)
+    began = time.monotonic()
+    assert outcome_of(
+        fired(AzmlWaitTrigger(arm_id=workspace_id, azml_conn_id=azml_connection, poll_seconds=1))
+    ).succeeded
+    assert time.monotonic() - began >= 5
+
+
+def test_a_deadline_is_told_to_the_task(job_id, azml_connection):
+    trigger = AzmlWaitTrigger(arm_id=job_id, azml_conn_id=azml_connection, poll_seconds=0.1, deadline=time.time())
+    event = fired(trigger)
+    with pytest.raises(WaitTimeout) as caught:
+        outcome_of(event)
+    assert caught.value.last_status
+
+
+def test_what_is_not_there_is_told_to_the_task(azml_connection):
+    gone = AzmlHook(azml_connection).workspace_id.child("job", "no-such-job")
+    event = fired(AzmlWaitTrigger(arm_id=gone, azml_conn_id=azml_connection, poll_seconds=1))
+    with pytest.raises(NotFound, match="no-such-job"):
+        outcome_of(event)
+
+
+def test_a_connection_that_is_not_there_is_told_to_the_task(job_id):
+    event = fired(AzmlWaitTrigger(arm_id=job_id, azml_conn_id="nowhere", poll_seconds=1))
+    with pytest.raises(ConnectionIncomplete, match="'nowhere'"):
+        outcome_of(event)
