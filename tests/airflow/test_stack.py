@@ -20,9 +20,6 @@ DAG_ID = "train_register_deploy_score"
 WAITING_TASKS = ("create_compute", "train", "deploy")
 SETTINGS = {
     "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "True",
-    # Airflow 3.3 now and then fails a task whose wait is over within seconds, taking its first end for the last one
-    "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "3",
-    "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
 }
 
 
