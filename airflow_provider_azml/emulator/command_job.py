@@ -185,12 +185,7 @@ def _older_name(dotted: str) -> str:
 
 def _timeout_seconds(job: Json) -> float | None:
     timeout = (job["properties"].get("limits") or {}).get("timeout")
-    if not timeout:
-        return None
-    try:
-        return durations.seconds(timeout)
-    except ValueError as error:
-        raise JobFailure("UserError", f"The job's limits.timeout cannot be kept: {error}.") from error
+    return durations.seconds(timeout) if timeout else None
 
 
 async def _ended(process: Process, timeout_seconds: float | None) -> int:

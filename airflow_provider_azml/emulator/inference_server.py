@@ -22,6 +22,7 @@ SERVER_PACKAGE = "azureml-inference-server-http"
 _APPLICATION = "azureml_inference_server_http.server.entry:app"
 _SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
 _WORKER_SECONDS = "300"
+_DYING_SECONDS = 5
 _HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"})
 
 
@@ -118,6 +119,8 @@ class InferenceServer:
         ending = asyncio.create_task(self.process.wait())
         try:
             await asyncio.wait({probing, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done() and probing.exception():  # a server that dies drops connections before it is gone
+                await asyncio.wait({ending}, timeout=_DYING_SECONDS)
             if ending.done():
                 raise ServerDown(f"its process ended with status {self.process.returncode}")
             probing.result()

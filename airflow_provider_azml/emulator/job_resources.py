@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.arm_errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.behaviour import Behaviour, invalid_name, required
 from airflow_provider_azml.emulator.reference_checks import check_references
@@ -43,6 +44,7 @@ class Job(Behaviour):
         properties = document["properties"]
         for field in ("command", "environmentId") if kind == "Command" else ():
             required(body, "properties", field)
+        _check_timeout(target, properties)
         check_references(self.emulator, f"job '{target.name}'", dict(_references(properties)))
         properties |= {
             "experimentName": properties.get("experimentName") or "Default",
@@ -114,6 +116,15 @@ class Job(Behaviour):
             "Tracking": {"jobServiceType": "Tracking", "endpoint": tracking, **blank},
             "Studio": {"jobServiceType": "Studio", "endpoint": studio, **blank},
         }
+
+
+def _check_timeout(target: Target, properties: Json) -> None:
+    """Refuse a ``limits.timeout`` that is no duration, as the OpenAPI file describes it."""
+    timeout = (properties.get("limits") or {}).get("timeout")
+    try:
+        durations.seconds(timeout or "PT0S")
+    except ValueError as error:
+        raise bad_request(f"limits.timeout of job '{target.name}': {error}.", code="ValidationError") from error
 
 
 def _references(properties: Json) -> Iterator[tuple[str, object]]:

@@ -203,6 +203,7 @@ def test_a_scoring_script_that_raises_in_init(deferrable: bool, azml_connection:
     assert any("no model here" in line for line in error.log_tail)
     text = str(error)
     assert "online deployment 'blue' ended as Failed" in text
+    assert "its process ended with status 3" in text
     assert error.code in text
     assert f"/endpoints/realtime/{deployment['endpoint_name']}/detail?wsid=" in text
 

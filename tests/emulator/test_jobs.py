@@ -104,7 +104,6 @@ def test_a_script_that_fails_fails_the_job_and_keeps_what_it_made(workspace: Wor
          "job 'nojob' does not exist"),
         ("echo ${{inputs.z}}", {}, r"\$\{\{inputs\.z\}\}, which the job does not have"),
         ("true", {"environmentId": "azureml:AzureML-acpt-pytorch-2.2@latest"}, "environment.*does not exist"),
-        ("true", {"limits": {"jobLimitsType": "Command", "timeout": "soon"}}, "limits.timeout.*'soon'"),
         ("true", {"outputs": {"o": {"jobOutputType": "uri_folder", "uri": "azureml://datastores/nostore/paths/x"}}},
          "output 'o'.*'nostore' does not exist"),
     ],
@@ -175,6 +174,18 @@ def test_jobs_wait_for_a_node_of_their_cluster(workspace: Workspace) -> None:
     assert spans == sorted(spans)
     assert spans[0][1] < spans[1][0]
     assert spans[1][1] < spans[2][0]
+
+
+def test_a_timeout_that_is_no_duration_is_refused(workspace: Workspace) -> None:
+    properties = {
+        "jobType": "Command",
+        "command": "true",
+        "environmentId": workspace.shared_environment(),
+        "limits": {"jobLimitsType": "Command", "timeout": "soon"},
+    }
+    response = workspace.call("PUT", workspace.id.child("job", "timed"), json={"properties": properties}, ok=False)
+    assert response.status_code == 400
+    assert "'soon' is not an ISO 8601 duration" in response.json()["error"]["message"]
 
 
 def test_more_nodes_than_the_cluster_has_are_refused(workspace: Workspace) -> None:
