@@ -21,19 +21,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-azml",
         "name": "Azure Machine Learning",
         "description": "Run, register, deploy, score and schedule on Azure Machine Learning.",
-        "connection-types": [
-            {
-                "connection-type": "azml",
-                "hook-class-name": "airflow_provider_azml.hooks.azml.AzmlHook",
-                "hook-name": "Azure Machine Learning",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["host", "port", "schema"],
-                    "relabeling": {"login": "Client ID", "password": "Client secret"},
-                    "placeholders": {"login": "of the application that signs in; empty for other ways to sign in"},
-                },
-                "conn-fields": _CONNECTION_FIELDS,
-            }
-        ],
+        "connection-types": [_CONNECTION_TYPE],
         "integrations": [
             {
                 "integration-name": "Azure Machine Learning",
@@ -56,21 +44,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors.azml")],
         "extra-links": ["airflow_provider_azml.links.AzmlStudioLink", "airflow_provider_azml.links.AzmlEndpointLink"],
         "plugins": [{"name": "azml", "plugin-class": "airflow_provider_azml.plugin.AzmlPlugin"}],
-        "config": {
-            "azml": {
-                "description": "Settings of the Azure Machine Learning provider.",
-                "options": {
-                    "deployment": {
-                        "description": "Name of this Airflow deployment. Jobs of two deployments that share a "
-                        "workspace, a DAG id and a run id never take each other's names when this differs.",
-                        "version_added": "0.1.0",
-                        "type": "string",
-                        "example": "production",
-                        "default": "",
-                    }
-                },
-            }
-        },
+        "config": {"azml": {"description": "Settings of the Azure Machine Learning provider.", "options": _OPTIONS}},
     }
 
 
@@ -97,6 +71,29 @@ _CONNECTION_FIELDS = {
     "ca_bundle": _text(
         "CA bundle", "Path of a PEM file of the certificate authorities to trust, for clouds with their own."
     ),
+}
+
+_CONNECTION_TYPE = {
+    "connection-type": "azml",
+    "hook-class-name": "airflow_provider_azml.hooks.azml.AzmlHook",
+    "hook-name": "Azure Machine Learning",
+    "ui-field-behaviour": {
+        "hidden-fields": ["host", "port", "schema"],
+        "relabeling": {"login": "Client ID", "password": "Client secret"},
+        "placeholders": {"login": "of the application that signs in; empty for other ways to sign in"},
+    },
+    "conn-fields": _CONNECTION_FIELDS,
+}
+
+_OPTIONS = {
+    "deployment": {
+        "description": "Name of this Airflow deployment. Jobs of two deployments that share a workspace, a DAG id and "
+        "a run id never take each other's names when this differs.",
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "production",
+        "default": "",
+    }
 }
 
 
