@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_azml.exceptions import AzmlError
-from airflow_provider_azml.hooks.airflow_versions import AirflowException
+from airflow_provider_azml.exceptions import RunFailed, WaitTimeout
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSensorTimeout
 from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.operators.base import AzmlOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
     from airflow.sdk import Context
 
@@ -25,31 +27,52 @@ _LOG_LINES = 20
 class AzmlSensor(AzmlOperator, BaseSensorOperator):
     """Base of sensors: the operators' ``submit`` and ``advance``, looked at by poking or in the triggerer.
 
+    A failure that it sees is not tried again, because it would only be seen again; ``soft_fail`` and ``never_fail``
+    hold in both modes.
+
     Args:
         poll_seconds: Pause between two looks at the service, in seconds.
         poke_interval: Airflow's own word for ``poll_seconds``; wins where both are given.
+        timeout_seconds: How long to wait at most, in seconds.
+        timeout: Airflow's own word for ``timeout_seconds``; wins where both are given.
     """
 
-    def __init__(self, *, poll_seconds: float = 15, poke_interval: float | None = None, **kwargs: Any) -> None:
-        pause = poll_seconds if poke_interval is None else poke_interval
-        super().__init__(poke_interval=pause, poll_seconds=pause, **kwargs)
+    def __init__(
+        self,
+        *,
+        poll_seconds: float = 15,
+        poke_interval: float | timedelta | None = None,
+        timeout_seconds: float | None = None,
+        timeout: float | timedelta | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            poke_interval=poll_seconds if poke_interval is None else poke_interval,
+            timeout=timeout_seconds if timeout is None else timeout,
+            **kwargs,
+        )
+        self.poll_seconds = float(self.poke_interval)
+        self.timeout_seconds = float(self.timeout)
 
     def execute(self, context: Context) -> Any:  # Airflow's own signature
         """Poke, or wait in the triggerer."""
-        if not self.deferrable:
-            return BaseSensorOperator.execute(self, context)
-        self.timeout_seconds = float(self.timeout)
-        try:
-            return AzmlOperator.execute(self, context)
-        except AzmlError as error:
-            raise AirflowException(str(error)) from error
+        if self.deferrable:
+            return self.resume_execution("begin", {}, context)  # which is where Airflow obeys soft_fail and never_fail
+        return BaseSensorOperator.execute(self, context)
 
-    def resume(self, context: Context, event: Json) -> Any:  # whatever the last step answers
-        """Go on when the trigger has fired; ``soft_fail`` and ``never_fail`` see errors as Airflow's own."""
+    def begin(self, context: Context) -> Any:  # whatever the last step answers
+        """Look once, and wait in the triggerer for what has not ended yet."""
+        return AzmlOperator.execute(self, context)
+
+    @contextmanager
+    def _permanent_errors(self) -> Iterator[None]:
         try:
-            return super().resume(context, event)
-        except AzmlError as error:
-            raise AirflowException(str(error)) from error
+            with super()._permanent_errors():
+                yield
+        except RunFailed as error:
+            raise AirflowFailException(str(error)) from error
+        except WaitTimeout as error:
+            raise AirflowSensorTimeout(str(error)) from error
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once, as far as what is there allows."""
@@ -136,8 +159,6 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
 
     def _deployments(self, endpoint: Json) -> list[str]:
         """Who has to be up, in a fixed order."""
-        from airflow_provider_azml.exceptions import RunFailed
-
         traffic = endpoint["properties"].get("traffic") or {}
         names = sorted(self.deployment_names or (name for name, share in traffic.items() if share))
         if names:
