@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_azml.exceptions import RunFailed, WaitTimeout
-from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSensorTimeout
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSensorTimeout, conf
 from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.operators.base import AzmlOperator
 
@@ -33,7 +33,7 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
     Args:
         poll_seconds: Pause between two looks at the service, in seconds.
         poke_interval: Airflow's own word for ``poll_seconds``; wins where both are given.
-        timeout_seconds: How long to wait at most, in seconds.
+        timeout_seconds: How long to wait at most, in seconds; by default ``[sensors] default_timeout``.
         timeout: Airflow's own word for ``timeout_seconds``; wins where both are given.
     """
 
@@ -42,7 +42,7 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
         *,
         poll_seconds: float = 15,
         poke_interval: float | timedelta | None = None,
-        timeout_seconds: float | None = None,
+        timeout_seconds: float = conf.getfloat("sensors", "default_timeout", fallback=604800.0),
         timeout: float | timedelta | None = None,
         **kwargs: Any,
     ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.operators import AzmlRegisterModelOperator
+from airflow_provider_azml.operators import AzmlRegisterModelOperator, AzmlSubmitCommandJobOperator
 from airflow_provider_azml.operators.submission import (
     TAG,
     job_name,
@@ -225,3 +225,11 @@ def test_a_retry_of_a_workspace_follows_the_template_that_is_being_deployed(tmp_
         assert [asked.method for asked in service.asked].count("PUT") == 1
     finally:
         service.close()
+
+
+def test_a_task_that_is_killed_takes_its_job_with_it(azml_connection, hook):
+    operator = AzmlSubmitCommandJobOperator(task_id="train", command="sleep 60", environment=ENVIRONMENT)
+    operator.on_kill()  # nothing is submitted yet
+    job = operator.submit(context()).body
+    operator.on_kill()
+    assert settled(hook, job) == "Canceled"
