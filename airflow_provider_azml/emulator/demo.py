@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.emulator.airflow_process import ENDED_BADLY, ENDED_WELL, AirflowProcess
-from airflow_provider_azml.emulator.launcher import EmulatorDown, EmulatorProcess
+from airflow_provider_azml.emulator.launcher import EmulatorDown, EmulatorProcess, with_lasting_cache
 from airflow_provider_azml.emulator.progress import Progress
 from airflow_provider_azml.exceptions import AzmlError
 
@@ -92,7 +92,7 @@ class Demo:
             Interrupted: A signal came; everything is stopped by then.
         """
         with ExitStack() as stack:
-            emulator = EmulatorProcess(self._home, self._emulator_log, _emulator_environment())
+            emulator = EmulatorProcess(self._home, self._emulator_log, with_lasting_cache(os.environ))
             stack.callback(emulator.stop)
             stack.callback(self._airflow.kill)
             self._prepare(emulator)
@@ -181,12 +181,6 @@ _SUMMARY: Sequence[tuple[str, str, Callable[[dict[str, Any]], str]]] = (
     ("Model", "register_model", lambda model: f"{model['name']}, version {model['version']}"),
     ("Endpoint", "deploy", lambda endpoint: f"{endpoint['name']}, {endpoint['scoring_uri']}"),
 )
-
-
-def _emulator_environment() -> dict[str, str]:
-    """Ours, with a cache of Python environments that outlives the demo."""
-    caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return {"AZML_EMULATOR_CACHE": str(Path(caches) / "azml" / "environments"), **os.environ}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

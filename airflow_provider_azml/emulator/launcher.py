@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 READY_SECONDS = 30
 STOP_SECONDS = 15
@@ -23,6 +23,15 @@ _TAIL_LINES = 10
 
 class EmulatorDown(AzmlError):
     """The emulator did not get ready, or ended by itself; the message ends with the last lines of its log."""
+
+
+def with_lasting_cache(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which Python environments of jobs and deployments outlive the emulator's home.
+
+    Building them is what takes time. A folder that ``AZML_EMULATOR_CACHE`` names already stays.
+    """
+    caches = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return {"AZML_EMULATOR_CACHE": str(caches / "azml" / "environments"), **environment}
 
 
 class EmulatorProcess:

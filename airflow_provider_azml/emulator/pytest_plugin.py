@@ -84,14 +84,18 @@ def azml_emulator(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningEmulator]:
     """An emulator, started at its first use in the test run and stopped at the end of the run."""
-    from airflow_provider_azml.emulator.launcher import EmulatorDown, EmulatorProcess  # noqa: PLC0415 (when asked for)
+    from airflow_provider_azml.emulator.launcher import (  # noqa: PLC0415 (only when asked for)
+        EmulatorDown,
+        EmulatorProcess,
+        with_lasting_cache,
+    )
 
     chosen: str | None = request.config.getoption("--azml-emulator-home")
     home = Path(chosen).absolute() if chosen else tmp_path_factory.mktemp("azml")
     home /= os.environ.get("PYTEST_XDIST_WORKER", "")  # processes that run tests beside each other must not share one
     home.mkdir(parents=True, exist_ok=True)
     log = home / "emulator.log"
-    process = EmulatorProcess(home, log, {"AZML_EMULATOR_CACHE": str(_cache()), **os.environ})
+    process = EmulatorProcess(home, log, with_lasting_cache(os.environ))
     try:
         while not process.ready():
             time.sleep(0.05)
@@ -111,8 +115,3 @@ def azml_connection(azml_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, value)
     ensure_workspace(azml_emulator.environment)
     return CONNECTION_ID
-
-
-def _cache() -> Path:
-    """Where environments of jobs and deployments stay from run to run: building them is what takes time."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "azml" / "environments"

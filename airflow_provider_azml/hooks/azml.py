@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_azml.exceptions import ApiError, AzmlError, ConnectionIncomplete, RunFailed
+from airflow_provider_azml.exceptions import ApiError, AzmlError, ConnectionIncomplete
 from airflow_provider_azml.hooks.airflow_versions import AirflowNotFoundException
 from airflow_provider_azml.hooks.connection import ConnectionSettings, settings_of
 from airflow_provider_azml.rest import flows, history, scoring, waiting
@@ -24,7 +25,7 @@ from airflow_provider_azml.spec.source import read as source_file
 from airflow_provider_azml.spec.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.sdk import Connection
 
@@ -78,10 +79,8 @@ class AzmlHook(BaseHook):
         Raises:
             ConnectionIncomplete: There is none of that id, or something in it is missing or wrong.
         """
-        try:
+        with _existing(self.azml_conn_id):
             return _settings(self.get_connection(self.azml_conn_id))
-        except AirflowNotFoundException as error:
-            raise _no_connection(self.azml_conn_id) from error
 
     @cached_property
     def cloud(self) -> Cloud:
@@ -149,10 +148,8 @@ class AzmlHook(BaseHook):
     async def arun(self, flow: Flow[T]) -> T:
         """Drive a flow on the event loop, without ever blocking it."""
         if "client" not in self.__dict__:
-            try:
+            with _existing(self.azml_conn_id):
                 self.settings = _settings(await self.aget_connection(self.azml_conn_id))
-            except AirflowNotFoundException as error:
-                raise _no_connection(self.azml_conn_id) from error
             self.client = await asyncio.to_thread(lambda: self.client)
         return await self.client.arun(flow)
 
@@ -295,10 +292,7 @@ class AzmlHook(BaseHook):
     def _settled(self, ticket: Ticket) -> Outcome:
         outcome = self.run(waiting.settle(ticket, poll_seconds=POLL_SECONDS))
         if not outcome.succeeded:
-            made = parse(outcome.arm_id)
-            raise RunFailed(
-                kind=made.kind, name=made.name, status=outcome.status, code=outcome.code, message=outcome.message
-            )
+            raise outcome.failure()
         return outcome
 
 
@@ -306,11 +300,16 @@ def _settings(connection: Connection) -> ConnectionSettings:
     return settings_of(connection.conn_id, connection.login, connection.password, connection.extra_dejson)
 
 
-def _no_connection(conn_id: str) -> ConnectionIncomplete:
-    return ConnectionIncomplete(
-        f"there is no connection {conn_id!r}; create one of type azml under Admin > Connections, "
-        f"or set AIRFLOW_CONN_{conn_id.upper()}"
-    )
+@contextmanager
+def _existing(conn_id: str) -> Iterator[None]:
+    """Tells what to do when there is no such connection."""
+    try:
+        yield
+    except AirflowNotFoundException as error:
+        raise ConnectionIncomplete(
+            f"there is no connection {conn_id!r}; create one of type azml under Admin > Connections, "
+            f"or set AIRFLOW_CONN_{conn_id.upper()}"
+        ) from error
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -46,7 +46,7 @@ class AzmlRegisterAssetOperator(AzmlSpecOperator):
 
         made = parse(outcome.arm_id)
         if not outcome.succeeded:
-            raise self._failed(outcome)
+            raise outcome.failure()
         body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
         return {
             "name": made.name,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
 
+LOG_LINES = 20
+"""How many lines from the end of a log an exception shows."""
 _REFUSED = frozenset({400, 403, 409})
 """HTTP statuses of a submission that another try would get again."""
 
@@ -89,7 +91,7 @@ class AzmlOperator(BaseOperator):
         made = parse(outcome.arm_id)
         studio_url = self._show(context, made.kind, made.name)
         if not outcome.succeeded:
-            raise self._failed(outcome, studio_url=studio_url)
+            raise outcome.failure(studio_url=studio_url)
         return {"name": made.name, "id": outcome.arm_id, "status": outcome.status, "studio_url": studio_url}
 
     # -- how it runs ---------------------------------------------------------------------------------------------
@@ -179,20 +181,12 @@ class AzmlOperator(BaseOperator):
         self.links[key] = url
         context["ti"].xcom_push(key=key, value=url)
 
-    def _failed(self, outcome: Outcome, *, studio_url: str | None = None, log_tail: Sequence[str] = ()) -> RunFailed:
-        """The exception for an act that ended badly."""
-        from airflow_provider_azml.rest.arm_ids import parse
+    def _not_deployed(self, outcome: Outcome, endpoint: str) -> RunFailed:
+        """The exception for an endpoint or deployment that ended badly, with the end of the deployment's log."""
+        from airflow_provider_azml.rest.deployments import log_tail
 
-        made = parse(outcome.arm_id)
-        return RunFailed(
-            kind=made.kind.replace("_", " "),
-            name=made.name,
-            status=outcome.status,
-            code=outcome.code,
-            message=outcome.message,
-            studio_url=studio_url,
-            log_tail=log_tail,
-        )
+        tail = self.hook.run(log_tail(outcome.arm_id, lines=LOG_LINES))
+        return outcome.failure(studio_url=self.hook.studio_url("online_endpoint", endpoint), log_tail=tail)
 
     # -- templates -----------------------------------------------------------------------------------------------
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.exceptions import ApiError, RunFailed, SpecError
 from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
-from airflow_provider_azml.operators.base import AzmlOperator, AzmlSpecOperator
+from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator, AzmlSpecOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
-    from airflow_provider_azml.exceptions import ApiError, RunFailed
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
-
-_LOG_LINES = 20
 
 
 class AzmlDeployModelOperator(AzmlSpecOperator):
@@ -179,10 +176,10 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
     def _give_traffic(self, endpoint_id: str, deployment: str) -> Flow[Ticket | None]:
         """Change the traffic, unless it is right already."""
         from airflow_provider_azml.rest import flows, waiting
-        from airflow_provider_azml.rest.traffic import split, with_traffic
+        from airflow_provider_azml.rest.traffic import shares, split, with_traffic
 
         endpoint = yield from flows.get(endpoint_id)
-        current = {name: share for name, share in (endpoint["properties"].get("traffic") or {}).items() if share}
+        current = shares(endpoint)
         if self.traffic is None:
             return None
         wanted = split(current, deployment, int(self.traffic))
@@ -208,12 +205,6 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
             "traffic": endpoint["properties"].get("traffic") or {},
             "studio_url": self._show(context, "online_endpoint", endpoint["name"]),
         }
-
-    def _not_deployed(self, outcome: Outcome, endpoint: str) -> RunFailed:
-        from airflow_provider_azml.rest.deployments import log_tail
-
-        tail = self.hook.run(log_tail(outcome.arm_id, lines=_LOG_LINES))
-        return self._failed(outcome, studio_url=self.hook.studio_url("online_endpoint", endpoint), log_tail=tail)
 
 
 class AzmlScoreOperator(AzmlOperator):
@@ -250,8 +241,6 @@ class AzmlScoreOperator(AzmlOperator):
 
     def submit(self, context: Context) -> object:
         """Send the payload; there is nothing to wait for."""
-        from airflow_provider_azml.exceptions import ApiError
-
         studio_url = self._show(context, "online_endpoint", self.endpoint_name)
         try:
             return self.hook.score(self.endpoint_name, self.payload, self.deployment_name)
@@ -262,15 +251,15 @@ class AzmlScoreOperator(AzmlOperator):
 
     def _script_failed(self, error: ApiError, studio_url: str) -> RunFailed:
         """The exception for an answer of the scoring script's own, with the log of who gave it."""
-        from airflow_provider_azml.exceptions import RunFailed
-        from airflow_provider_azml.rest.deployments import log_tail, serving
+        from airflow_provider_azml.rest.deployments import log_tail
+        from airflow_provider_azml.rest.traffic import shares
 
-        endpoint_id = self.hook.workspace_id.child("online_endpoint", self.endpoint_name)
-        names = [self.deployment_name] if self.deployment_name else self.hook.run(serving(endpoint_id))
+        names = [self.deployment_name] if self.deployment_name else None
+        names = names or sorted(shares(self.hook.get("online_endpoint", self.endpoint_name)))
         tail: list[str] = []
         for name in names:
             deployment_id = self.hook.workspace_id.child("online_deployment", self.endpoint_name, name)
-            tail += self.hook.run(log_tail(deployment_id, lines=_LOG_LINES))
+            tail += self.hook.run(log_tail(deployment_id, lines=LOG_LINES))
         return RunFailed(
             kind="scoring script of online endpoint",
             name=self.endpoint_name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.links import AzmlStudioLink
-from airflow_provider_azml.operators.base import AzmlSpecOperator
+from airflow_provider_azml.operators.base import LOG_LINES, AzmlSpecOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
-
-_LOG_LINES = 20
 
 
 class AzmlSubmitJobOperator(AzmlSpecOperator):
@@ -113,9 +111,9 @@ class AzmlSubmitJobOperator(AzmlSpecOperator):
 
         from airflow_provider_azml.rest import history
 
-        code, message, tail = self.hook.run(history.failure(self.hook.workspace_id, name, lines=_LOG_LINES))
+        code, message, tail = self.hook.run(history.failure(self.hook.workspace_id, name, lines=LOG_LINES))
         why = replace(outcome, code=outcome.code or code, message=outcome.message or message)
-        return self._failed(why, studio_url=studio_url, log_tail=tail)
+        return why.failure(studio_url=studio_url, log_tail=tail)
 
     def _metrics(self, name: str) -> dict[str, float | str]:
         from airflow_provider_azml.exceptions import ApiError

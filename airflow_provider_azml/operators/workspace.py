@@ -109,7 +109,7 @@ class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
         from airflow_provider_azml.rest.waiting import Ticket
 
         if not outcome.succeeded:
-            raise self._failed(outcome)
+            raise outcome.failure()
         if parse(outcome.arm_id).kind != "workspace":
             source = self.source(context, "workspace", {"name": self.hook.workspace_id.name})
             arm_id = self._arm_id(str(source.value["name"]))

@@ -14,12 +14,6 @@ _CONTAINERS = ("InferenceServer", "StorageInitializer")
 """Containers of a deployment: the one that serves, and the one that downloads the model before it."""
 
 
-def serving(endpoint_id: str) -> Flow[list[str]]:
-    """Names of the deployments that get traffic."""
-    endpoint = yield from flows.get(endpoint_id)
-    return sorted(name for name, share in (endpoint["properties"].get("traffic") or {}).items() if share)
-
-
 def log_tail(deployment_id: str, *, lines: int) -> Flow[list[str]]:
     """The last lines that a deployment logged, of the container that has any; none for anything but a deployment.
 

@@ -14,6 +14,11 @@ _KEPT = ("authMode", "description", "properties", "traffic", "mirrorTraffic", "p
 _KEPT_OF_IDENTITY = ("type", "userAssignedIdentities")
 
 
+def shares(endpoint: Json) -> dict[str, int]:
+    """Who gets traffic, and how much: deployment -> percent, without those that get none."""
+    return {name: share for name, share in (endpoint["properties"].get("traffic") or {}).items() if share}
+
+
 def split(current: Mapping[str, int], deployment: str, percent: int) -> dict[str, int]:
     """Give a deployment its share; the others share the rest as they did before.
 
@@ -40,10 +45,10 @@ def split(current: Mapping[str, int], deployment: str, percent: int) -> dict[str
         if percent not in (0, _WHOLE):
             raise ValueError(f"no other deployment takes the remaining {rest} percent of the traffic")
         return {deployment: percent}
-    shares = {name: share * rest // total for name, share in others.items()}
+    left = {name: share * rest // total for name, share in others.items()}
     largest = max(others, key=lambda name: others[name])
-    shares[largest] += rest - sum(shares.values())
-    return {**shares, deployment: percent}
+    left[largest] += rest - sum(left.values())
+    return {**left, deployment: percent}
 
 
 def with_traffic(endpoint: Json, traffic: Mapping[str, int]) -> Json:

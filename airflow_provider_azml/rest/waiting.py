@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import WaitTimeout
+from airflow_provider_azml.exceptions import RunFailed, WaitTimeout
 from airflow_provider_azml.rest import arm_ids, flows
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from azure.core.rest import HttpResponse
 
@@ -60,6 +60,19 @@ class Outcome:
     def succeeded(self) -> bool:
         """Whether the status is one of the good ones of the resource's row."""
         return self.status in arm_ids.parse(self.arm_id).row.good | {"Deleted"}
+
+    def failure(self, *, studio_url: str | None = None, log_tail: Sequence[str] = ()) -> RunFailed:
+        """The exception for an act that ended badly."""
+        made = arm_ids.parse(self.arm_id)
+        return RunFailed(
+            kind=made.kind.replace("_", " "),
+            name=made.name,
+            status=self.status,
+            code=self.code,
+            message=self.message,
+            studio_url=studio_url,
+            log_tail=log_tail,
+        )
 
 
 def status_of(arm_id: str, body: Json) -> str | None:

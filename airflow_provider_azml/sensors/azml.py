@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
-_LOG_LINES = 20
-
 
 class AzmlSensor(AzmlOperator, BaseSensorOperator):
     """Base of sensors: the operators' ``submit`` and ``advance``, looked at by poking or in the triggerer.
@@ -130,13 +128,11 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
         """From the endpoint to each of its deployments, from the last of them to the result."""
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.arm_ids import parse
-        from airflow_provider_azml.rest.deployments import log_tail
         from airflow_provider_azml.rest.waiting import Ticket
 
         studio_url = self.hook.studio_url("online_endpoint", self.endpoint_name)
         if not outcome.succeeded:
-            tail = self.hook.run(log_tail(outcome.arm_id, lines=_LOG_LINES))
-            raise self._failed(outcome, studio_url=studio_url, log_tail=tail)
+            raise self._not_deployed(outcome, self.endpoint_name)
         endpoint = self.hook.run(flows.get(self._endpoint_id))
         names = self._deployments(endpoint)
         looked_at = parse(outcome.arm_id)
@@ -159,8 +155,9 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
 
     def _deployments(self, endpoint: Json) -> list[str]:
         """Who has to be up, in a fixed order."""
-        traffic = endpoint["properties"].get("traffic") or {}
-        names = sorted(self.deployment_names or (name for name, share in traffic.items() if share))
+        from airflow_provider_azml.rest.traffic import shares
+
+        names = sorted(self.deployment_names or shares(endpoint))
         if names:
             return names
         raise RunFailed(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_azml.emulator.database import Database
-from airflow_provider_azml.emulator.launcher import EmulatorProcess
-from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator, _cache
+from airflow_provider_azml.emulator.launcher import EmulatorProcess, with_lasting_cache
+from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 from airflow_provider_azml.emulator.store import Store
 from tests.emulator.execution import Workspace
 from tests.emulator.test_serving import SCORE, deploy, make_endpoint, score
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 class Home:
     """A home whose emulator can be started, stopped and killed."""
 
-    def __init__(self, home: Path, cache: Path) -> None:
+    def __init__(self, home: Path) -> None:
         self.home = home
-        self._cache = cache
         self.process: EmulatorProcess | None = None
 
     def start(self) -> Workspace:
         log = self.home / "emulator.log"
-        self.process = EmulatorProcess(self.home, log, {**os.environ, "AZML_EMULATOR_CACHE": str(self._cache)})
+        self.process = EmulatorProcess(self.home, log, with_lasting_cache(os.environ))
         while not self.process.ready():
             time.sleep(0.05)
         return Workspace(RunningEmulator(self.home, self.process.exports(), log)).ensure()
@@ -50,7 +49,7 @@ class Home:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    made = Home(tmp_path / "home", Path(os.environ.get("AZML_EMULATOR_CACHE") or _cache()))
+    made = Home(tmp_path / "home")
     yield made
     made.stop()
 
