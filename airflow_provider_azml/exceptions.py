@@ -23,6 +23,7 @@ class Problem:
         column: Column, counted from 1; 0 when there is no text to point into.
         path: Dotted path of the offending value, e.g. ``jobs.train.inputs.data``.
         reason: What is wrong, and what would be right.
+        warning: Whether azure-ai-ml would send it all the same, for the service to refuse.
     """
 
     file: str
@@ -30,10 +31,12 @@ class Problem:
     column: int
     path: str
     reason: str
+    warning: bool = False
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}: {self.path}: {self.reason}" if self.path else f"{place}: {self.reason}"
+        parts = (place, self.path, "warning" if self.warning else "", self.reason)
+        return ": ".join(part for part in parts if part)
 
 
 class SpecError(AzmlError):

@@ -154,6 +154,8 @@ class Client:
 
         sent = self._addressed(step)
         try:
+            if step.token_header:
+                sent.headers[step.token_header] = self._aml_token()
             return self._pipeline(step.scope).send_request(sent, stream=step.stream, **_retries(step))
         except AzureError as error:
             raise self._unanswered(sent, error) from error
@@ -163,6 +165,8 @@ class Client:
 
         sent = self._addressed(step)
         try:
+            if step.token_header:
+                sent.headers[step.token_header] = await asyncio.to_thread(self._aml_token)
             pipeline = await self._async_pipeline(step.scope)
             return await pipeline.send_request(sent, stream=step.stream, **_retries(step))
         except AzureError as error:
@@ -228,6 +232,12 @@ class Client:
             policies=[*self._first_policies(), AsyncRetryPolicy(), *bearer, *_last_policies()],
             transport=await _aiohttp_transport(self._ca_bundle),
         )
+
+    def _aml_token(self) -> str:
+        """A token of the AML data plane, for a header of its own."""
+        if not self._tokens:
+            raise ValueError("a client without a credential has no tokens")
+        return self._tokens.get_token_info(self._audience("aml")).token
 
     def _audience(self, scope: Scope) -> str:
         if not self._cloud:

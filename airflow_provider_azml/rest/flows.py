@@ -45,12 +45,14 @@ class Send:
         scope: Which token it carries.
         retry: ``never`` for acts that the service would do twice.
         stream: Leave the body unread.
+        token_header: A header that carries a token of the AML data plane besides the one that ``scope`` asks for.
     """
 
     request: HttpRequest
     scope: Scope = "arm"
     retry: Literal["safe", "never"] = "safe"
     stream: bool = False
+    token_header: str | None = None
 
 
 @dataclass(frozen=True)
@@ -184,9 +186,10 @@ def newest_version(container_id: str) -> Flow[Json]:
     )
 
 
-def put(arm_id: str, body: Json, *, headers: Mapping[str, str] | None = None) -> Flow[HttpResponse]:
+def put(arm_id: str, body: Json, *, token_header: str | None = None) -> Flow[HttpResponse]:
     """Create or replace the resource; its body and where to poll are in the response."""
-    return (yield from call(Send(request("PUT", arm_id, params=version_of(arm_id), json=body, headers=headers))))
+    sent = request("PUT", arm_id, params=version_of(arm_id), json=body)
+    return (yield from call(Send(sent, token_header=token_header)))
 
 
 def delete(arm_id: str, *, params: Mapping[str, str] | None = None) -> Flow[HttpResponse]:

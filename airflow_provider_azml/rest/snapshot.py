@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,10 +45,12 @@ class Snapshot:
     Args:
         path: Where it is, with links followed.
         files: What it amounts to.
+        includes: What else was put into the folder.
     """
 
     path: Path
-    files: Sequence[LocalFile]
+    files: Sequence[LocalFile] = field(compare=False, repr=False)
+    includes: tuple[Path, ...] = ()
 
     @property
     def is_file(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_azml.exceptions import Problem, SpecError
-from airflow_provider_azml.rest import arm_ids, flows, snapshot
+from airflow_provider_azml.rest import arm_ids, flows
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Upload, error_of, request
 
 if TYPE_CHECKING:
@@ -51,23 +51,21 @@ class Uploaded:
         return f"{self.container_url}/{self.path}"
 
 
-def upload_code(workspace: WorkspaceId, path: Path) -> Flow[str]:
+def upload_code(workspace: WorkspaceId, taken: Snapshot) -> Flow[str]:
     """Make a code asset of a file or folder, unless the workspace has one with the same content.
 
     Args:
         workspace: Where to.
-        path: File or folder.
+        taken: The file or folder.
 
     Returns:
         ARM id of the code version.
 
     Raises:
-        SpecError: The path is missing or empty, or a link leads out of it.
         ApiError: The service or its storage refused.
 
     Source: recorded exchange of azure-ai-ml (list by hash, startPendingUpload, blobs, PUT).
     """
-    taken = snapshot.take(path)
     digest = taken.content_hash()
     name = str(uuid.uuid4())
     existing = yield from _code_with(workspace, name, digest)
@@ -90,7 +88,7 @@ def upload_code(workspace: WorkspaceId, path: Path) -> Flow[str]:
 def upload_to_datastore(
     workspace: WorkspaceId,
     cloud: Cloud,
-    path: Path,
+    taken: Snapshot,
     *,
     datastore: str = WORKSPACE_BLOB_STORE,
     asset: tuple[str, str] | None = None,
@@ -103,17 +101,16 @@ def upload_to_datastore(
     Args:
         workspace: Whose datastore.
         cloud: The cloud that it is in.
-        path: File or folder.
+        taken: The file or folder.
         datastore: Name of the datastore.
         asset: Name and version of the asset that it is for; azure-ai-ml looks for them in the metadata.
 
     Raises:
-        SpecError: The path is missing or empty, a link leads out of it, or the datastore holds no blobs.
+        SpecError: The datastore holds no blobs.
         ApiError: The service or its storage refused.
 
     Source: azure-ai-ml 1.35.2, ``_artifact_utilities`` and ``_blob_storage_helper``.
     """
-    taken = snapshot.take(path)
     prefix = f"LocalUpload/{taken.object_hash()}"
     arm_id = workspace.child("datastore", datastore)
     properties = (yield from flows.get(arm_id))["properties"]

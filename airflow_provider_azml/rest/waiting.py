@@ -13,7 +13,7 @@ from airflow_provider_azml.rest import arm_ids, flows
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from azure.core.rest import HttpResponse
 
@@ -83,9 +83,9 @@ def status_of(arm_id: str, body: Json) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def submit(arm_id: str, body: Json, *, headers: Mapping[str, str] | None = None) -> Flow[Ticket]:
+def submit(arm_id: str, body: Json, *, token_header: str | None = None) -> Flow[Ticket]:
     """PUT a resource; the ticket says where its making can be followed."""
-    response = yield from flows.put(arm_id, body, headers=headers)
+    response = yield from flows.put(arm_id, body, token_header=token_header)
     return ticket(arm_id, response)
 
 

@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.rest import snapshot
 from airflow_provider_azml.spec import local_paths, references, yaml_text
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.environments import reference_problems
@@ -55,7 +54,7 @@ def data_properties(source: Source) -> Json:
     if references.is_remote(path):
         body["dataUri"] = path
     else:
-        body["dataUri"] = Local(source.local(path), datastore=_datastore(value), asset=_asset(value))
+        body["dataUri"] = Local(local_paths.taken(source, path), datastore=_datastore(value), asset=_asset(value))
         if body["dataType"] == "mltable":
             body["referencedUris"] = _referenced(source, path)
     return {**body, "isAnonymous": not value.get("name"), "isArchived": False}
@@ -63,7 +62,7 @@ def data_properties(source: Source) -> Json:
 
 def model_properties(source: Source, path: Path = (), *, anonymous: bool = False) -> Json:
     """The ``properties`` of a model version."""
-    value = local_paths.value_at(source, path)
+    value = source.value_at(path)
     value = value if isinstance(value, dict) else {}
     body = translated(value, _MODEL_RULES)
     body["modelUri"] = _model_uri(source, value, str(value["path"]))
@@ -74,7 +73,7 @@ def model_properties(source: Source, path: Path = (), *, anonymous: bool = False
 
 def used_model(source: Source, path: Path) -> str | Named | Need:
     """What stands for the model that something uses: a registered one, or one that its file brings along."""
-    value = local_paths.value_at(source, path)
+    value = source.value_at(path)
     if isinstance(value, str):
         return references.asset(value, "model")
     mapping = value if isinstance(value, dict) else {}
@@ -111,7 +110,7 @@ def data_problems(source: Source) -> Iterator[Problem]:
 
 def model_problems(source: Source, path: Path = ()) -> Iterator[Problem]:
     """What is wrong with a model, or with a reference to one, besides what its schema says."""
-    value = local_paths.value_at(source, path)
+    value = source.value_at(path)
     if isinstance(value, str):
         yield from reference_problems(source, path, value, "model")
     elif isinstance(value, dict) and isinstance(value.get("path"), str):
@@ -132,7 +131,7 @@ def _model_uri(source: Source, value: Json, where: str) -> str | Named | Need:
         return LongUri(where)
     if references.is_remote(where) or references.is_mlflow_run(where):
         return where
-    return Local(source.local(where), "long", datastore=_datastore(value), asset=_asset(value))
+    return Local(local_paths.taken(source, where), "long", datastore=_datastore(value), asset=_asset(value))
 
 
 def _asset(value: Json) -> tuple[str, str] | None:
@@ -151,7 +150,7 @@ def _anonymous_name(source: Source, value: Json) -> str:
     """
     where = str(value.get("path"))
     remote = references.is_remote(where) or references.is_mlflow_run(where)
-    digest = where if remote else snapshot.take(source.local(where)).object_hash()
+    digest = where if remote else local_paths.taken(source, where).object_hash()
     return hashlib.sha256(digest.encode()).hexdigest()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec.identities import managed_identity
-from airflow_provider_azml.spec.local_paths import value_at
 from airflow_provider_azml.spec.needs import GroupResource, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
@@ -164,7 +163,7 @@ def problems(source: Source) -> Iterator[Problem]:
 
 
 def _port_problems(source: Source, path: Path) -> Iterator[Problem]:
-    endpoints = value_at(source, path)
+    endpoints = source.value_at(path)
     for place, endpoint in enumerate(endpoints if isinstance(endpoints, list) else ()):
         for key, port in endpoint.items() if isinstance(endpoint, dict) else ():
             if isinstance(port, int) and port not in _PORTS:

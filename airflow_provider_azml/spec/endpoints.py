@@ -151,7 +151,7 @@ def _code(source: Source, value: Json) -> Json:
         return body
     if references.is_registered(code) or code.startswith("/subscriptions/"):
         return {**body, "codeId": references.asset(code, "code") if references.is_registered(code) else code}
-    return {**body, "codeId": code if references.is_remote(code) else Code(source.local(code))}
+    return {**body, "codeId": code if references.is_remote(code) else Code(local_paths.taken(source, code))}
 
 
 def _code_problems(source: Source, value: Json) -> Iterator[Problem]:

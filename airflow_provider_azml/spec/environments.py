@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.rest import snapshot
 from airflow_provider_azml.spec import local_paths, references, yaml_text
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.needs import Asset, Local
@@ -66,7 +65,7 @@ def used(source: Source, path: Path, *, may_be_named: bool) -> str | Named | Nee
         path: Where it says so.
         may_be_named: Whether an environment in the file that has a name is registered under it. Jobs ignore the name.
     """
-    value = local_paths.value_at(source, path)
+    value = source.value_at(path)
     if isinstance(value, str):
         return references.asset(value, "environment")
     mapping = _mapping(source, path)
@@ -80,7 +79,7 @@ def used(source: Source, path: Path, *, may_be_named: bool) -> str | Named | Nee
 
 def problems(source: Source, path: Path = ()) -> Iterator[Problem]:
     """What is wrong with an environment, or with a reference to one, besides what its schema says."""
-    value = local_paths.value_at(source, path)
+    value = source.value_at(path)
     if isinstance(value, str):
         yield from reference_problems(source, path, value, "environment")
     elif isinstance(value, dict):
@@ -112,7 +111,7 @@ def _problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
 
 
 def _mapping(source: Source, path: Path) -> Json:
-    value = local_paths.value_at(source, path)
+    value = source.value_at(path)
     return value if isinstance(value, dict) else {}
 
 
@@ -123,7 +122,7 @@ def _build(source: Source, value: Json) -> Json:
     if where:
         remote = references.is_remote(where)
         datastore = _datastore(value)
-        body["contextUri"] = where if remote else Local(source.local(where), "url", "/", datastore)
+        body["contextUri"] = where if remote else Local(local_paths.taken(source, where), "url", "/", datastore)
     return body
 
 
@@ -154,7 +153,7 @@ def _anonymous_version(source: Source, value: Json) -> str:
     """
     build = value.get("build")
     if build and build.get("path") and not references.is_remote(build["path"]):
-        parts = [snapshot.take(source.local(build["path"])).object_hash(), build.get("dockerfile_path")]
+        parts = [local_paths.taken(source, build["path"]).object_hash(), build.get("dockerfile_path")]
     else:
         inference, conda = value.get("inference_config"), _conda(source, value)
         parts = [

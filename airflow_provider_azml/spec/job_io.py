@@ -48,13 +48,13 @@ _REGISTERED_AS = {"custom_model": "model", "mlflow_model": "model", "triton_mode
 
 def inputs(source: Source, path: Path = ("inputs",)) -> Json:
     """The inputs of a job as a body has them."""
-    given = local_paths.value_at(source, path)
+    given = source.value_at(path)
     return {name: _input(source, value) for name, value in given.items()} if isinstance(given, dict) else {}
 
 
 def outputs(source: Source, path: Path = ("outputs",)) -> Json:
     """The outputs of a job as a body has them."""
-    given = local_paths.value_at(source, path)
+    given = source.value_at(path)
     return (
         {name: translated(value or {}, _OUTPUT_RULES) for name, value in given.items()}
         if isinstance(given, dict)
@@ -106,4 +106,4 @@ def _uri(source: Source, value: Json, kind: str) -> str | Named | Need:
     if references.is_remote(where):
         return where
     datastore = str(value.get("datastore") or Local.datastore).removeprefix(references.PREFIX)
-    return Local(source.local(where), end="/" if kind == "uri_folder" else "", datastore=datastore)
+    return Local(local_paths.taken(source, where), end="/" if kind == "uri_folder" else "", datastore=datastore)

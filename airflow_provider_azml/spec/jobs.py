@@ -1,14 +1,13 @@
-"""Command jobs."""
+"""What jobs of all types share."""
 
 from __future__ import annotations
 
-import re
+import pathlib
 import secrets
 import string
-from pathlib import Path as LocalPath
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import environments, job_io, local_paths, references
+from airflow_provider_azml.spec import local_paths, references
 from airflow_provider_azml.spec.needs import Code
 from airflow_provider_azml.spec.rules import (
     Rule,
@@ -18,22 +17,21 @@ from airflow_provider_azml.spec.rules import (
     lower,
     nested,
     sendable,
-    some_seconds,
     translated,
     words,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.marks import Path
+    from airflow_provider_azml.spec.needs import Need
     from airflow_provider_azml.spec.source import Source
 
-_OLD_BRACES = re.compile(r"(?<!\{)\{(inputs|outputs|search_space)\.([^}]*)\}(?!\})")
-_REFERENCE = re.compile(r"\$\{\{(inputs|outputs)\.([\w.-]+)\}\}")
-_OPTIONAL = re.compile(r"\$\[\[.*?\]\]|\[[\w.\s-]*\$\{\{inputs\.[\w.-]+\}\}\]", re.DOTALL)
 _SUFFIX_LENGTH = 10
+USER_HEADER = "x-azureml-token"
+"""Header that carries a token of the AML data plane beside Resource Manager's."""
 _DISTRIBUTIONS = {"pytorch": "PyTorch", "mpi": "Mpi", "tensorflow": "TensorFlow", "ray": "Ray"}
 _DISTRIBUTION_RULES = (
     Rule("type", "distributionType", words(_DISTRIBUTIONS)),
@@ -81,7 +79,6 @@ _SERVICE_RULES = (
     Rule("port", "port", integer),
     Rule("nodes", "nodes", lambda _: {"nodesValueType": "All"}),
 )
-_LIMIT_RULES = (Rule("timeout", "timeout", some_seconds),)
 _SERVICE_PROPERTIES = (Rule("log_dir", "logDir"), Rule("ssh_public_keys", "sshPublicKeys"))
 
 
@@ -105,58 +102,54 @@ def service(value: Mapping[str, Any]) -> Json:
     return {**translated(value, _SERVICE_RULES), **({"properties": extra} if extra else {})}
 
 
-def command_line(text: str) -> str:
-    """A command with the references in the older single braces written in the current ones."""
-    return _OLD_BRACES.sub(r"${{\1.\2}}", text)
-
-
-_COMMAND_RULES = (
+_IDENTITY = nested(_IDENTITY_RULES)
+_QUEUE = nested(_QUEUE_RULES)
+_SHARED_RULES = (
     Rule("description", "description"),
-    Rule("command", "command", command_line),
-    Rule("environment_variables", "environmentVariables", sendable, default={}),
-    Rule("distribution", "distribution", distribution),
-    Rule("resources", "resources", resources),
-    Rule("limits", "limits", lambda value: {"jobLimitsType": "Command", **translated(value, _LIMIT_RULES)}),
-    Rule("identity", "identity", nested(_IDENTITY_RULES)),
-    Rule("queue_settings", "queueSettings", nested(_QUEUE_RULES)),
-    Rule("services", "services", each(service)),
     Rule("tags", "tags", as_is, default={}),
     Rule("properties", "properties", as_is, default={}),
+    Rule("identity", "identity", _IDENTITY),
+    Rule("queue_settings", "queueSettings", _QUEUE),
+    Rule("services", "services", each(service)),
     Rule("parent_job_name", "parentJobName"),
 )
 
 
-def command_properties(source: Source, name: str) -> Json:
-    """The ``properties`` of a command job.
+def shared_properties(source: Source, job_type: str, name: str | None) -> Json:
+    """The ``properties`` that jobs of all types have.
 
     Args:
         source: The job.
-        name: Its name.
+        job_type: What the service calls its type, e.g. ``Command``.
+        name: Its name; ``None`` for a job inside something else, e.g. a schedule, which is not given made-up names.
     """
     value = source.value
-    body = translated(value, _COMMAND_RULES)
-    body["jobType"] = "Command"
-    body["isArchived"] = False
-    body["displayName"] = value.get("display_name") or name
-    body["experimentName"] = value.get("experiment_name") or _experiment_of_folder()
-    body["environmentId"] = environments.used(source, ("environment",), may_be_named=False)
-    body["inputs"] = job_io.inputs(source)
-    body["outputs"] = job_io.outputs(source)
-    if value.get("code") is not None:
-        code = str(value["code"])
-        body["codeId"] = code if references.is_remote(code) else Code(source.local(code))
-    return _placed(body, value)
+    body = {"jobType": job_type, "isArchived": False, **translated(value, _SHARED_RULES)}
+    display_name = value.get("display_name") or name
+    experiment = value.get("experiment_name") or (name and _experiment_of_folder())
+    return {
+        **body,
+        **({"displayName": display_name} if display_name else {}),
+        **({"experimentName": experiment} if experiment else {}),
+    }
 
 
-def command_problems(source: Source) -> Iterator[Problem]:
-    """What is wrong with a command job besides what its schema says."""
-    value = source.value
-    yield from environments.problems(source, ("environment",))
-    yield from job_io.problems(source)
-    if isinstance(value.get("code"), str):
-        yield from local_paths.problems(source, ("code",), value["code"])
-    if isinstance(value.get("command"), str):
-        yield from _unknown_references(source, command_line(value["command"]))
+def acts_as_user(properties: Json) -> bool:
+    """Whether the service submits a job in the user's name, and so wants a token of theirs.
+
+    Source: azure-ai-ml 1.35.2 sends it with pipelines and with jobs whose identity is the user's.
+    """
+    identity = (properties.get("identity") or {}).get("identityType")
+    return properties["jobType"] == "Pipeline" or identity == "UserIdentity"
+
+
+def code_id(source: Source, path: Path) -> str | Need | None:
+    """What stands for the code at a path of a job, if there is any."""
+    given = source.value_at(path)
+    if given is None:
+        return None
+    code = str(given)
+    return code if references.is_remote(code) else Code(local_paths.taken(source, code))
 
 
 def name_of(value: Mapping[str, Any]) -> str:
@@ -167,18 +160,7 @@ def name_of(value: Mapping[str, Any]) -> str:
     return "job_" + "".join(secrets.choice(letters) for _ in range(_SUFFIX_LENGTH))
 
 
-def _unknown_references(source: Source, command: str) -> Iterator[Problem]:
-    """References to inputs and outputs that the job lacks; what stands in ``$[[...]]`` or ``[...]`` may lack one."""
-    needed = _OPTIONAL.sub("", command)
-    for place, name in dict.fromkeys(_REFERENCE.findall(needed)):
-        known = source.value.get(place) or {}
-        if isinstance(known, dict) and name not in known and (place, name) != ("outputs", "default"):
-            listed = ", ".join(known) or "none"
-            reason = f"${{{{{place}.{name}}}}} is not among the {place} of the job ({listed})"
-            yield source.problem(("command",), reason)
-
-
-def _placed(body: Json, value: Mapping[str, Any]) -> Json:
+def placed(body: Json, value: Mapping[str, Any]) -> Json:
     """The body with where the job runs: a compute, this machine, or nothing for serverless."""
     compute = value.get("compute")
     if not compute:
@@ -195,4 +177,4 @@ def _placed(body: Json, value: Mapping[str, Any]) -> Json:
 
 def _experiment_of_folder() -> str:
     """The experiment that azure-ai-ml takes when none is named: the working folder's name."""
-    return LocalPath.cwd().stem.replace(" ", "") or "Default"
+    return pathlib.Path.cwd().stem.replace(" ", "") or "Default"

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import table, validate
+from airflow_provider_azml.spec.kind_names import inferred
 from airflow_provider_azml.spec.table import KINDS, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_azml.rest.flows import Flow
     from airflow_provider_azml.rest.waiting import Ticket
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.target import Target
 
+_log = logging.getLogger(__name__)
 
-def check(source: Source, kind: str) -> None:
+
+def check(source: Source, kind: str | None = None, *, strict: bool = False) -> Sequence[Problem]:
     """Check a source before anything is sent.
 
     Args:
         source: The source.
-        kind: Its kind: job, environment, data, model, online_endpoint, online_deployment, compute or workspace.
+        kind: Its kind, a key of ``table.KINDS``; by default what its ``$schema`` or ``type`` tells.
+        strict: Whether what azure-ai-ml sends and the service refuses is an error.
+
+    Returns:
+        The warnings: what azure-ai-ml sends and the service refuses.
 
     Raises:
         SpecError: It is no valid file of that kind; with all its problems at once.
     """
-    _checked(source, kind)
+    row = _row(source, kind or kind_of(source))
+    return validate.check(source, row.schema, row.problems, strict=strict)
 
 
-def apply(source: Source, kind: str | None, target: Target) -> Flow[Ticket]:
+def apply(source: Source, kind: str | None, target: Target, *, strict: bool = False) -> Flow[Ticket]:
     """Create or update what a source describes, with everything that it drags in.
 
     The source is checked first. Then code is looked up by its hash and uploaded if it is new, local data and models are
@@ -39,6 +50,7 @@ def apply(source: Source, kind: str | None, target: Target) -> Flow[Ticket]:
         source: What to submit.
         kind: Its kind; by default what its ``$schema`` or ``type`` tells.
         target: Where to.
+        strict: Whether what azure-ai-ml sends and the service refuses is an error; else it is logged.
 
     Returns:
         The ticket of the resource, by which it is waited for.
@@ -50,7 +62,9 @@ def apply(source: Source, kind: str | None, target: Target) -> Flow[Ticket]:
     Example:
         >>> ticket = client.run(apply(read(Path("train.yml")), None, target))
     """
-    row = _checked(source, kind or kind_of(source))
+    row = _row(source, kind or kind_of(source))
+    for warning in validate.check(source, row.schema, row.problems, strict=strict):
+        _log.warning("%s", warning)
     return (yield from row.submit(source, target))
 
 
@@ -60,18 +74,17 @@ def kind_of(source: Source) -> str:
     Raises:
         SpecError: Neither tells.
     """
-    kind = table.inferred(source.value)
+    kind = inferred(source.value)
     if kind:
         return kind
     reason = f"neither $schema nor type tells what this is; give the kind: {', '.join(KINDS)}"
     raise SpecError([source.problem((), reason)])
 
 
-def _checked(source: Source, kind: str) -> Kind:
+def _row(source: Source, kind: str) -> Kind:
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of AML file; it is one of {', '.join(KINDS)}")
     row = table.row_of(source, kind)
     if isinstance(row, Problem):
         raise SpecError([row])
-    validate.check(source, row.schema, row.problems)
     return row

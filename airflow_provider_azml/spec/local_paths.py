@@ -1,16 +1,17 @@
-"""Checks that hold for every local path in a specification."""
+"""The local files and folders that a specification names, each read once in a submission."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.rest import snapshot
 from airflow_provider_azml.spec import references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.rest.snapshot import Snapshot
     from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.source import Source
 
@@ -20,18 +21,31 @@ def problems(source: Source, path: Path, text: str) -> Iterator[Problem]:
     if references.is_git(text):
         yield source.problem(path, "the service takes no git paths; clone the repository and name the local folder")
     elif not references.is_remote(text):
-        for reason in snapshot.problems(source.local(text)):
+        for reason in _reasons(source, text):
             yield source.problem(path, reason)
 
 
-def value_at(source: Source, path: Path) -> object:
-    """The value at a path of a source, ``None`` where there is none."""
-    value: object = source.value
-    for step in path:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
+def taken(source: Source, text: str) -> Snapshot:
+    """What a local path of the source amounts to.
+
+    Raises:
+        SpecError: It cannot be uploaded.
+    """
+    found = _looked_at(source, text)
+    if isinstance(found, list):
+        raise SpecError([Problem(str(source.local(text)), 0, 0, "", reason) for reason in found])
+    return found
+
+
+def _reasons(source: Source, text: str) -> Sequence[str]:
+    found = _looked_at(source, text)
+    return found if isinstance(found, list) else ()
+
+
+def _looked_at(source: Source, text: str) -> Snapshot | list[str]:
+    local, opened = source.local(text), source.opened
+    if (local,) not in opened.snapshots:
+        follow = opened.follow_symlinks
+        reasons = snapshot.problems(local, follow_symlinks=follow)
+        opened.snapshots[local,] = reasons or snapshot.take(local, follow_symlinks=follow)
+    return opened.snapshots[local,]

@@ -6,6 +6,9 @@ not depend on each other beside each other, and each of them once, however often
 
 from __future__ import annotations
 
+import hashlib
+import json
+import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,12 +18,16 @@ from airflow_provider_azml.rest import flows, upload, waiting
 from airflow_provider_azml.rest.flows import All
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.snapshot import Snapshot
     from airflow_provider_azml.rest.waiting import Ticket
     from airflow_provider_azml.spec.target import Target
+
+
+ANONYMOUS_COMPONENT = "azureml_anonymous"
+"""Name of all components that have none of their own."""
 
 
 class Named(ABC):
@@ -81,6 +88,13 @@ class LongUri(Named):
 
 
 @dataclass(frozen=True)
+class Prefixed:
+    """An id with ``azureml:`` before it, as specifications of components have them."""
+
+    of: Named | Need
+
+
+@dataclass(frozen=True)
 class Newest(Need):
     """The version of a registered asset that was created last: what ``@latest`` means."""
 
@@ -92,6 +106,21 @@ class Newest(Need):
         container = target.workspace.child(self.kind, self.name)
         newest = yield from flows.newest_version(container)
         return f"{container}/versions/{newest['name']}"
+
+
+@dataclass(frozen=True)
+class ExistingCompute(Need):
+    """A compute that must be there before a pipeline that names it is sent.
+
+    Source: azure-ai-ml 1.35.2 reads the computes of a pipeline and of its nodes, and takes their ids from the answers.
+    """
+
+    name: str
+
+    def meet(self, target: Target, body: Json) -> Flow[str]:  # noqa: ARG002 (nothing is sent)
+        """Look it up."""
+        found = yield from flows.get(target.workspace.child("compute", self.name))
+        return str(found["id"])
 
 
 @dataclass(frozen=True)
@@ -108,11 +137,11 @@ class WorkspaceLocation(Need):
 class Code(Need):
     """A code asset with the content of a file or folder."""
 
-    path: Path
+    taken: Snapshot
 
     def meet(self, target: Target, body: Json) -> Flow[str]:  # noqa: ARG002 (nothing is sent)
         """Find one with the same content, or upload it."""
-        return (yield from upload.upload_code(target.workspace, self.path))
+        return (yield from upload.upload_code(target.workspace, self.taken))
 
 
 @dataclass(frozen=True)
@@ -120,14 +149,14 @@ class Local(Need):
     """A local file or folder that is uploaded to a datastore.
 
     Args:
-        path: Where it is.
+        taken: The file or folder.
         form: Which URI of it is wanted: ``short`` or ``long`` datastore URI, or the ``url`` of the storage.
         end: Appended to the URI.
         datastore: Where it goes.
         asset: Name and version of the asset that it is for.
     """
 
-    path: Path
+    taken: Snapshot
     form: str = "short"
     end: str = ""
     datastore: str = upload.WORKSPACE_BLOB_STORE
@@ -136,7 +165,7 @@ class Local(Need):
     def meet(self, target: Target, body: Json) -> Flow[str]:  # noqa: ARG002 (nothing is sent)
         """Upload it, unless it is there."""
         where = yield from upload.upload_to_datastore(
-            target.workspace, target.cloud, self.path, datastore=self.datastore, asset=self.asset
+            target.workspace, target.cloud, self.taken, datastore=self.datastore, asset=self.asset
         )
         forms = {"short": where.uri, "long": long_uri(where.uri, target), "url": where.url}
         return forms[self.form] + self.end
@@ -175,6 +204,43 @@ class Asset(Need):
         return ticket.arm_id
 
 
+@dataclass(frozen=True)
+class Component(Need):
+    """A component without a name of its own, to be made before the pipeline that it is a part of.
+
+    Args:
+        spec: Its specification, which may hold needs.
+        digest: What tells it from others; made by :meth:`of`.
+    """
+
+    spec: Json = field(compare=False, repr=False)
+    digest: str
+
+    @classmethod
+    def of(cls, spec: Json) -> Component:
+        """The component of a specification; equal specifications give equal components."""
+        return cls(spec, _digest(spec))
+
+    def sends(self) -> Json:
+        """Its specification."""
+        return self.spec
+
+    def meet(self, target: Target, body: Json) -> Flow[str]:
+        """Make it, under a version that says what it holds.
+
+        Source: azure-ai-ml 1.35.2: the version is a GUID of the first 32 digits of the specification's hash.
+        """
+        version = str(uuid.UUID(_digest(body)[:32]))
+        spec = {**body, "name": ANONYMOUS_COMPONENT, "version": version}
+        properties = {"componentSpec": spec, "isAnonymous": True, "isArchived": False, "properties": {}, "tags": {}}
+        arm_id = target.workspace.child("component", ANONYMOUS_COMPONENT, version)
+        try:
+            yield from flows.put(arm_id, {"properties": properties})
+        except Conflict:  # its content is the same: its version says so
+            return arm_id
+        return arm_id
+
+
 def put_version(target: Target, kind: str, name: str, version: str | None, body: Json) -> Flow[Ticket]:
     """PUT a version of an asset; without a version, the one that azure-ai-ml would give it.
 
@@ -207,13 +273,10 @@ def filled(body: Json, target: Target) -> Flow[Json]:
         ApiError: Something could not be found or made.
         SpecError: A local path cannot be uploaded.
     """
-    met: dict[Any, str] = {}
-    pending = list(dict.fromkeys(_all_needs(body)))
-    while pending:
-        ready = [need for need in pending if all(inner in met for inner in _all_needs(need.sends()))]
-        results = yield All([need.meet(target, _fill(need.sends(), met, target)) for need in ready])
-        met.update(zip(ready, results, strict=True))
-        pending = [need for need in pending if need not in met]
+    met: dict[Need, str] = {}
+    for needs in _by_depth(body):
+        results = yield All([need.meet(target, _fill(need.sends(), met, target)) for need in needs])
+        met.update(zip(needs, results, strict=True))
     result: Json = _fill(body, met, target)
     return result
 
@@ -235,17 +298,31 @@ def _versions(container: str) -> Flow[tuple[str | None, str]]:
     return properties.get("latestVersion"), str(properties.get("nextVersion") or "1")
 
 
-def _all_needs(value: object) -> Iterator[Need]:
-    """The needs in a body and in the bodies of those, inner ones first."""
-    if isinstance(value, dict):
-        for member in value.values():
-            yield from _all_needs(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _all_needs(member)
-    elif isinstance(value, Need):
-        yield from _all_needs(value.sends())
-        yield value
+def _by_depth(body: Json) -> list[list[Need]]:
+    """All needs of a body, each once: first those that need nothing, then those that need them, and so on."""
+    depths: dict[Need, int] = {}
+
+    def deepest(value: object) -> int:
+        if isinstance(value, dict):
+            return max(map(deepest, value.values()), default=0)
+        if isinstance(value, list):
+            return max(map(deepest, value), default=0)
+        if isinstance(value, Prefixed):
+            return deepest(value.of)
+        if not isinstance(value, Need):
+            return 0
+        if value not in depths:
+            depths[value] = deepest(value.sends()) + 1
+        return depths[value]
+
+    levels: list[list[Need]] = [[] for _ in range(deepest(body))]
+    for need, depth in depths.items():
+        levels[depth - 1].append(need)
+    return levels
+
+
+def _digest(spec: Json) -> str:
+    return hashlib.sha256(json.dumps(spec, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 def _fill(value: Any, met: Mapping[Any, str], target: Target) -> Any:  # any part of a body
@@ -253,6 +330,8 @@ def _fill(value: Any, met: Mapping[Any, str], target: Target) -> Any:  # any par
         return {key: _fill(member, met, target) for key, member in value.items()}
     if isinstance(value, list):
         return [_fill(member, met, target) for member in value]
+    if isinstance(value, Prefixed):
+        return f"azureml:{_fill(value.of, met, target)}"
     if isinstance(value, Named):
         return value.id_in(target)
     return met[value] if isinstance(value, Need) else value

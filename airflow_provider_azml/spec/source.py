@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import marks as positions
 from airflow_provider_azml.spec import yaml_text
 from airflow_provider_azml.spec.marks import Marks
+from airflow_provider_azml.spec.opened import Opened
 from airflow_provider_azml.spec.templating import shield
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ OVERRIDES = "<overrides>"
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be submitted, as its author wrote it.
+    """What is to be submitted, as its author wrote it: a file, a mapping, or a part of one.
 
     Args:
         value: The mapping.
@@ -33,6 +35,9 @@ class Source:
         file: The file that it was read from; ``None`` for a mapping.
         marks: Where its values stand.
         render: What the text of every AML file that it pulls in is put through before it is parsed.
+        place: Keys that lead to it in its file; empty for a whole file.
+        above: The files that pulled this one in, outermost first.
+        opened: What was read so far for the same submission.
     """
 
     value: Json
@@ -40,12 +45,56 @@ class Source:
     file: Path | None = None
     marks: Marks = field(default_factory=lambda: Marks(MAPPING))
     render: Callable[[str], str] | None = None
+    place: positions.Path = ()
+    above: tuple[Path, ...] = ()
+    opened: Opened = field(default_factory=Opened, repr=False, compare=False)
 
-    def problem(self, path: positions.Path, reason: str, *, at_key: bool = False) -> Problem:
+    def problem(self, path: positions.Path, reason: str, *, at_key: bool = False, warning: bool = False) -> Problem:
         """A problem with the value at a path, or with its key."""
         mark = self.marks.at(path)
         line, column = mark.key if at_key and mark.key else (mark.line, mark.column)
-        return Problem(mark.file, line, column, positions.dotted(path), reason)
+        return Problem(mark.file, line, column, positions.dotted((*self.place, *path)), reason, warning)
+
+    def at(self, *path: str | int) -> Source:
+        """The mapping at a path as a source of its own; an empty one where there is no mapping."""
+        value = self.value_at(path)
+        marks = self.marks.at(path)
+        return replace(self, value=value if isinstance(value, dict) else {}, marks=marks, place=(*self.place, *path))
+
+    def value_at(self, path: positions.Path) -> object:
+        """The value at a path, ``None`` where there is none."""
+        value: object = self.value
+        for step in path:
+            if isinstance(value, dict) and isinstance(step, str):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+    def pulled(self, path: str) -> Source:
+        """Another AML file that this one names.
+
+        Args:
+            path: Its path, relative to this file's folder; ``file:`` may stand before it, as azure-ai-ml takes it.
+
+        Raises:
+            SpecError: It cannot be read, or it pulls in itself.
+        """
+        named = path.removeprefix("file:")
+        shown = Path(os.path.normpath((self.file.parent if self.file else self.base_path) / named))
+        resolved = self.local(named)
+        circle = [*self.above, *([self.file.resolve()] if self.file else [])]
+        if resolved in circle:
+            way = " -> ".join(file.name for file in [*circle[circle.index(resolved) :], resolved])
+            raise SpecError([Problem(str(shown), 1, 1, "", f"the files pull each other in, in a circle: {way}")])
+        if resolved not in self.opened.files:
+            found = read(shown, render=self.render)
+            self.opened.files[resolved] = (found.value, found.marks)
+        value, marks = self.opened.files[resolved]
+        folder = shown.absolute().parent
+        return Source(value, folder, shown, marks, self.render, above=tuple(circle), opened=self.opened)
 
     def local(self, path: str) -> Path:
         """A path of the source as a path of this machine."""
@@ -57,12 +106,13 @@ class Source:
         return replace(self, value=value, marks=marks)
 
 
-def read(file: Path, *, render: Callable[[str], str] | None = None) -> Source:
+def read(file: Path, *, render: Callable[[str], str] | None = None, follow_symlinks: bool = False) -> Source:
     """Read an AML file, YAML or JSON.
 
     Args:
         file: The file.
         render: Fills in templates; it gets the file's text with AML's own ``${{...}}`` shielded, and must keep lines.
+        follow_symlinks: Upload what links inside local folders lead to, even outside of them.
 
     Returns:
         Its content, with the position of every value.
@@ -79,20 +129,30 @@ def read(file: Path, *, render: Callable[[str], str] | None = None) -> Source:
     if not isinstance(value, dict):
         found = "is empty" if value is None else f"holds a {'list' if isinstance(value, list) else 'single value'}"
         raise SpecError([Problem(str(file), 1, 1, "", f"the file {found}; an AML file holds keys and values")])
-    return Source(value, file.absolute().parent, file, marks, render)
+    opened = Opened(follow_symlinks=follow_symlinks)
+    return Source(value, file.absolute().parent, file, marks, render, opened=opened)
 
 
-def from_mapping(value: Mapping[str, Any], *, base_path: Path | None = None) -> Source:
+def from_mapping(
+    value: Mapping[str, Any],
+    *,
+    base_path: Path | None = None,
+    render: Callable[[str], str] | None = None,
+    follow_symlinks: bool = False,
+) -> Source:
     """The same content as a mapping instead of a file.
 
     Args:
         value: The mapping, with the keys of the AML file.
         base_path: Folder that relative paths in it start from; the working folder by default.
+        render: What the text of every AML file that it pulls in is put through before it is parsed.
+        follow_symlinks: Upload what links inside local folders lead to, even outside of them.
 
     Raises:
         SpecError: A key is not text, or it is nested too deeply.
     """
-    return Source(_plain(value, (), MAPPING), (base_path or Path()).absolute())
+    opened = Opened(follow_symlinks=follow_symlinks)
+    return Source(_plain(value, (), MAPPING), (base_path or Path()).absolute(), render=render, opened=opened)
 
 
 def text_of(file: Path) -> str:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_azml.rest import waiting
-from airflow_provider_azml.spec import assets, compute, endpoints, environments, jobs, workspaces
+from airflow_provider_azml.spec import (
+    assets,
+    automl_jobs,
+    batch,
+    command_jobs,
+    components,
+    compute,
+    connections,
+    datastores,
+    distillation_jobs,
+    endpoints,
+    environments,
+    fine_tuning_jobs,
+    jobs,
+    pipeline_components,
+    pipeline_jobs,
+    schedules,
+    spark_jobs,
+    sweep_jobs,
+    workspaces,
+)
 from airflow_provider_azml.spec.needs import filled, put_version
 
 if TYPE_CHECKING:
@@ -38,6 +57,22 @@ class Kind:
     submit: Callable[[Source, Target], Flow[Ticket]]
 
 
+class _JobType(Protocol):
+    """A module that knows a type of jobs."""
+
+    def properties(self, source: Source, name: str | None) -> Json: ...
+
+    def problems(self, source: Source) -> Iterable[Problem]: ...
+
+
+class _ComponentType(Protocol):
+    """A module that knows types of components."""
+
+    def spec(self, source: Source) -> Json: ...
+
+    def problems(self, source: Source) -> Iterable[Problem]: ...
+
+
 def _version(kind: str, properties: Callable[[Source], Json]) -> Callable[[Source, Target], Flow[Ticket]]:
     def submit(source: Source, target: Target) -> Flow[Ticket]:
         body = yield from filled({"properties": properties(source)}, target)
@@ -58,13 +93,39 @@ def _resource(kind: str, body: Callable[[Source], Json], *keys: str) -> Callable
     return submit
 
 
-def _job(properties: Callable[[Source, str], Json]) -> Callable[[Source, Target], Flow[Ticket]]:
+def _job(module: _JobType, schema: str) -> Kind:
     def submit(source: Source, target: Target) -> Flow[Ticket]:
         name = jobs.name_of(source.value)
-        body = yield from filled({"properties": properties(source, name)}, target)
-        return (yield from waiting.submit(target.workspace.child("job", name), body))
+        body = yield from filled({"properties": module.properties(source, name)}, target)
+        header = jobs.USER_HEADER if jobs.acts_as_user(body["properties"]) else None
+        return (yield from waiting.submit(target.workspace.child("job", name), body, token_header=header))
 
-    return submit
+    return Kind(name="job", schema=schema, problems=module.problems, submit=submit)
+
+
+def _component(module: _ComponentType, schema: str) -> Kind:
+    def properties(source: Source) -> Json:
+        return components.properties(source, module.spec(source))
+
+    return Kind(name="component", schema=schema, problems=module.problems, submit=_version("component", properties))
+
+
+def _batch_deployment(variant: str) -> Kind:
+    return Kind(
+        name="batch_deployment",
+        schema=f"batch_deployment.schema.json#/$defs/{variant}",
+        problems=batch.deployment_problems,
+        submit=_resource("batch_deployment", batch.deployment_body, "endpoint_name", "name"),
+    )
+
+
+def _datastore(variant: str) -> Kind:
+    return Kind(
+        name="datastore",
+        schema=f"datastore.schema.json#/$defs/{variant}",
+        problems=datastores.problems,
+        submit=_resource("datastore", datastores.body, "name"),
+    )
 
 
 def _compute(variant: str) -> Kind:
@@ -87,12 +148,21 @@ def _deployment(variant: str) -> Kind:
 
 KINDS: Mapping[str, Mapping[str, Kind]] = {
     "job": {
-        "command": Kind(
-            name="job",
-            schema="job.schema.json#/$defs/command",
-            problems=jobs.command_problems,
-            submit=_job(jobs.command_properties),
-        ),
+        "command": _job(command_jobs, "command_job.schema.json"),
+        "sweep": _job(sweep_jobs, "sweep_job.schema.json"),
+        "pipeline": _job(pipeline_jobs, "pipeline_job.schema.json"),
+        "spark": _job(spark_jobs, "spark_job.schema.json"),
+        "automl": _job(automl_jobs, "automl_job.schema.json"),
+        "finetuning": _job(fine_tuning_jobs, "fine_tuning_job.schema.json"),
+        "distillation": _job(distillation_jobs, "distillation_job.schema.json"),
+    },
+    "component": {
+        "command": _component(components, "command_component.schema.json"),
+        "parallel": _component(components, "parallel_component.schema.json"),
+        "spark": _component(components, "spark_component.schema.json"),
+        "data_transfer": _component(components, "data_transfer_component.schema.json"),
+        "import": _component(components, "import_component.schema.json"),
+        "pipeline": _component(pipeline_components, "pipeline_component.schema.json"),
     },
     "environment": {
         "": Kind(
@@ -127,6 +197,38 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
         ),
     },
     "online_deployment": {variant: _deployment(variant) for variant in ("managed", "kubernetes")},
+    "batch_endpoint": {
+        "": Kind(
+            name="batch_endpoint",
+            schema="batch_endpoint.schema.json",
+            problems=batch.endpoint_problems,
+            submit=_resource("batch_endpoint", batch.endpoint_body, "name"),
+        ),
+    },
+    "batch_deployment": {
+        "": _batch_deployment("flat"),
+        **{variant: _batch_deployment(variant) for variant in ("model", "pipeline")},
+    },
+    "datastore": {
+        variant: _datastore(variant)
+        for variant in ("azure_blob", "azure_file", "azure_data_lake_gen1", "azure_data_lake_gen2", "one_lake")
+    },
+    "schedule": {
+        "": Kind(
+            name="schedule",
+            schema="schedule.schema.json",
+            problems=schedules.problems,
+            submit=_resource("schedule", schedules.body, "name"),
+        ),
+    },
+    "connection": {
+        "": Kind(
+            name="connection",
+            schema="connection.schema.json",
+            problems=connections.problems,
+            submit=_resource("connection", connections.body, "name"),
+        ),
+    },
     "compute": {
         variant: _compute(variant)
         for variant in ("amlcompute", "computeinstance", "kubernetes", "virtualmachine", "synapsespark")
@@ -140,52 +242,9 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
         ),
     },
 }
-"""Kind -> value of the ``type`` key -> row. The row under an empty type is for kinds that have one row alone; the first
-row is for files that do not say."""
+"""Kind -> value of the ``type`` key -> row. The first row is for files that do not say."""
 
 _ANY_CASE = frozenset({"online_deployment", "compute"})
-_SCHEMA_NAME = re.compile(r"([A-Za-z]+)\.schema\.json")
-_OF_SCHEMA = {
-    "commandJob": "job",
-    "environment": "environment",
-    "data": "data",
-    "asset": "data",
-    "model": "model",
-    "managedOnlineEndpoint": "online_endpoint",
-    "kubernetesOnlineEndpoint": "online_endpoint",
-    "onlineEndpoint": "online_endpoint",
-    "managedOnlineDeployment": "online_deployment",
-    "kubernetesOnlineDeployment": "online_deployment",
-    "amlCompute": "compute",
-    "computeInstance": "compute",
-    "kubernetesCompute": "compute",
-    "vmCompute": "compute",
-    "synapsesparkCompute": "compute",
-    "workspace": "workspace",
-}
-"""File name in ``$schema`` -> kind. Source: the ``$schema`` lines of Azure/azureml-examples."""
-_OF_TYPE = {
-    "command": "job",
-    "uri_file": "data",
-    "uri_folder": "data",
-    "mltable": "data",
-    "custom_model": "model",
-    "mlflow_model": "model",
-    "triton_model": "model",
-    "amlcompute": "compute",
-    "computeinstance": "compute",
-    "virtualmachine": "compute",
-    "synapsespark": "compute",
-    "managed": "online_deployment",
-}
-
-
-def inferred(value: Mapping[str, Any]) -> str | None:
-    """The kind that a file's ``$schema``, or else its ``type``, tells."""
-    named = _SCHEMA_NAME.search(str(value.get("$schema", "")))
-    if named and named[1] in _OF_SCHEMA:
-        return _OF_SCHEMA[named[1]]
-    return _OF_TYPE.get(str(value.get("type", "")).lower())
 
 
 def row_of(source: Source, kind: str) -> Kind | Problem:
@@ -197,13 +256,15 @@ def row_of(source: Source, kind: str) -> Kind | Problem:
     """
     rows = KINDS[kind]
     first = next(iter(rows.values()))
-    if "" in rows or "type" not in source.value:
-        return first if "" in rows or kind != "compute" else source.problem((), f"'type' is missing; {_one_of(rows)}")
+    if len(rows) == 1:
+        return first
+    if "type" not in source.value:
+        return first if kind != "compute" else source.problem((), f"'type' is missing; {_one_of(rows)}")
     given = source.value["type"]
     found = rows.get(str(given).lower() if kind in _ANY_CASE else str(given))
     return found or source.problem(("type",), f"is {given!r}; {_one_of(rows)}")
 
 
 def _one_of(rows: Mapping[str, Kind]) -> str:
-    names = list(rows)
+    names = [name for name in rows if name]
     return f"it must be {names[0] if len(names) == 1 else 'one of ' + ', '.join(names)}"

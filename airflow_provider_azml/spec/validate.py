@@ -2,7 +2,8 @@
 
 Like azure-ai-ml's loader it takes ``"3"`` for an integer and ``"true"`` for a boolean, and words whose schema says
 ``x-any-case`` in any case (in CamelCase too where it is ``camel``). ``x-says`` of a schema says in words what its
-pattern asks for.
+pattern asks for. ``x-service`` of a schema is a schema of its own: what the service takes of all that azure-ai-ml
+sends; what departs from it is a warning.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -19,7 +21,7 @@ from airflow_provider_azml.spec.places import belongs, closest
 from airflow_provider_azml.spec.rules import FALSE_WORDS, TRUE_WORDS, snake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from jsonschema import Draft202012Validator
     from referencing import Registry
@@ -42,31 +44,38 @@ def problems(source: Source, schema: str) -> Iterator[Problem]:
 
     Args:
         source: What to check.
-        schema: Which schema, e.g. ``job.schema.json#/$defs/command``.
+        schema: Which schema, e.g. ``command_job.schema.json``.
 
     Example:
-        >>> [str(p) for p in problems(read(Path("job.yml")), "job.schema.json#/$defs/command")]
+        >>> [str(p) for p in problems(read(Path("job.yml")), "command_job.schema.json")]
         ["job.yml:5:1: comand: unknown key; did you mean 'command'?"]
     """
     for error in _validator(schema).iter_errors(source.value):
-        yield from _explained(error, source, schema)
+        explained = _explained(error, source, schema)
+        yield from (replace(problem, warning=True) for problem in explained) if _is_warning(error) else explained
 
 
-def check(source: Source, schema: str, others: Callable[[Source], Iterable[Problem]]) -> None:
+def check(
+    source: Source, schema: str, others: Callable[[Source], Iterable[Problem]], *, strict: bool = False
+) -> Sequence[Problem]:
     """Hold a source against its schema and against what a schema cannot say.
 
     Args:
         source: What to check.
         schema: Its schema.
         others: Finds the problems that the schema does not see; it must bear a source that breaks the schema.
+        strict: Whether warnings are errors.
+
+    Returns:
+        The warnings, in the order in which they stand in the file.
 
     Raises:
         SpecError: With all problems of both.
     """
-    found = list(problems(source, schema))
-    found += [problem for problem in others(source) if problem not in found]
-    if found:
-        raise SpecError(found)
+    found = dict.fromkeys((*problems(source, schema), *others(source)))
+    if any(strict or not problem.warning for problem in found):
+        raise SpecError([replace(problem, warning=problem.warning and not strict) for problem in found])
+    return sorted(found)
 
 
 @lru_cache
@@ -92,7 +101,8 @@ def _validator(schema: str) -> Draft202012Validator:
         "boolean": _is_boolean,
     })
     extend: Any = validators.extend  # untyped
-    lenient = extend(Draft202012Validator, {"enum": _enum}, type_checker=types)
+    keywords = {"enum": _enum, "anyOf": _any_of, "x-service": _service}
+    lenient = extend(Draft202012Validator, keywords, type_checker=types)
     made: Draft202012Validator = lenient({"$ref": schema}, registry=_registry())
     return made
 
@@ -127,10 +137,37 @@ def _enum(_: object, choices: list[str], value: object, schema: Json) -> Iterato
         yield cast("Failure", ValidationError)(f"{value!r} is none of {choices}")
 
 
+def _service(validator: Draft202012Validator, schema: Json, value: object, _: Json) -> Iterator[Failure]:
+    descend: Any = validator.descend  # untyped
+    for error in descend(value, schema):
+        error.is_warning = True
+        yield error
+
+
+def _is_warning(error: Failure) -> bool:
+    return getattr(error, "is_warning", False)
+
+
+def _any_of(validator: Draft202012Validator, branches: list[Json], value: object, _: Json) -> Iterator[Failure]:
+    """As jsonschema's own, but an alternative that holds but for warnings holds."""
+    from jsonschema.exceptions import ValidationError
+
+    descend: Any = validator.descend  # untyped
+    failed: list[Failure] = []
+    for place, branch in enumerate(branches):
+        errors = list(descend(value, branch, schema_path=place))
+        if all(map(_is_warning, errors)):
+            yield from errors
+            return
+        failed += errors
+    yield cast("Failure", ValidationError)(f"{value!r} fits none of the alternatives", context=failed)
+
+
 def _explained(error: Failure, source: Source, schema: str) -> Iterator[Problem]:
     if error.validator in {"anyOf", "oneOf"}:
         for inner in _meant(error):
-            yield from _explained(inner, source, schema)
+            if not _is_warning(inner):
+                yield from _explained(inner, source, schema)
         return
     path: Path = tuple(error.absolute_path)
     if error.validator == "additionalProperties":

@@ -11,6 +11,7 @@ from airflow_provider_azml.exceptions import AuthError, NotFound, SpecError
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.rest import flows, upload
 from airflow_provider_azml.rest.flows import Upload
+from airflow_provider_azml.rest.snapshot import take
 from tests.rest.scripted_service import Answer
 
 if TYPE_CHECKING:
@@ -68,9 +69,9 @@ def blobs_at(hook: AzmlHook, uri: str) -> dict[str, bytes]:
 
 
 def test_code_is_uploaded_once_and_found_again(hook: AzmlHook, folder: Path) -> None:
-    first, uploaded = uploads_in(hook, upload.upload_code(hook.workspace_id, folder))
+    first, uploaded = uploads_in(hook, upload.upload_code(hook.workspace_id, take(folder)))
     assert [name for _, name in uploaded[0].files] == ["src/.gitignore", "src/main.py", "src/sub/util.py"]
-    again, uploaded = uploads_in(hook, upload.upload_code(hook.workspace_id, folder))
+    again, uploaded = uploads_in(hook, upload.upload_code(hook.workspace_id, take(folder)))
     assert (again, uploaded) == (first, [])
     properties = hook.run(flows.get(first))["properties"]
     assert properties["codeUri"].endswith("/src")
@@ -78,13 +79,13 @@ def test_code_is_uploaded_once_and_found_again(hook: AzmlHook, folder: Path) -> 
 
 
 def test_a_single_file_of_code_lies_at_the_root(hook: AzmlHook, folder: Path) -> None:
-    code_id, uploaded = uploads_in(hook, upload.upload_code(hook.workspace_id, folder / "main.py"))
+    code_id, uploaded = uploads_in(hook, upload.upload_code(hook.workspace_id, take(folder / "main.py")))
     assert [name for _, name in uploaded[0].files] == ["main.py"]
     assert not hook.run(flows.get(code_id))["properties"]["codeUri"].endswith("main.py")
 
 
 def test_a_folder_goes_to_the_datastore_once(hook: AzmlHook, folder: Path) -> None:
-    flow = upload.upload_to_datastore(hook.workspace_id, hook.cloud, folder)
+    flow = upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder))
     where, uploaded = uploads_in(hook, flow)
     assert len(uploaded) == 1
     assert where.uri.startswith("azureml://datastores/workspaceblobstore/paths/LocalUpload/")
@@ -95,25 +96,25 @@ def test_a_folder_goes_to_the_datastore_once(hook: AzmlHook, folder: Path) -> No
         "/.gitignore": b"*.log\n",
     }
     assert "/notes.log" not in found
-    again, uploaded = uploads_in(hook, upload.upload_to_datastore(hook.workspace_id, hook.cloud, folder))
+    again, uploaded = uploads_in(hook, upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder)))
     assert (again, uploaded) == (where, [])
 
 
 def test_an_upload_that_broke_off_is_taken_up_again(hook: AzmlHook, folder: Path) -> None:
-    flow = upload.upload_to_datastore(hook.workspace_id, hook.cloud, folder)
+    flow = upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder))
     result = None
     while not isinstance(step := flow.send(result), Upload):
         result = hook.client._do(step)
     flow.close()
     hook.client._do(Upload(step.container_url, step.files[:2]))  # the mark is not set yet
-    where, uploaded = uploads_in(hook, upload.upload_to_datastore(hook.workspace_id, hook.cloud, folder))
+    where, uploaded = uploads_in(hook, upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder)))
     assert len(uploaded) == 1
     assert len(blobs_at(hook, where.uri)) == 3
 
 
 def test_many_at_once_upload_the_same(hook: AzmlHook, folder: Path) -> None:
     def once(_: int) -> str:
-        return str(hook.run(upload.upload_to_datastore(hook.workspace_id, hook.cloud, folder)).uri)
+        return str(hook.run(upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder))).uri)
 
     with ThreadPoolExecutor(16) as pool:
         uris = set(pool.map(once, range(50)))
@@ -123,12 +124,7 @@ def test_many_at_once_upload_the_same(hook: AzmlHook, folder: Path) -> None:
 
 def test_a_datastore_that_is_not_there(hook: AzmlHook, folder: Path) -> None:
     with pytest.raises(NotFound):
-        hook.run(upload.upload_to_datastore(hook.workspace_id, hook.cloud, folder, datastore="nowhere"))
-
-
-def test_nothing_is_asked_for_a_path_that_is_not_there(hook: AzmlHook, tmp_path: Path) -> None:
-    with pytest.raises(SpecError):
-        next(upload.upload_code(hook.workspace_id, tmp_path / "nowhere"))
+        hook.run(upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder), datastore="nowhere"))
 
 
 def test_a_datastore_that_holds_no_blobs(hook: AzmlHook) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_azml.spec import compute, endpoints, environments, jobs
+from airflow_provider_azml.rest import snapshot
+from airflow_provider_azml.spec import command_jobs, compute, endpoints, environments, jobs
 from airflow_provider_azml.spec.assets import data_properties, model_properties
 from airflow_provider_azml.spec.needs import Asset, Code, Local, filled
 from airflow_provider_azml.spec.source import from_mapping
@@ -140,7 +141,7 @@ JOB_PARTS = {
 def test_command_jobs(service: StandIn, name: str, tmp_path: Path) -> None:
     given, expected = JOB_PARTS[name]
     source = from_mapping({**JOB, **given}, base_path=tmp_path)
-    sent = service.run(filled(jobs.command_properties(source, "job-1"), TARGET))
+    sent = service.run(filled(command_jobs.properties(source, "job-1"), TARGET))
     assert {key: sent.get(key) for key in expected} == expected
 
 
@@ -148,7 +149,7 @@ def test_the_experiment_is_the_working_folder_s(tmp_path: Path, monkeypatch: pyt
     folder = tmp_path / "my project.v2"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    assert jobs.command_properties(from_mapping(JOB), "j")["experimentName"] == "myproject"
+    assert command_jobs.properties(from_mapping(JOB), "j")["experimentName"] == "myproject"
 
 
 def test_a_job_without_a_name_gets_one_of_its_own() -> None:
@@ -161,10 +162,10 @@ def test_local_paths_are_uploaded(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.txt").write_text("a", encoding="utf-8")
     given = {**JOB, "code": "src", "inputs": {"d": {"path": "./data"}, "f": {"path": "data/a.txt", "type": "uri_file"}}}
-    body = jobs.command_properties(from_mapping(given, base_path=tmp_path), "j")
-    assert body["codeId"] == Code(tmp_path / "src")
-    assert body["inputs"]["d"]["uri"] == Local(tmp_path / "data", end="/")
-    assert body["inputs"]["f"]["uri"] == Local(tmp_path / "data" / "a.txt")
+    body = command_jobs.properties(from_mapping(given, base_path=tmp_path), "j")
+    assert body["codeId"] == Code(snapshot.take(tmp_path / "src"))
+    assert body["inputs"]["d"]["uri"] == Local(snapshot.take(tmp_path / "data"), end="/")
+    assert body["inputs"]["f"]["uri"] == Local(snapshot.take(tmp_path / "data" / "a.txt"))
 
 
 def test_an_environment_s_conda_file_is_sent_as_text(tmp_path: Path) -> None:

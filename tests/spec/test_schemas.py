@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FACTS = Path(__file__).parents[3] / "shared" / "oracle" / "schema_facts.json.gz"
 ROWS = [(kind, variant, row) for kind, rows in KINDS.items() for variant, row in rows.items()]
 OF_SDK = {
-    "job.schema.json#/$defs/command": ["CommandJobSchema"],
+    "command_job.schema.json": ["CommandJobSchema"],
     "environment.schema.json": ["EnvironmentSchema"],
     "data.schema.json": ["DataSchema"],
     "model.schema.json": ["ModelSchema"],

@@ -1,0 +1,75 @@
+"""Command jobs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.spec import environments, job_io, jobs, local_paths
+from airflow_provider_azml.spec.rules import Rule, nested, sendable, some_seconds, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.source import Source
+
+_OLD_BRACES = re.compile(r"(?<!\{)\{(inputs|outputs|search_space)\.([^}]*)\}(?!\})")
+_REFERENCE = re.compile(r"\$\{\{(inputs|outputs)\.([\w.-]+)\}\}")
+_OPTIONAL = re.compile(r"\$\[\[.*?\]\]|\[[\w.\s-]*\$\{\{inputs\.[\w.-]+\}\}\]", re.DOTALL)
+_LIMITS = nested((Rule("timeout", "timeout", some_seconds),))
+
+
+def command_line(text: str) -> str:
+    """A command with the references in the older single braces written in the current ones."""
+    return _OLD_BRACES.sub(r"${{\1.\2}}", text)
+
+
+_RULES = (
+    Rule("command", "command", command_line),
+    Rule("environment_variables", "environmentVariables", sendable, default={}),
+    Rule("distribution", "distribution", jobs.distribution),
+    Rule("resources", "resources", jobs.resources),
+    Rule("limits", "limits", lambda value: {"jobLimitsType": "Command", **_LIMITS(value)}),
+)
+
+
+def properties(source: Source, name: str | None) -> Json:
+    """The ``properties`` of a command job.
+
+    Args:
+        source: The job.
+        name: Its name; ``None`` inside something else.
+    """
+    value = source.value
+    body = {**jobs.shared_properties(source, "Command", name), **translated(value, _RULES)}
+    body["environmentId"] = environments.used(source, ("environment",), may_be_named=False)
+    body["inputs"] = job_io.inputs(source)
+    body["outputs"] = job_io.outputs(source)
+    code = jobs.code_id(source, ("code",))
+    if code is not None:
+        body["codeId"] = code
+    return jobs.placed(body, value)
+
+
+def problems(source: Source) -> Iterator[Problem]:
+    """What is wrong with a command job besides what its schema says."""
+    value = source.value
+    yield from environments.problems(source, ("environment",))
+    yield from job_io.problems(source)
+    if isinstance(value.get("code"), str):
+        yield from local_paths.problems(source, ("code",), value["code"])
+    if isinstance(value.get("command"), str):
+        yield from unknown_references(source, command_line(value["command"]))
+
+
+def unknown_references(source: Source, command: str) -> Iterator[Problem]:
+    """References to inputs and outputs that the job lacks; what stands in ``$[[...]]`` or ``[...]`` may lack one."""
+    needed = _OPTIONAL.sub("", command)
+    for place, name in dict.fromkeys(_REFERENCE.findall(needed)):
+        known = source.value.get(place) or {}
+        if isinstance(known, dict) and name not in known and (place, name) != ("outputs", "default"):
+            listed = ", ".join(known) or "none"
+            reason = f"${{{{{place}.{name}}}}} is not among the {place} of the job ({listed})"
+            yield source.problem(("command",), reason)

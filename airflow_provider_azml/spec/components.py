@@ -1,0 +1,27 @@
+"""Components that run by themselves: command, parallel, Spark, data transfer, import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.source import Source
+
+
+def spec(source: Source) -> Json:
+    """The ``componentSpec`` of a component."""
+    raise NotImplementedError
+
+
+def problems(source: Source) -> Iterator[Problem]:
+    """What is wrong with it besides what its schema says."""
+    raise NotImplementedError
+
+
+def properties(source: Source, spec: Json) -> Json:
+    """The ``properties`` of a version of a registered component with this specification."""
+    raise NotImplementedError

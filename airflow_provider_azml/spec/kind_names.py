@@ -1,0 +1,58 @@
+"""Which kind a file is, from what it says of itself."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCHEMA_NAME = re.compile(r"([A-Za-z0-9]+)(?:\.schema)?\.json")
+_OF_SCHEMA = {
+    "job": "commandJob sweepJob pipelineJob sparkJob autoMLJob",
+    "component": "commandComponent parallelComponent sparkComponent pipelineComponent dataTransferComponent",
+    "environment": "environment",
+    "data": "data asset",
+    "model": "model",
+    "online_endpoint": "managedOnlineEndpoint kubernetesOnlineEndpoint onlineEndpoint",
+    "online_deployment": "managedOnlineDeployment kubernetesOnlineDeployment",
+    "batch_endpoint": "batchEndpoint",
+    "batch_deployment": "batchDeployment modelBatchDeployment pipelineComponentBatchDeployment",
+    "compute": "amlCompute computeInstance kubernetesCompute vmCompute synapsesparkCompute",
+    "datastore": "azureBlob azureFile azureDataLakeGen1 azureDataLakeGen2",
+    "workspace": "workspace",
+    "schedule": "schedule",
+    "connection": "workspaceConnection connection",
+}
+"""Kind -> file names in ``$schema``. Source: the ``$schema`` lines of Azure/azureml-examples."""
+_OF_TYPE = {
+    "job": "command sweep pipeline spark automl finetuning distillation",
+    "component": "parallel data_transfer",
+    "data": "uri_file uri_folder mltable",
+    "model": "custom_model mlflow_model triton_model",
+    "online_deployment": "managed",
+    "compute": "amlcompute computeinstance virtualmachine synapsespark",
+    "datastore": "azure_blob azure_file azure_data_lake_gen1 azure_data_lake_gen2 one_lake",
+}
+"""Kind -> values of ``type`` that no other kind has; a file of type ``command`` without ``$schema`` is a job."""
+
+
+def _by_word(table: Mapping[str, str]) -> Mapping[str, str]:
+    return {word.lower(): kind for kind, words in table.items() for word in words.split()}
+
+
+_BY_SCHEMA, _BY_TYPE = _by_word(_OF_SCHEMA), _by_word(_OF_TYPE)
+
+
+def inferred(value: Mapping[str, Any]) -> str | None:
+    """The kind that a file's ``$schema``, or else its ``type``, tells.
+
+    Example:
+        >>> inferred({"$schema": "https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json"})
+        'job'
+    """
+    named = _SCHEMA_NAME.search(str(value.get("$schema", "")).rpartition("/")[2])
+    if named and named[1].lower() in _BY_SCHEMA:
+        return _BY_SCHEMA[named[1].lower()]
+    return _BY_TYPE.get(str(value.get("type", "")).lower())

@@ -1,0 +1,28 @@
+"""What one submission reads from the disk: every AML file and every local folder once, whoever names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.snapshot import Snapshot
+    from airflow_provider_azml.spec.marks import Marks
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a file and all that it pulls in share.
+
+    Args:
+        follow_symlinks: Upload what links inside a folder lead to, even outside of it.
+        files: Content of the AML files that were read, by their path with links followed.
+        snapshots: What local files and folders amount to, or why they cannot be uploaded.
+    """
+
+    follow_symlinks: bool = False
+    files: dict[Path, tuple[Json, Marks]] = field(default_factory=dict)
+    snapshots: dict[tuple[Path, ...], Snapshot | list[str]] = field(default_factory=dict)
