@@ -83,6 +83,15 @@ def test_an_anonymous_request_carries_no_token(service, drive):
     assert "Authorization" not in service.asked[0].headers
 
 
+def test_a_job_in_the_users_name_carries_a_token_of_the_data_plane_beside_the_other(service, drive, credential):
+    service.answer("PUT", JOB, Answer(body={"name": "train"}))
+    drive(flows.put(JOB, {"properties": {}}, token_header="x-azureml-token"))
+    headers = service.asked[0].headers
+    tokens = {headers["Authorization"].removeprefix("Bearer "), headers["x-azureml-token"]}
+    assert tokens == {"token-1", "token-2"}
+    assert set(credential.asked) == {(service.cloud.arm_scope,), (service.cloud.aml_scope,)}
+
+
 def test_each_scope_has_its_own_token(service, drive, credential):
     service.answer("GET", "/x", Answer(body={}))
 
