@@ -3,7 +3,7 @@
 Like azure-ai-ml's loader it takes ``"3"`` for an integer and ``"true"`` for a boolean, and words whose schema says
 ``x-any-case`` in any case (in CamelCase too where it is ``camel``). ``x-says`` of a schema says in words what its
 pattern asks for. ``x-service`` of a schema is a schema of its own: what the service takes of all that azure-ai-ml
-sends; what departs from it is a warning.
+sends; what departs from it is a warning. ``x-secret`` keeps a value out of messages.
 """
 
 from __future__ import annotations
@@ -228,6 +228,8 @@ def _unknown_keys(error: Failure, path: Path, source: Source, schema: str) -> It
 def _wrong_type(error: Failure) -> str:
     value = error.instance
     wanted = " or ".join(_A[name] for name in _listed(error.validator_value))
+    if error.schema.get("x-secret") and type(value) in _A_SECRET:
+        return f"is {_A_SECRET[type(value)]}; it must be {wanted}" + ("; quote it" if wanted == "text" else "")
     if isinstance(value, dt.date):
         return f"is {value}, which YAML takes for a date; it must be {wanted}" + (
             "; quote it" if "text" in wanted else ""
@@ -237,6 +239,8 @@ def _wrong_type(error: Failure) -> str:
 
 
 _A_VALUE: dict[type, str] = {dict: "a mapping", list: "a list"}
+_A_SECRET: dict[type, str] = {str: "text", int: "a number", float: "a number", bool: "true or false"}
+_A_SECRET |= dict.fromkeys((dt.date, dt.datetime), "a date")
 _UNQUOTABLE = frozenset({"empty", "a mapping", "a list"})
 
 
