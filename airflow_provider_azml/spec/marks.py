@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -11,10 +12,13 @@ if TYPE_CHECKING:
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and list positions that lead to a value."""
 
+_PLAIN = re.compile(r"[\w$<>*-]{1,100}")
+_LONGEST_KEY = 100
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
-@dataclass(frozen=True)
-class Marks:
-    """Positions of a value, of the key before it, and of everything in it.
+
+class Marks(NamedTuple):
+    """Positions of a value, of the key before it, and of everything in it; a tuple, because there are many of them.
 
     Args:
         file: File that it stands in, as the user named it, or ``<mapping>`` or ``<overrides>``.
@@ -28,7 +32,7 @@ class Marks:
     line: int = 0
     column: int = 0
     key: tuple[int, int] | None = None
-    inside: Mapping[str | int, Marks] = field(default_factory=dict)
+    inside: Mapping[str | int, Marks] = _NOTHING
 
     def at(self, path: Iterable[str | int]) -> Marks:
         """Marks of the value at a path, or of the nearest value around it that has some."""
@@ -41,13 +45,16 @@ class Marks:
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A path as the AML documentation writes it.
+    """A path as the AML documentation writes it; keys that are no words in brackets.
 
     Example:
-        >>> dotted(("jobs", "train", "args", 0))
-        'jobs.train.args[0]'
+        >>> dotted(("jobs", "train", "args", 0)), dotted(("requests", "nvidia.com/gpu"))
+        ('jobs.train.args[0]', "requests['nvidia.com/gpu']")
     """
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if isinstance(step, str) and _PLAIN.fullmatch(step):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{step!r:.{_LONGEST_KEY}}]"
     return text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import stat
 import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import marks as positions
-from airflow_provider_azml.spec import yaml_text
+from airflow_provider_azml.spec import plain_values, yaml_text
 from airflow_provider_azml.spec.marks import Marks
 from airflow_provider_azml.spec.opened import Opened
 from airflow_provider_azml.spec.templating import shield
@@ -23,6 +25,21 @@ if TYPE_CHECKING:
 MAX_BYTES = 10_000_000
 MAPPING = "<mapping>"
 OVERRIDES = "<overrides>"
+_LONGEST_CHAIN = 50
+_SHORT = 4
+_OTHER_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_NO_FILES = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 @dataclass(frozen=True)
@@ -73,11 +90,12 @@ class Source:
                 return None
         return value
 
-    def pulled(self, path: str) -> Source:
+    def pulled(self, path: str, *, at: positions.Path | None = None) -> Source:
         """Another AML file that this one names.
 
         Args:
             path: Its path, relative to this file's folder; ``file:`` may stand before it, as azure-ai-ml takes it.
+            at: Where this source names it; a file that cannot be read is a problem of that place.
 
         Raises:
             SpecError: It cannot be read, or it pulls in itself.
@@ -88,21 +106,37 @@ class Source:
         circle = [*self.above, *([self.file.resolve()] if self.file else [])]
         if resolved in circle:
             way = " -> ".join(file.name for file in [*circle[circle.index(resolved) :], resolved])
-            raise SpecError([Problem(str(shown), 1, 1, "", f"the files pull each other in, in a circle: {way}")])
+            raise self._not_pulled(shown, at, f"the files pull each other in, in a circle: {way}")
+        if len(circle) > _LONGEST_CHAIN:
+            raise self._not_pulled(shown, at, f"more than {_LONGEST_CHAIN} files pull each other in")
         if resolved not in self.opened.files:
-            found = read(shown, render=self.render)
+            try:
+                found = read(shown, render=self.render)
+            except SpecError as error:
+                (first, *_) = error.problems
+                if first.line:  # in the file itself
+                    raise
+                raise self._not_pulled(shown, at, first.reason) from error
             self.opened.files[resolved] = (found.value, found.marks)
         value, marks = self.opened.files[resolved]
         folder = shown.absolute().parent
         return Source(value, folder, shown, marks, self.render, above=tuple(circle), opened=self.opened)
 
+    def _not_pulled(self, file: Path, at: positions.Path | None, reason: str) -> SpecError:
+        if at is None:
+            return SpecError([Problem(str(file), 0, 0, "", reason)])
+        return SpecError([self.problem(at, f"{str(file)!r}: {reason}")])
+
     def local(self, path: str) -> Path:
-        """A path of the source as a path of this machine."""
-        return (self.base_path / path).resolve()
+        """A path of the source as a path of this machine, with links followed where that is possible."""
+        try:
+            return (self.base_path / path).resolve()
+        except (OSError, RuntimeError, ValueError):  # links in a circle; a NUL or half a character in it
+            return self.base_path / path
 
     def merged(self, overrides: Mapping[str, Any]) -> Source:
         """This source with other values over its own: mappings key by key, anything else replaced."""
-        value, marks = _merge(self.value, self.marks, overrides)
+        value, marks = _merge(self.value, self.marks, plain_values.copied(overrides, OVERRIDES))
         return replace(self, value=value, marks=marks)
 
 
@@ -149,32 +183,59 @@ def from_mapping(
         follow_symlinks: Upload what links inside local folders lead to, even outside of them.
 
     Raises:
-        SpecError: A key is not text, or it is nested too deeply.
+        SpecError: It holds what no AML file can hold, or too much.
     """
     opened = Opened(follow_symlinks=follow_symlinks)
-    return Source(_plain(value, (), MAPPING), (base_path or Path()).absolute(), render=render, opened=opened)
+    return Source(plain_values.copied(value, MAPPING), (base_path or Path()).absolute(), render=render, opened=opened)
 
 
 def text_of(file: Path) -> str:
     """The text of a file of reasonable size.
 
     Raises:
-        SpecError: It is missing, unreadable, too large, or no UTF-8.
+        SpecError: It is missing, unreadable, no file at all, too large, or no UTF-8.
     """
+    content = _bytes_of(file)
+    for mark, name in _OTHER_ENCODINGS.items():
+        if content.startswith(mark):
+            raise SpecError([Problem(str(file), 1, 1, "", f"the file is {name}; save it as UTF-8")])
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise SpecError([Problem(str(file), 0, 0, "", f"larger than {MAX_BYTES // 1_000_000} MB, so no AML file")])
-        content = file.read_bytes()
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError([_at_byte(content, error.start, file, "not UTF-8; save the file as UTF-8")]) from error
+    if "\0" in text:
+        place = content.index(b"\0")
+        reason = "holds a NUL byte, so it is no text" + ("; UTF-16 perhaps: save it as UTF-8" if place < _SHORT else "")
+        raise SpecError([_at_byte(content, place, file, reason)])
+    return text
+
+
+def _bytes_of(file: Path) -> bytes:
+    reason = "cannot be read: that is no path of a file"
+    try:
+        found = file.stat()
+        kind = _NO_FILES.get(stat.S_IFMT(found.st_mode))
+        if kind:  # opening a pipe or a device can wait for ever
+            raise SpecError([Problem(str(file), 0, 0, "", f"cannot be read: it is {kind}")])
+        with file.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1) if found.st_size <= MAX_BYTES else None
     except FileNotFoundError as error:
         raise SpecError([Problem(str(file), 0, 0, "", "there is no such file")]) from error
     except OSError as error:
         raise SpecError([Problem(str(file), 0, 0, "", f"cannot be read: {error.strerror}")]) from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        column = error.start - content.rfind(b"\n", 0, error.start)
-        raise SpecError([Problem(str(file), line, column, "", "not UTF-8; save the file as UTF-8")]) from error
+    except ValueError as error:  # a NUL or half a character in the path
+        raise SpecError([Problem(repr(str(file)), 0, 0, "", reason)]) from error
+    if content is None or len(content) > MAX_BYTES:
+        raise SpecError([Problem(str(file), 0, 0, "", f"larger than {MAX_BYTES // 1_000_000} MB, so no AML file")])
+    return content
+
+
+def _at_byte(content: bytes, place: int, file: Path, reason: str) -> Problem:
+    line = content.count(b"\n", 0, place) + 1
+    return Problem(str(file), line, place - content.rfind(b"\n", 0, place), "", reason)
+
+
+_FAULTS_OF_TEMPLATES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 def _rendered(text: str, render: Callable[[str], str], file: str) -> str:
@@ -182,7 +243,7 @@ def _rendered(text: str, render: Callable[[str], str], file: str) -> str:
 
     try:
         return render(shield(text))
-    except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+    except (*_FAULTS_OF_TEMPLATES, TemplateError) as error:
         line = getattr(error, "lineno", None) or _template_line(error)
         problem = Problem(file, line, 1 if line else 0, "", f"the template fails: {error}")
         raise SpecError([problem]) from error
@@ -194,34 +255,12 @@ def _template_line(error: Exception) -> int:
     return lines[-1] or 0 if lines else 0
 
 
-def _merge(value: Json, marks: Marks, overrides: Mapping[str, Any]) -> tuple[Json, Marks]:
+def _merge(value: Json, marks: Marks, overrides: Json) -> tuple[Json, Marks]:
     result, inside = dict(value), dict(marks.inside)
-    for key, new in _plain(overrides, (), OVERRIDES).items():
+    for key, new in overrides.items():
         old = result.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
             result[key], inside[key] = _merge(old, inside.get(key, Marks(marks.file)), new)
         else:
             result[key], inside[key] = new, Marks(OVERRIDES)
-    return result, replace(marks, inside=inside)
-
-
-def _plain(value: Mapping[Any, Any], path: positions.Path, file: str) -> Json:
-    """A mapping of plain dicts and lists, none of them shared with the caller's."""
-    result: Json = {}
-    for key, member in value.items():
-        if not isinstance(key, str):
-            place = positions.dotted(path)
-            raise SpecError([Problem(file, 0, 0, place, f"the key {key!r} is no text")])
-        result[key] = _plain_member(member, (*path, key), file)
-    return result
-
-
-def _plain_member(value: Any, path: positions.Path, file: str) -> Any:  # a user's mapping may hold anything
-    if len(path) > yaml_text.MAX_DEPTH:
-        place = positions.dotted(path[:3])
-        raise SpecError([Problem(file, 0, 0, place, f"nested deeper than {yaml_text.MAX_DEPTH} levels")])
-    if hasattr(value, "items"):
-        return _plain(value, path, file)
-    if isinstance(value, (list, tuple)):
-        return [_plain_member(item, (*path, place), file) for place, item in enumerate(value)]
-    return str(value) if isinstance(value, Path) else value
+    return result, marks._replace(inside=inside)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_azml.exceptions import Problem, SpecError
@@ -17,13 +18,16 @@ from airflow_provider_azml.spec.marks import Marks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import yaml
-
 Event: TypeAlias = Any
 """An event of PyYAML's, whose stubs leave out what the events hold."""
 
 MAX_DEPTH = 100
 MAX_VALUES = 200_000
+MAX_PROBLEMS = 100
+_CHARACTERS_OF_A_VALUE = 100
+"""Text counts as one value for every so many characters, lest a long one be written out by many aliases."""
+_LONGEST_NUMBER = 100
+"""No number or date has more characters; what YAML 1.1 would do with one of a million takes hours."""
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_COLLECTIONS = frozenset({None, "!", f"{_TAG}map", f"{_TAG}seq"})
 
@@ -37,22 +41,28 @@ def parse(text: str, file: str) -> tuple[object, Marks]:
 
     Raises:
         SpecError: It is not YAML, holds more than one document, a key twice, a tag that is not plain data, or too much.
+            It lists all of these that can be told without guessing what was meant.
     """
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    reader = _Reader(yaml.parse(text, Loader=loader), file)
     try:
-        return _Reader(yaml.parse(text, Loader=loader), file).document()
-    except yaml.YAMLError as error:
-        raise SpecError([_of_yaml(error, file)]) from error
+        found = reader.document()
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise SpecError([*reader.problems, _not_yaml(error, text, file)]) from error
+    if reader.problems:
+        raise SpecError(reader.problems)
+    return found
 
 
 class _Reader:
-    """Builds values from the events of one document."""
+    """Builds values from the events of one document, and notes what is wrong with them."""
 
     def __init__(self, events: Iterator[Event], file: str) -> None:
         import yaml
 
+        self.problems: list[Problem] = []
         self._yaml = yaml
         self._events = events
         self._file = file
@@ -70,32 +80,37 @@ class _Reader:
             return None, Marks(self._file, 1, 1)
         for event in self._events:
             if isinstance(event, events.DocumentStartEvent):
-                raise self._error(event, "a second document begins here; an AML file holds one")
+                raise self._fatal(event, "a second document begins here; an AML file holds one")
         return value, marks
 
     def _node(self, event: Event, depth: int) -> tuple[object, Marks, int]:
         """A value, its marks, and how many values it amounts to."""
         events = self._yaml.events
         if depth > MAX_DEPTH:
-            raise self._error(event, f"nested deeper than {MAX_DEPTH} levels")
+            raise self._fatal(event, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, events.AliasEvent):
             return self._alias(event)
         if event.anchor:
             self._anchors.pop(event.anchor, None)
-        if isinstance(event, events.MappingStartEvent):
-            found = self._mapping(event, depth)
-        elif isinstance(event, events.SequenceStartEvent):
-            found = self._sequence(event, depth)
+        if isinstance(event, events.ScalarEvent):
+            size = 1 + len(event.value) // _CHARACTERS_OF_A_VALUE
+            self._count(event, size)
+            found = self._scalar(event), self._mark(event), size
         else:
-            found = self._scalar(event), self._mark(event), 1
-        self._count(event, 1)
+            self._count(event, 1)
+            found = (
+                self._mapping(event, depth)
+                if isinstance(event, events.MappingStartEvent)
+                else self._sequence(event, depth)
+            )
         if event.anchor:
             self._anchors[event.anchor] = found
         return found
 
     def _alias(self, event: Event) -> tuple[object, Marks, int]:
         if event.anchor not in self._anchors:
-            raise self._error(event, f"the alias *{event.anchor} stands for nothing before it")
+            self._note(event, f"the alias *{event.anchor} stands for nothing before it")
+            return None, self._mark(event), 1
         value, marks, size = self._anchors[event.anchor]
         self._count(event, size)
         return value, marks, size
@@ -103,7 +118,7 @@ class _Reader:
     def _count(self, event: Event, values: int) -> None:
         self._values += values
         if self._values > MAX_VALUES:
-            raise self._error(event, f"more than {MAX_VALUES:,} values, with all aliases written out")
+            raise self._fatal(event, f"amounts to more than {MAX_VALUES:,} values, with all aliases written out")
 
     def _mapping(self, event: Event, depth: int) -> tuple[object, Marks, int]:
         self._plain(event)
@@ -123,10 +138,14 @@ class _Reader:
             place = self._place(key_event)
             if key in own:
                 first = (inside[key].key or (0, 0))[0]
-                raise self._error(key_event, f"the key {key!r} stands in line {first} already; keep one of the two")
+                self._note(key_event, f"the key {key!r:.80} stands in line {first} already; keep one of the two")
+                continue
             own[key] = value
             inside[key] = Marks(self._file, marks.line, marks.column, place, marks.inside)
-        return self._with_merged(event, own, inside, merged, size)
+        if merged:
+            own, inside = self._with_merged(event, own, inside, merged)
+        mark = self._mark(event)
+        return own, Marks(self._file, mark.line, mark.column, None, inside), size
 
     def _with_merged(
         self,
@@ -134,22 +153,24 @@ class _Reader:
         own: dict[str, object],
         inside: dict[str | int, Marks],
         merged: list[tuple[object, Marks]],
-        size: int,
-    ) -> tuple[object, Marks, int]:
+    ) -> tuple[dict[str, object], dict[str | int, Marks]]:
         """A mapping with what its ``<<`` keys bring, under what it says itself."""
         bases: list[tuple[object, Marks]] = []
         for value, marks in merged:
-            if isinstance(value, list):
-                bases.extend((item, marks.at((place,))) for place, item in enumerate(value))
+            if isinstance(value, list):  # of two in a list that bring a key the first one counts, of two << the last
+                items = [(item, marks.at((place,))) for place, item in enumerate(value)]
+                bases.extend(reversed(items))
             else:
                 bases.append((value, marks))
+        values: dict[str, object] = {}
+        places: dict[str | int, Marks] = {}
         for value, marks in bases:
-            if not isinstance(value, dict):
-                raise self._error(event, "<< takes a mapping, or a list of them")
-            own = {**value, **own}
-            inside = {**marks.inside, **inside}
-        mark = self._mark(event)
-        return own, Marks(self._file, mark.line, mark.column, None, inside), size
+            if isinstance(value, dict):
+                values.update(value)
+                places.update(marks.inside)
+            else:
+                self._note(event, "<< takes a mapping, or a list of them")
+        return {**values, **own}, {**places, **inside}
 
     def _sequence(self, event: Event, depth: int) -> tuple[object, Marks, int]:
         self._plain(event)
@@ -171,40 +192,48 @@ class _Reader:
         if isinstance(event, self._yaml.events.AliasEvent):
             value = self._alias(event)[0]
         elif isinstance(event, self._yaml.events.ScalarEvent):
-            if event.implicit[0] and event.value == "<<":
+            if event.tag is None and event.implicit[0] and event.value == "<<":
                 return None
-            value = self._scalar(event)
+            value, _, _ = self._node(event, 0)
         else:
-            raise self._error(event, "a key must be a plain value")
+            raise self._fatal(event, "a key must be a plain value")
         if isinstance(value, str):
             return value
         if isinstance(value, (bool, int, float)) or value is None:
             return json.dumps(value)
-        raise self._error(event, f"a key must be text; quote {value}")
+        self._note(event, f"a key must be text; quote {value}")
+        return str(value)
 
     def _scalar(self, event: Event) -> Any:  # whatever YAML makes of it
         nodes = self._yaml.nodes
         tag = event.tag
         if tag in {None, "!"}:
             tag = self._scalars.resolve(nodes.ScalarNode, event.value, event.implicit)
+        if tag == f"{_TAG}str":
+            return event.value
         construct = self._scalars.yaml_constructors.get(tag)
         if construct is None or not tag.startswith(_TAG) or tag == f"{_TAG}binary":
-            raise self._error(event, f"the tag {event.tag} is not plain data")
+            self._note(event, f"the tag {event.tag} is not plain data" if event.tag else _meaning(event.value))
+            return None
+        kind = _KINDS.get(tag[len(_TAG) :], "no text")
+        doubt = f"{event.value[:40]!r} looks like {kind} but is none; quote it"
+        if len(event.value) > _LONGEST_NUMBER:
+            self._note(event, doubt)
+            return None
         try:
             value = construct(self._scalars, nodes.ScalarNode(tag, event.value, event.start_mark, event.end_mark))
-        except (ValueError, LookupError, OverflowError, AttributeError) as error:
-            raise self._error(
-                event, f"{event.value[:80]!r} looks like {tag[len(_TAG) :]} but is none; quote it"
-            ) from error
+        except (ValueError, LookupError, ArithmeticError, AttributeError, TypeError, self._yaml.YAMLError):
+            self._note(event, doubt)
+            return None
         if isinstance(value, float) and not math.isfinite(value):
-            raise self._error(event, f"{event.value!r} is no number that the service can be sent; quote it")
-        if value is not None and not isinstance(value, (str, bool, int, float, dt.date)):
-            raise self._error(event, f"the tag {event.tag} is not plain data")
+            self._note(event, f"{event.value!r} is no number that the service can be sent; quote it")
+        elif value is not None and not isinstance(value, (str, bool, int, float, dt.date)):
+            self._note(event, f"the tag {event.tag} is not plain data")
         return value
 
     def _plain(self, event: Event) -> None:
         if event.tag not in _PLAIN_COLLECTIONS:
-            raise self._error(event, f"the tag {event.tag} is not plain data")
+            self._note(event, f"the tag {event.tag} is not plain data")
 
     def _place(self, event: Event) -> tuple[int, int]:
         return event.start_mark.line + 1, event.start_mark.column + 1
@@ -212,12 +241,42 @@ class _Reader:
     def _mark(self, event: Event) -> Marks:
         return Marks(self._file, *self._place(event))
 
-    def _error(self, event: Event, reason: str) -> SpecError:
-        return SpecError([Problem(self._file, *self._place(event), "", reason)])
+    def _note(self, event: Event, reason: str) -> None:
+        self.problems.append(Problem(self._file, *self._place(event), "", reason))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise SpecError(self.problems)
+
+    def _fatal(self, event: Event, reason: str) -> SpecError:
+        """What makes the rest of the file unreadable, with what was noted before."""
+        return SpecError([*self.problems, Problem(self._file, *self._place(event), "", reason)])
 
 
-def _of_yaml(error: yaml.YAMLError, file: str) -> Problem:
+_KINDS = {"int": "a number", "float": "a number", "timestamp": "a date", "bool": "true or false", "null": "empty"}
+
+
+def _meaning(text: str) -> str:
+    return f"{text!r} has a meaning of its own in YAML; quote it"
+
+
+def _not_yaml(error: Exception, text: str, file: str) -> Problem:
+    """Why YAML's parser stopped, and where."""
     mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
-    return Problem(file, line, column, "", f"not YAML: {said}")
+    if mark is not None:
+        said = getattr(error, "problem", None) or str(error)
+        return Problem(file, mark.line + 1, mark.column + 1, "", f"not YAML: {said}{_cure(text, mark.line)}")
+    odd = _ODD.search(text)
+    if odd is None:
+        return Problem(file, 0, 0, "", f"not YAML: {getattr(error, 'reason', None) or error}")
+    line, column = text.count("\n", 0, odd.start()) + 1, odd.start() - text.rfind("\n", 0, odd.start())
+    return Problem(file, line, column, "", f"not YAML: it takes no character {odd[0]!r}")
+
+
+_ODD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that YAML does not take. Source: YAML 1.1, section 5.1."""
+
+
+def _cure(text: str, line: int) -> str:
+    lines = text.splitlines()
+    here = lines[line] if line < len(lines) else ""
+    indent = here[: len(here) - len(here.lstrip())]
+    return "; indent with blanks, not with tabs" if "\t" in indent else ""

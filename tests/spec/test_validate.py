@@ -104,7 +104,7 @@ FOUND = {
     "type in capitals, where azure-ai-ml minds": (
         "job",
         JOB + "type: Command\n",
-        ["3:7: type: is 'Command'; it must be command"],
+        ["3:7: type: is 'Command'; it must be one of " + ", ".join(table.KINDS["job"])],
     ),
     "name": (
         "online_endpoint",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,6 +25,11 @@ SAME_AS_SAFE_LOAD = {
     "tags": "a: !!str 1\nb: !!int '3'\nc: !!float 1\nd: !!map {a: 1}\ne: ! x\n",
     "empty": "",
     "comment only": "# nothing\n",
+    "windows": "a: 1\r\nb:\r\n  - x\r\n",
+    "one document that ends": "---\na: 1\n...\n",
+    "names of keys": "&k a: 1\nb: *k\n",
+    "merge twice": "a: &a {x: 1}\nb: &b {x: 2, y: 3}\nc: {<<: *a, <<: *b}\n",
+    "text of a megabyte": f"a: {'x' * 1_000_000}\n",
     "unicode": "a: äöü\n'ключ': 1\n",
 }
 
@@ -43,8 +49,15 @@ REFUSED = {
     "key that is a date": ("2024-01-02: 1\n", 1, 1, "quote 2024-01-02"),
     "no such day": ("a: 2024-13-45\n", 1, 4, "quote it"),
     "infinity": ("a: .inf\n", 1, 4, "no number"),
+    "number of 10,000 digits": (f"a: {'1' * 10_000}\n", 1, 4, "looks like a number but is none"),
+    "hexadecimal number of a megabyte": (f"a: 0x{'f' * 1_000_000}\n", 1, 4, "looks like a number but is none"),
+    "number of a megabyte, in sixties": (f"a: 1{':1' * 500_000}\n", 1, 4, "looks like a number but is none"),
+    "a sign of YAML's": ("a: =\n", 1, 4, "'=' has a meaning of its own in YAML"),
+    "a tab before a key": ("a:\n  b: 1\n\tc: 2\n", 3, 1, "indent with blanks, not with tabs"),
+    "a word for a number": ("a: !!int x\n", 1, 4, "looks like a number but is none"),
+    "a key that is another's mapping": ("a: &x {b: 1}\n*x : 1\n", 2, 1, "a key must be text"),
     "merge of text": ("<<: x\n", 1, 1, "takes a mapping"),
-    "control character": ("a: \x07\n", 0, 0, "not YAML"),
+    "control character": ("a: \x07\n", 1, 4, "it takes no character '\\x07'"),
 }
 
 
@@ -62,6 +75,10 @@ def test_what_is_refused_says_where_and_why(name: str) -> None:
     (problem,) = caught.value.problems
     assert (problem.file, problem.line, problem.column) == ("f.yml", line, column)
     assert reason in problem.reason
+
+
+def test_json_with_tabs_is_read() -> None:
+    assert yaml_text.parse('{\n\t"a": [\n\t\t1e-3,\n\t\t"\\u00e4"\n\t]\n}', "f.json")[0] == {"a": ["1e-3", "ä"]}
 
 
 def test_keys_that_are_not_text_become_what_json_has() -> None:
@@ -84,6 +101,46 @@ def test_an_alias_bomb_is_bounded() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     with pytest.raises(SpecError, match="with all aliases written out"):
         yaml_text.parse("\n".join(lines), "f.yml")
+
+
+def test_all_that_can_be_told_is_told_at_once() -> None:
+    text = "a: 1\na: 2\nb: !x 3\nc: 2024-99-99\na: 4\nd: *no\n"
+    with pytest.raises(SpecError) as caught:
+        yaml_text.parse(text, "f.yml")
+    assert [problem.line for problem in caught.value.problems] == [2, 3, 4, 5, 6]
+    with pytest.raises(SpecError) as caught:
+        yaml_text.parse(text + "e: [", "f.yml")
+    assert [problem.line for problem in caught.value.problems] == [2, 3, 4, 5, 6, 8]
+
+
+def test_so_many_problems_are_enough() -> None:
+    with pytest.raises(SpecError) as caught:
+        yaml_text.parse("a: 1\n" * 100_000, "f.yml")
+    assert len(caught.value.problems) == yaml_text.MAX_PROBLEMS
+
+
+MERGES = "a0: &a0 {x0: 1, y0: 1}\n" + "\n".join(
+    f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}], x{n}: 1}}" for n in range(1, 40)
+)
+MANY_MERGES = "\n".join([
+    f"big: &big {{{', '.join(f'k{n}: 1' for n in range(40_000))}}}",
+    "small: &small {s: 1}",
+    f"use: {{<<: [*big{', *small' * 10_000}]}}",
+])
+LONG_TEXT = f"a: &a {'x' * 5_000_000}\nb: [{'*a, ' * 10_000}]\n"
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("text", [MERGES, LONG_TEXT])
+def test_bombs_of_other_kinds_are_bounded(text: str) -> None:
+    with pytest.raises(SpecError, match="with all aliases written out"):
+        yaml_text.parse(text, "f.yml")
+
+
+@pytest.mark.timeout(10)
+def test_many_merges_take_no_longer_than_they_are() -> None:
+    value: Any = yaml_text.parse(MANY_MERGES, "f.yml")[0]
+    assert len(value["use"]) == 40_001
 
 
 @pytest.mark.parametrize("text", ["[" * 10_000, "{a: " * 10_000, "- " * 10_000])
