@@ -1,0 +1,194 @@
+"""What a component's code amounts to, with the files and folders that its ``additional_includes`` put into it.
+
+Source: azure-ai-ml 1.35.2, ``_additional_includes`` and ``code``: it copies all into one folder of a fixed name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.rest import ignore_files, snapshot
+from airflow_provider_azml.rest.snapshot import LocalFile, Snapshot
+from airflow_provider_azml.spec import local_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow_provider_azml.rest.ignore_files import IgnoreFile
+    from airflow_provider_azml.spec.source import Source
+
+FOLDER = "code_with_additional_includes"
+"""Name of the folder that code and includes are put into."""
+CACHES = "__pycache__"
+"""Folders that are never part of a component's code."""
+
+
+def taken(source: Source, code: str | None, includes: Sequence[str] = ()) -> Snapshot:
+    """What is uploaded for a component.
+
+    Args:
+        source: The component.
+        code: Path of its own code, if it has any.
+        includes: Paths of what is added: files, folders, and ``<folder>.zip`` for a folder that is to be packed.
+
+    Raises:
+        SpecError: It cannot be uploaded, or there is nothing to upload.
+    """
+    key = (
+        source.local(code or ""),
+        Path(CACHES),
+        *([] if code is None else [Path(code)]),
+        *map(source.local, includes),
+    )
+    found = source.opened.snapshots.get(key)
+    if found is None:
+        whole = (
+            local_paths.taken(source, code) if code is not None and not includes else _merged(source, code, includes)
+        )
+        found = source.opened.snapshots[key] = _without_caches(whole)
+    if isinstance(found, list) or not found.files:
+        raise SpecError([Problem(str(source.local(code or "")), 0, 0, "", "holds no file to upload")])
+    return found
+
+
+def problems(source: Source) -> Iterator[Problem]:
+    """What is wrong with the ``additional_includes`` of a component, besides what its schema says."""
+    given = source.value.get("additional_includes")
+    for place, include in enumerate(given if isinstance(given, list) else ()):
+        path = ("additional_includes", place)
+        if isinstance(include, str):
+            for reason in _reasons(source, include):
+                yield source.problem(path, reason)
+        elif isinstance(include, dict):
+            name = include.get("name", "the package")
+            reason = f"packages of Azure DevOps are not taken; download {name} and name its folder here"
+            yield source.problem(path, reason)
+
+
+def _reasons(source: Source, include: str) -> Iterator[str]:
+    try:
+        where = source.local(include)
+    except (ValueError, OSError, RuntimeError):
+        yield f"{include!r} is no path of a file"
+        return
+    if not where.name:
+        yield "the root of the file system cannot be included; name a folder in it"
+    elif not where.exists() and not _is_to_be_packed(where):
+        yield f"there is no such file or folder: {where}"
+    else:
+        if where.is_dir() and not source.opened.follow_symlinks:
+            yield from (reason for reason in snapshot.problems(where) if "is a link to" in reason)
+        code = source.value.get("code")
+        there = source.local(code) / where.name if isinstance(code, str) else None
+        if there and (there.exists() or there.is_symlink()) and not (there.is_symlink() and there.resolve() == where):
+            yield f"the code has a {where.name} of its own: {there}; rename one of them"
+
+
+def _is_to_be_packed(path: Path) -> bool:
+    return path.suffix == ".zip" and not path.exists() and path.with_suffix("").is_dir()
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What one ignore file leaves out below a folder.
+
+    Args:
+        base: The folder that its patterns start from here.
+        ignore: The ignore file, if there is one.
+    """
+
+    base: Path
+    ignore: IgnoreFile | None
+
+    def leaves_out(self, path: Path) -> bool:
+        name = os.path.relpath(path, self.base).replace(os.sep, "/")
+        return CACHES in name.split("/") or (self.ignore is not None and self.ignore.excludes(name))
+
+
+Layers: TypeAlias = tuple[_Layer, ...]
+
+
+def _layer(folder: Path) -> _Layer:
+    found = ignore_files.find(folder)
+    return _Layer(folder, _read(found) if found else None)
+
+
+def _read(ignore: Path) -> IgnoreFile:
+    try:
+        return ignore_files.read(ignore)
+    except (OSError, ignore_files.PatternError) as error:
+        raise SpecError([Problem(str(ignore), 0, 0, "", str(error))]) from error
+
+
+def _merged(source: Source, code: str | None, includes: Sequence[str]) -> Snapshot:
+    """Code and includes in one folder; what comes later goes over what was there."""
+    own = None if code is None else source.local(code)
+    folder = own or source.base_path
+    root = _Layer(folder, None) if folder.is_file() else _layer(folder)
+    files: dict[str, Path] = {}
+    if own:
+        files.update(_copied(own, own.name if own.is_file() else "", (root,)))
+    packed: list[Path] = []
+    for where in map(source.local, includes):
+        layers = (replace(root, base=where.parent),)
+        if _is_to_be_packed(where):
+            packed.append(_packed(where, layers))
+            files[where.name] = packed[-1]
+        else:
+            files.update(_copied(where, where.name, _below(layers, where)))
+    kept = _not_ignored(files)
+    result = Snapshot(folder / FOLDER, kept, tuple(map(source.local, includes)))
+    for archive in packed:
+        weakref.finalize(result, shutil.rmtree, archive.parent, ignore_errors=True)
+    return result
+
+
+def _below(layers: Layers, path: Path) -> Layers:
+    """The layers for what is in a folder: its own ignore file counts there too."""
+    return (*layers, _layer(path)) if path.is_dir() else layers
+
+
+def _copied(path: Path, name: str, layers: Layers, around: tuple[Path, ...] = ()) -> Iterator[tuple[str, Path]]:
+    """The files that a file or folder amounts to, by the names that they get."""
+    if any(layer.leaves_out(path) for layer in layers):
+        return
+    if path.is_file():
+        yield name, path.resolve()
+    elif path.is_dir() and path.resolve() not in around:
+        for member in sorted(path.iterdir()):
+            inside = f"{name}/{member.name}" if name else member.name
+            yield from _copied(member, inside, _below(layers, member), (*around, path.resolve()))
+
+
+def _packed(archive: Path, layers: Layers) -> Path:
+    """A zip file of the folder that it is named after, in a folder of its own."""
+    folder = archive.with_suffix("")
+    layers = _below(layers, folder)
+    inside = [Path(where, name) for where, _, names in os.walk(folder, followlinks=True) for name in names]
+    result = Path(tempfile.mkdtemp(prefix="azml-"), archive.name)
+    with zipfile.ZipFile(result, "w") as written:
+        written.write(folder, folder.name)
+        for file in sorted(inside, key=str):
+            if not any(layer.leaves_out(file) for layer in layers):
+                written.write(file.resolve(), file.relative_to(folder.parent))
+    return result
+
+
+def _not_ignored(files: Mapping[str, Path]) -> list[LocalFile]:
+    """What the ignore file that ends up in the root of the merged folder leaves."""
+    found = next((files[name] for name in ignore_files.NAMES if name in files), None)
+    whole = _Layer(Path(), _read(found) if found else None)
+    return [LocalFile(path, name) for name, path in sorted(files.items()) if not whole.leaves_out(Path(name))]
+
+
+def _without_caches(whole: Snapshot) -> Snapshot:
+    kept = [file for file in whole.files if CACHES not in file.name.split("/")]
+    return whole if len(kept) == len(whole.files) else replace(whole, files=kept)
