@@ -33,12 +33,16 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [_modules("triggers.wait")],
         "operators": [
             _modules(
+                "operators.apply",
                 "operators.workspace",
                 "operators.compute",
+                "operators.data",
                 "operators.environments",
                 "operators.jobs",
+                "operators.sweeps",
                 "operators.models",
                 "operators.endpoints",
+                "operators.schedules",
             )
         ],
         "sensors": [_modules("sensors.azml")],

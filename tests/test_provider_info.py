@@ -18,7 +18,14 @@ INFO = get_provider_info()
 (CONNECTION,) = INFO["connection-types"]
 MODULE_LISTS = ("hooks", "operators", "sensors", "triggers")
 KIND_OF_CLASS = {"hooks": "Hook", "operators": "Operator", "sensors": "Sensor", "triggers": "Trigger"}
-NOT_PUBLIC = {"AzmlOperator", "AzmlSpecOperator", "AzmlRegisterAssetOperator", "AzmlSensor"}
+NOT_PUBLIC = {
+    "AzmlOperator",
+    "AzmlSpecOperator",
+    "AzmlArchiveAssetOperator",
+    "AzmlScheduleActOperator",
+    "AzmlSwitchScheduleOperator",
+    "AzmlSensor",
+}
 """Bases, which no DAG uses."""
 
 

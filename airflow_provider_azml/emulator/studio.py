@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest.clouds import STUDIO_PLACES
 from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
-_PLACES = {
-    "job": "runs/{name}",
-    "online_endpoint": "endpoints/realtime/{name}/detail",
-    "model": "model/{name}/details",
-}
 _LISTED = ("job", "model", "online_endpoint", "compute", "environment")
 _LOGS = {
     "job": "ml_client.jobs.stream({name!r})",
@@ -44,7 +40,9 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
 
     async def resource(request: Request) -> Response:
         kind, name, workspace = request.scope["route"].name, request.path_params["name"], _workspace(request)
-        document = emulator.store.get(f"{workspace}/{RESOURCES[kind].segment}/{name}")
+        version = request.path_params.get("version")
+        below = f"{name}/versions/{version}" if version else name
+        document = emulator.store.get(f"{workspace}/{RESOURCES[kind].segment}/{below}")
         if document is None:
             return _page(f"There is no {_spoken(kind)} {name}", "", status=404)
         logs = f"<p>Its log: <code>{html.escape(_LOGS[kind].format(name=name))}</code></p>" if kind in _LOGS else ""
@@ -59,7 +57,7 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
         lists = "".join(_list(kind, documents, workspace) for kind, documents in held.items() if documents)
         return _page(f"workspace {document['name']}", _table(_facts(document)) + lists)
 
-    pages = [Route(f"/studio/{path}", resource, name=kind) for kind, path in _PLACES.items()]
+    pages = [Route(f"/studio/{path}", resource, name=kind) for kind, path in STUDIO_PLACES.items()]
     return [*pages, Route("/studio/", overview)]
 
 
@@ -103,8 +101,9 @@ def _list(kind: str, documents: list[Json], workspace: str) -> str:
     items = []
     for document in reversed(documents):
         shown = html.escape(document["name"])
-        if kind in _PLACES:
-            place = f"{_PLACES[kind].format(name=quote(document['name']))}?wsid={quote(workspace)}"
+        page = STUDIO_PLACES.get(kind, "")
+        if page and "{version}" not in page:
+            place = f"{page.format(name=quote(document['name']))}?wsid={quote(workspace)}"
             shown = f'<a href="/studio/{html.escape(place)}">{shown}</a>'
         status = html.escape(str(_status(document) or ""))
         items.append(f"<li>{shown} {status}</li>")

@@ -127,9 +127,10 @@ class AzmlHook(BaseHook):
         """Where AML files are applied to."""
         return Target(self.workspace_id, self.cloud)
 
-    def studio_url(self, kind: str, name: str) -> str:
-        """Where something of the workspace is seen in Azure ML studio."""
-        return self.cloud.studio_url(kind, name, self.workspace_id, self.settings.fields.get("tenant_id"))
+    def studio_url(self, kind: str, name: str, version: str | None = None) -> str:
+        """Where something is seen in Azure ML studio; the workspace's first page for what has none of its own."""
+        tenant_id = self.settings.fields.get("tenant_id")
+        return self.cloud.studio_url(kind, name, self.workspace_id, tenant_id, version=version)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection signs in and its workspace can be read, and what to do if not."""
@@ -173,30 +174,36 @@ class AzmlHook(BaseHook):
         overrides: Mapping[str, object] | None = None,
         base_path: str | Path | None = None,
         wait: bool = True,
+        strict: bool = False,
+        follow_symlinks: bool = False,
     ) -> Json:
         """Create or update what an AML file describes, with all that it drags in, as ``az ml <kind> create -f`` does.
 
         Args:
             source: Path of an AML file, or its content.
-            kind: What it describes; needed when ``$schema`` and ``type`` do not say it.
-            overrides: Merged over the top.
+            kind: What it describes, a key of ``spec.table.KINDS``; needed when ``$schema`` and ``type`` do not say it.
+            overrides: Merged over the top, mappings key by key.
             base_path: Folder that a mapping's relative paths are relative to.
             wait: Wait until the service has made it; a job's end is not waited for.
+            strict: Refuse what azure-ai-ml would send and the service would refuse, instead of logging a warning.
+            follow_symlinks: Upload what links inside local folders lead to, even outside of them.
 
         Returns:
             The resource as the service shows it.
 
         Raises:
-            SpecError: The file is wrong; all that is wrong is listed.
+            SpecError: The file is wrong; all that is wrong is listed, and nothing was sent.
             ApiError: The service refused it.
             RunFailed: The service accepted it, and failed to make it.
+
+        Example:
+            >>> hook.apply("job.yml", overrides={"compute": "azureml:gpu", "inputs": {"epochs": 3}})
         """
-        read = (
-            source_file(Path(source))
-            if isinstance(source, (str, Path))
-            else from_mapping(source, base_path=_path(base_path))
-        )
-        ticket = self.run(apply_flow(read.merged(overrides or {}), kind, self.target))
+        if isinstance(source, (str, Path)):
+            read = source_file(Path(source), follow_symlinks=follow_symlinks)
+        else:
+            read = from_mapping(source, base_path=_path(base_path), follow_symlinks=follow_symlinks)
+        ticket = self.run(apply_flow(read.merged(overrides or {}), kind, self.target, strict=strict))
         if not wait or parse(ticket.arm_id).kind == "job":
             return ticket.body
         return self._settled(ticket).body
@@ -290,7 +297,7 @@ class AzmlHook(BaseHook):
         return self.workspace_id.child(kind, *filter(None, (parent, name, version)))
 
     def _settled(self, ticket: Ticket) -> Outcome:
-        outcome = self.run(waiting.settle(ticket, poll_seconds=POLL_SECONDS))
+        outcome = waiting.ended(ticket) or self.run(waiting.settle(ticket, poll_seconds=POLL_SECONDS))
         if not outcome.succeeded:
             raise outcome.failure()
         return outcome

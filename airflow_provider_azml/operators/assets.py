@@ -1,62 +1,44 @@
-"""What the operators that register versioned assets share: a retry never makes a second version."""
+"""What operators that archive assets share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.links import AzmlStudioLink
-from airflow_provider_azml.operators.base import AzmlSpecOperator
+from airflow_provider_azml.operators.base import AzmlOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
 
     from airflow_provider_azml.rest.flows import Json
-    from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
 
-class AzmlRegisterAssetOperator(AzmlSpecOperator):
-    """Base of operators that register a version of an asset."""
+class AzmlArchiveAssetOperator(AzmlOperator):
+    """Base of operators that hide an asset, or a version of it, from listings.
+
+    Args:
+        name: Name of the asset.
+        version: The version; without one, the asset with all its versions.
+        restore: Show it again instead.
+    """
 
     kind: ClassVar[str]
     """Kind of the asset, a key of the resource table."""
 
-    operator_extra_links = (AzmlStudioLink(),)
+    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "name", "version")
 
-    def submit(self, context: Context) -> Ticket:
-        """PUT the version; where none is named, the service's next one, unless an earlier try has made it."""
-        from airflow_provider_azml.operators import submission
-        from airflow_provider_azml.rest.waiting import Ticket
-        from airflow_provider_azml.spec.kinds import apply
+    def __init__(self, *, name: str, version: str | None = None, restore: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.version = version
+        self.restore = restore
 
-        source = self.source(context, self.kind)
-        if "version" in source.value or "name" not in source.value:
-            return self.hook.run(apply(source, self.kind, self.hook.target))
-        container = self.hook.workspace_id.child(self.kind, str(source.value["name"]))
-        made = self.hook.run(submission.made_before(container, context))
-        if made:
-            self.log.info("An earlier try registered version %s", made["name"])
-            return Ticket(made["id"], None, made)
-        marked = source.merged({"tags": {submission.TAG: submission.submission_hash(context)}})
-        return self.hook.run(apply(marked, self.kind, self.hook.target))
+    def submit(self, context: Context) -> Json:
+        """Archive it, unless it is; there is nothing to wait for."""
+        from airflow_provider_azml.rest.changes import switch
 
-    def advance(self, context: Context, outcome: Outcome) -> Json:
-        """The version's names."""
-        from airflow_provider_azml.rest import flows
-        from airflow_provider_azml.rest.arm_ids import parse
-
-        made = parse(outcome.arm_id)
-        if not outcome.succeeded:
-            raise outcome.failure()
-        body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
-        return {
-            "name": made.name,
-            "version": made.version,
-            "id": outcome.arm_id,
-            "status": outcome.status,
-            "studio_url": self._show(context, self.kind, made.name),
-            **self.told(body),
-        }
-
-    def told(self, body: Json) -> Json:
-        """What a kind of asset adds to the result."""
-        return {}
+        version = None if self.version is None else str(self.version)
+        arm_id = self.hook.workspace_id.child(self.kind, self.name, *filter(None, [version]))
+        self.hook.run(switch(arm_id, "isArchived", on=not self.restore))
+        return {"name": self.name, "version": version, "id": arm_id, "is_archived": not self.restore}

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
@@ -16,7 +16,7 @@ from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, c
 from airflow_provider_azml.links import AzmlStudioLink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import jinja2
     from airflow.sdk import Context
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.hooks.azml import AzmlHook
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
-    from airflow_provider_azml.spec.source import Source
 
 LOG_LINES = 20
 """How many lines from the end of a log an exception shows."""
@@ -88,11 +87,11 @@ class AzmlOperator(BaseOperator):
         """Go on from how an act ended: with the next act to wait for, or with the task's result."""
         from airflow_provider_azml.rest.arm_ids import parse
 
-        made = parse(outcome.arm_id)
-        studio_url = self._show(context, made.kind, made.name)
         if not outcome.succeeded:
-            raise outcome.failure(studio_url=studio_url)
-        return {"name": made.name, "id": outcome.arm_id, "status": outcome.status, "studio_url": studio_url}
+            raise outcome.failure()
+        made = parse(outcome.arm_id)
+        version = {"version": made.version} if made.version else {}
+        return {"name": made.name, **version, "id": outcome.arm_id, "status": outcome.status}
 
     # -- how it runs ---------------------------------------------------------------------------------------------
 
@@ -168,13 +167,30 @@ class AzmlOperator(BaseOperator):
 
     # -- what subclasses use -------------------------------------------------------------------------------------
 
-    def _show(self, context: Context, kind: str, name: str) -> str:
+    @property
+    def folder(self) -> Path:
+        """The folder of the DAG file, which relative paths are relative to."""
+        fileloc = getattr(self.get_dag(), "fileloc", None)
+        return Path(fileloc).parent if fileloc else Path.cwd()
+
+    def _show(self, context: Context, kind: str, name: str, version: str | None = None) -> str:
         """Put the studio link beside the task at once, and answer its URL."""
-        url = self.hook.studio_url(kind, name)
+        url = self.hook.studio_url(kind, name, version)
         if self.links.get(AzmlStudioLink.key) != url:
             self.log.info("Azure ML studio: %s", url)
             self._link(context, AzmlStudioLink.key, url)
         return url
+
+    def _delete(self, arm_id: str) -> Ticket:
+        """Delete a resource; one that is gone already is as good as deleted."""
+        from airflow_provider_azml.rest import flows, waiting
+
+        try:
+            return waiting.ticket(arm_id, self.hook.run(flows.delete(arm_id)), deleting=True)
+        except NotFound as error:
+            if error.code in flows.MISSING_PARENTS:
+                raise
+            return waiting.Ticket(arm_id, deleting=True)
 
     def _link(self, context: Context, key: str, url: str) -> None:
         """Set one of the task's links while the task still runs."""
@@ -203,65 +219,3 @@ class AzmlOperator(BaseOperator):
 
             content = shield(content)
         return super().render_template(content, context, jinja_env, seen_oids)
-
-
-class AzmlSpecOperator(AzmlOperator):
-    """Base of operators that take an AML file, or what could stand in one.
-
-    Args:
-        file: AML file, relative to the folder of the DAG file; templates in its text are rendered.
-        spec: The same content as a mapping.
-    """
-
-    spec_fields: ClassVar[Sequence[str]] = ()
-    """Names of the keyword arguments that are keys of the AML file."""
-
-    attributes: ClassVar[Mapping[str, str]] = {}
-    """Keyword argument -> attribute that holds it, where the name is taken by Airflow."""
-
-    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "file", "spec")
-
-    def __init__(self, *, file: str | None = None, spec: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.file = file
-        self.spec = spec
-
-    def source(self, context: Context, kind: str, defaults: Mapping[str, Any] | None = None) -> Source:
-        """The file or mapping, with the keyword arguments merged over it and defaults put under it.
-
-        Raises:
-            SpecError: It cannot be read, or there is none.
-        """
-        from airflow_provider_azml.spec.source import from_mapping
-
-        held = {name: getattr(self, self.attributes.get(name, name)) for name in self.spec_fields}
-        given = {name: value for name, value in held.items() if value is not None}
-        if self.file is not None:
-            read = self.read(context, self.file)
-        else:
-            read = from_mapping(dict(self.spec or {}), base_path=self.folder)
-        missing = {name: value for name, value in (defaults or {}).items() if name not in read.value}
-        return read.merged({**missing, **given})
-
-    def read(self, context: Context, file: str) -> Source:
-        """An AML file, its text rendered by Jinja."""
-        from airflow_provider_azml.spec.source import read
-
-        return read(self.folder / file, render=_renderer(self.get_template_env(), context))
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the DAG file, which relative paths are relative to."""
-        fileloc = getattr(self.get_dag(), "fileloc", None)
-        return Path(fileloc).parent if fileloc else Path.cwd()
-
-
-def _renderer(environment: jinja2.Environment, context: Context) -> Callable[[str], str]:
-    """What renders text to text, also in a DAG that renders its templates as native objects."""
-
-    def render(text: str) -> str:
-        template = environment.from_string(text)
-        values = template.new_context(dict(context))
-        return "".join(str(part) for part in template.root_render_func(values))
-
-    return render

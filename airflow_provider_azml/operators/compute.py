@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.links import AzmlStudioLink
-from airflow_provider_azml.operators.base import AzmlSpecOperator
+from airflow_provider_azml.operators.files import AzmlSpecOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from airflow.sdk import Context
-
-    from airflow_provider_azml.rest.waiting import Ticket
 
 
 class AzmlCreateComputeOperator(AzmlSpecOperator):
@@ -44,6 +39,7 @@ class AzmlCreateComputeOperator(AzmlSpecOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-compute-aml
     """
 
+    kind = "compute"
     spec_fields: ClassVar[Sequence[str]] = (
         "name",
         "type",
@@ -59,8 +55,6 @@ class AzmlCreateComputeOperator(AzmlSpecOperator):
         "network_settings",
         "ssh_settings",
     )
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields)
-    operator_extra_links = (AzmlStudioLink(),)
 
     def __init__(
         self,
@@ -81,22 +75,57 @@ class AzmlCreateComputeOperator(AzmlSpecOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.name = name
-        self.type = type
-        self.size = size
-        self.min_instances = min_instances
-        self.max_instances = max_instances
-        self.idle_time_before_scale_down = idle_time_before_scale_down
-        self.tier = tier
-        self.location = location
-        self.description = description
-        self.tags = tags
-        self.identity = identity
-        self.network_settings = network_settings
-        self.ssh_settings = ssh_settings
+        self.keep(locals())
 
-    def submit(self, context: Context) -> Ticket:
-        """PUT the compute: the same PUT again changes nothing."""
-        from airflow_provider_azml.spec.kinds import apply
 
-        return self.hook.run(apply(self.source(context, "compute"), "compute", self.hook.target))
+class AzmlAttachComputeOperator(AzmlSpecOperator):
+    """Attaches a compute that exists to the workspace: a Kubernetes cluster, a virtual machine or a Synapse Spark pool.
+
+    Args:
+        file: Compute YAML, relative to the DAG file.
+        spec: Its content as a mapping instead.
+        name: Name that the compute gets in the workspace.
+        type: ``kubernetes``, ``virtualmachine`` or ``synapsespark``.
+        resource_id: ARM id of what is attached.
+        namespace: Namespace of the Kubernetes cluster.
+        description: Free text.
+        tags: Tags of the compute.
+        identity: Managed identity of the compute.
+        ssh_settings: How a virtual machine is reached.
+
+    Returns:
+        ``{"name", "id", "status", "studio_url"}``.
+
+    Example:
+        >>> AzmlAttachComputeOperator(task_id="attach", name="k8s", type="kubernetes", resource_id=CLUSTER_ID)
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-compute-kubernetes
+    """
+
+    kind = "compute"
+    spec_fields: ClassVar[Sequence[str]] = (
+        "name",
+        "type",
+        "resource_id",
+        "namespace",
+        "description",
+        "tags",
+        "identity",
+        "ssh_settings",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 (the key of the compute YAML)
+        resource_id: str | None = None,
+        namespace: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        identity: Mapping[str, Any] | None = None,
+        ssh_settings: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.keep(locals())

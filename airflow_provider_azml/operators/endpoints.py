@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import ApiError, RunFailed, SpecError
 from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
-from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator, AzmlSpecOperator
+from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator
+from airflow_provider_azml.operators.files import AzmlSpecOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +61,8 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-managed-online
     """
 
+    kind = "online_deployment"
+    endpoint_name: str | None
     spec_fields: ClassVar[Sequence[str]] = (
         "name",
         "endpoint_name",
@@ -73,7 +76,7 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
         "liveness_probe",
         "readiness_probe",
     )
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields, "endpoint_file", "traffic")
+    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, "endpoint_file", "traffic")
     operator_extra_links = (AzmlStudioLink(), AzmlEndpointLink())
 
     def __init__(
@@ -96,27 +99,17 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.endpoint_file = endpoint_file
-        self.name = name
-        self.endpoint_name = endpoint_name
-        self.model = model
-        self.environment = environment
-        self.code_configuration = code_configuration
-        self.instance_type = instance_type
-        self.instance_count = instance_count
-        self.environment_variables = environment_variables
-        self.request_settings = request_settings
-        self.liveness_probe = liveness_probe
-        self.readiness_probe = readiness_probe
         self.traffic = traffic
+        self.keep(locals())
 
     def submit(self, context: Context) -> Ticket:
         """Make the endpoint, unless it is there."""
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.waiting import Ticket
-        from airflow_provider_azml.spec.kinds import apply, check
+        from airflow_provider_azml.spec.kinds import apply
 
         deployment, endpoint = self._sources(context)
-        check(deployment, "online_deployment")
+        self.checked(deployment)
         name = str(endpoint.value["name"])
         arm_id = self.hook.workspace_id.child("online_endpoint", name)
         self._show(context, "online_endpoint", name)
@@ -124,7 +117,7 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
         if found and found["properties"].get("provisioningState") != "Failed":
             self.log.info("Endpoint %s exists", name)
             return Ticket(arm_id, None, found)
-        return self.hook.run(apply(endpoint, "online_endpoint", self.hook.target))
+        return self.hook.run(apply(endpoint, "online_endpoint", self.hook.target, strict=self.strict))
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """From the endpoint to the deployment, from there to its traffic, from there to the result."""
@@ -143,7 +136,7 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
             found = self.hook.run(flows.find(deployment_id))
             if found is None or not self._is_ours(deployment, found):
                 self.log.info("Deploying %s to endpoint %s", name, endpoint_name)
-                return self.hook.run(apply(deployment, "online_deployment", self.hook.target))
+                return self.hook.run(apply(deployment, self.kind, self.hook.target, strict=self.strict))
             if found["properties"]["provisioningState"] != "Succeeded":
                 return Ticket(deployment_id, None, found)
             self.log.info("An earlier try has deployed %s to endpoint %s", name, endpoint_name)
@@ -155,7 +148,7 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
         from airflow_provider_azml.operators import submission
         from airflow_provider_azml.spec.source import from_mapping
 
-        deployment = self.source(context, "online_deployment")
+        deployment = self.source(context)
         deployment = deployment.merged({"tags": {submission.TAG: submission.submission_hash(context)}})
         endpoint = self.read(context, self.endpoint_file) if self.endpoint_file else from_mapping({"auth_mode": "key"})
         if str(deployment.value.get("model", "")).startswith("/"):

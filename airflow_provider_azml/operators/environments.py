@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.operators.assets import AzmlRegisterAssetOperator
-from airflow_provider_azml.operators.base import AzmlSpecOperator
+from airflow_provider_azml.operators.files import AzmlSpecOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-class AzmlRegisterEnvironmentOperator(AzmlRegisterAssetOperator):
+class AzmlRegisterEnvironmentOperator(AzmlSpecOperator):
     """Registers a version of an environment.
 
     Args:
@@ -36,7 +35,6 @@ class AzmlRegisterEnvironmentOperator(AzmlRegisterAssetOperator):
 
     kind = "environment"
     spec_fields: ClassVar[Sequence[str]] = ("name", "version", "image", "conda_file", "build", "description", "tags")
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields)
 
     def __init__(
         self,
@@ -51,10 +49,4 @@ class AzmlRegisterEnvironmentOperator(AzmlRegisterAssetOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.name = name
-        self.version = version
-        self.image = image
-        self.conda_file = conda_file
-        self.build = build
-        self.description = description
-        self.tags = tags
+        self.keep(locals())

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.links import AzmlStudioLink
-from airflow_provider_azml.operators.base import LOG_LINES, AzmlSpecOperator
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.operators.files import AzmlSpecOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
-    from airflow_provider_azml.rest.flows import Json
-    from airflow_provider_azml.rest.waiting import Outcome, Ticket
+    from airflow_provider_azml.spec.source import Source
 
 
 class AzmlSubmitJobOperator(AzmlSpecOperator):
@@ -28,9 +27,13 @@ class AzmlSubmitJobOperator(AzmlSpecOperator):
         name: The job's name; by default one is made from DAG, task and run.
         display_name: By default the task id.
         experiment_name: By default the DAG id.
+        description: Free text.
         compute: Compute that runs it.
         inputs: Merged over the file's inputs.
+        outputs: Merged over the file's outputs.
+        identity: Who the job runs as.
         tags: Merged over the file's tags.
+        properties: Merged over the file's properties.
         wait: Whether to wait for the job's end.
 
     Returns:
@@ -46,9 +49,22 @@ class AzmlSubmitJobOperator(AzmlSpecOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-command
     """
 
-    spec_fields: ClassVar[Sequence[str]] = ("name", "display_name", "experiment_name", "compute", "inputs", "tags")
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields)
-    operator_extra_links = (AzmlStudioLink(),)
+    kind = "job"
+    job_type: ClassVar[str | None] = None
+    """The one ``type`` that a file may have, and has when it does not say."""
+
+    spec_fields: ClassVar[Sequence[str]] = (
+        "name",
+        "display_name",
+        "experiment_name",
+        "description",
+        "compute",
+        "inputs",
+        "outputs",
+        "identity",
+        "tags",
+        "properties",
+    )
 
     def __init__(
         self,
@@ -56,74 +72,32 @@ class AzmlSubmitJobOperator(AzmlSpecOperator):
         name: str | None = None,
         display_name: str | None = None,
         experiment_name: str | None = None,
+        description: str | None = None,
         compute: str | None = None,
         inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        identity: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
         wait: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.name = name
-        self.display_name = display_name
-        self.experiment_name = experiment_name
-        self.compute = compute
-        self.inputs = inputs
-        self.tags = tags
         self.wait = wait
-        self._job_id: str | None = None
+        self.keep(locals())
 
-    def submit(self, context: Context) -> Ticket | Json:
-        """Submit the job, or find the one that an earlier try submitted."""
-        from airflow_provider_azml.operators import submission
+    def source(self, context: Context) -> Source:
+        """The job, of the operator's type.
 
-        ti = context["ti"]
-        source = self.source(context, "job", {"experiment_name": ti.dag_id, "display_name": ti.task_id})
-        flow = submission.submit_job(
-            self.hook.target, source, submission.job_name(context), submission.ownership(context)
-        )
-        ticket = self.hook.run(flow)
-        self._job_id = ticket.arm_id
-        name = ticket.body["name"]
-        self.log.info("Job %s is %s", name, ticket.body["properties"]["status"])
-        studio_url = self._show(context, "job", name)
-        return ticket if self.wait else _result(ticket.body, studio_url, {})
-
-    def advance(self, context: Context, outcome: Outcome) -> Json:
-        """Turn the ended job into the task's result, or into an error that says why."""
-        from airflow_provider_azml.rest import flows
-
-        body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
-        studio_url = self._show(context, "job", body["name"])
-        if not outcome.succeeded:
-            raise self._job_failed(outcome, body["name"], studio_url)
-        return _result(body, studio_url, self._metrics(body["name"]))
-
-    def on_kill(self) -> None:
-        """Cancel the job of a task that was killed while it waited in a worker."""
-        if self._job_id:
-            from airflow_provider_azml.rest import flows
-
-            self.log.info("Cancelling %s", self._job_id)
-            self.hook.run(flows.act(self._job_id, "cancel"))
-
-    def _job_failed(self, outcome: Outcome, name: str, studio_url: str) -> Exception:
-        from dataclasses import replace
-
-        from airflow_provider_azml.rest import history
-
-        code, message, tail = self.hook.run(history.failure(self.hook.workspace_id, name, lines=LOG_LINES))
-        why = replace(outcome, code=outcome.code or code, message=outcome.message or message)
-        return why.failure(studio_url=studio_url, log_tail=tail)
-
-    def _metrics(self, name: str) -> dict[str, float | str]:
-        from airflow_provider_azml.exceptions import ApiError
-        from airflow_provider_azml.rest import history
-
-        try:
-            return self.hook.run(history.metrics(self.hook.workspace_id, name))
-        except ApiError as error:
-            self.log.warning("The job is done, but its metrics cannot be read: %s", error)
-            return {}
+        Raises:
+            SpecError: It is of another type.
+        """
+        job = super().source(context)
+        found = job.value.get("type", self.job_type)
+        if self.job_type is None or found == self.job_type:
+            return job if self.job_type is None else job.merged({"type": self.job_type})
+        reason = f"is {found!r}, and {type(self).__name__} submits {self.job_type!r}; AzmlSubmitJobOperator takes all"
+        raise SpecError([job.problem(("type",), reason)])
 
 
 class AzmlSubmitCommandJobOperator(AzmlSubmitJobOperator):
@@ -135,16 +109,12 @@ class AzmlSubmitCommandJobOperator(AzmlSubmitJobOperator):
         command: What runs, with ``${{inputs.x}}`` and ``${{outputs.x}}``.
         code: Folder that is uploaded, relative to the DAG file (in a file: to that file).
         environment: ``azureml:name:version``, ``azureml:name@latest``, or a mapping that describes one.
-        outputs: Outputs by name.
         environment_variables: Environment variables of the command.
         resources: ``instance_count``, ``instance_type``, ``shm_size``...
         distribution: How processes are spread over nodes.
         limits: ``timeout`` in seconds.
-        identity: Who the job runs as.
         queue_settings: ``job_tier`` and ``priority``.
         services: Interactive services.
-        description: Free text.
-        properties: Properties of the job.
 
     Example:
         >>> AzmlSubmitCommandJobOperator(
@@ -152,7 +122,7 @@ class AzmlSubmitCommandJobOperator(AzmlSubmitJobOperator):
         ...     command="python train.py --data ${{inputs.data}} --model ${{outputs.model}}",
         ...     code="src",
         ...     environment="azureml:sklearn@latest",
-        ...     compute="cpu-cluster",
+        ...     compute="azureml:cpu-cluster",
         ...     inputs={"data": {"type": "uri_file", "path": "azureml:iris:1"}},
         ...     outputs={"model": {"type": "custom_model"}},
         ... )
@@ -160,28 +130,19 @@ class AzmlSubmitCommandJobOperator(AzmlSubmitJobOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-command
     """
 
+    job_type = "command"
     spec_fields: ClassVar[Sequence[str]] = (
-        *AzmlSubmitJobOperator.spec_fields,
         "command",
         "code",
         "environment",
-        "outputs",
         "environment_variables",
         "resources",
         "distribution",
         "limits",
-        "identity",
         "queue_settings",
         "services",
-        "description",
-        "properties",
     )
-    attributes: ClassVar[Mapping[str, str]] = {"resources": "job_resources"}
-    template_fields: Sequence[str] = (
-        *AzmlSpecOperator.template_fields,
-        *(name for name in spec_fields if name != "resources"),
-        "job_resources",
-    )
+    attributes: ClassVar[Mapping[str, str]] = {"resources": "job_resources"}  # BaseOperator has resources of its own
 
     def __init__(
         self,
@@ -189,45 +150,102 @@ class AzmlSubmitCommandJobOperator(AzmlSubmitJobOperator):
         command: str | None = None,
         code: str | None = None,
         environment: str | Mapping[str, Any] | None = None,
-        outputs: Mapping[str, Any] | None = None,
         environment_variables: Mapping[str, Any] | None = None,
         resources: dict[str, Any] | None = None,
         distribution: Mapping[str, Any] | None = None,
         limits: Mapping[str, Any] | None = None,
-        identity: Mapping[str, Any] | None = None,
         queue_settings: Mapping[str, Any] | None = None,
         services: Mapping[str, Any] | None = None,
-        description: str | None = None,
-        properties: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.command = command
-        self.code = code
-        self.environment = environment
-        self.outputs = outputs
-        self.environment_variables = environment_variables
-        self.job_resources = resources  # BaseOperator keeps ``resources`` for another purpose
-        self.distribution = distribution
-        self.limits = limits
-        self.identity = identity
-        self.queue_settings = queue_settings
-        self.services = services
-        self.description = description
-        self.properties = properties
+        self.keep(locals())
 
 
-def _result(body: Json, studio_url: str, metrics: Mapping[str, float | str]) -> Json:
-    properties = body["properties"]
-    return {
-        "name": body["name"],
-        "id": body["id"],
-        "status": properties["status"],
-        "studio_url": studio_url,
-        "experiment_name": properties.get("experimentName"),
-        "outputs": {
-            name: f"azureml://jobs/{body['name']}/outputs/{'artifacts' if name == 'default' else name}/paths/"
-            for name in properties.get("outputs") or {}
-        },
-        "metrics": dict(metrics),
-    }
+class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
+    """Submits a pipeline as one job and waits for its end; never twice, whatever happens to worker or triggerer.
+
+    Everything that :class:`AzmlSubmitJobOperator` takes and promises, and a pipeline's own keys. Azure ML runs the
+    steps; components without a name are made, and code is uploaded, as the steps need it.
+
+    Args:
+        jobs: The steps by name.
+        settings: ``default_compute``, ``default_datastore``, ``continue_on_step_failure``, ``force_rerun``...
+        component: A pipeline component to run instead of steps: a file, or ``azureml:name:version``.
+
+    Example:
+        >>> AzmlSubmitPipelineOperator(task_id="train", file="pipeline.yml", inputs={"day": "{{ ds }}"})
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline
+    """
+
+    job_type = "pipeline"
+    spec_fields: ClassVar[Sequence[str]] = ("jobs", "settings", "component")
+
+    def __init__(
+        self,
+        *,
+        jobs: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        component: str | Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.keep(locals())
+
+
+class AzmlSubmitSparkJobOperator(AzmlSubmitJobOperator):
+    """Submits a Spark job and waits for its end; never twice, whatever happens to worker or triggerer.
+
+    Everything that :class:`AzmlSubmitJobOperator` takes and promises, and a Spark job's own keys.
+
+    Args:
+        code: Folder that is uploaded, relative to the DAG file (in a file: to that file).
+        entry: What runs: ``{"file": ...}`` or ``{"class_name": ...}``.
+        args: Its arguments, with ``${{inputs.x}}`` and ``${{outputs.x}}``.
+        py_files: Python files and archives for the executors.
+        jars: Jars for driver and executors.
+        files: Files for the executors' working folders.
+        archives: Archives that are unpacked there.
+        conf: Spark properties, e.g. ``{"spark.driver.cores": 1}``.
+        environment: ``azureml:name:version``, or a mapping that describes one.
+        resources: ``instance_type`` and ``runtime_version`` of serverless Spark.
+
+    Example:
+        >>> AzmlSubmitSparkJobOperator(task_id="wrangle", file="spark.yml", conf={"spark.executor.instances": 4})
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-spark
+    """
+
+    job_type = "spark"
+    spec_fields: ClassVar[Sequence[str]] = (
+        "code",
+        "entry",
+        "args",
+        "py_files",
+        "jars",
+        "files",
+        "archives",
+        "conf",
+        "environment",
+        "resources",
+    )
+    attributes: ClassVar[Mapping[str, str]] = {"resources": "job_resources"}  # BaseOperator has resources of its own
+
+    def __init__(
+        self,
+        *,
+        code: str | None = None,
+        entry: Mapping[str, str] | None = None,
+        args: str | None = None,
+        py_files: Sequence[str] | None = None,
+        jars: Sequence[str] | None = None,
+        files: Sequence[str] | None = None,
+        archives: Sequence[str] | None = None,
+        conf: Mapping[str, Any] | None = None,
+        environment: str | Mapping[str, Any] | None = None,
+        resources: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.keep(locals())

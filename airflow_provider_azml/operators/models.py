@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.operators.assets import AzmlRegisterAssetOperator
-from airflow_provider_azml.operators.base import AzmlSpecOperator
+from airflow_provider_azml.operators.assets import AzmlArchiveAssetOperator
+from airflow_provider_azml.operators.base import AzmlOperator
+from airflow_provider_azml.operators.files import AzmlSpecOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_azml.rest.flows import Json
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.rest.waiting import Ticket
 
 
-class AzmlRegisterModelOperator(AzmlRegisterAssetOperator):
+class AzmlRegisterModelOperator(AzmlSpecOperator):
     """Registers a version of a model: from a job's output, from a datastore, or from local files.
 
     Args:
@@ -53,7 +56,6 @@ class AzmlRegisterModelOperator(AzmlRegisterAssetOperator):
         "stage",
         "flavors",
     )
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields)
 
     def __init__(
         self,
@@ -70,16 +72,52 @@ class AzmlRegisterModelOperator(AzmlRegisterAssetOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.keep(locals())
+
+
+class AzmlArchiveModelOperator(AzmlArchiveAssetOperator):
+    """Hides a model, or a version of it, from listings; whatever refers to it still works.
+
+    Args:
+        name: Name of the model.
+        version: The version; without one, the model with all its versions.
+        restore: Show it again instead.
+
+    Returns:
+        ``{"name", "version", "id", "is_archived"}``.
+
+    Example:
+        >>> AzmlArchiveModelOperator(task_id="archive", name="iris", version="3")
+
+    Source: azure-ai-ml 1.35.2, ``models.archive``.
+    """
+
+    kind = "model"
+
+
+class AzmlDeleteModelOperator(AzmlOperator):
+    """Deletes a version of a model; one that is gone already is no error.
+
+    Args:
+        name: Name of the model.
+        version: The version.
+
+    Returns:
+        ``{"name", "version", "id", "status"}``.
+
+    Example:
+        >>> AzmlDeleteModelOperator(task_id="delete", name="iris", version="3")
+
+    Source: ``DELETE models/{name}/versions/{version}`` of the service's OpenAPI file.
+    """
+
+    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "name", "version")
+
+    def __init__(self, *, name: str, version: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.name = name
         self.version = version
-        self.path = path
-        self.type = type
-        self.description = description
-        self.tags = tags
-        self.properties = properties
-        self.stage = stage
-        self.flavors = flavors
 
-    def told(self, body: Json) -> Json:
-        """Where the model's files are."""
-        return {"path": body["properties"]["modelUri"]}
+    def submit(self, context: Context) -> Ticket:
+        """Delete it."""
+        return self._delete(self.hook.workspace_id.child("model", self.name, str(self.version)))

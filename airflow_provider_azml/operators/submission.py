@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.target import Target
 
+_log = logging.getLogger(__name__)
 _HASH_LENGTH = 12
 _READABLE_LENGTH = 80
 _CLOCK_SKEW = timedelta(hours=1)
@@ -70,6 +73,31 @@ def ownership(context: Context) -> dict[str, str]:
     }
 
 
+def submit(target: Target, kind: str, source: Source, context: Context) -> Flow[Ticket]:
+    """Create or update what a checked source describes, unless an earlier try of the same task has.
+
+    Jobs are found by their name, versions of assets by their tag; anything else has one name, and the same PUT again
+    changes nothing. Made-up names come from the submission. A job belongs to the experiment of the DAG's name unless it
+    names another: a worker's folder, which azure-ai-ml would take, says nothing.
+    """
+    from airflow_provider_azml.spec import kinds
+
+    seeded = replace(target, seed=submission_hash(context))
+    if kind == "job":
+        ti = context["ti"]
+        unsaid = {"experiment_name": ti.dag_id, "display_name": ti.task_id}
+        named = source.merged({key: value for key, value in unsaid.items() if key not in source.value})
+        return (yield from submit_job(seeded, named, job_name(context), ownership(context)))
+    if not RESOURCES[kind].versioned or "version" in source.value or "name" not in source.value:
+        return (yield from kinds.submit(source, kind, seeded))
+    made = yield from made_before(target.workspace.child(kind, str(source.value["name"])), context)
+    if made:
+        _log.info("An earlier try made version %s", made["name"])
+        return Ticket(made["id"], None, made)
+    marked = source.merged({"tags": {TAG: submission_hash(context)}})
+    return (yield from kinds.submit(marked, kind, seeded))
+
+
 def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[str, str]) -> Flow[Ticket]:
     """Submit a job unless an earlier try of the same task has: then attach to that one.
 
@@ -77,7 +105,7 @@ def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[st
 
     Args:
         target: The workspace.
-        source: The job.
+        source: The job, checked.
         base_name: Its name without the attempt; a job that names itself has one attempt.
         owner: The properties that say whose the job is.
 
@@ -130,10 +158,10 @@ def made_before(container_id: str, context: Context) -> Flow[Json | None]:
 
 
 def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, str]) -> Flow[Ticket]:
-    from airflow_provider_azml.spec.kinds import apply
+    from airflow_provider_azml.spec import kinds
 
     try:
-        return (yield from apply(source, "job", target))
+        return (yield from kinds.submit(source, "job", target))
     except ApiError as refused:
         if refused.status is None or refused.status >= 500:  # noqa: PLR2004 (a fault of the service: the retry looks)
             raise

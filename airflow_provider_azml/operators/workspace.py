@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.links import AzmlStudioLink
-from airflow_provider_azml.operators.base import AzmlSpecOperator
+from airflow_provider_azml.operators.files import AzmlSpecOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_azml.rest.flows import Json
-    from airflow_provider_azml.rest.waiting import Outcome, Ticket
+    from airflow_provider_azml.rest.waiting import Ticket
+    from airflow_provider_azml.spec.source import Source
 
 
 class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
@@ -45,6 +45,7 @@ class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-workspace
     """
 
+    kind = "workspace"
     spec_fields: ClassVar[Sequence[str]] = (
         "name",
         "location",
@@ -56,8 +57,6 @@ class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
         "application_insights",
         "container_registry",
     )
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *spec_fields)
-    operator_extra_links = (AzmlStudioLink(),)
 
     def __init__(
         self,
@@ -75,26 +74,19 @@ class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.name = name
-        self.location = location
-        self.display_name = display_name
-        self.description = description
-        self.tags = tags
-        self.storage_account = storage_account
-        self.key_vault = key_vault
-        self.application_insights = application_insights
-        self.container_registry = container_registry
         self.create_container_registry = create_container_registry
+        self.keep(locals())
 
-    def submit(self, context: Context) -> Ticket:
+    def submit(self, context: Context) -> Ticket | Json:
         """Deploy the workspace's template, unless the workspace is there."""
         from airflow_provider_azml.operators.submission import submission_hash
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.waiting import Ticket
         from airflow_provider_azml.spec.workspaces import create
 
-        source = self.source(context, "workspace", {"name": self.hook.workspace_id.name})
-        arm_id = self._arm_id(str(source.value["name"]))
+        source = self.source(context)
+        self.checked(source)
+        arm_id = self.workspace_of(source)
         found = self.hook.run(flows.find(arm_id))
         if found:
             self.log.info("Workspace %s exists, and is left as it is", found["name"])
@@ -102,26 +94,7 @@ class AzmlCreateWorkspaceOperator(AzmlSpecOperator):
         target = replace(self.hook.target, seed=submission_hash(context))
         return self.hook.run(create(source, target, create_container_registry=self.create_container_registry))
 
-    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
-        """From the template's deployment to the workspace, from the workspace to the result."""
-        from airflow_provider_azml.rest import flows
-        from airflow_provider_azml.rest.arm_ids import parse
-        from airflow_provider_azml.rest.waiting import Ticket
-
-        if not outcome.succeeded:
-            raise outcome.failure()
-        if parse(outcome.arm_id).kind != "workspace":
-            source = self.source(context, "workspace", {"name": self.hook.workspace_id.name})
-            arm_id = self._arm_id(str(source.value["name"]))
-            return Ticket(arm_id, None, self.hook.run(flows.get(arm_id)))
-        body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
-        return {
-            "name": body["name"],
-            "id": body["id"],
-            "status": outcome.status,
-            "studio_url": self._show(context, "workspace", body["name"]),
-            "location": body.get("location"),
-        }
-
-    def _arm_id(self, name: str) -> str:
-        return self.hook.workspace_id.sibling("workspace", name)
+    def source(self, context: Context) -> Source:
+        """The workspace as it is described; one that is not named is the connection's."""
+        described = super().source(context)
+        return described if "name" in described.value else described.merged({"name": self.hook.workspace_id.name})

@@ -12,6 +12,16 @@ from airflow_provider_azml.rest.flows import Flow, Json, Send, call, request
 if TYPE_CHECKING:
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
 
+STUDIO_PLACES = {
+    "compute": "compute/{name}/details",
+    "data": "data/{name}/{version}/details",
+    "environment": "environments/{name}/version/{version}",
+    "job": "runs/{name}",
+    "model": "model/{name}/details",
+    "online_endpoint": "endpoints/realtime/{name}/detail",
+}
+"""Kind -> path of its page in studio. Sources: recorded jobs; links to studio in public repositories."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
@@ -37,16 +47,17 @@ class Cloud:
     studio: str
     data_plane_suffixes: tuple[str, ...]
 
-    def studio_url(self, kind: str, name: str, workspace: WorkspaceId, tenant_id: str | None = None) -> str:
-        """Where a job, model or endpoint is seen in studio.
+    def studio_url(
+        self, kind: str, name: str, workspace: WorkspaceId, tenant_id: str | None = None, *, version: str | None = None
+    ) -> str:
+        """Where something is seen in studio; the workspace's first page for what has none of its own.
 
         Source: ``services.Studio.endpoint`` of recorded jobs: ``{studio}/runs/{name}?wsid={workspace}&tid={tenant}``.
         """
-        place = {"job": f"runs/{quote(name)}", "online_endpoint": f"endpoints/realtime/{quote(name)}/detail"}.get(
-            kind, ""
-        )
-        if kind == "model":
-            place = f"model/{quote(name)}/details"
+        place = STUDIO_PLACES.get(kind, "")
+        if "{version}" in place and not version:
+            place = ""
+        place = place.format(name=quote(name), version=quote(version or ""))
         tenant = f"&tid={tenant_id}" if tenant_id else ""
         return f"{self.studio}/{place}?wsid={workspace}{tenant}"
 

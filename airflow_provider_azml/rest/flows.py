@@ -89,6 +89,8 @@ T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 
 _ERRORS = {401: AuthError, 403: AuthError, 404: NotFound, 409: Conflict, 412: Conflict, 429: Throttled}
+MISSING_PARENTS = frozenset({"SubscriptionNotFound", "ResourceGroupNotFound"})
+"""Codes of a 404 that does not mean that the resource itself is gone."""
 _MISSING_WORKSPACE = re.compile(r"MachineLearningServices/workspaces/[^/']+'", re.IGNORECASE)
 _HINTS = {
     "SubscriptionNotFound": "Check subscription_id of the connection, and that its identity may read it.",
@@ -158,7 +160,7 @@ def find(arm_id: str) -> Flow[Json | None]:
     try:
         return (yield from get(arm_id))
     except NotFound as error:
-        if error.code in ("SubscriptionNotFound", "ResourceGroupNotFound"):
+        if error.code in MISSING_PARENTS:
             raise
         return None
 

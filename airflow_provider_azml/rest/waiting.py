@@ -100,6 +100,8 @@ def ticket(arm_id: str, response: HttpResponse, *, deleting: bool = False) -> Ti
 
 def ended(pending: Ticket) -> Outcome | None:
     """How an act ended, when its answer said so at once."""
+    if pending.deleting and not pending.operation_url:
+        return Outcome(pending.arm_id, "Deleted")
     if pending.operation_url or not pending.body:
         return None
     status = status_of(pending.arm_id, pending.body)

@@ -68,6 +68,11 @@ def apply(source: Source, kind: str | None, target: Target, *, strict: bool = Fa
     return (yield from row.submit(source, target))
 
 
+def submit(source: Source, kind: str, target: Target) -> Flow[Ticket]:
+    """Send a source that :func:`check` has let pass, as :func:`apply` does."""
+    return (yield from _row(source, kind).submit(source, target))
+
+
 def kind_of(source: Source) -> str:
     """The kind of a source, from its ``$schema`` or its ``type``.
 

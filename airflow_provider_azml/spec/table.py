@@ -20,6 +20,7 @@ from airflow_provider_azml.spec import (
     endpoints,
     environments,
     fine_tuning_jobs,
+    git,
     jobs,
     pipeline_components,
     pipeline_jobs,
@@ -29,6 +30,7 @@ from airflow_provider_azml.spec import (
     workspaces,
 )
 from airflow_provider_azml.spec.needs import filled, put_version
+from airflow_provider_azml.spec.rules import snake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -78,7 +80,8 @@ def _version(kind: str, properties: Callable[[Source], Json]) -> Callable[[Sourc
         body = yield from filled({"properties": properties(source)}, target)
         name, version = source.value.get("name"), source.value.get("version")
         if not name:  # data alone: azure-ai-ml makes a name up
-            return (yield from put_version(target, kind, str(uuid.uuid4()), "1", body))
+            made_up = uuid.uuid5(uuid.NAMESPACE_OID, target.seed) if target.seed else uuid.uuid4()
+            return (yield from put_version(target, kind, str(made_up), "1", body))
         return (yield from put_version(target, kind, str(name), None if version is None else str(version), body))
 
     return submit
@@ -96,7 +99,7 @@ def _resource(kind: str, body: Callable[[Source], Json], *keys: str) -> Callable
 def _job(module: _JobType, schema: str) -> Kind:
     def submit(source: Source, target: Target) -> Flow[Ticket]:
         name = jobs.name_of(source.value)
-        body = yield from filled({"properties": module.properties(source, name)}, target)
+        body = yield from filled({"properties": git.marked(module.properties(source, name))}, target)
         header = jobs.USER_HEADER if jobs.acts_as_user(body["properties"]) else None
         return (yield from waiting.submit(target.workspace.child("job", name), body, token_header=header))
 
@@ -125,6 +128,15 @@ def _datastore(variant: str) -> Kind:
         schema=f"datastore.schema.json#/$defs/{variant}",
         problems=datastores.problems,
         submit=_resource("datastore", datastores.body, "name"),
+    )
+
+
+def _connection(variant: str) -> Kind:
+    return Kind(
+        name="connection",
+        schema=f"connection.schema.json#/$defs/{connections.TYPES[variant].schema}",
+        problems=connections.problems,
+        submit=_resource("connection", connections.body, "name"),
     )
 
 
@@ -221,14 +233,7 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
             submit=_resource("schedule", schedules.body, "name"),
         ),
     },
-    "connection": {
-        "": Kind(
-            name="connection",
-            schema="connection.schema.json",
-            problems=connections.problems,
-            submit=_resource("connection", connections.body, "name"),
-        ),
-    },
+    "connection": {variant: _connection(variant) for variant in connections.TYPES},
     "compute": {
         variant: _compute(variant)
         for variant in ("amlcompute", "computeinstance", "kubernetes", "virtualmachine", "synapsespark")
@@ -244,7 +249,13 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
 }
 """Kind -> value of the ``type`` key -> row. The first row is for files that do not say."""
 
-_ANY_CASE = frozenset({"online_deployment", "compute"})
+_ANY_CASE: Mapping[str, Callable[[str], str]] = {
+    "online_deployment": str.lower,
+    "compute": str.lower,
+    "component": str.lower,
+    "connection": snake,
+}
+"""Kind -> how its types are read, where azure-ai-ml does not take them by the letter."""
 
 
 def row_of(source: Source, kind: str) -> Kind | Problem:
@@ -261,7 +272,7 @@ def row_of(source: Source, kind: str) -> Kind | Problem:
     if "type" not in source.value:
         return first if kind != "compute" else source.problem((), f"'type' is missing; {_one_of(rows)}")
     given = source.value["type"]
-    found = rows.get(str(given).lower() if kind in _ANY_CASE else str(given))
+    found = rows.get(_ANY_CASE.get(kind, str)(str(given)))
     return found or source.problem(("type",), f"is {given!r}; {_one_of(rows)}")
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
 ENDPOINT = {"name": "shown", "auth_mode": "key"}
+CLUSTER = {"name": "shown", "type": "amlcompute", "size": "Standard_DS3_v2"}
 
 
 @pytest.fixture
@@ -20,6 +21,9 @@ def hook(azml_connection: str) -> AzmlHook:
     hook = AzmlHook(azml_connection)
     hook.apply(ENDPOINT, kind="online_endpoint")
     hook.apply({"name": "shown", "path": __file__}, kind="model")
+    hook.apply({"name": "shown", "path": __file__, "type": "uri_file"}, kind="data")
+    hook.apply({"name": "shown", "image": "local"}, kind="environment")
+    hook.apply(CLUSTER)
     return hook
 
 
@@ -29,7 +33,14 @@ def page(emulator: RunningEmulator, url: str) -> tuple[int, str]:
     return response.status_code, response.text
 
 
-@pytest.mark.parametrize("kind", ["online_endpoint", "model"])
+@pytest.mark.parametrize("kind", ["data", "environment"])
+def test_a_version_has_a_page(kind: str, hook: AzmlHook, azml_emulator: RunningEmulator) -> None:
+    status, text = page(azml_emulator, hook.studio_url(kind, "shown", "1"))
+    assert status == 200
+    assert str(hook.get(kind, "shown", version="1")["id"]) in text
+
+
+@pytest.mark.parametrize("kind", ["compute", "online_endpoint", "model"])
 def test_a_resource_has_a_page(kind: str, hook: AzmlHook, azml_emulator: RunningEmulator) -> None:
     status, text = page(azml_emulator, hook.studio_url(kind, "shown"))
     assert status == 200
@@ -37,7 +48,7 @@ def test_a_resource_has_a_page(kind: str, hook: AzmlHook, azml_emulator: Running
     assert ("get_logs(&#x27;&lt;deployment&gt;&#x27;, &#x27;shown&#x27;" in text) == (kind == "online_endpoint")
 
 
-@pytest.mark.parametrize("kind", ["workspace", "compute", "environment"])
+@pytest.mark.parametrize("kind", ["workspace", "datastore", "environment"])
 def test_what_has_no_page_leads_to_the_workspace_s(kind: str, hook: AzmlHook, azml_emulator: RunningEmulator) -> None:
     status, text = page(azml_emulator, hook.studio_url(kind, "any"))
     assert status == 200

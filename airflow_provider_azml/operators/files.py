@@ -1,0 +1,261 @@
+"""What operators that take an AML file share: the file, what is merged over it, and its way to the service and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_azml.exceptions import Problem, RunFailed, SpecError
+from airflow_provider_azml.links import AzmlStudioLink
+from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import jinja2
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.links import AzmlLink
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
+    from airflow_provider_azml.spec.source import Source
+
+_SECRETS = frozenset({
+    "access_key",
+    "account_key",
+    "api_key",
+    "certificate",
+    "client_secret",
+    "key",
+    "pat",
+    "password",
+    "sas_token",
+    "secret_access_key",
+})
+"""Keys under ``credentials`` of datastores and connections that hold a secret."""
+
+
+class AzmlSpecOperator(AzmlOperator):
+    """Base of operators that take an AML file, or what could stand in one.
+
+    A subclass names the kind of the file, and the keys that its keyword arguments stand for. Retries neither submit a
+    job nor make a version of an asset for a second time.
+
+    Args:
+        file: AML file, relative to the folder of the DAG file; templates in its text, and in that of AML files that it
+            pulls in, are rendered.
+        spec: The same content as a mapping; relative paths in it start at the folder of the DAG file.
+        follow_symlinks: Upload what links inside local folders lead to, even outside of them.
+    """
+
+    kind: str | None = None
+    """What the file describes, a key of ``spec.table.KINDS``."""
+
+    strict: bool = True
+    """Whether what azure-ai-ml sends and the service refuses is an error, instead of a warning in the task's log."""
+
+    wait: bool = True
+    """Whether to wait until the service has made it; for a job, until it has ended."""
+
+    spec_fields: ClassVar[Sequence[str]] = ()
+    """Names of the keyword arguments that are keys of the AML file. A subclass adds to those of its base, and they are
+    templated."""
+
+    attributes: ClassVar[Mapping[str, str]] = {}
+    """Keyword argument -> attribute that holds it, where the name is taken by Airflow."""
+
+    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "file", "spec")
+    operator_extra_links: tuple[AzmlLink, ...] = (AzmlStudioLink(),)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls).get("spec_fields", ())
+        inherited = next(vars(base)["spec_fields"] for base in cls.__mro__[1:] if "spec_fields" in vars(base))
+        cls.spec_fields = (*inherited, *own)
+        cls.template_fields = (*cls.template_fields, *(cls.attributes.get(name, name) for name in own))
+
+    def __init__(
+        self,
+        *,
+        file: str | None = None,
+        spec: Mapping[str, Any] | None = None,
+        follow_symlinks: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.file = file
+        self.spec = spec
+        self.follow_symlinks = follow_symlinks
+        self._submitted: str | None = None
+
+    def keep(self, given: Mapping[str, object]) -> None:
+        """Keep the keyword arguments that are keys of the AML file, each as the attribute of its name."""
+        for name in self.spec_fields:
+            if name in given:
+                setattr(self, self.attributes.get(name, name), given[name])
+
+    # -- to the service and back ---------------------------------------------------------------------------------
+
+    def submit(self, context: Context) -> Ticket | Json:
+        """Create or update what the file describes, unless an earlier try has."""
+        from airflow_provider_azml.operators import submission
+
+        source = self.source(context)
+        kind = self.checked(source)
+        ticket = self.hook.run(submission.submit(self.hook.target, kind, source, context))
+        return self._begun(context, ticket)
+
+    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
+        """Turn what was made into the task's result, or into an error that says why it was not."""
+        from airflow_provider_azml.operators import results
+        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest.arm_ids import parse
+        from airflow_provider_azml.rest.waiting import Ticket
+
+        made = parse(outcome.arm_id)
+        if made.kind == "template_deployment" and outcome.succeeded:  # the workspace is what was asked for
+            arm_id = self.workspace_of(self.source(context))
+            return Ticket(arm_id, None, self.hook.run(flows.get(arm_id)))
+        studio_url = self._show_made(context, outcome.arm_id)
+        if not outcome.succeeded:
+            raise self._failure(outcome, studio_url)
+        body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
+        metrics = self._metrics(made.name) if made.kind == "job" else {}
+        return results.result(outcome.arm_id, body, studio_url, metrics)
+
+    def on_kill(self) -> None:
+        """Cancel the job of a task that was killed while it waited in a worker."""
+        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        if self._submitted and parse(self._submitted).kind == "job":
+            self.log.info("Cancelling %s", self._submitted)
+            self.hook.run(flows.act(self._submitted, "cancel"))
+
+    def checked(self, source: Source) -> str:
+        """The kind of a source without problems; warnings go to the task's log.
+
+        Raises:
+            SpecError: It has problems, or it is of no known kind.
+        """
+        from airflow_provider_azml.spec import kinds
+        from airflow_provider_azml.spec.table import KINDS
+
+        if self.kind is not None and self.kind not in KINDS:
+            reason = f"kind={self.kind!r} is no kind of AML file; it is one of {', '.join(KINDS)}"
+            raise SpecError([source.problem((), reason)])
+        kind = self.kind or kinds.kind_of(source)
+        for warning in kinds.check(source, kind, strict=self.strict):
+            self.log.warning("%s", warning)
+        return kind
+
+    def workspace_of(self, source: Source) -> str:
+        """ARM id of the workspace that a source describes."""
+        return self.hook.workspace_id.sibling("workspace", str(source.value["name"]))
+
+    def _begun(self, context: Context, ticket: Ticket) -> Ticket | Json:
+        from airflow_provider_azml.operators import results
+        from airflow_provider_azml.rest.waiting import status_of
+
+        self._submitted = ticket.arm_id
+        self.log.info("%s is %s", ticket.arm_id, status_of(ticket.arm_id, ticket.body) or "accepted")
+        studio_url = self._show_made(context, ticket.arm_id)
+        return ticket if self.wait else results.result(ticket.arm_id, ticket.body, studio_url)
+
+    def _show_made(self, context: Context, arm_id: str) -> str:
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        made = parse(arm_id)
+        if made.row.parent == "workspace" or made.kind == "workspace":
+            return self._show(context, made.kind, made.name, made.version)
+        return self._show(context, made.row.parent, made.names[1] if made.names[1:] else "")
+
+    def _failure(self, outcome: Outcome, studio_url: str) -> RunFailed:
+        from dataclasses import replace
+
+        from airflow_provider_azml.rest import history
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        made = parse(outcome.arm_id)
+        if made.kind == "online_deployment":
+            return self._not_deployed(outcome, made.names[1])
+        if made.kind != "job":
+            return outcome.failure(studio_url=studio_url)
+        code, message, tail = self.hook.run(history.failure(self.hook.workspace_id, made.name, lines=LOG_LINES))
+        why = replace(outcome, code=outcome.code or code, message=outcome.message or message)
+        return why.failure(studio_url=studio_url, log_tail=tail)
+
+    def _metrics(self, job: str) -> dict[str, float | str]:
+        from airflow_provider_azml.exceptions import ApiError
+        from airflow_provider_azml.rest import history
+
+        try:
+            return self.hook.run(history.metrics(self.hook.workspace_id, job))
+        except ApiError as error:
+            self.log.warning("The job is done, but its metrics cannot be read: %s", error)
+            return {}
+
+    # -- the file ------------------------------------------------------------------------------------------------
+
+    def source(self, context: Context) -> Source:
+        """The file or mapping, with the keyword arguments merged over it.
+
+        Raises:
+            SpecError: It cannot be read, or both are given.
+        """
+        from airflow_provider_azml.spec.source import MAPPING, from_mapping
+
+        if self.file is not None and self.spec is not None:
+            raise SpecError([Problem(MAPPING, 0, 0, "", "file and spec are both given; give one of them")])
+        held = {name: getattr(self, self.attributes.get(name, name)) for name in self.spec_fields}
+        given = {name: value for name, value in held.items() if value is not None}
+        if self.file is not None:
+            read = self.read(context, self.file)
+        else:
+            read = from_mapping(
+                self.spec or {},
+                base_path=self.folder,
+                render=_renderer(self.get_template_env(), context),
+                follow_symlinks=self.follow_symlinks,
+            )
+        return read.merged(given)
+
+    def read(self, context: Context, file: str) -> Source:
+        """An AML file, its text rendered by Jinja."""
+        from airflow_provider_azml.spec.source import read
+
+        render = _renderer(self.get_template_env(), context)
+        return read(self.folder / file, render=render, follow_symlinks=self.follow_symlinks)
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render as Airflow does, and have it mask the secrets of credentials wherever it shows the result."""
+        from airflow.sdk.log import mask_secret
+
+        super().render_template_fields(context, jinja_env)
+        for name in self.template_fields:
+            for secret in _secrets({name: getattr(self, name, None)}):
+                mask_secret(secret)
+
+
+def _secrets(value: object, *, inside: bool = False) -> Iterator[str]:
+    """The secrets under ``credentials`` of a mapping."""
+    if isinstance(value, list):
+        for member in value:
+            yield from _secrets(member, inside=inside)
+    if not isinstance(value, dict):
+        return
+    for key, member in value.items():
+        if inside and key in _SECRETS and isinstance(member, str):
+            yield member
+        else:
+            yield from _secrets(member, inside=inside or key == "credentials")
+
+
+def _renderer(environment: jinja2.Environment, context: Context) -> Callable[[str], str]:
+    """What renders text to text, also in a DAG that renders its templates as native objects."""
+
+    def render(text: str) -> str:
+        template = environment.from_string(text)
+        values = template.new_context(dict(context))
+        return "".join(str(part) for part in template.root_render_func(values))
+
+    return render

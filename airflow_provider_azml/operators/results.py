@@ -1,0 +1,75 @@
+"""What a task tells of what it made: small JSON, by kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest.waiting import status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_azml.rest.flows import Json
+
+
+def result(arm_id: str, body: Json, studio_url: str, metrics: Mapping[str, float | str] | None = None) -> Json:
+    """The result of a task.
+
+    Args:
+        arm_id: What was made.
+        body: It, as the service shows it.
+        studio_url: Where studio shows it.
+        metrics: Metrics, of a job.
+    """
+    made = arm_ids.parse(arm_id)
+    told = _TOLD.get(made.kind)
+    return {
+        "name": made.name,
+        **({"version": made.version} if made.row.versioned else {}),
+        "id": arm_id,
+        "status": status_of(arm_id, body) or "Succeeded",
+        "studio_url": studio_url,
+        **(told(body) if told else {}),
+        **({"metrics": dict(metrics or {})} if made.kind == "job" else {}),
+    }
+
+
+def _of_job(body: Json) -> Json:
+    properties = body["properties"]
+    best = _best_trial(properties)
+    return {
+        "experiment_name": properties.get("experimentName"),
+        "outputs": {name: _output_uri(body["name"], name) for name in properties.get("outputs") or {}},
+        **({"best_trial": best} if best else {}),
+    }
+
+
+def _output_uri(job: str, output: str) -> str:
+    return f"azureml://jobs/{job}/outputs/{'artifacts' if output == 'default' else output}/paths/"
+
+
+def _best_trial(properties: Json) -> str | None:
+    """Name of the job that did best, of a job that tried many.
+
+    Sources: azure-ai-ml 1.35.2 reads the property ``best_child_run_id`` of sweep jobs; AutoML jobs have the tag
+    ``automl_best_child_run_id`` (Azure/azureml-examples).
+    """
+    found = (properties.get("properties") or {}).get("best_child_run_id")
+    return found or (properties.get("tags") or {}).get("automl_best_child_run_id")
+
+
+def _of_endpoint(body: Json) -> Json:
+    return {"scoring_uri": body["properties"].get("scoringUri")}
+
+
+_TOLD: Mapping[str, Callable[[Json], Json]] = {
+    "job": _of_job,
+    "data": lambda body: {"path": body["properties"].get("dataUri"), "type": body["properties"].get("dataType")},
+    "model": lambda body: {"path": body["properties"].get("modelUri")},
+    "online_endpoint": _of_endpoint,
+    "batch_endpoint": _of_endpoint,
+    "schedule": lambda body: {"is_enabled": body["properties"].get("isEnabled")},
+    "workspace": lambda body: {"location": body.get("location")},
+}
+"""Kind -> what is told besides what is told of all."""
