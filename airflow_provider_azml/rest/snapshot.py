@@ -8,34 +8,21 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.rest.folders import walk
+from airflow_provider_azml.rest.ignore_files import find as ignore_file
+from airflow_provider_azml.rest.local_files import CHUNK, LocalFile, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
 
-    from pathspec import PathSpec
+__all__ = ["LocalFile", "Snapshot", "ignore_file", "look", "problems", "take"]
 
-    Patterns: TypeAlias = PathSpec[Any]  # generic since pathspec 1.0
-
-IGNORE_FILES = (".amlignore", ".gitignore")
 _SEED = b"Initialize for october 2021 AML CLI version"
-_CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class LocalFile:
-    """A file that is part of an upload.
-
-    Args:
-        path: Where it is, with links followed.
-        name: Its path below what is uploaded, with forward slashes.
-    """
-
-    path: Path
-    name: str
 
 
 @dataclass(frozen=True)
@@ -46,44 +33,102 @@ class Snapshot:
         path: Where it is, with links followed.
         files: What it amounts to.
         includes: What else was put into the folder.
+        folders: Names of the folders in it that the object hash counts, besides those of its files.
+        uncounted: Names of files that azure-ai-ml uploads without counting them in its object hash.
     """
 
     path: Path
     files: Sequence[LocalFile] = field(compare=False, repr=False)
     includes: tuple[Path, ...] = ()
+    folders: Sequence[str] = field(default=(), compare=False, repr=False)
+    uncounted: Collection[str] = field(default=(), compare=False, repr=False)
 
     @property
     def is_file(self) -> bool:
         """Whether it is a single file."""
         return self.path.is_file()
 
+    @property
+    def size(self) -> int:
+        """How many bytes its files have."""
+        return sum(file.size for file in self.files)
+
     def content_hash(self) -> str:
-        """The hash by which the service finds code that it has already.
+        """The hash by which the service finds code that it has already; its files are read for it once.
 
         SHA-256 over the number of files, then ``#name#`` and size of each in order of their lower-cased names, then
         all contents.
 
+        Raises:
+            SpecError: A file cannot be read, or changes while it is.
+
         Source: azure-ai-ml 1.35.2, ``get_content_hash`` (hash version 202208).
         """
+        return self._content_hash
+
+    def object_hash(self) -> str:
+        """The hash that names the folder of an upload to a datastore; its files are read for it once.
+
+        A fixed seed, then names and contents, depth first. azure-ai-ml does not count what is in a folder that a
+        pattern leaves out, but uploads what a later pattern takes back from it; such files are counted here, at the
+        end, or a changed one would never be uploaded again.
+
+        Raises:
+            SpecError: A file cannot be read, or changes while it is.
+
+        Source: azure-ai-ml 1.35.2, ``get_object_hash``.
+        """
+        return self._object_hash
+
+    @cached_property
+    def _content_hash(self) -> str:
         found = sorted(self.files, key=lambda file: (file.name.lower(), file.name))
         digest = hashlib.sha256(str(len(found)).encode())
         for file in found:
-            digest.update(f"#{file.name}#{file.path.stat().st_size}".encode())
+            digest.update(f"#{file.name}#{file.size}".encode())
         for file in found:
-            _feed(digest, file.path)
+            _feed(digest, file)
         return digest.hexdigest()
 
-    def object_hash(self) -> str:
-        """The hash that names the folder of an upload to a datastore.
-
-        Source: azure-ai-ml 1.35.2, ``get_object_hash``: a fixed seed, then names and contents, depth first.
-        """
+    @cached_property
+    def _object_hash(self) -> str:
         digest = hashlib.sha256(_SEED)
         if self.is_file:
-            _feed(digest, self.path)
-        else:
-            _feed_folder(digest, self.path, self.path, _ignored(self.path))
+            _feed(digest, self.files[0])
+            return digest.hexdigest()
+        last: list[str] = []
+        for parts, file in _depth_first(self):
+            shared = len(os.path.commonprefix([last, parts]))
+            digest.update("".join(parts[shared:]).encode())
+            last = parts
+            if file:
+                _feed(digest, file)
+        for file in sorted((file for file in self.files if file.name in self.uncounted), key=lambda file: file.name):
+            digest.update(file.name.encode())
+            _feed(digest, file)
         return digest.hexdigest()
+
+
+def look(path: Path, *, follow_symlinks: bool = False) -> Snapshot | list[str]:
+    """The snapshot of a file or folder, or all that keeps it from being uploaded.
+
+    Args:
+        path: The file or folder.
+        follow_symlinks: Upload what links inside a folder lead to, even outside of it.
+    """
+    reason = _unusable(path)
+    if reason:
+        return [reason]
+    resolved = path.resolve()
+    if resolved.is_file():
+        return Snapshot(resolved, [LocalFile(resolved, resolved.name)])
+    found = walk(resolved, follow_symlinks=follow_symlinks)
+    if found.reasons:
+        return found.reasons
+    if found.files:
+        return Snapshot(resolved, found.files, folders=found.folders, uncounted=found.uncounted)
+    ignore = ignore_file(path)
+    return [f"{path} holds no file to upload" + (f", once {ignore.name} is applied" if ignore else "")]
 
 
 def take(path: Path, *, follow_symlinks: bool = False) -> Snapshot:
@@ -94,95 +139,47 @@ def take(path: Path, *, follow_symlinks: bool = False) -> Snapshot:
         follow_symlinks: Upload what links inside a folder lead to, even outside of it.
 
     Raises:
-        SpecError: It is missing or empty, or a link leads out of it.
+        SpecError: It is missing, empty or unreadable, or a link leads out of it.
     """
-    reasons = problems(path, follow_symlinks=follow_symlinks)
-    if reasons:
-        raise SpecError([Problem(str(path), 0, 0, "", reason) for reason in reasons])
-    return Snapshot(path.resolve(), _files(path.resolve()))
+    found = look(path, follow_symlinks=follow_symlinks)
+    if isinstance(found, Snapshot):
+        return found
+    raise SpecError([Problem(str(path), 0, 0, "", reason) for reason in found])
 
 
 def problems(path: Path, *, follow_symlinks: bool = False) -> list[str]:
     """What keeps a path from being uploaded: that it is missing, empty, or has links that lead out of it."""
-    if not path.exists():
-        return [f"there is no such file or folder: {path}"]
-    if path.is_file():
-        return []
-    links = [] if follow_symlinks else _links_out(path.resolve())
-    if links:
-        return [f"{link} is a link to {link.resolve()}, outside of the folder; copy it, or remove it" for link in links]
-    if _files(path.resolve()):
-        return []
-    ignore = ignore_file(path)
-    return [f"{path} holds no file to upload" + (f", once {ignore.name} is applied" if ignore else "")]
+    found = look(path, follow_symlinks=follow_symlinks)
+    return [] if isinstance(found, Snapshot) else found
 
 
-def ignore_file(folder: Path) -> Path | None:
-    """The file that decides what of a folder is left out: its ``.amlignore``, else its ``.gitignore``, never both."""
-    return next((folder / name for name in IGNORE_FILES if (folder / name).exists()), None)
-
-
-def _files(path: Path) -> list[LocalFile]:
-    if path.is_file():
-        return [LocalFile(path, path.name)]
-    ignored = _ignored(path)
-    return [
-        LocalFile(found.resolve() if found.is_symlink() else found, name)
-        for found, name in _walk(path)
-        if not (ignored and ignored.match_file(name))
-    ]
-
-
-def _walk(folder: Path, prefix: str = "", above: Sequence[Path] = ()) -> Iterator[tuple[Path, str]]:
-    """All files below a folder with their names in it, links to folders followed unless they lead in a circle."""
-    with os.scandir(folder) as entries:
-        members = sorted(entries, key=lambda entry: entry.name)
-    around = (*above, folder)
-    for entry in members:
-        path, name = Path(entry.path), f"{prefix}{entry.name}"
-        if not entry.is_dir():
-            yield path, name
-        elif not entry.is_symlink():
-            yield from _walk(path, f"{name}/", around)
-        elif path.resolve() not in around:
-            yield from _walk(path.resolve(), f"{name}/", around)
-
-
-def _links_out(root: Path) -> list[Path]:
-    return [
-        link
-        for where, folders, names in os.walk(root)
-        for name in sorted([*folders, *names])
-        if (link := Path(where, name)).is_symlink() and not link.resolve().is_relative_to(root)
-    ]
-
-
-def _ignored(folder: Path) -> Patterns | None:
-    """The patterns of a folder's ignore file; the last pattern that matches decides."""
-    found = ignore_file(folder)
-    if not found:
-        return None
-    import pathspec
-
-    lines = [line.strip() for line in found.read_text(encoding="utf-8-sig").splitlines()]
+def _unusable(path: Path) -> str | None:
+    """Why a path leads to no file and no folder that can be read."""
     try:
-        return pathspec.PathSpec.from_lines("gitignore", lines)
-    except LookupError:  # before pathspec 1.0 the same patterns had another name
-        return pathspec.PathSpec.from_lines("gitwildmatch", lines)
+        path.resolve(strict=True).name.encode()
+        if not os.access(path, os.R_OK):
+            return f"{path} cannot be read; give yourself the right to"
+        return None if path.is_file() or path.is_dir() else f"{path} is a pipe, a socket or a device"
+    except (FileNotFoundError, NotADirectoryError):
+        return f"there is no such file or folder: {path}"
+    except OSError as error:
+        return f"{path} {reason_of(error)}"
+    except RuntimeError:  # what a link to itself raises before Python 3.13
+        return f"{path} is a link to itself"
+    except ValueError:  # a NUL, or half a character
+        return f"{str(path)!r} is no path of a file that can be uploaded"
 
 
-def _feed(digest: hashlib._Hash, path: Path) -> None:
-    with path.open("rb") as content:
-        while chunk := content.read(_CHUNK):
+def _depth_first(taken: Snapshot) -> list[tuple[list[str], LocalFile | None]]:
+    """The files that the object hash counts, and the folders, by the parts of their names."""
+    counted: list[tuple[list[str], LocalFile | None]] = [
+        (file.name.split("/"), file) for file in taken.files if file.name not in taken.uncounted
+    ]
+    counted += [(folder.split("/"), None) for folder in taken.folders]
+    return sorted(counted, key=lambda found: [(part.lower(), part) for part in found[0]])
+
+
+def _feed(digest: hashlib._Hash, file: LocalFile) -> None:
+    with file.opened() as content:
+        while chunk := content.read(CHUNK):
             digest.update(chunk)
-
-
-def _feed_folder(digest: hashlib._Hash, root: Path, folder: Path, ignored: Patterns | None) -> None:
-    for member in sorted(folder.iterdir(), key=lambda path: str(path).lower()):
-        if ignored and ignored.match_file(member.relative_to(root).as_posix()):
-            continue
-        digest.update(member.name.encode())
-        if member.is_file():
-            _feed(digest, member)
-        elif member.is_dir():
-            _feed_folder(digest, root, member, ignored)

@@ -45,12 +45,5 @@ def _reasons(source: Source, text: str) -> Sequence[str]:
 def _looked_at(source: Source, text: str) -> Snapshot | list[str]:
     local, opened = source.local(text), source.opened
     if (local,) not in opened.snapshots:
-        follow = opened.follow_symlinks
-        try:
-            reasons = snapshot.problems(local, follow_symlinks=follow)
-            opened.snapshots[local,] = reasons or snapshot.take(local, follow_symlinks=follow)
-        except ValueError:  # a NUL or half a character in it
-            opened.snapshots[local,] = [f"{text!r} is no path of a file"]
-        except OSError as error:
-            opened.snapshots[local,] = [f"{local} cannot be read: {error.strerror}"]
+        opened.snapshots[local,] = snapshot.look(local, follow_symlinks=opened.follow_symlinks)
     return opened.snapshots[local,]
