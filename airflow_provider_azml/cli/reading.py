@@ -1,0 +1,65 @@
+"""Reading and checking AML files as the options of a command say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.cli.command import variables
+from airflow_provider_azml.cli.templates import Templates, is_open
+from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.source import read
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from airflow_provider_azml.spec.source import Source
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read and checked.
+
+    Args:
+        templates: Renders their texts.
+        kind: Their kind; ``None`` for what they tell themselves.
+        strict: Whether warnings are errors.
+        follow_symlinks: Whether links may lead out of local folders.
+    """
+
+    templates: Templates
+    kind: str | None = None
+    strict: bool = False
+    follow_symlinks: bool = False
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> Reading:
+        """The reading that the options of ``add_file_options`` ask for."""
+        templates = Templates(variables(arguments.var))
+        return cls(templates, arguments.kind, arguments.strict, arguments.follow_symlinks)
+
+    def read(self, file: Path) -> Source:
+        """The content of a file.
+
+        Raises:
+            SpecError: It cannot be read.
+        """
+        return read(file, render=self.templates.render, follow_symlinks=self.follow_symlinks)
+
+    def problems(self, source: Source) -> Sequence[Problem]:
+        """What is wrong with a file, as far as its values are known: those of open templates are not."""
+        try:
+            found = kinds.check(source, self.kind, strict=self.strict)
+        except SpecError as error:
+            found = error.problems
+        return [problem for problem in found if not is_open(str(problem))]
+
+    def open_note(self) -> str | None:
+        """What to tell about templates that were left open."""
+        names = list(self.templates.left_open)
+        if not names:
+            return None
+        return f"not checked, because they are templates: {', '.join(names)}; --var {names[0]}=VALUE fills one in"

@@ -1,0 +1,154 @@
+"""``azml translate``: what an AML file amounts to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from airflow_provider_azml.cli.command import add_file_options
+from airflow_provider_azml.cli.offline import Offline, Request, named_again
+from airflow_provider_azml.cli.reading import Reading
+from airflow_provider_azml.cli.templates import shown
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest.clouds import CLOUDS
+from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from airflow_provider_azml.cli.offline import Blobs, Sent
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.source import Source
+
+_EPILOG = """\
+Nothing is sent, and neither network nor credentials are needed. Requests are shown in the order in which the file asks
+for them; those that do not depend on each other are really sent beside each other. <...> stands for what only the
+service knows, or what is made up anew each time. Look-ups are answered as by a workspace that has all that the file
+refers to and nothing of what it brings along.
+
+exit codes: 0 translated, 1 the file has errors, 2 the command line is wrong
+
+examples:
+  azml translate train.yml
+  azml translate train.yml --json | jq '.steps[-1].body'
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``azml translate``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("file", type=Path, metavar="FILE", help="an AML file")
+    parser.add_argument("--to", choices=("rest",), default="rest", help="rest: the requests to the service (default)")
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    add_file_options(parser)
+    where = parser.add_argument_group("the workspace that it would be sent to")
+    for name in ("subscription-id", "resource-group", "workspace"):
+        where.add_argument(f"--{name}", default=f"<{name}>", metavar="NAME", help="default: %(default)s")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the requests that submitting the file would send."""
+    reading = Reading.of(arguments)
+    workspace = arm_ids.WorkspaceId(arguments.subscription_id, arguments.resource_group, arguments.workspace)
+    try:
+        source = reading.read(arguments.file)
+        kind = arguments.kind or kinds.kind_of(source)
+        _complain(kinds.check(source, kind, strict=arguments.strict))
+        sent = requests(source, kind, Target(workspace, CLOUDS["public"]))
+    except SpecError as error:
+        _complain(error.problems)
+        return 1
+    text = as_json(arguments.file, kind, sent) if arguments.json else as_text(arguments.file, kind, sent)
+    sys.stdout.write(shown(text))
+    return 0
+
+
+def requests(source: Source, kind: str, target: Target) -> Sequence[Sent]:
+    """What submitting a checked source would send, with marks for names that are made up.
+
+    Raises:
+        SpecError: A local path cannot be uploaded.
+    """
+    driver = Offline.for_kind(kind)
+    ticket = driver.run(kinds.submit(source, kind, target))
+    return named_again(driver.sent, _made_up(driver.sent, ticket.arm_id, source.value))
+
+
+def as_json(file: Path, kind: str, sent: Iterable[Sent]) -> str:
+    """One JSON object: file, kind and the steps."""
+    steps = [_request_object(step) if isinstance(step, Request) else _blobs_object(step) for step in sent]
+    return json.dumps({"file": str(file), "kind": kind, "steps": steps}, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_text(file: Path, kind: str, sent: Sequence[Sent]) -> str:
+    """The steps as the HTTP files of editors have them: ``###`` before each, ``#`` before a remark."""
+    requests_ = sum(isinstance(step, Request) for step in sent)
+    counts = f"requests: {requests_}, uploads: {len(sent) - requests_}"
+    head = f"# {file} ({kind.replace('_', ' ')}): {counts}; nothing was sent\n"
+    parts = [_request_text(step) if isinstance(step, Request) else _blobs_text(step) for step in sent]
+    return head + "".join(f"\n### {place}\n{part}" for place, part in enumerate(parts, start=1))
+
+
+def _request_object(step: Request) -> Json:
+    shown_ = {"step": "request", "method": step.method, "url": _url(step), "query": dict(step.query)}
+    body = {} if step.body is None else {"body": step.body}
+    return {**shown_, **body, **({"assumed": step.assumed} if step.assumed else {})}
+
+
+def _blobs_object(step: Blobs) -> Json:
+    files = [{"file": str(path), "blob": name, "bytes": size} for path, name, size in step.files]
+    return {"step": "upload", "container": unquote(step.container), "bytes": step.size, "files": files}
+
+
+def _request_text(step: Request) -> str:
+    remark = f"# assumed: {step.assumed}\n" if step.assumed else ""
+    query = "&".join(f"{name}={value}" for name, value in step.query.items())
+    body = "" if step.body is None else json.dumps(step.body, indent=2, ensure_ascii=False) + "\n"
+    return f"{remark}{step.method} {_url(step)}{'?' if query else ''}{query}\n" + (f"\n{body}" if body else "")
+
+
+def _blobs_text(step: Blobs) -> str:
+    files = "".join(f"#   {name} ({size} bytes)\n" for _, name, size in step.files)
+    return f"# upload {step.size} bytes to {unquote(step.container)}\n{files}"
+
+
+def _url(step: Request) -> str:
+    return unquote(step.url)
+
+
+def _made_up(sent: Iterable[Sent], made: str, value: Mapping[str, Any]) -> dict[str, str]:
+    """The names that nobody chose, which differ each time, and what to show for them."""
+    names: dict[str, str] = {}
+    for step in sent:
+        known = _known(step)
+        if known and known.kind == "code":
+            names.setdefault(known.name, f"<name of code {len(names) + 1}>")
+        if known and known.kind == "template_deployment":
+            suffix = known.name.rpartition("-")[2]
+            names[suffix] = "<suffix>"
+    if not value.get("name"):
+        names.setdefault(arm_ids.parse(made).name, "<made-up name>")
+    return names
+
+
+def _known(step: Sent) -> arm_ids.ArmId | None:
+    if not isinstance(step, Request):
+        return None
+    path = step.url.rpartition("/")[0] if step.method == "POST" or step.url.endswith("/versions") else step.url
+    try:
+        return arm_ids.parse(path)
+    except ValueError:
+        return None
+
+
+def _complain(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        sys.stderr.write(f"{shown(str(problem))}\n")

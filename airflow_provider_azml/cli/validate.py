@@ -1,0 +1,164 @@
+"""``azml validate``: check AML files as they would be checked before they are submitted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.cli.aml_files import candidates, opened
+from airflow_provider_azml.cli.command import add_file_options
+from airflow_provider_azml.cli.reading import Reading
+from airflow_provider_azml.cli.templates import shown
+from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.spec import kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_azml.cli.aml_files import Candidate
+    from airflow_provider_azml.cli.uploads import Upload
+    from airflow_provider_azml.spec.source import Source
+
+_EPILOG = """\
+Each problem is a line on standard output, file:line:column: dotted.path: reason; standard error ends with the counts.
+
+Templates such as {{ ds }} are filled in from --var. Those that are not are left open: their values are not judged, all
+else in the file is. AML's own ${{...}} are no templates.
+
+exit codes: 0 all is well, 1 there are errors (or, with --no-upload, uploads), 2 the command line is wrong
+
+examples:
+  azml validate jobs/train.yml
+  azml validate --strict dags/
+  azml validate --uploads jobs/train.yml
+"""
+_UNITS = ("bytes", "kB", "MB", "GB")
+_STEP = 1000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``azml validate``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a file; a folder, for every AML file below it that tells its kind by $schema or type; or a pattern such"
+        " as 'jobs/**/*.yml'",
+    )
+    add_file_options(parser)
+    parser.add_argument(
+        "--uploads",
+        action="store_true",
+        help="list the local files that would be uploaded to a workspace that has none of them yet",
+    )
+    parser.add_argument("--no-upload", action="store_true", help="fail if anything would be uploaded")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the files, print what is wrong with them and, if asked, what they would upload."""
+    report = _Report(Reading.of(arguments), uploads=arguments.uploads or arguments.no_upload)
+    for found in candidates(arguments.files):
+        if isinstance(found, Problem):
+            report.tell([found])
+        else:
+            report.look_at(found)
+    report.list_uploads()
+    report.sum_up()
+    return 1 if report.errors or (arguments.no_upload and report.uploaded) else 0
+
+
+@dataclass
+class _Report:
+    """What was found so far.
+
+    Args:
+        reading: How files are read.
+        uploads: Whether to find out what they would upload.
+    """
+
+    reading: Reading
+    uploads: bool
+    files: int = 0
+    left_out: int = 0
+    errors: int = 0
+    warnings: int = 0
+    uploaded: dict[str, Upload] = field(default_factory=dict)
+    told: set[Problem] = field(default_factory=set)
+
+    def look_at(self, candidate: Candidate) -> None:
+        """Check a file."""
+        try:
+            source = opened(candidate, self.reading.read)
+            if source is None:
+                self.left_out += 1
+                return
+            self.files += 1
+            found = self.reading.problems(source)
+            self.tell(found)
+            if self.uploads and all(problem.warning for problem in found):
+                self._find_uploads(source)
+        except SpecError as error:
+            self.tell(error.problems)
+
+    def tell(self, problems: Iterable[Problem]) -> None:
+        """Print problems that were not printed before: two pipelines may pull in one bad component."""
+        for problem in problems:
+            if problem in self.told:
+                continue
+            self.told.add(problem)
+            self.warnings += problem.warning
+            self.errors += not problem.warning
+            sys.stdout.write(f"{shown(str(problem))}\n")
+
+    def _find_uploads(self, source: Source) -> None:
+        from airflow_provider_azml.cli.uploads import uploads  # noqa: PLC0415 (azure-core, for this alone)
+
+        for upload in uploads(source, self.reading.kind or kinds.kind_of(source)):
+            known = self.uploaded.get(upload.digest)
+            places = dict.fromkeys((*(known.named if known else ()), *upload.named))
+            self.uploaded[upload.digest] = upload.named_at(tuple(places))
+
+    def list_uploads(self) -> None:
+        """Print each upload with what it amounts to."""
+        for upload in self.uploaded.values():
+            ignore = f"{_here(upload.ignore)} decides" if upload.ignore else "no ignore file"
+            what = f"{_counted(len(upload.files), 'file')}, {_size(upload.size)}, {ignore}"
+            sys.stdout.write(f"upload {_here(upload.path)}: {what}, hash {upload.digest}\n")
+            for place in upload.named:
+                sys.stdout.write(f"  named at {place}\n")
+            if len(upload.files) > 1:
+                sys.stdout.writelines(f"  {size:>12} {name}\n" for name, size in upload.largest)
+
+    def sum_up(self) -> None:
+        """Print the counts on standard error."""
+        parts = [_counted(self.files, "file"), _counted(self.errors, "error"), _counted(self.warnings, "warning")]
+        if self.uploads:
+            size = _size(sum(upload.size for upload in self.uploaded.values()))
+            parts.append(f"{_counted(len(self.uploaded), 'upload')} ({size})")
+        note = self.reading.open_note()
+        if note:
+            sys.stderr.write(f"{note}\n")
+        if self.left_out:
+            sys.stderr.write(f"left out: {_counted(self.left_out, 'file')} whose $schema or type tells no kind\n")
+        sys.stderr.write(f"{', '.join(parts)}\n")
+
+
+def _here(path: os.PathLike[str]) -> str:
+    """A path as seen from the working folder, where that is shorter."""
+    return min(os.path.relpath(path), str(path), key=len)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _size(number: float) -> str:
+    unit = 0
+    while number >= _STEP and unit < len(_UNITS) - 1:
+        number, unit = number / _STEP, unit + 1
+    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{number} bytes"
