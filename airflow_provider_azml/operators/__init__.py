@@ -1,34 +1,40 @@
-"""Airflow operators; each can be imported from here or from its module."""
+"""Airflow operators; each can be imported from here or from its module, and costs a DAG file its own module alone."""
 
-from airflow_provider_azml.operators.apply import AzmlApplyOperator
-from airflow_provider_azml.operators.compute import AzmlAttachComputeOperator, AzmlCreateComputeOperator
-from airflow_provider_azml.operators.data import (
-    AzmlArchiveDataOperator,
-    AzmlCreateDatastoreOperator,
-    AzmlRegisterDataOperator,
-    AzmlUploadToDatastoreOperator,
-)
-from airflow_provider_azml.operators.endpoints import AzmlDeployModelOperator, AzmlScoreOperator
-from airflow_provider_azml.operators.environments import AzmlRegisterEnvironmentOperator
-from airflow_provider_azml.operators.jobs import (
-    AzmlSubmitCommandJobOperator,
-    AzmlSubmitJobOperator,
-    AzmlSubmitPipelineOperator,
-    AzmlSubmitSparkJobOperator,
-)
-from airflow_provider_azml.operators.models import (
-    AzmlArchiveModelOperator,
-    AzmlDeleteModelOperator,
-    AzmlRegisterModelOperator,
-)
-from airflow_provider_azml.operators.schedules import (
-    AzmlCreateScheduleOperator,
-    AzmlDeleteScheduleOperator,
-    AzmlDisableScheduleOperator,
-    AzmlEnableScheduleOperator,
-)
-from airflow_provider_azml.operators.sweeps import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
-from airflow_provider_azml.operators.workspace import AzmlCreateWorkspaceOperator
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.operators.apply import AzmlApplyOperator
+    from airflow_provider_azml.operators.compute import AzmlAttachComputeOperator, AzmlCreateComputeOperator
+    from airflow_provider_azml.operators.data import (
+        AzmlArchiveDataOperator,
+        AzmlCreateDatastoreOperator,
+        AzmlRegisterDataOperator,
+        AzmlUploadToDatastoreOperator,
+    )
+    from airflow_provider_azml.operators.endpoints import AzmlDeployModelOperator, AzmlScoreOperator
+    from airflow_provider_azml.operators.environments import AzmlRegisterEnvironmentOperator
+    from airflow_provider_azml.operators.jobs import (
+        AzmlSubmitCommandJobOperator,
+        AzmlSubmitJobOperator,
+        AzmlSubmitPipelineOperator,
+        AzmlSubmitSparkJobOperator,
+    )
+    from airflow_provider_azml.operators.models import (
+        AzmlArchiveModelOperator,
+        AzmlDeleteModelOperator,
+        AzmlRegisterModelOperator,
+    )
+    from airflow_provider_azml.operators.schedules import (
+        AzmlCreateScheduleOperator,
+        AzmlDeleteScheduleOperator,
+        AzmlDisableScheduleOperator,
+        AzmlEnableScheduleOperator,
+    )
+    from airflow_provider_azml.operators.sweeps import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
+    from airflow_provider_azml.operators.workspace import AzmlCreateWorkspaceOperator
 
 __all__ = [
     "AzmlApplyOperator",
@@ -56,3 +62,38 @@ __all__ = [
     "AzmlSubmitSweepOperator",
     "AzmlUploadToDatastoreOperator",
 ]
+
+_MODULE_OF = {
+    "AzmlApplyOperator": "apply",
+    "AzmlArchiveDataOperator": "data",
+    "AzmlArchiveModelOperator": "models",
+    "AzmlAttachComputeOperator": "compute",
+    "AzmlCreateComputeOperator": "compute",
+    "AzmlCreateDatastoreOperator": "data",
+    "AzmlCreateScheduleOperator": "schedules",
+    "AzmlCreateWorkspaceOperator": "workspace",
+    "AzmlDeleteModelOperator": "models",
+    "AzmlDeleteScheduleOperator": "schedules",
+    "AzmlDeployModelOperator": "endpoints",
+    "AzmlDisableScheduleOperator": "schedules",
+    "AzmlEnableScheduleOperator": "schedules",
+    "AzmlRegisterDataOperator": "data",
+    "AzmlRegisterEnvironmentOperator": "environments",
+    "AzmlRegisterModelOperator": "models",
+    "AzmlScoreOperator": "endpoints",
+    "AzmlSubmitAutoMLOperator": "sweeps",
+    "AzmlSubmitCommandJobOperator": "jobs",
+    "AzmlSubmitJobOperator": "jobs",
+    "AzmlSubmitPipelineOperator": "jobs",
+    "AzmlSubmitSparkJobOperator": "jobs",
+    "AzmlSubmitSweepOperator": "sweeps",
+    "AzmlUploadToDatastoreOperator": "data",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = found
+    return found
