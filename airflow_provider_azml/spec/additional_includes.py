@@ -42,18 +42,10 @@ def taken(source: Source, code: str | None, includes: Sequence[str] = ()) -> Sna
     Raises:
         SpecError: It cannot be uploaded, or there is nothing to upload.
     """
-    key = (
-        source.local(code or ""),
-        Path(CACHES),
-        *([] if code is None else [Path(code)]),
-        *map(source.local, includes),
-    )
+    key = (source.local(code or ""), Path(FOLDER if code is None else CACHES), *map(source.local, includes))
     found = source.opened.snapshots.get(key)
     if found is None:
-        whole = (
-            local_paths.taken(source, code) if code is not None and not includes else _merged(source, code, includes)
-        )
-        found = source.opened.snapshots[key] = _without_caches(whole)
+        found = source.opened.snapshots[key] = _without_caches(_looked_at(source, code, includes))
     if isinstance(found, list) or not found.files:
         raise SpecError([Problem(str(source.local(code or "")), 0, 0, "", "holds no file to upload")])
     return found
@@ -126,6 +118,15 @@ def _read(ignore: Path) -> IgnoreFile:
         return ignore_files.read(ignore)
     except (OSError, ignore_files.PatternError) as error:
         raise SpecError([Problem(str(ignore), 0, 0, "", str(error))]) from error
+
+
+def _looked_at(source: Source, code: str | None, includes: Sequence[str]) -> Snapshot:
+    if code is not None and not includes:
+        return local_paths.taken(source, code)
+    try:
+        return _merged(source, code, includes)
+    except OSError as error:
+        raise SpecError([Problem(str(error.filename), 0, 0, "", f"cannot be read: {error.strerror}")]) from error
 
 
 def _merged(source: Source, code: str | None, includes: Sequence[str]) -> Snapshot:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import additional_includes, environments, local_paths, references
 from airflow_provider_azml.spec.needs import Code, Named, Need, Prefixed
 from airflow_provider_azml.spec.rules import Rule, boolean, integer, lower, translated
@@ -81,12 +82,26 @@ def is_asset(code: str) -> bool:
 
 
 def code_problems(source: Source, path: Path = ("code",), default: str | None = None) -> Iterator[Problem]:
-    """What keeps the code of a component from being uploaded."""
+    """What keeps the code of a component from being uploaded, with what is put into it."""
     given = source.value_at(path)
     text = default if given is None else given
-    if not isinstance(text, str) or is_asset(text):
+    if isinstance(text, str) and is_asset(text):
         return
-    if references.is_remote(text) and not source.local(text).exists():
+    found = [*_path_problems(source, path, text)]
+    found += additional_includes.problems(source) if path == ("code",) else []
+    yield from found
+    if not found and (text is None or isinstance(text, str)):
+        try:
+            code_id(source, path, default)
+        except SpecError as error:
+            for problem in error.problems:
+                yield source.problem(path, f"{problem.file}: {problem.reason}")
+
+
+def _path_problems(source: Source, path: Path, text: object) -> Iterator[Problem]:
+    if not isinstance(text, str):
+        return
+    if references.is_remote(text):
         yield source.problem(path, "a component takes no URL as code; download it and name the local folder")
     else:
         yield from local_paths.problems(source, path, text)

@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import (
-    additional_includes,
     component_io,
     component_parts,
     environments,
@@ -38,9 +37,11 @@ _COMMON_RULES = (
     Rule("tags", "tags"),
     Rule("is_deterministic", "is_deterministic", boolean, default=True),
 )
-_READ_ONLY = frozenset({"id", "creation_context", "latest_version"})
-"""What is in a component that was shown or downloaded; it does not describe a new one."""
-_UNSENT = frozenset({"environment_variables"})
+_READ_ONLY = frozenset({"creation_context", "latest_version"})
+"""What is in a component that was shown or downloaded, and is not sent."""
+_NOT_LISTED = frozenset({"id"})
+"""What is sent on without a word, because a component that was shown has it."""
+_RETIRED = "https://componentsdk.azureedge.net/"
 _IMPORT = "import"
 _EXTERNAL = nested((Rule("type", "type", lower),))
 _TRANSFER_RULES = (
@@ -74,6 +75,8 @@ def problems(source: Source) -> Iterator[Problem]:
     kind = type_of(source.value)
     yield from component_io.problems(source, *(("source",) if kind == _IMPORT else ()))
     yield from _unknown_keys(source, kind)
+    if str(source.value.get("$schema")).startswith(_RETIRED):
+        yield source.problem(("$schema",), "components of this format are not taken; write one of the current format")
     if kind in _MORE_PROBLEMS:
         yield from _MORE_PROBLEMS[kind](source)
 
@@ -153,9 +156,9 @@ _COMMAND_RULES = (
 
 def _command_problems(source: Source) -> Iterator[Problem]:
     yield from component_parts.code_problems(source)
-    yield from additional_includes.problems(source)
     yield from component_parts.resources_problems(source)
     yield from environments.problems(source, ("environment",))
+    yield from _not_carried(source, "environment_variables")
     if isinstance(source.value.get("command"), str):
         yield from unknown_references(source, source.value["command"])
 
@@ -214,17 +217,24 @@ def _strange(kind: str, value: Mapping[str, Any]) -> list[str]:
     return [key for key in value if key not in known and key not in _READ_ONLY]
 
 
+def _not_carried(source: Source, key: str) -> Iterator[Problem]:
+    if source.value.get(key) is not None:
+        yield source.problem((key,), "not sent: give them to the job or node that uses it", at_key=True, warning=True)
+
+
 def _sent_on(kind: str, value: Mapping[str, Any]) -> Json:
     """The keys that azure-ai-ml sends without knowing them."""
     if kind == "parallel":
         return {}
-    kept = {key: sendable(value[key]) for key in _strange(kind, value) if key not in _UNSENT}
+    kept = {key: sendable(value[key]) for key in _strange(kind, value)}
     return {key: member for key, member in kept.items() if member is not None}
 
 
 def _unknown_keys(source: Source, kind: str) -> Iterator[Problem]:
     schema = f"{kind}_component.schema.json"
     for key in _strange(kind, source.value):
+        if key in _NOT_LISTED:
+            continue
         close = places.closest(key, _known(kind))
         elsewhere = None if close else places.belongs(key, (), schema, source.value)
         hint = f"; did you mean {close!r}?" if close else f"; {elsewhere}" if elsewhere else ""

@@ -80,8 +80,9 @@ def task(source: Source, path: Path = ("task",)) -> Json:
     given = source.value_at(path)
     if not isinstance(given, dict):
         return {}
+    code = ("code",) if path == ("task",) and source.value.get("code") else (*path, "code")
     ids = {
-        "code": component_parts.code_id(source, (*path, "code"), source.value.get("code")),
+        "code": component_parts.code_id(source, code),
         "environment": component_parts.environment_id(source, (*path, "environment")),
     }
     return {**translated(given, TASK_RULES), **{key: found for key, found in ids.items() if found is not None}}
@@ -91,6 +92,9 @@ def problems(source: Source) -> Iterator[Problem]:
     """What is wrong with a parallel component, besides what all may have and its schema says."""
     yield from component_parts.resources_problems(source)
     yield from task_problems(source)
+    yield from component_parts.code_problems(source)
+    if source.value.get("code") is not None and source.value.get("task") is None:
+        yield source.problem(("code",), "without a task it says nothing; write task: with type, code and environment")
     yield from batch_size_problems(source)
 
 

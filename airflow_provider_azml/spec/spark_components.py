@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import additional_includes, component_parts, environments
+from airflow_provider_azml.spec import component_parts, environments
 from airflow_provider_azml.spec.rules import Rule, sendable, translated
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _CONF = {
     "dynamic_allocation_max_executors": "spark.dynamicAllocation.maxExecutors",
 }
 """Keys of the file -> what Spark calls them."""
+KNOWN = frozenset(_CONF.values())
 LISTS = ("py_files", "jars", "files", "archives")
 _RULES = (
     Rule("entry", "entry"),
@@ -63,7 +64,6 @@ def conf(value: Mapping[str, Any]) -> Json:
 def problems(source: Source) -> Iterator[Problem]:
     """What is wrong with a Spark component, besides what all may have and its schema says."""
     yield from component_parts.code_problems(source, default=_HERE)
-    yield from additional_includes.problems(source)
     yield from environments.problems(source, ("environment",))
 
 
