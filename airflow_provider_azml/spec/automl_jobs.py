@@ -1,22 +1,99 @@
-"""AutoML jobs."""
+"""AutoML jobs: the service tries algorithms and their parameters on its own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.spec import automl_search_spaces, job_io, jobs, sweep_parts
+from airflow_provider_azml.spec.automl_tasks import METRICS, TASKS, VERBOSITY
+from airflow_provider_azml.spec.rules import Rule, each, lower, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.automl_tasks import Task
     from airflow_provider_azml.spec.source import Source
+
+_TEST = "test_data"
+_DATA_FIELDS = {"training_data": "trainingData", "validation_data": "validationData", _TEST: "testData"}
+_RULES = (
+    Rule("environment_id", "environmentId"),
+    Rule("environment_variables", "environmentVariables"),
+    Rule("resources", "resources", jobs.resources),
+)
+_SWEEP_RULES = (
+    Rule("sampling_algorithm", "samplingAlgorithm", lower),
+    Rule("early_termination", "earlyTermination", sweep_parts.early_termination),
+)
 
 
 def properties(source: Source, name: str | None) -> Json:
-    """The ``properties`` of the job."""
-    raise NotImplementedError
+    """The ``properties`` of an AutoML job.
+
+    Args:
+        source: The job.
+        name: Its name; ``None`` inside something else.
+    """
+    body = {**jobs.shared_properties(source, "AutoML", name), **translated(source.value, _RULES)}
+    body["outputs"] = job_io.outputs(source)
+    body["taskDetails"] = _details(source, TASKS[source.value["task"]])
+    return jobs.placed(body, source.value)
 
 
 def problems(source: Source) -> Iterator[Problem]:
-    """What is wrong with it besides what its schema says."""
-    raise NotImplementedError
+    """What is wrong with an AutoML job besides what its schema says."""
+    yield from jobs.compute_problems(source)
+    yield from job_io.name_problems(source, "outputs")
+    for key in _DATA_FIELDS:
+        yield from job_io.input_problems(source, (key,))
+        if isinstance(source.value.get(key), str):
+            yield source.problem(
+                (key,), "in a pipeline alone may it be what another step made; give a path"
+            )
+    task = TASKS.get(str(source.value.get("task")))
+    if task and not task.is_table:
+        for key in source.value.keys() & {_TEST, "test_data_size"}:
+            reason = "only models for tables are tested; nothing is sent for it"
+            yield source.problem((key,), reason, at_key=True, warning=key == _TEST)
+
+
+def _details(source: Source, task: Task) -> Json:
+    value = source.value
+    details = {"taskType": task.type, "logVerbosity": VERBOSITY(value.get("log_verbosity") or "info")}
+    if task.metric:
+        details["primaryMetric"] = METRICS(value.get("primary_metric") or task.metric)
+    return {
+        **details,
+        **translated(value, task.plain),
+        **_data(source, is_table=task.is_table),
+        **translated(value, _settings(task)),
+    }
+
+
+def _data(source: Source, *, is_table: bool) -> Json:
+    return {
+        field: {"jobInputType": "mltable", "uri": job_io.data_uri(source, source.value[key])}
+        for key, field in _DATA_FIELDS.items()
+        if source.value.get(key) is not None and (is_table or key != _TEST)
+    }
+
+
+def _settings(task: Task) -> tuple[Rule, ...]:
+    def limits(value: Mapping[str, Any]) -> Json:
+        return {**translated(value, task.limits), **(_UNSWEPT if task.is_table else {})}
+
+    def space(value: Mapping[str, Any]) -> Json:
+        return automl_search_spaces.in_service_s_words(value, task.parameters)
+
+    return (
+        Rule("limits", "limitSettings", limits, default=None if task.is_table else {}),
+        Rule("training_parameters", task.parameters_field, lambda value: translated(value, task.parameters)),
+        Rule("search_space", "searchSpace", each(space)),
+        Rule("sweep", "sweepSettings", lambda value: translated(value, _SWEEP_RULES)),
+    )
+
+
+_UNSWEPT = {"sweepConcurrentTrials": 0, "sweepTrials": 0}
+"""What azure-ai-ml sends with the limits of tables."""

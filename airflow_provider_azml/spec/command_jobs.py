@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.source import Source
 
 _OLD_BRACES = re.compile(r"(?<!\{)\{(inputs|outputs|search_space)\.([^}]*)\}(?!\})")
@@ -26,13 +27,13 @@ def command_line(text: str) -> str:
     return _OLD_BRACES.sub(r"${{\1.\2}}", text)
 
 
-_RULES = (
+_TRIAL_RULES = (
     Rule("command", "command", command_line),
     Rule("environment_variables", "environmentVariables", sendable, default={}),
     Rule("distribution", "distribution", jobs.distribution),
     Rule("resources", "resources", jobs.resources),
-    Rule("limits", "limits", lambda value: {"jobLimitsType": "Command", **_LIMITS(value)}),
 )
+_RULES = (Rule("limits", "limits", lambda value: {"jobLimitsType": "Command", **_LIMITS(value)}),)
 
 
 def properties(source: Source, name: str | None) -> Json:
@@ -43,14 +44,18 @@ def properties(source: Source, name: str | None) -> Json:
         name: Its name; ``None`` inside something else.
     """
     value = source.value
-    body = {**jobs.shared_properties(source, "Command", name), **translated(value, _RULES)}
-    body["environmentId"] = environments.used(source, ("environment",), may_be_named=False)
+    body = {**jobs.shared_properties(source, "Command", name), **trial(source), **translated(value, _RULES)}
     body["inputs"] = job_io.inputs(source)
     body["outputs"] = job_io.outputs(source)
-    code = jobs.code_id(source, ("code",))
-    if code is not None:
-        body["codeId"] = code
     return jobs.placed(body, value)
+
+
+def trial(source: Source) -> Json:
+    """What a command job and each trial of a sweep have: command, code, environment and how processes work together."""
+    body = translated(source.value, _TRIAL_RULES)
+    body["environmentId"] = environments.used(source, ("environment",), may_be_named=False)
+    code = jobs.code_id(source, ("code",))
+    return body if code is None else {**body, "codeId": code}
 
 
 def problems(source: Source) -> Iterator[Problem]:
@@ -58,13 +63,18 @@ def problems(source: Source) -> Iterator[Problem]:
     value = source.value
     yield from environments.problems(source, ("environment",))
     yield from job_io.problems(source)
-    if isinstance(value.get("code"), str):
-        yield from local_paths.problems(source, ("code",), value["code"])
+    yield from code_problems(source)
     if isinstance(value.get("command"), str):
         yield from unknown_references(source, command_line(value["command"]))
 
 
-def unknown_references(source: Source, command: str) -> Iterator[Problem]:
+def code_problems(source: Source) -> Iterator[Problem]:
+    """What keeps the code of a job from being uploaded."""
+    if isinstance(source.value.get("code"), str):
+        yield from local_paths.problems(source, ("code",), source.value["code"])
+
+
+def unknown_references(source: Source, command: str, path: Path = ("command",)) -> Iterator[Problem]:
     """References to inputs and outputs that the job lacks; what stands in ``$[[...]]`` or ``[...]`` may lack one."""
     needed = _OPTIONAL.sub("", command)
     for place, name in dict.fromkeys(_REFERENCE.findall(needed)):
@@ -72,4 +82,4 @@ def unknown_references(source: Source, command: str) -> Iterator[Problem]:
         if isinstance(known, dict) and name not in known and (place, name) != ("outputs", "default"):
             listed = ", ".join(known) or "none"
             reason = f"${{{{{place}.{name}}}}} is not among the {place} of the job ({listed})"
-            yield source.problem(("command",), reason)
+            yield source.problem(path, reason)

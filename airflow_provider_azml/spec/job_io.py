@@ -65,16 +65,29 @@ def outputs(source: Source, path: Path = ("outputs",)) -> Json:
 def problems(source: Source) -> Iterator[Problem]:
     """What is wrong with inputs and outputs besides what the schema says."""
     for place in ("inputs", "outputs"):
-        given = source.value.get(place)
-        for name, value in given.items() if isinstance(given, dict) else ():
-            if not _NAME.fullmatch(name):
-                reason = f"{name!r} is no name: letters, digits and underscores, not beginning with a digit"
-                yield source.problem((place, name), reason, at_key=True)
-            if place == "inputs" and isinstance(value, dict) and isinstance(value.get("path"), str):
-                yield from _input_problems(source, ("inputs", name, "path"), value)
+        yield from name_problems(source, place)
+    given = source.value.get("inputs")
+    for name in given if isinstance(given, dict) else ():
+        yield from input_problems(source, ("inputs", name))
 
 
-def _input_problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
+def name_problems(source: Source, place: str) -> Iterator[Problem]:
+    """The keys of a mapping that commands could not refer to."""
+    given = source.value.get(place)
+    for name in given if isinstance(given, dict) else ():
+        if not _NAME.fullmatch(str(name)):
+            reason = f"{name!r} is no name: letters, digits and underscores, not beginning with a digit"
+            yield source.problem((place, name), reason, at_key=True)
+
+
+def input_problems(source: Source, path: Path) -> Iterator[Problem]:
+    """What keeps the data of an input from being found or uploaded."""
+    value = source.value_at(path)
+    if isinstance(value, dict) and isinstance(value.get("path"), str):
+        yield from _path_problems(source, (*path, "path"), value)
+
+
+def _path_problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
     where = value["path"]
     if references.is_registered(where):
         yield from reference_problems(source, path, where, _kind(value))
@@ -95,15 +108,17 @@ def _input(source: Source, value: Any) -> Json:  # a literal or a mapping
         return {"jobInputType": "literal", "value": str(value["value"])}
     body = translated(value, _INPUT_RULES)
     if value.get("path") is not None:
-        body["uri"] = _uri(source, value, body["jobInputType"])
+        body["uri"] = data_uri(source, value)
     return body
 
 
-def _uri(source: Source, value: Json, kind: str) -> str | Named | Need:
+def data_uri(source: Source, value: Json) -> str | Named | Need:
+    """Where the data or the model of an input is: registered, somewhere in the cloud, or local and to be uploaded."""
     where = str(value["path"])
     if references.is_registered(where):
         return references.asset(where, _kind(value))
     if references.is_remote(where):
         return where
     datastore = str(value.get("datastore") or Local.datastore).removeprefix(references.PREFIX)
-    return Local(local_paths.taken(source, where), end="/" if kind == "uri_folder" else "", datastore=datastore)
+    end = "/" if lower(value.get("type") or "uri_folder") == "uri_folder" else ""
+    return Local(local_paths.taken(source, where), end=end, datastore=datastore)

@@ -22,14 +22,17 @@ from airflow_provider_azml.spec.rules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.needs import Need
     from airflow_provider_azml.spec.source import Source
 
 _SUFFIX_LENGTH = 10
+LOCAL = "local"
+"""What a file says for the compute that is this machine."""
 USER_HEADER = "x-azureml-token"
 """Header that carries a token of the AML data plane beside Resource Manager's."""
 _DISTRIBUTIONS = {"pytorch": "PyTorch", "mpi": "Mpi", "tensorflow": "TensorFlow", "ray": "Ray"}
@@ -102,14 +105,14 @@ def service(value: Mapping[str, Any]) -> Json:
     return {**translated(value, _SERVICE_RULES), **({"properties": extra} if extra else {})}
 
 
-_IDENTITY = nested(_IDENTITY_RULES)
-_QUEUE = nested(_QUEUE_RULES)
+identity = nested(_IDENTITY_RULES)
+queue_settings = nested(_QUEUE_RULES)
 _SHARED_RULES = (
     Rule("description", "description"),
     Rule("tags", "tags", as_is, default={}),
     Rule("properties", "properties", as_is, default={}),
-    Rule("identity", "identity", _IDENTITY),
-    Rule("queue_settings", "queueSettings", _QUEUE),
+    Rule("identity", "identity", identity),
+    Rule("queue_settings", "queueSettings", queue_settings),
     Rule("services", "services", each(service)),
     Rule("parent_job_name", "parentJobName"),
 )
@@ -152,6 +155,12 @@ def code_id(source: Source, path: Path) -> str | Need | None:
     return code if references.is_remote(code) else Code(local_paths.taken(source, code))
 
 
+def compute_problems(source: Source) -> Iterator[Problem]:
+    """What is wrong with where a job runs that cannot run on this machine."""
+    if lower(source.value.get("compute")) == LOCAL:
+        yield source.problem(("compute",), "command jobs alone run on this machine; name a compute of the workspace")
+
+
 def name_of(value: Mapping[str, Any]) -> str:
     """The name that a job has, or a new one that is easy to say and to sort by."""
     if value.get("name"):
@@ -165,7 +174,7 @@ def placed(body: Json, value: Mapping[str, Any]) -> Json:
     compute = value.get("compute")
     if not compute:
         return body
-    if lower(compute) != "local":
+    if lower(compute) != LOCAL:
         return {**body, "computeId": references.compute(compute)}
     properties = {**body.get("resources", {}).get("properties", {}), "IsLocal": {"IsLocal": True}}
     return {

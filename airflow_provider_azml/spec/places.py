@@ -76,9 +76,9 @@ def _keys(schema: Json, name: str, path: tuple[str, ...]) -> Iterator[tuple[tupl
         yield path, key
         if isinstance(member, dict):
             yield from _keys(member, name, (*path, key))
-    for word in ("anyOf", "oneOf"):
+    for word in ("anyOf", "oneOf", "allOf"):
         for branch in schema.get(word, ()):
-            yield from _keys(branch, name, path)
+            yield from _keys(branch.get("then", branch), name, path)
     for word in ("items", "additionalProperties"):
         if isinstance(schema.get(word), dict):
             yield from _keys(schema[word], name, (*path, ANY))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[^,\s])(?=[A-Z][a-z])")
 
 
 def as_is(value: Any) -> Any:  # JSON, whatever it is
@@ -90,8 +90,8 @@ def snake(word: str) -> str:
     """A word in CamelCase as the file format writes it.
 
     Example:
-        >>> snake("UserAssigned")
-        'user_assigned'
+        >>> snake("XGBoostClassifier")
+        'xg_boost_classifier'
     """
     return _HUMP.sub("_", word).lower()
 
