@@ -8,6 +8,7 @@ else of the one that fits best.
 from __future__ import annotations
 
 import math
+import operator
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -112,6 +113,16 @@ def _additional(
         yield _failure(validator_value=more)
 
 
+def _bounded(holds: Callable[[float, float], bool]) -> Callable[..., Iterator[Failure]]:
+    """A bound of numbers, which may be written as text."""
+
+    def check(validator: Draft202012Validator, bound: float, value: Any, _: Json) -> Iterator[Failure]:
+        if validator.is_type(value, "number") and not holds(float(value), bound):
+            yield _failure()
+
+    return check
+
+
 def _service(validator: Draft202012Validator, schema: Json, value: object, _: Json) -> Iterator[Failure]:
     for error in _descend(validator, value, schema):
         error.is_warning = True
@@ -214,6 +225,10 @@ KEYWORDS: dict[str, Callable[..., Iterator[Failure]]] = {
     "const": _const,
     "required": _required,
     "additionalProperties": _additional,
+    "minimum": _bounded(operator.ge),
+    "maximum": _bounded(operator.le),
+    "exclusiveMinimum": _bounded(operator.gt),
+    "exclusiveMaximum": _bounded(operator.lt),
     "anyOf": _any_of,
     "oneOf": _any_of,
     "x-service": _service,

@@ -89,7 +89,7 @@ FOUND = {
     ),
     "number in text": (
         "compute",
-        "name: c\ntype: amlcompute\nmax_instances: many\n",
+        "name: cc\ntype: amlcompute\nmax_instances: many\n",
         [
             "3:16: max_instances: is 'many'; it must be a whole number",
         ],
@@ -198,14 +198,14 @@ FOUND = {
     ),
     "subnet": (
         "compute",
-        "name: c\ntype: amlcompute\nnetwork_settings: {vnet_name: v}\n",
+        "name: cc\ntype: amlcompute\nnetwork_settings: {vnet_name: v}\n",
         [
             "3:1: network_settings: a virtual network needs a subnet",
         ],
     ),
     "ARM id": (
         "workspace",
-        "name: w\nkey_vault: mine\n",
+        "name: www\nkey_vault: mine\n",
         [
             "2:12: key_vault: 'mine' is no ARM id; write /subscriptions/.../providers/Microsoft.KeyVault/vaults/<name>",
         ],
@@ -244,6 +244,53 @@ ACCEPTED = {
 }
 
 
+LONG = "x" * 300
+WARNED = {
+    "job": (
+        "job",
+        JOB + "name: my.job\n",
+        "3:7: name: warning: is 'my.job'; it must be 1 to 255 letters, digits, - and _",
+    ),
+    "experiment": (
+        "job",
+        JOB + "experiment_name: a/b\n",
+        "3:18: experiment_name: warning: is 'a/b'; it must be 1 to 256",
+    ),
+    "memory, in no unit": (
+        "job",
+        JOB + "resources: {shm_size: big}\n",
+        "3:23: resources.shm_size: warning: is 'big'; it must",
+    ),
+    "environment": ("environment", f"name: {LONG}\nimage: a\n", "1:7: name: warning: is 'xxx"),
+    "data": (
+        "data",
+        "name: a b\npath: azureml://datastores/d/paths/p\n",
+        "1:7: name: warning: is 'a b'; it must be 1 to 255",
+    ),
+    "model": ("model", "name: _m\npath: runs:/j/m\n", "1:7: name: warning: is '_m'; it must be 1 to 255"),
+    "cluster": ("compute", "name: a_b\ntype: amlcompute\n", "1:7: name: warning: is 'a_b'; it must be 2 to 32"),
+    "instance": (
+        "compute",
+        "name: cpu-1\ntype: computeinstance\n",
+        "1:7: name: warning: is 'cpu-1'; it must be 3 to 24",
+    ),
+    "attached": (
+        "compute",
+        "name: a-very-long-name-of-a-vm\ntype: virtualmachine\nresource_id: /subscriptions/s/x\n",
+        "1:7: name: warning: is 'a-very-long-name-of-a-vm'; it must be 2 to 16",
+    ),
+    "hour": (
+        "compute",
+        (
+            "name: abc\ntype: computeinstance\nschedules:\n  compute_start_stop:\n  - action: stop\n    trigger:\n"
+            "      {type: recurrence, frequency: day, interval: 1, schedule: {hours: ['24'], minutes: [0]}}\n"
+        ),
+        "7:74: schedules.compute_start_stop[0].trigger.schedule.hours[0]: warning: is '24'; it must be 0 to 23",
+    ),
+    "workspace": ("workspace", "name: ws\n", "1:7: name: warning: is 'ws'; it must be 3 to 33"),
+}
+
+
 def written(folder: Path, text: str) -> Path:
     (folder / "src").mkdir()
     (folder / "src" / "bad.py").write_text("def (:\n", encoding="utf-8")
@@ -268,6 +315,18 @@ def test_all_that_is_wrong_is_found_with_its_place(name: str, tmp_path: Path) ->
 def test_what_azure_ai_ml_takes_is_taken(name: str, tmp_path: Path) -> None:
     kind, text = ACCEPTED[name]
     kinds.check(read(written(tmp_path, text)), kind)
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_what_the_service_refuses_is_a_warning_unless_strict(name: str, tmp_path: Path) -> None:
+    kind, text, expected = WARNED[name]
+    file = written(tmp_path, text)
+    (warning,) = kinds.check(read(file), kind)
+    assert str(warning).removeprefix(f"{file}:").startswith(expected)
+    assert str(warning).endswith("; azure-ai-ml sends it, and the service refuses it")
+    with pytest.raises(SpecError) as caught:
+        kinds.check(read(file), kind, strict=True)
+    assert str(caught.value) == str(warning).replace(": warning: ", ": ")
 
 
 def test_a_mapping_has_no_lines() -> None:
