@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import assets, environments, local_paths, references
+from airflow_provider_azml.spec import assets, environments, references, scoring
 from airflow_provider_azml.spec.identities import managed_identity
-from airflow_provider_azml.spec.needs import Asset, Code, WorkspaceLocation
+from airflow_provider_azml.spec.needs import Asset, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
-    as_is,
     boolean,
     each,
     integer,
@@ -110,9 +108,8 @@ def deployment_body(source: Source) -> Json:
     """What is sent for an online deployment."""
     value = source.value
     properties = translated(value, _DEPLOYMENT_RULES)
-    code = value.get("code_configuration")
-    if code:
-        properties["codeConfiguration"] = _code(source, code)
+    if value.get("code_configuration"):
+        properties["codeConfiguration"] = scoring.configuration(source)
     if value.get("environment"):
         properties["environmentId"] = environments.used(source, ("environment",), may_be_named=True)
     if value.get("model"):
@@ -139,47 +136,7 @@ def deployment_problems(source: Source) -> Iterator[Problem]:
         yield source.problem(("name",), reason)
     yield from environments.problems(source, ("environment",))
     yield from assets.model_problems(source, ("model",))
-    code = value.get("code_configuration")
-    if isinstance(code, dict) and isinstance(code.get("code"), str):
-        yield from _code_problems(source, code)
-
-
-def _code(source: Source, value: Json) -> Json:
-    code = value.get("code")
-    body = translated(value, (Rule("scoring_script", "scoringScript", as_is),))
-    if code is None:
-        return body
-    if references.is_registered(code) or code.startswith("/subscriptions/"):
-        return {**body, "codeId": references.asset(code, "code") if references.is_registered(code) else code}
-    return {**body, "codeId": code if references.is_remote(code) else Code(local_paths.taken(source, code))}
-
-
-def _code_problems(source: Source, value: Json) -> Iterator[Problem]:
-    code, script = value["code"], value.get("scoring_script")
-    path = ("code_configuration", "code")
-    if references.is_registered(code):
-        yield from environments.reference_problems(source, path, code, "code")
-        return
-    if code.startswith("/subscriptions/"):
-        return
-    found = list(local_paths.problems(source, path, code))
-    yield from found
-    if isinstance(script, str) and not found and not references.is_remote(code):
-        yield from _script_problems(source, code, script)
-
-
-def _script_problems(source: Source, code: str, script: str) -> Iterator[Problem]:
-    """What keeps the scoring script from being loaded; better now than after minutes of building."""
-    path = ("code_configuration", "scoring_script")
-    file = source.local(code) / script
-    try:
-        ast.parse(file.read_text(encoding="utf-8"), script)
-    except OSError as error:
-        yield source.problem(path, f"{file} cannot be read: {error.strerror}")
-    except SyntaxError as error:
-        yield source.problem(path, f"{script} is no Python: line {error.lineno}: {error.msg}")
-    except ValueError as error:
-        yield source.problem(path, f"{script} is no Python: {error}")
+    yield from scoring.problems(source)
 
 
 def _data_collector(value: Json) -> Json:

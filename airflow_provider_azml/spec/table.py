@@ -251,6 +251,7 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
 
 _ANY_CASE: Mapping[str, Callable[[str], str]] = {
     "online_deployment": str.lower,
+    "batch_deployment": str.lower,
     "compute": str.lower,
     "component": str.lower,
     "connection": snake,
