@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import automl_search_spaces, job_io, jobs, sweep_parts
-from airflow_provider_azml.spec.automl_tasks import METRICS, TASKS, VERBOSITY
-from airflow_provider_azml.spec.rules import Rule, each, lower, translated
+from airflow_provider_azml.spec.automl_tasks import METRICS, TASKS, VERBOSITY, in_words
+from airflow_provider_azml.spec.rules import Rule, each, lower, nested, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +27,25 @@ _SWEEP_RULES = (
     Rule("sampling_algorithm", "samplingAlgorithm", lower),
     Rule("early_termination", "earlyTermination", sweep_parts.early_termination),
 )
+_NODE_RULES = (
+    Rule("task", "task"),
+    Rule("display_name", "display_name"),
+    Rule("description", "description"),
+    Rule("tags", "tags"),
+    Rule("properties", "properties"),
+    Rule("environment_id", "environment_id"),
+    Rule("environment_variables", "environment_variables"),
+    Rule("identity", "identity", nested(jobs.IDENTITY_IN_WORDS)),
+    Rule("resources", "resources"),
+    Rule("queue_settings", "queue_settings", each(lower)),
+    Rule("log_verbosity", "log_verbosity", VERBOSITY.written, default="info"),
+)
+_NODE_METRICS = {"classification": "accuracy"}
+"""Default metrics of nodes that differ from those of jobs."""
+_NODE_SWEEP_RULES = (
+    Rule("sampling_algorithm", "sampling_algorithm", lower),
+    Rule("early_termination", "early_termination", sweep_parts.early_termination_in_words),
+)
 
 
 def properties(source: Source, name: str | None) -> Json:
@@ -42,6 +61,43 @@ def properties(source: Source, name: str | None) -> Json:
     return jobs.placed(body, source.value)
 
 
+def node(source: Source) -> Json:
+    """An AutoML job as a node of a pipeline: in the keys and words of the file.
+
+    Name, compute and outputs are the pipeline's to say.
+    """
+    value, task = source.value, TASKS[source.value["task"]]
+    default = _NODE_METRICS.get(value["task"]) or task.metric or "accuracy"
+    metric = Rule("primary_metric", "primary_metric", METRICS, default=default)
+
+    def space(given: Mapping[str, Any]) -> Json:
+        return automl_search_spaces.in_words(given, task.parameters)
+
+    return {
+        "type": "automl",
+        **translated(value, _NODE_RULES),
+        **translated(value, in_words((*task.plain, metric))),
+        **{key: _bound_data(source, key) for key in _DATA_FIELDS if value.get(key) is not None},
+        **translated(
+            value,
+            (
+                Rule("limits", "limits", nested(in_words(task.limits)), default=None if task.is_table else {}),
+                Rule("training_parameters", "training_parameters", nested(in_words(task.parameters))),
+                Rule("search_space", "search_space", each(space)),
+                Rule("sweep", "sweep", nested(_NODE_SWEEP_RULES)),
+            ),
+        ),
+    }
+
+
+def _bound_data(source: Source, key: str) -> str | Json:
+    given = source.value[key]
+    if isinstance(given, str):
+        return given
+    mode = {"mode": lower(given["mode"])} if given.get("mode") else {}
+    return {"type": "mltable", "path": job_io.data_uri(source, given), **mode}
+
+
 def problems(source: Source) -> Iterator[Problem]:
     """What is wrong with an AutoML job besides what its schema says."""
     yield from jobs.compute_problems(source)
@@ -49,9 +105,7 @@ def problems(source: Source) -> Iterator[Problem]:
     for key in _DATA_FIELDS:
         yield from job_io.input_problems(source, (key,))
         if isinstance(source.value.get(key), str):
-            yield source.problem(
-                (key,), "in a pipeline alone may it be what another step made; give a path"
-            )
+            yield source.problem((key,), "in a pipeline alone may it be what another step made; give a path")
     task = TASKS.get(str(source.value.get("task")))
     if task and not task.is_table:
         for key in source.value.keys() & {_TEST, "test_data_size"}:

@@ -20,7 +20,6 @@ from airflow_provider_azml.spec.rules import (
     number,
     sendable,
     snake,
-    translated,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +47,45 @@ class Words:
         """The word of the file, in the case that azure-ai-ml gives it."""
         word = lower(value)
         return word if word in self._table else snake(str(value))
+
+
+@dataclass(frozen=True)
+class Both:
+    """What becomes of a value in a job, and what in a node of a pipeline, which has the keys and words of the file."""
+
+    sent: Callable[[Any], Any]
+    written: Callable[[Any], Any]
+
+    def __call__(self, value: Any) -> Any:
+        """The value as a job has it."""
+        return self.sent(value)
+
+
+def in_words(rules: Rules) -> tuple[Rule, ...]:
+    """The rules for a node of a pipeline; what is bound to something of the pipeline stays as it is."""
+    return tuple(Rule(rule.key, rule.key, _unless_bound(written(rule.convert)), rule.default) for rule in rules)
+
+
+def written(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What becomes of a value in a node, where it differs from a job."""
+    return getattr(convert, "written", convert)
+
+
+def _unless_bound(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: value if is_bound(value) else convert(value)
+
+
+def is_bound(value: object) -> bool:
+    """Whether a value is what something else in a pipeline makes or is given."""
+    return isinstance(value, str) and value.startswith("${{")
+
+
+def _each(convert: Callable[[Any], Any]) -> Both:
+    return Both(each(convert), each(_unless_bound(written(convert))))
+
+
+def _nested(rules: Rules) -> Both:
+    return Both(nested(rules), nested(in_words(rules)))
 
 
 VERBOSITY = Words("NotSet Debug Info Warning Error Critical")
@@ -92,7 +130,7 @@ def _fields(convert: Callable[[Any], Any], keys: str) -> tuple[Rule, ...]:
     return tuple(Rule(key, camel(key), convert) for key in keys.split())
 
 
-def minutes(value: object) -> str | None:
+def _duration(value: object) -> str | None:
     """Minutes as an ISO 8601 duration; none at all for 0."""
     import isodate  # type: ignore[import-untyped]
 
@@ -100,34 +138,31 @@ def minutes(value: object) -> str | None:
     return str(isodate.duration_isoformat(dt.timedelta(minutes=given))) if given else None
 
 
-def listed(value: Any) -> list[Any]:
-    """A list, or one of one."""
+def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _auto_or(field: str) -> Callable[[Any], Json | None]:
+def _auto_or_number(value: Any) -> Any:  # auto, a number or a list of numbers
+    if lower(value) == "auto":
+        return lower(value)
+    return [integer(item) for item in value] if isinstance(value, list) else integer(value)
+
+
+def _horizon(value: Any) -> Json | None:
     """The service's mapping for ``auto`` or a number of the user's; none for 0."""
-
-    def converted(value: Any) -> Json | None:
-        if lower(value) == "auto":
-            return {"mode": "Auto"}
-        given = [integer(item) for item in value] if isinstance(value, list) else integer(value)
-        return {"mode": "Custom", field: given} if given else None
-
-    return converted
-
-
-def _folds(value: Any) -> Json | int:
-    """Cross validations: a mapping for ``auto`` and for more than one, the number itself for less."""
-    return {"mode": "Auto"} if lower(value) == "auto" else _custom_folds(integer(value))
-
-
-def _custom_folds(count: int) -> Json | int:
-    return {"mode": "Custom", "value": count} if count > 1 else count
+    given = _auto_or_number(value)
+    return {"mode": "Auto"} if given == "auto" else {"mode": "Custom", "value": given} if given else None
 
 
 def _lags(value: Any) -> Json | None:
-    return _auto_or("values")(value if lower(value) == "auto" or value in (0, "0") else listed(value))
+    given = _auto_or_number(value)
+    return {"mode": "Auto"} if given == "auto" else {"mode": "Custom", "values": _listed(given)} if given else None
+
+
+def _folds(value: Any) -> Json | int | None:
+    """Cross validations: the number itself for less than two."""
+    given = _auto_or_number(value)
+    return _horizon(given) if given == "auto" or given > 1 else int(given)
 
 
 def _parameter(value: Any) -> Any:  # a number or a text
@@ -143,35 +178,38 @@ _TRANSFORMER_RULES = (
 )
 
 
-def _transformers(value: Mapping[str, Any]) -> Json:
-    return {
-        _PARAMETERISED(key): [translated(item, _TRANSFORMER_RULES) for item in items] for key, items in value.items()
-    }
+def _transformers(name: Callable[[Any], str]) -> Callable[[Mapping[str, Any]], Json]:
+    one = nested(_TRANSFORMER_RULES)
+    return lambda value: {name(key): [one(item) for item in items] for key, items in value.items()}
 
 
+_MINUTES = Both(_duration, integer)
+_NUMBER = Both(_horizon, _auto_or_number)
+_TEXTS = Both(_listed, as_is)
+_TRANSFORMATIONS = Both(_transformers(_PARAMETERISED), _transformers(_PARAMETERISED.written))
 TABLE_LIMITS = (
     *_fields(boolean, "enable_early_termination"),
     *_fields(number, "exit_score"),
     *_fields(integer, "max_concurrent_trials max_cores_per_trial max_nodes max_trials"),
-    Rule("timeout_minutes", "timeout", minutes),
-    Rule("trial_timeout_minutes", "trialTimeout", minutes),
+    Rule("timeout_minutes", "timeout", _MINUTES),
+    Rule("trial_timeout_minutes", "trialTimeout", _MINUTES),
 )
 IMAGE_LIMITS = (
     *_fields(integer, "max_concurrent_trials max_trials"),
-    Rule("timeout_minutes", "timeout", minutes),
+    Rule("timeout_minutes", "timeout", _MINUTES),
 )
 TEXT_LIMITS = (
     *_fields(integer, "max_concurrent_trials"),
     Rule("max_trials", "maxTrials", integer, default=1),
     Rule("max_nodes", "maxNodes", integer, default=1),
-    Rule("timeout_minutes", "timeout", minutes),
-    Rule("trial_timeout_minutes", "trialTimeout", minutes),
+    Rule("timeout_minutes", "timeout", _MINUTES),
+    Rule("trial_timeout_minutes", "trialTimeout", _MINUTES),
 )
 FEATURIZATION = (
     Rule("mode", "mode", lower, default="auto"),
-    *_fields(each(_TRANSFORMERS), "blocked_transformers"),
+    *_fields(_each(_TRANSFORMERS), "blocked_transformers"),
     *_fields(as_is, "column_name_and_types dataset_language"),
-    *_fields(_transformers, "transformer_params"),
+    *_fields(_TRANSFORMATIONS, "transformer_params"),
     *_fields(boolean, "enable_dnn_featurization"),
 )
 TEXT_FEATURIZATION = _fields(as_is, "dataset_language")
@@ -186,17 +224,17 @@ TRAINING = (
         "enable_dnn_training enable_model_explainability enable_onnx_compatible_models enable_stack_ensemble"
         " enable_vote_ensemble",
     ),
-    Rule("ensemble_model_download_timeout_minutes", "ensembleModelDownloadTimeout", minutes),
-    *_fields(nested(STACKING), "stack_ensemble_settings"),
+    Rule("ensemble_model_download_timeout_minutes", "ensembleModelDownloadTimeout", _MINUTES),
+    *_fields(_nested(STACKING), "stack_ensemble_settings"),
     *_fields(_TRAINING_MODES, "training_mode"),
-    *_fields(each(ALGORITHMS), "allowed_training_algorithms blocked_training_algorithms"),
+    *_fields(_each(ALGORITHMS), "allowed_training_algorithms blocked_training_algorithms"),
 )
 FORECASTING = (
     *_fields(as_is, "country_or_region_for_holidays time_column_name frequency"),
     *_fields(integer, "cv_step_size"),
-    *_fields(_auto_or("value"), "forecast_horizon target_rolling_window_size seasonality"),
-    *_fields(_lags, "target_lags"),
-    *_fields(listed, "time_series_id_column_names features_unknown_at_forecast_time"),
+    *_fields(_NUMBER, "forecast_horizon target_rolling_window_size seasonality"),
+    *_fields(Both(_lags, _auto_or_number), "target_lags"),
+    *_fields(_TEXTS, "time_series_id_column_names features_unknown_at_forecast_time"),
     *_fields(lower, "feature_lags short_series_handling_config use_stl target_aggregate_function"),
 )
 _IMAGE_PARAMETERS = (
@@ -268,13 +306,13 @@ _TARGET = _fields(as_is, "target_column_name")
 _OF_TABLES = (
     *_TARGET,
     *_fields(as_is, "cv_split_column_names weight_column_name"),
-    *_fields(_folds, "n_cross_validations"),
+    *_fields(Both(_folds, _auto_or_number), "n_cross_validations"),
     *_fields(number, "validation_data_size test_data_size"),
-    Rule("featurization", "featurizationSettings", nested(FEATURIZATION)),
-    Rule("training", "trainingSettings", nested(TRAINING)),
+    Rule("featurization", "featurizationSettings", _nested(FEATURIZATION)),
+    Rule("training", "trainingSettings", _nested(TRAINING)),
 )
 _OF_IMAGES = (*_TARGET, *_fields(number, "validation_data_size"))
-_OF_TEXT = (Rule("featurization", "featurizationSettings", nested(TEXT_FEATURIZATION)),)
+_OF_TEXT = (Rule("featurization", "featurizationSettings", _nested(TEXT_FEATURIZATION)),)
 
 
 def _image(type_: str, metric: str, parameters: Sequence[Rule]) -> Task:
@@ -304,7 +342,7 @@ TASKS: Mapping[str, Task] = {
         type="Forecasting",
         metric="NormalizedRootMeanSquaredError",
         is_table=True,
-        plain=(*_OF_TABLES, Rule("forecasting", "forecastingSettings", nested(FORECASTING))),
+        plain=(*_OF_TABLES, Rule("forecasting", "forecastingSettings", _nested(FORECASTING))),
     ),
     "image_classification": _image("ImageClassification", "Accuracy", CLASSIFICATION_PARAMETERS),
     "image_classification_multilabel": _image("ImageClassificationMultilabel", "IOU", CLASSIFICATION_PARAMETERS),

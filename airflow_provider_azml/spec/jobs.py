@@ -17,6 +17,7 @@ from airflow_provider_azml.spec.rules import (
     lower,
     nested,
     sendable,
+    snake,
     translated,
     words,
 )
@@ -71,6 +72,18 @@ _IDENTITY_RULES = (
     Rule("object_id", "objectId"),
     Rule("msi_resource_id", "resourceId"),
 )
+
+
+def _identity_word(value: object) -> str:
+    word = snake(str(value))
+    return "managed_identity" if word == "managed" else word
+
+
+IDENTITY_IN_WORDS = (
+    Rule("type", "type", _identity_word),
+    *(Rule(rule.key, rule.key) for rule in _IDENTITY_RULES[1:]),
+)
+"""Rules of an identity for nodes that have the keys and words of the file."""
 _TIERS = {"null": "Null", "spot": "Spot", "basic": "Basic", "standard": "Standard", "premium": "Premium"}
 _QUEUE_RULES = (
     Rule("job_tier", "jobTier", words(_TIERS)),
