@@ -2,57 +2,217 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import IO, TYPE_CHECKING, cast
 
-from airflow_provider_azml.exceptions import ApiError
+from airflow_provider_azml.exceptions import ApiError, AuthError, NotFound, SpecError, Throttled
 from airflow_provider_azml.rest.http_log import HTTP_LOG
+from airflow_provider_azml.rest.progress import Progress, amount
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from azure.storage.blob import ContainerClient
+    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+    from azure.core.exceptions import AzureError
+    from azure.storage.blob import BlobClient, ContainerClient
 
+    from airflow_provider_azml.rest.credentials import TokenCache
     from airflow_provider_azml.rest.flows import Upload
+    from airflow_provider_azml.rest.local_files import LocalFile, Reading
+    from airflow_provider_azml.rest.workers import Group, Workers
 
-_CONCURRENT = 8
+AT_ONCE = 8 << 20
+"""A file of up to this many bytes is sent in one request, and held in memory meanwhile; a larger one in blocks."""
+
+_BLOCK = 4 << 20
+_MOST_BLOCKS = 50_000
+_CONNECTIONS = 8
+_TRIES = 3
+_SHOWN = 5
+_ERRORS: dict[int | None, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFound, 429: Throttled}
+_HINTS = {
+    HTTPStatus.FORBIDDEN: "Its SAS may have run out or lack a right, or its network may not let this machine in; what "
+    "has been uploaded stays, so try again.",
+}
+_UNREACHED = "Check that the workspace's storage account can be reached from here."
 
 
-def send_files(step: Upload, *, ca_bundle: str | None = None) -> None:
-    """Upload the files of a step, then mark the first blob with the step's metadata.
+def send_files(
+    step: Upload, workers: Workers, group: Group, *, ca_bundle: str | None = None, tokens: TokenCache | None = None
+) -> None:
+    """Upload the files of a step, then put the step's metadata on the blob that is to have it.
 
-    A blob that is there already is left as it is: names carry the hash of the content, so it is the same content.
+    A blob that is there already with as many bytes is left as it is: names carry the hash of the content, so it is the
+    same content, of somebody who was quicker or of an upload that broke off. One with another number is written again.
+
+    Args:
+        step: What to upload, and where to.
+        workers: The threads that send files beside each other.
+        group: What the upload is a part of.
+        ca_bundle: PEM file of the certificate authorities to trust.
+        tokens: Where tokens come from; without them the URL opens the container.
 
     Raises:
-        ApiError: The storage refused a file, or could not be reached.
+        ApiError: The storage refused files, or could not be reached.
+        SpecError: Files could not be read, or were written in the meantime.
     """
     from azure.core.exceptions import AzureError
+
+    failures: list[tuple[LocalFile, AzureError | SpecError]] = []
+    files = sorted(
+        step.files, key=lambda pair: -pair[0].size
+    )  # the largest first, so that none is left over at the end
+    sizes = [file.size for file, _ in files]
+    blocks = max(1, _CONNECTIONS // max(1, sum(size > AT_ONCE for size in sizes)))
+    with (
+        _container(step, max(sizes, default=0), ca_bundle, tokens) as container,
+        Progress(step.title, len(sizes), sum(sizes)) as progress,
+    ):
+
+        def send(pair: tuple[LocalFile, str], beside: Group) -> None:
+            file, name = pair
+            try:
+                _send_file(container.get_blob_client(name), file, beside, progress, blocks)
+            except (AzureError, SpecError) as error:
+                failures.append((file, error))
+                beside.stop()
+
+        unforeseen = workers.each(send, files, group).errors
+        if unforeseen:
+            raise unforeseen[0]
+        if failures:
+            raise _error(container, failures, len(files)) from failures[0][1]
+        if step.metadata and step.files:
+            _mark(container, step)
+
+
+def _send_file(blob: BlobClient, file: LocalFile, group: Group, progress: Progress, blocks: int) -> None:
+    """Upload one file, some blocks of it at a time, unless the blob is there; write one again that is not the file."""
+    from azure.core.exceptions import HttpResponseError, ResourceExistsError
+
+    if file.size > AT_ONCE and _size(blob) == file.size:
+        progress.finished(found=file.size)
+        return
+    for attempt in range(_TRIES):
+        try:
+            with file.opened() as content:
+                blob.upload_blob(
+                    cast("IO[bytes]", _Sent(content, group, progress)),  # of a stream, only read() is used
+                    length=file.size,
+                    overwrite=attempt > 0,
+                    max_concurrency=blocks,
+                )
+        except ResourceExistsError:
+            pass
+        except HttpResponseError as error:
+            if _code(error) != "InvalidBlockList":  # somebody else has put the blob together, or thrown blocks away
+                raise
+        else:
+            if file.size <= AT_ONCE:  # such a request is taken whole or not at all
+                progress.finished()
+                return
+        if _size(blob) == file.size:
+            progress.finished()
+            return
+    raise HttpResponseError(f"{_TRIES} times the blob had another size than the file; is something else writing to it?")
+
+
+class _Sent:
+    """A file's content on its way: counted, and ended when the upload is to stop."""
+
+    def __init__(self, content: Reading, group: Group, progress: Progress) -> None:
+        self._content = content
+        self._group = group
+        self._progress = progress
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        self._group.check()
+        content = self._content.read(size)
+        self._progress.sent(len(content))
+        return content
+
+
+class _StorageCredential:
+    """The token cache under the method names by which azure-storage-blob knows a credential."""
+
+    def __init__(self, tokens: TokenCache) -> None:
+        self._tokens = tokens
+
+    def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+        """A token."""
+        return self._tokens.get_token_info(*scopes, options=options)
+
+    def get_token(self, *scopes: str, **_: object) -> AccessToken:
+        """The same in the older form."""
+        from azure.core.credentials import AccessToken
+
+        info = self._tokens.get_token_info(*scopes)
+        return AccessToken(info.token, info.expires_on)
+
+
+def _container(step: Upload, largest: int, ca_bundle: str | None, tokens: TokenCache | None) -> ContainerClient:
     from azure.storage.blob import ContainerClient
 
-    with ContainerClient.from_container_url(
-        step.container_url, connection_verify=ca_bundle or True, logger=HTTP_LOG
-    ) as container:
-        try:
-            with ThreadPoolExecutor(_CONCURRENT) as pool:
-                list(pool.map(lambda pair: _send_file(container, *pair), step.files))
-            if step.metadata and step.files:
-                container.get_blob_client(step.files[0][1]).set_blob_metadata(dict(step.metadata))
-        except AzureError as error:
-            raise ApiError(
-                method="PUT",
-                url=f"{container.primary_endpoint.partition('?')[0]}",
-                status=getattr(error, "status_code", None),
-                code=str(getattr(error, "error_code", None) or type(error).__name__),
-                message=str(error.message).partition("\n")[0],
-                hint="Check that the workspace's storage account can be reached from here.",
-            ) from error
+    return ContainerClient.from_container_url(
+        step.container_url,
+        credential=_StorageCredential(tokens) if tokens else None,
+        connection_verify=ca_bundle or True,
+        logger=HTTP_LOG,
+        max_single_put_size=AT_ONCE,
+        max_block_size=max(_BLOCK, -(-largest // _MOST_BLOCKS)),
+    )
 
 
-def _send_file(container: ContainerClient, path: Path, name: str) -> None:
-    from azure.core.exceptions import ResourceExistsError
+def _size(blob: BlobClient) -> int | None:
+    from azure.core.exceptions import ResourceNotFoundError
 
-    with path.open("rb") as content:
-        try:
-            container.get_blob_client(name).upload_blob(content, length=path.stat().st_size)
-        except ResourceExistsError:
-            return
+    try:
+        size: int = blob.get_blob_properties().size
+    except ResourceNotFoundError:
+        return None
+    return size
+
+
+def _mark(container: ContainerClient, step: Upload) -> None:
+    from azure.core.exceptions import AzureError
+
+    try:
+        container.get_blob_client(step.marked or step.files[0][1]).set_blob_metadata(dict(step.metadata))
+    except AzureError as error:
+        raise _api_error(container, error, _said(error)) from error
+
+
+def _error(
+    container: ContainerClient, failures: Sequence[tuple[LocalFile, AzureError | SpecError]], count: int
+) -> ApiError | SpecError:
+    """One exception for all files that failed before the rest was called off."""
+    unreadable = [problem for _, error in failures if isinstance(error, SpecError) for problem in error.problems]
+    if unreadable:
+        return SpecError(unreadable)
+    refused = [(file, error) for file, error in failures if not isinstance(error, SpecError)]
+    each = [f"{file.name} ({amount(file.size)}): {_said(error)}" for file, error in refused]
+    more = f"; and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
+    what = f"of {count} files, {len(each)} could not be uploaded before the rest was called off: " if count > 1 else ""
+    return _api_error(container, refused[0][1], f"{what}{'; '.join(each[:_SHOWN])}{more}")
+
+
+def _api_error(container: ContainerClient, error: AzureError, message: str) -> ApiError:
+    status: int | None = getattr(error, "status_code", None)
+    return _ERRORS.get(status, ApiError)(
+        method="PUT",
+        url=container.primary_endpoint.partition("?")[0],
+        status=status,
+        code=_code(error),
+        message=message,
+        hint=_HINTS.get(HTTPStatus(status)) if status in _HINTS else None if status else _UNREACHED,
+    )
+
+
+def _code(error: AzureError) -> str:
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code) or type(error).__name__)
+
+
+def _said(error: AzureError) -> str:
+    return str(error.message).partition("\n")[0].strip()

@@ -6,16 +6,16 @@ import asyncio
 import re
 import ssl
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_azml import __version__
 from airflow_provider_azml.exceptions import ApiError, AuthError
 from airflow_provider_azml.rest.blobs import send_files
+from airflow_provider_azml.rest.clouds import STORAGE_SCOPE
 from airflow_provider_azml.rest.flows import All, Flow, Send, Sleep, Step, Upload
 from airflow_provider_azml.rest.http_log import HTTP_LOG
+from airflow_provider_azml.rest.workers import Group, Workers
 
 if TYPE_CHECKING:
     from azure.core import AsyncPipelineClient, PipelineClient
@@ -91,20 +91,8 @@ class Client:
         Raises:
             AzmlError: Whatever the flow raises, or lets through.
         """
-        try:
-            step = next(flow)
-            while True:
-                try:
-                    result = self._do(step)
-                except ApiError as error:
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(result)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        finally:
-            flow.close()
+        with Workers(_CONCURRENT) as workers:
+            return self._drive(flow, workers, Group())
 
     async def arun(self, flow: Flow[T]) -> T:
         """Drive a flow to its end without blocking the event loop.
@@ -127,17 +115,43 @@ class Client:
         finally:
             flow.close()
 
-    def _do(self, step: Step) -> object:
+    def _drive(self, flow: Flow[T], workers: Workers, group: Group) -> T:
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    result = self._do(step, workers, group)
+                except ApiError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(result)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            flow.close()
+
+    def _do(self, step: Step, workers: Workers, group: Group) -> object:
+        group.check()
         if isinstance(step, Send):
             return self._send(step)
         if isinstance(step, Sleep):
-            time.sleep(step.seconds)
+            group.sleep(step.seconds)
             return None
         if isinstance(step, Upload):
-            send_files(step, ca_bundle=self._ca_bundle)
+            send_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
             return None
-        with ThreadPoolExecutor(_CONCURRENT) as pool:
-            return list(pool.map(self.run, step.flows))
+        done = workers.each(lambda flow, part: self._drive(flow, workers, part), step.flows, group)
+        if done.errors:
+            raise done.errors[0]
+        return done.results
+
+    def _storage_tokens(self, step: Upload) -> TokenCache | None:
+        """The tokens that an upload needs, once it is sure that they may go there."""
+        if step.scope == "anonymous":
+            return None
+        self._check_host(step.scope, "PUT", step.container_url)
+        return self._tokens
 
     async def _ado(self, step: Step) -> object:
         if isinstance(step, Send):
@@ -146,7 +160,7 @@ class Client:
             await asyncio.sleep(step.seconds)
             return None
         if isinstance(step, All):
-            return await asyncio.gather(*map(self.arun, step.flows))
+            return await _together([asyncio.ensure_future(self.arun(flow)) for flow in step.flows])
         raise TypeError("uploads are for the blocking driver: they read files, which would hold the event loop up")
 
     def _send(self, step: Send) -> HttpResponse:
@@ -179,16 +193,26 @@ class Client:
             if not self._cloud:
                 raise ValueError("a client without a cloud needs full URLs")
             sent.url = self._cloud.arm + sent.url
-        if step.scope != "anonymous" and not (self._cloud and self._cloud.trusts(sent.url)):
-            raise ApiError(
-                method=sent.method,
-                url=sent.url.partition("?")[0],
-                status=None,
-                code="UntrustedHost",
-                message=f"{urlsplit(sent.url).netloc} is no host of the cloud, so no token is sent to it",
-                hint="Check cloud of the connection.",
-            )
+        if step.scope != "anonymous":
+            self._check_host(step.scope, sent.method, sent.url)
         return sent
+
+    def _check_host(self, scope: Scope, method: str, url: str) -> None:
+        """Let a token go to a host of the cloud alone.
+
+        Raises:
+            ApiError: It is none.
+        """
+        if self._cloud and (self._cloud.stores(url) if scope == "storage" else self._cloud.trusts(url)):
+            return
+        raise ApiError(
+            method=method,
+            url=url.partition("?")[0],
+            status=None,
+            code="UntrustedHost",
+            message=f"{urlsplit(url).netloc} is no host of the cloud, so no token is sent to it",
+            hint="Check cloud of the connection.",
+        )
 
     def _pipeline(self, scope: Scope) -> PipelineClient[HttpRequest, HttpResponse]:
         with self._building:  # flows beside each other share a pipeline from the first request on
@@ -242,7 +266,7 @@ class Client:
     def _audience(self, scope: Scope) -> str:
         if not self._cloud:
             raise ValueError("a client without a cloud sends anonymous requests alone")
-        return self._cloud.arm_scope if scope == "arm" else self._cloud.aml_scope
+        return {"arm": self._cloud.arm_scope, "storage": STORAGE_SCOPE}.get(scope, self._cloud.aml_scope)
 
     def _first_policies(self) -> list[Any]:  # policies of azure-core share no public base class
         from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
@@ -314,6 +338,17 @@ def _last_policies() -> list[Any]:  # policies of azure-core share no public bas
 
 def _retries(step: Send) -> dict[str, int]:
     return {"retry_total": 0} if step.retry == "never" else {}
+
+
+async def _together(tasks: list[asyncio.Future[Any]]) -> list[Any]:
+    """The results of all; the first error cancels the rest."""
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def _aiohttp_transport(ca_bundle: str | None) -> Any:  # aiohttp is not typed where azure-core is not installed

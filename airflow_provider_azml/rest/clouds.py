@@ -22,6 +22,12 @@ STUDIO_PLACES = {
 }
 """Kind -> path of its page in studio. Sources: recorded jobs; links to studio in public repositories."""
 
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+"""Scope of tokens for storage, in every cloud.
+
+Source: https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
@@ -69,6 +75,12 @@ class Cloud:
         return parts.scheme == "https" and (
             parts.netloc in own or any(host.endswith(suffix) for suffix in self.data_plane_suffixes)
         )
+
+    def stores(self, url: str) -> bool:
+        """Whether a token for storage may go to this URL."""
+        parts = urlsplit(url)
+        own = parts.netloc == urlsplit(self.arm).netloc  # an emulator has everything on one host
+        return parts.scheme == "https" and (own or parts.netloc.lower().endswith(f".blob.{self.storage_suffix}"))
 
 
 CLOUDS = {

@@ -25,15 +25,16 @@ from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from azure.core.rest import HttpRequest, HttpResponse
+
+    from airflow_provider_azml.rest.local_files import LocalFile
 
 Json: TypeAlias = dict[str, Any]
 """A JSON object of the service: its fields are the service's to add to, so their types are not known here."""
 
-Scope = Literal["arm", "aml", "anonymous"]
-"""Which token a request carries: Resource Manager's, the AML data plane's, or none (a SAS URL, an endpoint's key)."""
+Scope = Literal["arm", "aml", "storage", "anonymous"]
+"""Which token a request carries: Resource Manager's, the AML data plane's, storage's, or none (a SAS URL, a key)."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,20 @@ class Upload:
     """Upload files to a blob container; the result is ``None``. For the blocking driver alone.
 
     Args:
-        container_url: URL of the container with its SAS.
+        container_url: URL of the container, with its SAS if there is one.
         files: Local file and the blob's name, file by file.
-        metadata: Metadata that the first blob gets once all files are there.
+        metadata: Metadata that a blob gets once all files are there.
+        marked: Name of that blob; the first file's by default.
+        title: What is uploaded, for the log.
+        scope: Which token it takes.
     """
 
     container_url: str = field(repr=False)
-    files: Sequence[tuple[Path, str]]
+    files: Sequence[tuple[LocalFile, str]]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    marked: str = ""
+    title: str = "files"
+    scope: Scope = "anonymous"
 
 
 @dataclass(frozen=True)

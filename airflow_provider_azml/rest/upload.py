@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.exceptions import AuthError, NotFound, Problem, SpecError
 from airflow_provider_azml.rest import arm_ids, flows
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Upload, error_of, request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.clouds import Cloud
+    from airflow_provider_azml.rest.flows import Scope
+    from airflow_provider_azml.rest.local_files import LocalFile
     from airflow_provider_azml.rest.snapshot import Snapshot
 
 WORKSPACE_BLOB_STORE = "workspaceblobstore"
 HASH_VERSION = 202208
 _DONE = {"upload_status": "completed"}
+_STORAGE_VERSION = "2021-12-02"
+_CONTAINERS = {"AzureBlob": ("containerName", "blob"), "AzureDataLakeGen2": ("filesystem", "dfs")}
+"""Types of datastores that take uploads: which property names the container, and the service in its URL."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class Uploaded:
 def upload_code(workspace: WorkspaceId, taken: Snapshot) -> Flow[str]:
     """Make a code asset of a file or folder, unless the workspace has one with the same content.
 
+    Each upload goes to a container of its own, under a name that nobody else has: of submissions at the same time each
+    makes its own code, and one that breaks off leaves a container that nothing leads to. See
+    docs/decisions/0006-code-is-found-by-its-hash-not-by-its-name.md.
+
     Args:
         workspace: Where to.
         taken: The file or folder.
@@ -75,7 +83,8 @@ def upload_code(workspace: WorkspaceId, taken: Snapshot) -> Flow[str]:
     response = yield from flows.act(code_id, "start_pending_upload", {"pendingUploadType": "TemporaryBlobReference"})
     place = response.json()["blobReferenceForConsumption"]
     folder = "" if taken.is_file else taken.path.name
-    yield Upload(place["credential"]["sasUri"], _blobs(taken, folder), {**_DONE, "name": name, "version": "1"})
+    metadata = {**_DONE, "name": name, "version": "1"}
+    yield Upload(place["credential"]["sasUri"], _blobs(taken, folder), metadata, title=taken.path.name)
     properties = {
         "codeUri": f"{place['blobUri'].rstrip('/')}/{folder}".rstrip("/"),
         "isAnonymous": True,
@@ -93,7 +102,7 @@ def upload_to_datastore(
     datastore: str = WORKSPACE_BLOB_STORE,
     asset: tuple[str, str] | None = None,
 ) -> Flow[Uploaded]:
-    """Upload a file or folder to ``LocalUpload/<hash>/<name>`` of a blob datastore, unless it is there already.
+    """Upload a file or folder to ``LocalUpload/<hash>/<name>`` of a datastore, unless it is there already.
 
     An upload that broke off is taken up again: the mark that it is complete is set last, and blobs that are there stay,
     because the hash in their names says that their content is the same.
@@ -106,23 +115,24 @@ def upload_to_datastore(
         asset: Name and version of the asset that it is for; azure-ai-ml looks for them in the metadata.
 
     Raises:
-        SpecError: The datastore holds no blobs.
+        SpecError: Nothing can be uploaded to datastores of this type.
         ApiError: The service or its storage refused.
 
-    Source: azure-ai-ml 1.35.2, ``_artifact_utilities`` and ``_blob_storage_helper``.
+    Source: azure-ai-ml 1.35.2, ``_artifact_utilities``, ``_blob_storage_helper`` and ``_gen2_storage_helper``.
     """
-    prefix = f"LocalUpload/{taken.object_hash()}"
     arm_id = workspace.child("datastore", datastore)
     properties = (yield from flows.get(arm_id))["properties"]
-    container_url = _container_url(properties, cloud, datastore)
-    secrets = (yield from flows.act(arm_id, "list_secrets", {"expirableSecret": True, "expireAfterHours": 1})).json()
-    sas = _sas(secrets, properties)
+    store = _store(properties, cloud, datastore)
+    prefix = f"LocalUpload/{taken.object_hash()}"
+    access = yield from _access(arm_id, properties)
     blobs = _blobs(taken, prefix if taken.is_file else f"{prefix}/{taken.path.name}")
-    done = yield from _completed(f"{container_url}/{quote(blobs[0][1])}?{sas}")
+    marked = prefix if store.has_folders else blobs[0][1]
+    done = yield from _completed(f"{store.blob_url}/{quote(marked)}{access.query}", access.scope)
     if not done:
         name, version = asset or (str(uuid.uuid4()), str(uuid.uuid4()))
-        yield Upload(f"{container_url}?{sas}", blobs, {**_DONE, "name": name, "version": version})
-    return Uploaded(datastore, f"{prefix}/{taken.path.name}", container_url)
+        metadata = {**_DONE, "name": name, "version": version}
+        yield Upload(f"{store.blob_url}{access.query}", blobs, metadata, marked, taken.path.name, access.scope)
+    return Uploaded(datastore, f"{prefix}/{taken.path.name}", store.url)
 
 
 def _code_with(workspace: WorkspaceId, name: str, digest: str) -> Flow[str | None]:
@@ -136,16 +146,17 @@ def _code_with(workspace: WorkspaceId, name: str, digest: str) -> Flow[str | Non
     return str(found[0]["id"]) if found else None
 
 
-def _blobs(taken: Snapshot, folder: str) -> list[tuple[Path, str]]:
+def _blobs(taken: Snapshot, folder: str) -> list[tuple[LocalFile, str]]:
     """Files and blob names; first the blob that carries the mark, which azure-ai-ml takes to be the first by path."""
     prefix = f"{folder}/" if folder else ""
-    return sorted((file.path, f"{prefix}{file.name}") for file in taken.files)
+    blobs = [(file, f"{prefix}{file.name}") for file in taken.files]
+    return sorted(blobs, key=lambda blob: (blob[0].path.as_posix(), blob[1]))
 
 
-def _completed(blob_url: str) -> Flow[bool]:
+def _completed(blob_url: str, scope: Scope = "anonymous") -> Flow[bool]:
     """Whether an upload was finished before."""
-    head = request("HEAD", blob_url)
-    response = yield Send(head, scope="anonymous")
+    head = request("HEAD", blob_url, headers={"x-ms-version": _STORAGE_VERSION})
+    response = yield Send(head, scope=scope)
     if response.status_code == HTTPStatus.NOT_FOUND:
         return False
     if response.status_code >= HTTPStatus.BAD_REQUEST:
@@ -154,24 +165,84 @@ def _completed(blob_url: str) -> Flow[bool]:
     return status == _DONE["upload_status"]
 
 
-def _container_url(properties: Json, cloud: Cloud, datastore: str) -> str:
+@dataclass(frozen=True)
+class _Store:
+    """Where the files of a datastore are.
+
+    Args:
+        blob_url: URL of its container at the account's Blob endpoint.
+        url: URL of its container, as azure-ai-ml writes it.
+        has_folders: Whether folders are things of their own, which can carry the mark.
+    """
+
+    blob_url: str
+    url: str
+    has_folders: bool = False
+
+
+@dataclass(frozen=True)
+class _Access:
+    """How a container opens.
+
+    Args:
+        query: What its URLs end in: a question mark and a SAS, or nothing.
+        scope: Which token requests take.
+    """
+
+    query: str = field(repr=False)
+    scope: Scope
+
+
+def _store(properties: Json, cloud: Cloud, datastore: str) -> _Store:
+    """Where the files of a datastore are.
+
+    Data Lake Gen2 takes blobs too, and shows them as files; azure-ai-ml itself sets its mark that way.
+
+    Raises:
+        SpecError: Its type takes no uploads; azure-ai-ml refuses the same ones.
+
+    Source: https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-multi-protocol-access
+    """
     kind = properties.get("datastoreType")
-    if kind != "AzureBlob":
-        reason = f"the datastore {datastore!r} is {kind}; files are uploaded to AzureBlob alone"
+    if kind not in _CONTAINERS:
+        reason = f"the datastore {datastore!r} is {kind}; files are uploaded to {' and '.join(_CONTAINERS)} alone"
         raise SpecError([Problem(datastore, 0, 0, "", reason)])
+    member, service = _CONTAINERS[kind]
     scheme = properties.get("protocol") or "https"
-    return f"{scheme}://{properties['accountName']}.blob.{cloud.storage_suffix}/{properties['containerName']}"
+
+    def url(of: str) -> str:
+        return f"{scheme}://{properties['accountName']}.{of}.{cloud.storage_suffix}/{properties[member]}"
+
+    return _Store(url("blob"), url(service), has_folders=service == "dfs")
 
 
-def _sas(secrets: Mapping[str, str], properties: Json) -> str:
+def _access(arm_id: str, properties: Json) -> Flow[_Access]:
+    """How a datastore's container opens: by the SAS or key that the workspace keeps, else by the connection's identity.
+
+    Source: azure-ai-ml 1.35.2, ``get_datastore_info``: a datastore without credentials, and one whose secrets the
+    caller may not read, is opened by the caller's own identity.
+    """
+    if (properties.get("credentials") or {}).get("credentialsType") == "None":
+        return _Access("", "storage")
+    try:
+        found = yield from flows.act(arm_id, "list_secrets", {"expirableSecret": True, "expireAfterHours": 1})
+    except (AuthError, NotFound):
+        return _Access("", "storage")
+    sas = _sas(found.json(), properties)
+    return _Access(f"?{sas}", "anonymous") if sas else _Access("", "storage")
+
+
+def _sas(secrets: Mapping[str, str], properties: Json) -> str | None:
     """The SAS that the service gave, or one made with the account's key."""
     if secrets.get("sasToken"):
         return secrets["sasToken"].lstrip("?")
+    if not secrets.get("key"):
+        return None
     from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
     return generate_container_sas(
         account_name=properties["accountName"],
-        container_name=properties["containerName"],
+        container_name=properties[_CONTAINERS[properties["datastoreType"]][0]],
         account_key=secrets["key"],
         permission=ContainerSasPermissions(read=True, write=True, create=True, add=True, list=True),
         expiry=datetime.now(timezone.utc) + timedelta(hours=1),

@@ -59,7 +59,7 @@ def blobs_at(hook: AzmlHook, uri: str) -> dict[str, bytes]:
     store = hook.workspace_id.child("datastore", upload.WORKSPACE_BLOB_STORE)
     properties = hook.run(flows.get(store))["properties"]
     secrets = hook.run(flows.act(store, "list_secrets", {"expirableSecret": True})).json()
-    url = upload._container_url(properties, hook.cloud, "x")
+    url = upload._store(properties, hook.cloud, "x").blob_url
     prefix = uri.partition("/paths/")[2]
     with ContainerClient.from_container_url(f"{url}?{upload._sas(secrets, properties)}") as container:
         return {
@@ -102,11 +102,14 @@ def test_a_folder_goes_to_the_datastore_once(hook: AzmlHook, folder: Path) -> No
 
 def test_an_upload_that_broke_off_is_taken_up_again(hook: AzmlHook, folder: Path) -> None:
     flow = upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder))
-    result = None
-    while not isinstance(step := flow.send(result), Upload):
-        result = hook.client._do(step)
-    flow.close()
-    hook.client._do(Upload(step.container_url, step.files[:2]))  # the mark is not set yet
+
+    def broken_off() -> Flow[None]:
+        result = None
+        while not isinstance(step := flow.send(result), Upload):
+            result = yield step
+        yield Upload(step.container_url, step.files[:2])  # the mark is not set yet
+
+    hook.run(broken_off())
     where, uploaded = uploads_in(hook, upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder)))
     assert len(uploaded) == 1
     assert len(blobs_at(hook, where.uri)) == 3
@@ -129,11 +132,11 @@ def test_a_datastore_that_is_not_there(hook: AzmlHook, folder: Path) -> None:
 
 def test_a_datastore_that_holds_no_blobs(hook: AzmlHook) -> None:
     with pytest.raises(SpecError, match="'d' is AzureFile"):
-        upload._container_url({"datastoreType": "AzureFile"}, hook.cloud, "d")
+        upload._store({"datastoreType": "AzureFile"}, hook.cloud, "d")
 
 
 def test_a_key_is_as_good_as_a_sas() -> None:
-    properties = {"accountName": "a", "containerName": "c"}
+    properties = {"datastoreType": "AzureBlob", "accountName": "a", "containerName": "c"}
     made = upload._sas({"secretsType": "AccountKey", "key": base64.b64encode(b"key").decode()}, properties)
     assert "sig=" in made
     assert upload._sas({"sasToken": "?sv=1&sig=x"}, properties) == "sv=1&sig=x"
