@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.operators import AzmlRegisterModelOperator, AzmlSubmitCommandJobOperator
+from airflow_provider_azml.operators import AzmlApplyOperator, AzmlRegisterModelOperator, AzmlSubmitCommandJobOperator
 from airflow_provider_azml.operators.submission import (
     TAG,
     job_name,
@@ -165,6 +165,40 @@ def test_a_retry_makes_no_second_version_of_a_model(azml_connection, hook, tmp_p
         for each in (task, task, context())
     ]
     assert [result["version"] for result in results] == ["1", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("environment", {"image": "local"}),
+        ("data", {"type": "uri_file", "path": "azureml://datastores/workspaceblobstore/paths/a.csv"}),
+        (
+            "component",
+            {
+                "type": "command",
+                "command": "true",
+                "environment": "azureml:bare:1",
+                "outputs": {"o": {"type": "uri_file"}},
+            },
+        ),
+    ],
+)
+def test_a_retry_makes_no_second_version_of_anything(kind: str, spec: dict[str, Any], azml_connection, hook):
+    task = context()
+    named = {"name": f"{kind}_{time.time_ns()}", **spec}
+    first, again = (AzmlApplyOperator(task_id="it", kind=kind, spec=named).execute(task) for _ in range(2))
+    assert (first["version"], again) == ("1", first)
+    assert len(hook.list(kind, name=named["name"])) == 1
+    assert hook.get(kind, named["name"])["properties"]["tags"] == {TAG: submission_hash(task)}
+
+
+def test_a_retry_makes_up_the_same_name_for_data_that_has_none(azml_connection):
+    spec = {"type": "uri_file", "path": "azureml://datastores/workspaceblobstore/paths/a.csv"}
+    task = context()
+    first, again, other = (
+        AzmlApplyOperator(task_id="it", spec=spec).execute(each)["id"] for each in (task, task, context())
+    )
+    assert first == again != other
 
 
 def test_versions_older_than_the_run_are_not_read(tmp_path):

@@ -1,0 +1,73 @@
+"""Keyword arguments of the operators are keys of AML files, described and templated."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+from airflow_provider_azml import operators
+from airflow_provider_azml.operators.files import AzmlSpecOperator
+from airflow_provider_azml.spec import schema_files
+from airflow_provider_azml.spec.table import KINDS
+
+TYPED = [
+    operator
+    for operator in (getattr(operators, name) for name in operators.__all__)
+    if issubclass(operator, AzmlSpecOperator)
+]
+ALL = [getattr(operators, name) for name in operators.__all__]
+
+
+def own_parameters(operator: type[Any]) -> dict[str, inspect.Parameter]:
+    """Keyword arguments of an operator that its base does not have."""
+    found = inspect.signature(vars(operator).get("__init__", operator.__init__)).parameters
+    return {name: it for name, it in found.items() if it.kind is it.KEYWORD_ONLY}
+
+
+def keys_of(kind: str, job_type: str | None) -> set[str]:
+    """The keys of a kind of file, whatever its type."""
+    rows = [KINDS[kind][job_type]] if job_type else KINDS[kind].values()
+    return {key for row in rows for key in _keys(schema_files.whole(row.schema))}
+
+
+def _keys(schema: dict[str, Any]) -> set[str]:
+    alternatives = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
+    alternatives += [schema[word] for word in ("then", "else") if word in schema]
+    return set(schema.get("properties", ())).union(*map(_keys, alternatives))
+
+
+@pytest.mark.parametrize("operator", TYPED, ids=lambda it: it.__name__)
+def test_arguments_that_are_keys_of_the_file_are_kept_and_templated(operator: type[AzmlSpecOperator]) -> None:
+    task = operator(task_id="it", **{name: f"<{name}>" for name in operator.spec_fields})
+    for name in operator.spec_fields:
+        attribute = operator.attributes.get(name, name)
+        assert getattr(task, attribute) == f"<{name}>"
+        assert attribute in operator.template_fields
+    assert len(set(operator.template_fields)) == len(operator.template_fields)
+
+
+@pytest.mark.parametrize("operator", TYPED, ids=lambda it: it.__name__)
+def test_arguments_are_keys_of_the_kind_of_file(operator: type[AzmlSpecOperator]) -> None:
+    inherited = getattr(operator.__mro__[1], "spec_fields", ())  # AutoML jobs have no inputs, other jobs do
+    if operator.kind:
+        own = set(operator.spec_fields) - set(inherited)
+        assert own <= keys_of(operator.kind, getattr(operator, "job_type", None))
+
+
+@pytest.mark.parametrize("operator", ALL, ids=lambda it: it.__name__)
+def test_every_argument_is_described(operator: type[Any]) -> None:
+    documented = set(re.findall(r"^        (\w+): ", operator.__doc__, re.MULTILINE))
+    assert set(own_parameters(operator)) <= documented, operator
+    assert "Example:" in operator.__doc__
+
+
+def test_an_operator_of_ones_own_may_have_any_argument() -> None:
+    class Own(operators.AzmlSubmitCommandJobOperator):
+        def __init__(self, *, colour: str | None = None, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.colour = colour
+
+    assert Own(task_id="it", colour="red").spec_fields == operators.AzmlSubmitCommandJobOperator.spec_fields
