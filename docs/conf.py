@@ -5,12 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 # read when Airflow is imported: the documentation must not depend on, or touch, the Airflow of whoever builds it
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="azml-docs-")
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+sys.path.insert(0, str(Path(__file__).parent))  # extensions that stand beside this file
 
 from sphinx.util.docutils import SphinxDirective
 
@@ -29,7 +33,7 @@ author = "The contributors of airflow-provider-azml"
 copyright = author  # noqa: A001 (Sphinx's name)
 version = release = airflow_provider_azml.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "file_reference"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -65,8 +65,13 @@ def variables(given: list[tuple[tuple[str, ...], str]]) -> Json:
     return result
 
 
+def is_name(text: str) -> bool:
+    """Whether ``--var`` can give it a value."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _variable(text: str) -> tuple[tuple[str, ...], str]:
     name, equals, value = text.partition("=")
-    if not (equals and _NAME.fullmatch(name)):
+    if not (equals and is_name(name)):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return tuple(name.split(".")), value

@@ -10,11 +10,10 @@ import json
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_azml.rest import arm_ids
-from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.flows import All, Send, Upload
 
 if TYPE_CHECKING:
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpRequest
 
     from airflow_provider_azml.rest.arm_ids import ArmId
-    from airflow_provider_azml.rest.flows import Json, Step
+    from airflow_provider_azml.rest.flows import Flow, Json, Step
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class _Answer:
         return self.text().encode()
 
 
-class Offline(Client):
+class Offline:
     """A driver of flows that sends nothing.
 
     Args:
@@ -95,7 +96,6 @@ class Offline(Client):
     """
 
     def __init__(self, absent: frozenset[str] = frozenset()) -> None:
-        super().__init__()
         self.sent: list[Sent] = []
         self._absent = absent | {"template_deployment", "job"}
 
@@ -104,12 +104,28 @@ class Offline(Client):
         """A driver for submitting a file of a kind; a workspace is taken to be a new one."""
         return cls(frozenset({"workspace"}) if kind == "workspace" else frozenset())
 
+    def run(self, flow: Flow[T]) -> T:
+        """Drive a flow to its end.
+
+        Raises:
+            AzmlError: Whatever the flow raises.
+        """
+        try:
+            step = next(flow)
+            while True:
+                step = flow.send(self._do(step))
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            flow.close()
+
     def _do(self, step: Step) -> object:
         if isinstance(step, Send):
             return self._written_down(step.request)
         if isinstance(step, Upload):
             container = step.container_url.partition("?")[0]
-            self.sent.append(Blobs(container, [(path, name, path.stat().st_size) for path, name in step.files]))
+            self.sent.append(Blobs(container, [(file.path, name, file.size) for file, name in step.files]))
             return None
         if isinstance(step, All):
             return [self.run(flow) for flow in step.flows]  # one after the other, so that their order is the file's

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.cli.command import variables
+from airflow_provider_azml.cli.command import is_name, variables
 from airflow_provider_azml.cli.templates import Templates, is_open
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import kinds
@@ -62,4 +62,6 @@ class Reading:
         names = list(self.templates.left_open)
         if not names:
             return None
-        return f"not checked, because they are templates: {', '.join(names)}; --var {names[0]}=VALUE fills one in"
+        first = next(filter(is_name, names), None)
+        hint = f"; --var {first}=VALUE fills one in" if first else ""
+        return f"not checked, because they are templates: {', '.join(names)}{hint}"

@@ -72,8 +72,44 @@ _KNOWN: Mapping[str, Any] = {
     "os_type": "linux",
     "expression": "0 8 * * 1",
     "time_zone": "UTC",
+    "component: name": "my_component",
+    "component: inputs": {"data": {"type": "uri_folder"}},
+    "component: properties": {"source": "airflow"},
+    "component: resources": {"instance_count": 1},
+    "component import: inputs": {"source": {"type": "string"}},
+    "component parallel: task": {
+        "type": "run_function",
+        "code": "./src",
+        "entry_script": "score.py",
+        "environment": "azureml:my-environment@latest",
+    },
+    "additional_includes": ["./src"],
+    "datastore: name": "my_datastore",
+    "authority_url": "https://login.microsoftonline.com",
+    "ssh_settings.ssh_private_key_file": "./src/my-key",
+    "code_configuration": {"code": "./src", "scoring_script": "score.py"},
+    "mini_batch_size": "10mb",
+    "custom_applications": [
+        {
+            "name": "my-application",
+            "image": {"reference": "ghcr.io/my-team/my-image:latest"},
+            "endpoints": [{"target": 8787, "published": 8787}],
+        }
+    ],
+    "storage_account": f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/mystorage",
+    "key_vault": f"{_GROUP}/providers/Microsoft.KeyVault/vaults/my-vault",
+    "application_insights": f"{_GROUP}/providers/Microsoft.Insights/components/my-insights",
+    "container_registry": f"{_GROUP}/providers/Microsoft.ContainerRegistry/registries/myregistry",
+    "driver_cores": 1,
+    "driver_memory": "2g",
+    "executor_cores": 2,
+    "executor_memory": "2g",
+    "executor_instances": 2,
+    "dynamic_allocation_enabled": True,
+    "dynamic_allocation_min_executors": 1,
+    "dynamic_allocation_max_executors": 4,
 }
-"""Last keys of a path, joined by dots -> value. The longest that fits counts."""
+"""Last keys of a path, joined by dots -> value: the longest that fits. A whole path may stand after kind and type."""
 
 _SCHEMAS: Mapping[tuple[str, str], str] = {
     ("job", "command"): "commandJob",
@@ -124,10 +160,11 @@ def filled_in(kind: str, type_: str) -> Json:
     return {**start, **_FILLED_IN.get((kind, type_), {})}
 
 
-def known(path: Sequence[str]) -> Any:  # any value that an AML file can have
-    """The value for a path of keys, or ``MISSING``."""
-    suffixes = (".".join(path[place:]) for place in range(len(path)))
-    return next((_KNOWN[suffix] for suffix in suffixes if suffix in _KNOWN), MISSING)
+def known(path: Sequence[str], kind: str, type_: str) -> Any:  # any value that an AML file can have
+    """The value for a path of keys in a file of a kind and type, or ``MISSING``."""
+    whole = ".".join(path)
+    wanted = [f"{kind} {type_}: {whole}", f"{kind}: {whole}", *(".".join(path[place:]) for place in range(len(path)))]
+    return next((_KNOWN[name] for name in wanted if name in _KNOWN), MISSING)
 
 
 def plain(key: str, types: Sequence[str], choices: Sequence[Any]) -> Any:  # as above

@@ -27,7 +27,8 @@ examples:
   azml template job --type pipeline > pipeline.yml
 """
 _WIDTH = 110
-_SET_BY_SERVICE = "nothing is sent for it"
+_POINTLESS = ("nothing is sent for it", "not sent", "Older name", "Not sent")
+"""What descriptions say of keys that no new file needs."""
 _HEAD = "Keys behind a # may be left out; remove the # to use one."
 
 
@@ -66,15 +67,18 @@ def template(form: Form) -> str:
     """The template of a form."""
     given = samples.filled_in(form.kind, form.type)
     node = form.node
-    keys = {name: member for name, member in node.properties.items() if not _is_read_only(member)}
+    keys = {name: member for name, member in node.properties.items() if not _is_pointless(member)}
     filled = [name for name in keys if name in given or name in node.required]
     optional = [name for name in keys if name not in filled]
     lines = [*_prose(f"{node.title or form.kind}: {node.description}", ""), *_prose(_HEAD, "")]
     for name in filled:
         value = given.get(name, samples.MISSING)
-        lines += ["", *_entry(name, _example(keys[name], (name,)) if value is samples.MISSING else value, keys[name])]
+        lines += [
+            "",
+            *_entry(name, _example(keys[name], (name,), form) if value is samples.MISSING else value, keys[name]),
+        ]
     for name in optional:
-        entry = _entry(name, _example(keys[name], (name,)), keys[name])
+        entry = _entry(name, _example(keys[name], (name,), form), keys[name])
         prose = [line for line in entry if line.startswith("# ")]
         lines += ["", *prose, *(f"#{line}" for line in entry[len(prose) :])]
     return "\n".join(lines) + "\n"
@@ -114,28 +118,28 @@ def _form_of(value: Mapping[str, Any], node: Node) -> Node:
     return node
 
 
-def _example(node: Node, path: tuple[str, ...]) -> Any:  # any value that an AML file can have
+def _example(node: Node, path: tuple[str, ...], form: Form) -> Any:  # any value that an AML file can have
     """A plausible value."""
-    known = samples.known(path)
+    known = samples.known(path, form.kind, form.type)
     if known is not samples.MISSING:
         return known
     if node.alternatives and not node.properties:
-        return _example(node.alternatives[0], path)
+        return _example(node.alternatives[0], path, form)
     if node.properties:
         return {
-            name: _example(member, (*path, name))
+            name: _example(member, (*path, name), form)
             for name, member in node.properties.items()
-            if not _is_read_only(member) and (name in node.required or len(path) < samples.DEEPEST)
+            if not _is_pointless(member) and (name in node.required or len(path) < samples.DEEPEST)
         }
     if node.items:
-        return [_example(node.items, path)]
+        return [_example(node.items, path, form)]
     if node.values and "object" in node.types:
-        return {samples.CHOSEN_NAME: _example(node.values, (*path, samples.CHOSEN_NAME))}
+        return {samples.CHOSEN_NAME: _example(node.values, (*path, samples.CHOSEN_NAME), form)}
     return samples.plain(path[-1], node.types, node.choices)
 
 
-def _is_read_only(node: Node) -> bool:
-    return _SET_BY_SERVICE in node.description
+def _is_pointless(node: Node) -> bool:
+    return node.types == ["null"] or any(words in node.description for words in _POINTLESS)
 
 
 def _prose(text: str, indent: str) -> list[str]:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jinja2 import TemplateRuntimeError
     from jinja2.sandbox import SandboxedEnvironment
 
     from airflow_provider_azml.rest.flows import Json
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _BEGIN, _END = "\ue000", "\ue001"  # private to their user: no file has a meaning for them, and YAML takes them
 _QUOTED = tuple(ascii(mark)[1:-1] for mark in (_BEGIN, _END))  # as repr() shows them
 _MARKED = re.compile(rf"(?:{_BEGIN}|\{_QUOTED[0]})(.*?)(?:{_END}|\{_QUOTED[1]})")
-_BEGINNINGS = ("{{", "{%", "{#")
 _AIRFLOW_FILTERS = ("ds", "ds_nodash", "ts", "ts_nodash", "ts_nodash_with_tz")
 """Filters that Airflow adds to Jinja. Source: ``airflow.sdk.definitions._internal.templater.FILTERS`` of Airflow 3."""
 
@@ -38,19 +38,31 @@ class Templates:
 
     def render(self, text: str) -> str:
         """The text with its templates filled in or marked."""
-        if not any(beginning in text for beginning in _BEGINNINGS):
-            return text
         return self._environment.from_string(text).render(self.variables)
 
     @cached_property
     def _environment(self) -> SandboxedEnvironment:
-        from jinja2 import Undefined  # noqa: PLC0415 (nobody needs it whose files have no templates)
+        # nobody needs them whose files have no templates
+        from jinja2 import Undefined, UndefinedError  # noqa: PLC0415
+        from jinja2.exceptions import SecurityError  # noqa: PLC0415
         from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
+        from jinja2.utils import missing  # noqa: PLC0415
 
         left_open = self.left_open
 
         class Unknown(Undefined):
             """A value that nobody gave; what is done with it is unknown as well."""
+
+            def __init__(
+                self,
+                hint: str | None = None,
+                obj: Any = missing,
+                name: str | None = None,
+                exc: type[TemplateRuntimeError] = UndefinedError,
+            ) -> None:
+                if issubclass(exc, SecurityError):  # it is known well enough, and not to be touched
+                    raise exc(hint)
+                super().__init__(hint, obj, name, exc)
 
             def __str__(self) -> str:
                 name = str(self._undefined_name)

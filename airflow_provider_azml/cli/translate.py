@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from airflow_provider_azml.cli.command import add_file_options
 from airflow_provider_azml.cli.offline import Offline, Request, named_again
 from airflow_provider_azml.cli.reading import Reading
+from airflow_provider_azml.cli.secrets import hidden
 from airflow_provider_azml.cli.templates import shown
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest import arm_ids
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Nothing is sent, and neither network nor credentials are needed. Requests are shown in the order in which the file asks
 for them; those that do not depend on each other are really sent beside each other. <...> stands for what only the
-service knows, or what is made up anew each time. Look-ups are answered as by a workspace that has all that the file
-refers to and nothing of what it brings along.
+service knows, for what is made up anew each time, and for secrets. Look-ups are answered as by a workspace that has
+all that the file refers to and nothing of what it brings along.
 
 exit codes: 0 translated, 1 the file has errors, 2 the command line is wrong
 
@@ -99,7 +100,7 @@ def as_text(file: Path, kind: str, sent: Sequence[Sent]) -> str:
 
 def _request_object(step: Request) -> Json:
     shown_ = {"step": "request", "method": step.method, "url": _url(step), "query": dict(step.query)}
-    body = {} if step.body is None else {"body": step.body}
+    body = {} if step.body is None else {"body": hidden(step.body)}
     return {**shown_, **body, **({"assumed": step.assumed} if step.assumed else {})}
 
 
@@ -111,7 +112,7 @@ def _blobs_object(step: Blobs) -> Json:
 def _request_text(step: Request) -> str:
     remark = f"# assumed: {step.assumed}\n" if step.assumed else ""
     query = "&".join(f"{name}={value}" for name, value in step.query.items())
-    body = "" if step.body is None else json.dumps(step.body, indent=2, ensure_ascii=False) + "\n"
+    body = "" if step.body is None else json.dumps(hidden(step.body), indent=2, ensure_ascii=False) + "\n"
     return f"{remark}{step.method} {_url(step)}{'?' if query else ''}{query}\n" + (f"\n{body}" if body else "")
 
 

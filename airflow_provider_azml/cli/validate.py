@@ -140,6 +140,7 @@ class _Report:
         if self.uploads:
             size = _size(sum(upload.size for upload in self.uploaded.values()))
             parts.append(f"{_counted(len(self.uploaded), 'upload')} ({size})")
+        sys.stdout.flush()  # so that the counts come last where both go to one place
         note = self.reading.open_note()
         if note:
             sys.stderr.write(f"{note}\n")

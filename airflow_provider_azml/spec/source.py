@@ -15,7 +15,7 @@ from airflow_provider_azml.spec import marks as positions
 from airflow_provider_azml.spec import plain_values, yaml_text
 from airflow_provider_azml.spec.marks import Marks
 from airflow_provider_azml.spec.opened import Opened
-from airflow_provider_azml.spec.templating import shield
+from airflow_provider_azml.spec.templating import is_template, shield
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -239,10 +239,13 @@ _FAULTS_OF_TEMPLATES = (TypeError, ValueError, LookupError, AttributeError, Arit
 
 
 def _rendered(text: str, render: Callable[[str], str], file: str) -> str:
+    shielded = shield(text)
+    if not is_template(shielded):
+        return text
     from jinja2 import TemplateError  # noqa: PLC0415 (whoever has templates has Jinja; nobody else needs it)
 
     try:
-        return render(shield(text))
+        return render(shielded)
     except (*_FAULTS_OF_TEMPLATES, TemplateError) as error:
         line = getattr(error, "lineno", None) or _template_line(error)
         problem = Problem(file, line, 1 if line else 0, "", f"the template fails: {error}")

@@ -34,3 +34,14 @@ def shield(text: str) -> str:
         'python train.py --lr ${{ "{{" }}inputs.lr}} --day {{ ds }}'
     """
     return _PARTS.sub(lambda part: _SHIELDED if part[0] == _OPEN else part[0], text)
+
+
+def is_template(shielded: str) -> bool:
+    """Whether a text that was shielded holds anything for Jinja besides the shields.
+
+    Example:
+        >>> is_template(shield("--lr ${{inputs.lr}}")), is_template(shield("--day {{ ds }}"))
+        (False, True)
+    """
+    rest = shielded.replace(_SHIELDED, "")
+    return any(begin in rest for begin in ("{{", "{%", "{#"))

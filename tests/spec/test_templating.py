@@ -3,7 +3,7 @@ from __future__ import annotations
 import jinja2
 import pytest
 
-from airflow_provider_azml.spec.templating import shield
+from airflow_provider_azml.spec.templating import is_template, shield
 
 KEPT = {
     "plain": "python train.py",
@@ -46,3 +46,8 @@ def test_what_is_jinja_s_is_rendered(name: str) -> None:
 def test_long_text_is_shielded_in_no_time() -> None:
     text = "${{inputs.x}} {{ '" * 2000
     assert shield(text).count('"{{"') >= 1
+
+
+@pytest.mark.parametrize("text", [*KEPT.values(), *(template for template, _ in RENDERED.values())])
+def test_only_what_is_jinja_s_makes_a_template(text: str) -> None:
+    assert is_template(shield(text)) == (text not in KEPT.values())
