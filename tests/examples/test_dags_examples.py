@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
 
 from airflow_provider_azml.exceptions import RunFailed
+from airflow_provider_azml.hooks.azml import AzmlHook
 from tests.airflow.running import run
 
 if TYPE_CHECKING:
@@ -92,6 +93,35 @@ def read_back_with_microsofts_client(emulator: RunningEmulator, finished: Finish
     assert (endpoint.traffic, endpoint.scoring_uri) == ({"blue": 100}, deployed["scoring_uri"])
     deployment = client.online_deployments.get("blue", deployed["name"])
     assert deployment.model.lower() == model["id"].lower()
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_apply_aml_files(deferrable: bool, azml_connection: str) -> None:
+    dag = load("apply_aml_files")
+    for task in dag.tasks:
+        task.partial_kwargs["deferrable"] = deferrable
+    finished = run(dag)
+    assert finished.errors == {}
+    jobs = results(finished, "summarize")
+    assert len({job["name"] for job in jobs}) == 3
+    assert {job["status"] for job in jobs} == {"Completed"}
+    day = f"{finished.dag_run.logical_date:%Y-%m-%d}"
+    hook = AzmlHook(azml_connection)
+    log = hook.job_logs(jobs[2]["name"])
+    assert "4 flowers of virginica: {'sepal_length': 6.38, 'sepal_width': 2.98" in log
+    for job, version in zip(jobs, results(finished, "register"), strict=True):
+        assert version["path"] == job["outputs"]["summary"]
+        body = hook.get("data", "flowers-summary", version=version["version"])
+        assert body["properties"]["tags"]["day"] == day
+    display_names = {hook.get("job", job["name"])["properties"]["displayName"] for job in jobs}
+    assert display_names == {f"flowers of {day}"}
+
+
+def results(finished: Finished, task_id: str) -> list[dict[str, Any]]:
+    """What the instances of a mapped task returned, in order."""
+    instances = [each for each in finished.dag_run.get_task_instances() if each.task_id == task_id]
+    instances.sort(key=lambda each: each.map_index)
+    return [each.xcom_pull(task_ids=task_id, map_indexes=each.map_index) for each in instances]
 
 
 def test_nothing_in_the_examples_is_specific_to_the_emulator() -> None:
