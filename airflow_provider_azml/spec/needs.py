@@ -219,7 +219,7 @@ class Component(Need):
     @classmethod
     def of(cls, spec: Json) -> Component:
         """The component of a specification; equal specifications give equal components."""
-        return cls(spec, _digest(spec))
+        return cls(spec, _digest(_counted(spec)))
 
     def sends(self) -> Json:
         """Its specification."""
@@ -230,7 +230,7 @@ class Component(Need):
 
         Source: azure-ai-ml 1.35.2: the version is a GUID of the first 32 digits of the specification's hash.
         """
-        version = str(uuid.UUID(_digest(body)[:32]))
+        version = str(uuid.UUID(_digest(_counted(body))[:32]))
         spec = {**body, "name": ANONYMOUS_COMPONENT, "version": version}
         properties = {"componentSpec": spec, "isAnonymous": True, "isArchived": False, "properties": {}, "tags": {}}
         arm_id = target.workspace.child("component", ANONYMOUS_COMPONENT, version)
@@ -351,6 +351,11 @@ def _by_depth(body: Json) -> list[list[Need]]:
     for need, depth in depths.items():
         levels[depth - 1].append(need)
     return levels
+
+
+def _counted(spec: Json) -> Json:
+    """What tells a component without a name from others: neither what its file calls it nor where it was written."""
+    return {key: value for key, value in spec.items() if key not in {"name", "version", "_source"}}
 
 
 def _digest(spec: Json) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,10 @@ class Opened:
         follow_symlinks: Upload what links inside a folder lead to, even outside of it.
         files: Content of the AML files that were read, by their path with links followed.
         snapshots: What local files and folders amount to, or why they cannot be uploaded.
+        components: What was made of each component file so far: its problems, and what stands for it in bodies.
     """
 
     follow_symlinks: bool = False
     files: dict[Path, tuple[Json, Marks]] = field(default_factory=dict)
     snapshots: dict[tuple[Path, ...], Snapshot | list[str]] = field(default_factory=dict)
+    components: dict[tuple[Path, str], Any] = field(default_factory=dict)

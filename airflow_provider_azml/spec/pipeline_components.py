@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.spec.pipeline_nodes import component_spec as spec
+from airflow_provider_azml.spec.pipeline_problems import of_component
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_azml.exceptions import Problem
-    from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.source import Source
 
-
-def spec(source: Source) -> Json:
-    """The ``componentSpec`` of a component."""
-    raise NotImplementedError
+__all__ = ["problems", "spec"]
 
 
 def problems(source: Source) -> Iterator[Problem]:
     """What is wrong with it besides what its schema says."""
-    raise NotImplementedError
+    yield from of_component(source)

@@ -1,0 +1,60 @@
+"""References among the parts of a pipeline: ``${{parent.inputs.x}}``, ``${{parent.jobs.n.outputs.o}}`` and so on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ANY = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^\s{}]*)\s*\}\}")
+_WHOLE = re.compile(r"\$\{\{parent\.(?:inputs|jobs|outputs)\..*?\}\}")
+_OLD = re.compile(r"\$\{\{(?:inputs|outputs|jobs)\..*?\}\}")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a reference leads to.
+
+    Args:
+        place: ``inputs`` or ``outputs`` of the pipeline, or of a node.
+        name: Name of the input or output.
+        node: Name of the node; ``None`` for the pipeline itself.
+    """
+
+    place: str
+    name: str
+    node: str | None = None
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is nothing but one reference to an input or output of the pipeline or of another node."""
+    return isinstance(value, str) and bool(_WHOLE.fullmatch(value))
+
+
+def is_old(value: object) -> bool:
+    """Whether a value is a reference in the form that leaves ``parent`` out, which the service no longer takes."""
+    return isinstance(value, str) and bool(_OLD.fullmatch(value))
+
+
+def holds_any(value: object) -> bool:
+    """Whether a value is a text with a reference in it."""
+    return isinstance(value, str) and bool(_ANY.search(value))
+
+
+def found(text: str) -> Iterator[Binding]:
+    """The references in a text.
+
+    Example:
+        >>> list(found("${{parent.jobs.prep.outputs.data}}"))
+        [Binding(place='outputs', name='data', node='prep')]
+    """
+    for place, rest in _ANY.findall(text):
+        if place != "jobs":
+            yield Binding(place, rest)
+            continue
+        node, _, port = rest.partition(".")
+        kind, _, name = port.partition(".")
+        yield Binding(kind, name, node)

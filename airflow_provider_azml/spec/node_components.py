@@ -1,0 +1,132 @@
+"""The component that a node of a pipeline runs: a file, one made before, or one made of the node itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.spec import references
+from airflow_provider_azml.spec.needs import Component, Named
+from airflow_provider_azml.spec.rules import lower, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.needs import Need
+    from airflow_provider_azml.spec.source import Source
+    from airflow_provider_azml.spec.target import Target
+
+OF_JOB = "YAML.JOB"
+OF_FILE = "YAML.COMPONENT"
+OF_WORKSPACE = "REMOTE.WORKSPACE.COMPONENT"
+OF_REGISTRY = "REMOTE.REGISTRY"
+_FILE = "file:"
+_REGISTRIES = ("azureml://registries/", "azureml://feeds/")
+_DEFAULT = "@default"
+
+
+@dataclass(frozen=True)
+class Used:
+    """What stands for the component of a node.
+
+    Args:
+        id: Its id.
+        origin: Where it was written, as azure-ai-ml tells the service.
+        declared: The component, where it is at hand.
+    """
+
+    id: str | Named | Need
+    origin: str
+    declared: Source | None = None
+
+
+@dataclass(frozen=True)
+class _DefaultVersion(Named):
+    """The version of a component that its owner made the default."""
+
+    name: str
+
+    def id_in(self, target: Target) -> str:
+        """Its ARM id."""
+        return f"{target.workspace.child('component', self.name)}/labels/default"
+
+
+def key_of(node: Source) -> str:
+    """The key of a node that names its component."""
+    return "trial" if lower(node.value.get("type")) == "sweep" else "component"
+
+
+def is_remote(text: str) -> bool:
+    """Whether what names a component leads to one that was made before."""
+    return text.startswith((references.PREFIX, *_REGISTRIES))
+
+
+def declared(node: Source) -> Source | None:
+    """The component that a node brings along, in a file or inside of it; ``None`` where it brings none.
+
+    Raises:
+        SpecError: The file cannot be read.
+
+    Source: azure-ai-ml 1.35.2 takes any tags of a component without a name of its own, and makes text of them.
+    """
+    key = key_of(node)
+    given = node.value.get(key)
+    if isinstance(given, dict):
+        found = node.at(key)
+    elif isinstance(given, str) and not is_remote(given):
+        found = node.pulled(given)
+    else:
+        return None
+    tags = found.value.get("tags")
+    return replace(found, value={**found.value, "tags": texts(tags)}) if isinstance(tags, dict) else found
+
+
+def used(node: Source, component: Source | None, spec: Callable[[Source], Json]) -> Used:
+    """What stands for the component that a node names.
+
+    Args:
+        node: The node.
+        component: The component, where the node brings it along.
+        spec: Makes the specification of a component.
+    """
+    given: Any = node.value[key_of(node)]
+    if component is None:
+        origin = OF_REGISTRY if given.startswith(_REGISTRIES) else OF_WORKSPACE
+        return Used(registered(given), origin)
+    if isinstance(given, dict) or component.file is None:
+        return Used(Component.of({**spec(component), "_source": OF_JOB}), OF_JOB, component)
+    key = (component.file.resolve(), "job" if given.startswith(_FILE) else "file")
+    made = node.opened.components
+    if key not in made:
+        body = spec(component)
+        origin = OF_JOB if given.startswith(_FILE) else str(body["_source"])
+        made[key] = Used(Component.of({**body, "_source": origin}), origin, component)
+    found: Used = made[key]
+    return found
+
+
+def registered(text: str) -> str | Named | Need:
+    """The id of a component that was made before.
+
+    Raises:
+        BadReference: It has none of the forms that are taken.
+
+    Source: azure-ai-ml 1.35.2: for components alone there is the label ``default`` besides ``latest``.
+    """
+    if text.startswith(references.PREFIX) and text.endswith(_DEFAULT):
+        name = text.removeprefix(references.PREFIX).removesuffix(_DEFAULT)
+        return _DefaultVersion(name)
+    return references.asset(text, "component")
+
+
+def of_job(node: Source, component: Json, spec: Callable[[Source], Json]) -> Used:
+    """The component that a job inside a pipeline becomes.
+
+    Args:
+        node: The job.
+        component: The same as a component would be written in a file.
+        spec: Makes the specification of a component.
+    """
+    source = replace(node, value=component)
+    return Used(Component.of({**spec(source), "_source": OF_JOB}), OF_JOB, source)

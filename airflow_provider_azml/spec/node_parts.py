@@ -1,0 +1,146 @@
+"""What the nodes of pipelines share: their keys are those of jobs, but written in snake case on the wire.
+
+Source: azure-ai-ml 1.35.2, ``get_rest_dict_for_node_attrs``: the models of jobs by their attribute names, with a
+reference wherever the author wrote one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.spec import bindings, job_io, jobs, references
+from airflow_provider_azml.spec.needs import ExistingCompute, WorkspaceResource
+from airflow_provider_azml.spec.rules import snake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.needs import Named, Need
+    from airflow_provider_azml.spec.source import Source
+
+SERVERLESS = "serverless"
+_CAMEL = {"max_instance_count": "maxInstanceCount"}
+"""Fields that azure-ai-ml leaves in camel case in a node."""
+_PLAIN = ("display_name", "tags", "properties", "comment")
+
+
+def shared(source: Source, node_type: str) -> Json:
+    """The fields that nodes of all types have."""
+    value = source.value
+    body: Json = {"name": source.place[-1], "type": node_type}
+    body |= {key: value[key] for key in _PLAIN if value.get(key) is not None}
+    if value.get("compute"):
+        body["computeId"] = compute(value["compute"])
+    return body
+
+
+def compute(name: str) -> str | Named | Need:
+    """The compute that a pipeline or a node of one runs on; it must be there."""
+    given = name.removeprefix(references.PREFIX)
+    if bindings.holds_any(name):
+        return name
+    if given == SERVERLESS:
+        return WorkspaceResource("compute", (SERVERLESS,))
+    found = references.compute(name)
+    if isinstance(found, WorkspaceResource):
+        return ExistingCompute(*found.names)
+    if isinstance(found, str) and "/computes/" in found:
+        return ExistingCompute(found.rpartition("/")[2])
+    return found
+
+
+def with_bindings(value: Mapping[str, Any], convert: Callable[[Mapping[str, Any]], Json]) -> Json:
+    """What a conversion makes of a mapping, in snake case; references stay as they are, under their own keys."""
+    free = {key: item for key, item in value.items() if not bindings.holds_any(item)}
+    bound = {key: item for key, item in value.items() if key not in free}
+    return {**in_snake_case(convert(free)), **bound}
+
+
+def in_snake_case(body: Mapping[str, Any]) -> Json:
+    """A part of a body with its own keys in snake case; what is inside ``properties`` is the author's."""
+    return {
+        snake(key): in_snake_case(item) if isinstance(item, dict) and key != "properties" else item
+        for key, item in body.items()
+    }
+
+
+def resources(value: Mapping[str, Any]) -> Json:
+    """What a node runs on."""
+    return {_CAMEL.get(key, key): item for key, item in with_bindings(value, jobs.resources).items()}
+
+
+def distribution(value: Mapping[str, Any]) -> Json:
+    """How the processes of a node work together."""
+    return with_bindings(value, jobs.distribution)
+
+
+def identity(value: Mapping[str, Any]) -> Json:
+    """Who a node acts as."""
+    return with_bindings(value, jobs.identity)
+
+
+def inputs(source: Source, known: Mapping[str, Any] | None) -> Json:
+    """The inputs of a node.
+
+    Args:
+        source: The node.
+        known: The inputs that its component declares, where that is a local file: others are not sent.
+    """
+    given = mapping(source.value.get("inputs"))
+    given = {name: item for name, item in given.items() if known is None or name in known}
+    bound = {name: item for name, item in given.items() if _target(item) is not None}
+    free = {name: item for name, item in given.items() if name not in bound}
+    sent_free = job_io.inputs(replace(source, value={"inputs": free}))
+    body = {name: in_snake_case(item) for name, item in sent_free.items()}
+    for name, item in bound.items():
+        sent = job_io.inputs(replace(source, value={"inputs": {name: _unbound(item)}}))[name]
+        mode = {"mode": sent["mode"]} if "mode" in sent else {}
+        body[name] = {"job_input_type": "literal", "value": _target(item), **mode}
+    return body
+
+
+def outputs(source: Source, known: Mapping[str, Any] | None) -> Json:
+    """The outputs of a node; ``known`` as for inputs."""
+    given = mapping(source.value.get("outputs"))
+    body: Json = {}
+    for name, item in given.items():
+        if item is None or (known is not None and name not in known):
+            continue
+        declared = mapping((known or {}).get(name)).get("type")
+        body[name] = _output(source, item, declared)
+    return body
+
+
+def _output(source: Source, item: Any, declared: object) -> Json:
+    value = {} if isinstance(item, str) else item
+    typed = value if value.get("type") or not declared else {**value, "type": declared}
+    sent = job_io.outputs(replace(source, value={"outputs": {"it": typed}}))["it"]
+    renamed = {"assetName": "name", "assetVersion": "version"}
+    body: Json = {renamed.get(key, snake(key)): part for key, part in sent.items()}
+    target = _target(item)
+    if target is None:
+        return body
+    kept: Json = {key: body[key] for key in ("mode", "name", "version") if key in body}
+    return {"type": "literal", "value": target, **kept}
+
+
+def _target(item: object) -> str | None:
+    """The reference that an input or output is, if it is one."""
+    path = item.get("path") if isinstance(item, dict) else item
+    return path if isinstance(path, str) and bindings.is_whole(path) else None
+
+
+def _unbound(item: Any) -> Json:
+    return {key: part for key, part in item.items() if key != "path"} if isinstance(item, dict) else {}
+
+
+def is_bound(value: object) -> bool:
+    """Whether an input or output is a reference to another one."""
+    return _target(value) is not None
+
+
+def mapping(value: object) -> Json:
+    """A value that should be a mapping, or an empty one."""
+    return value if isinstance(value, dict) else {}

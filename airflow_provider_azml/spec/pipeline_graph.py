@@ -1,0 +1,89 @@
+"""A pipeline as a graph: what is declared where, and of what type it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import bindings, node_components
+from airflow_provider_azml.spec.node_parts import mapping
+from airflow_provider_azml.spec.rules import lower
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.bindings import Binding
+    from airflow_provider_azml.spec.source import Source
+
+FOLDER = "uri_folder"
+_LITERALS: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
+_LONGEST = 100
+"""Most references that are followed one to the next."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The nodes of a pipeline.
+
+    Args:
+        source: The pipeline job, or pipeline component.
+    """
+
+    source: Source
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Source]:
+        """The nodes by their names."""
+        given = mapping(self.source.value.get("jobs"))
+        return {name: self.source.at("jobs", name) for name in given}
+
+    @cached_property
+    def components(self) -> Mapping[str, Source | None]:
+        """The components that nodes bring along; ``None`` for a node without one, or whose file cannot be read."""
+        return {name: _component(node) for name, node in self.nodes.items()}
+
+    def typed(self, value: Any, depth: int = 0) -> Json:
+        """Type and mode of what an input or output is given, as a component declares them.
+
+        Args:
+            value: A literal, a mapping, or a reference.
+            depth: How many references led here.
+        """
+        if value is None:
+            return {"type": FOLDER}
+        if bindings.is_whole(value) and depth < _LONGEST:
+            return self._of_binding(next(iter(bindings.found(value)), None), depth + 1)
+        if not isinstance(value, dict):
+            return {"type": _LITERALS.get(type(value), "string")}
+        if "value" in value:
+            return self.typed(value["value"], depth)
+        mode = {"mode": lower(value["mode"])} if value.get("mode") else {}
+        return {"type": lower(value.get("type") or FOLDER), **mode}
+
+    def _of_binding(self, target: Binding | None, depth: int) -> Json:
+        if target is None:
+            return {"type": FOLDER}
+        if target.node is None:
+            return self.typed(mapping(self.source.value.get(target.place)).get(target.name), depth)
+        # how a node writes something does not tell how another reads it
+        return {"type": self._of_node(target, depth)["type"]}
+
+    def _of_node(self, target: Binding, depth: int) -> Json:
+        node = self.nodes.get(str(target.node))
+        if node is None:
+            return {"type": FOLDER}
+        if lower(node.value.get("type")) == "automl":
+            return {"type": "mltable"}
+        component = self.components[str(target.node)]
+        place = (component or node).value.get(target.place)
+        return self.typed(mapping(place).get(target.name), depth)
+
+
+def _component(node: Source) -> Source | None:
+    try:
+        return node_components.declared(node)
+    except SpecError:
+        return None

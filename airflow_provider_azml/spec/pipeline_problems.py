@@ -1,0 +1,176 @@
+"""What is wrong with a pipeline as a whole: references that lead nowhere, circles, nodes that nothing can run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.spec import bindings, component_io, node_components, node_problems, pipeline_nodes
+from airflow_provider_azml.spec.node_parts import mapping
+from airflow_provider_azml.spec.pipeline_graph import Graph
+from airflow_provider_azml.spec.pipeline_nodes import AUTOML, PIPELINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.spec.bindings import Binding
+    from airflow_provider_azml.spec.marks import Path
+    from airflow_provider_azml.spec.source import Source
+
+
+def of_nodes(graph: Graph) -> Iterator[Problem]:
+    """What is wrong with the nodes of a pipeline and with how they are joined."""
+    for name, node in graph.nodes.items():
+        yield from node_problems.problems(graph, name, of_component)
+        for path, text in _texts(node.value, ()):
+            if bindings.is_old(text) and path[0] in {"inputs", "outputs"}:
+                wanted = text.replace("${{", "${{parent.", 1)
+                yield node.problem(path, f"is in a form that the service no longer takes; write {wanted}")
+            for target in dict.fromkeys(bindings.found(text)):
+                reason = _unknown(graph, target)
+                if reason:
+                    yield node.problem(path, reason)
+    yield from _circles(graph)
+
+
+def of_component(source: Source) -> Iterator[Problem]:
+    """What is wrong with a pipeline component besides what its schema says."""
+    graph = Graph(source)
+    yield from component_io.problems(source)
+    yield from of_nodes(graph)
+    yield from _optional_but_needed(graph)
+
+
+def without_compute(pipeline: Source) -> Iterator[Problem]:
+    """The nodes, nested ones too, that have no compute in a pipeline that has none for them."""
+    graph = Graph(pipeline)
+    for name, node in graph.nodes.items():
+        component = graph.components[name]
+        if pipeline_nodes.type_of(node) == PIPELINE:
+            yield from without_compute(component) if component else ()
+        elif not node.value.get("compute") and not _brings_compute(node):
+            reason = "'compute' is missing; give the node one, or the pipeline settings.default_compute"
+            yield node.problem((), reason, at_key=True)
+
+
+def needed_inputs(component: Source) -> Iterator[str]:
+    """The inputs that nodes of a pipeline component use and whoever runs it must give."""
+    jobs = mapping(component.value.get("jobs"))
+    used = {target.name for _, text in _texts(jobs, ()) for target in bindings.found(text) if target.node is None}
+    for name, declared in mapping(component.value.get("inputs")).items():
+        if name in used and node_problems.is_needed(declared):
+            yield name
+
+
+def _brings_compute(node: Source) -> bool:
+    return pipeline_nodes.type_of(node) == "spark" and node.value.get("resources") is not None
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """The texts in a value that refer to something."""
+    if isinstance(value, str):
+        if "${{" in value:
+            yield path, value
+        return
+    members: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    for key, member in members:
+        if not path and key in {"component", "trial"}:
+            continue  # what is in there refers to its own
+        yield from _texts(member, (*path, key))
+
+
+def _unknown(graph: Graph, target: Binding) -> str | None:
+    """Why a reference leads nowhere, if it does."""
+    known: Mapping[str, Any]
+    if target.node is None:
+        known = mapping(graph.source.value.get(target.place))
+        whose = "the pipeline"
+        written = f"parent.{target.place}.{target.name}"
+    elif target.node not in graph.nodes:
+        return f"${{{{parent.jobs.{target.node}...}}}} is none of the nodes ({_listed(graph.nodes)})"
+    else:
+        ports = _ports(graph, target)
+        if ports is None:
+            return None
+        known, whose = ports, f"node {target.node!r}"
+        written = f"parent.jobs.{target.node}.{target.place}.{target.name}"
+    if target.name in known or target.name.partition(".")[0] in known:
+        return None
+    return f"${{{{{written}}}}} is not among the {target.place or 'outputs'} of {whose} ({_listed(known)})"
+
+
+def _ports(graph: Graph, target: Binding) -> Mapping[str, Any] | None:
+    """The inputs or outputs that a node has; ``None`` where only the service knows."""
+    node = graph.nodes[str(target.node)]
+    component = graph.components[str(target.node)]
+    if component is not None:
+        return mapping(component.value.get(target.place))
+    if node_components.key_of(node) in node.value or pipeline_nodes.type_of(node) == AUTOML:
+        return None
+    return mapping(node.value.get(target.place))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(str, names)) or "none"
+
+
+def _circles(graph: Graph) -> Iterator[Problem]:
+    """Nodes that wait for each other; each circle is told once, at its first node."""
+    waits = {
+        name: [
+            str(target.node)
+            for _, text in _texts(node.value.get("inputs"), ("inputs",))
+            for target in bindings.found(text)
+            if target.node in graph.nodes and target.place == "outputs"
+        ]
+        for name, node in graph.nodes.items()
+    }
+    done: set[str] = set()
+    for name in waits:
+        way = _circle_from(name, waits, done)
+        if way:
+            first = min(way[:-1], key=list(waits).index)
+            yield graph.source.problem(
+                ("jobs", first), f"the nodes wait for each other: {' -> '.join(way)}", at_key=True
+            )
+
+
+def _circle_from(start: str, waits: Mapping[str, list[str]], done: set[str]) -> list[str]:
+    """A circle that can be reached from a node and was not seen yet, first node last again; empty if there is none."""
+    way, left = [start], [iter(waits[start])] if start not in done else []
+    on_way = {start}
+    while left:
+        following = next(left[-1], None)
+        if following is None:
+            left.pop()
+            on_way.discard(way[-1])
+            done.add(way.pop())
+        elif following in on_way:
+            done.update(way)
+            return [*way[way.index(following) :], following]
+        elif following not in done:
+            way.append(following)
+            on_way.add(following)
+            left.append(iter(waits[following]))
+    return []
+
+
+def _optional_but_needed(graph: Graph) -> Iterator[Problem]:
+    """Inputs of a pipeline that may be left out, and that a node hands on to a component which needs them."""
+    declared = mapping(graph.source.value.get("inputs"))
+    optional = {name for name, value in declared.items() if str(mapping(value).get("optional")).lower() == "true"}
+    for name, node in graph.nodes.items():
+        component = graph.components[name]
+        for port, value in mapping(node.value.get("inputs")).items() if component and optional else ():
+            given = value.get("path") if isinstance(value, dict) else value
+            target = next(bindings.found(str(given)), None) if bindings.is_whole(given) else None
+            taken = mapping(mapping(component.value.get("inputs") if component else None).get(port))
+            if not target or target.node or target.name not in optional or not taken:
+                continue
+            if str(taken.get("optional")).lower() != "true":
+                reason = f"{target.name!r} may be left out of the pipeline, but the component needs {port!r}"
+                yield node.problem(("inputs", port), reason)
