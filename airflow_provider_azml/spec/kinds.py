@@ -6,12 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
-from airflow_provider_azml.spec import table, validate
+from airflow_provider_azml.spec import names, table, validate
 from airflow_provider_azml.spec.kind_names import inferred
 from airflow_provider_azml.spec.table import KINDS, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_azml.rest.flows import Flow
     from airflow_provider_azml.rest.waiting import Ticket
@@ -36,7 +36,7 @@ def check(source: Source, kind: str | None = None, *, strict: bool = False) -> S
         SpecError: It is no valid file of that kind; with all its problems at once.
     """
     row = _row(source, kind or kind_of(source))
-    return validate.check(source, row.schema, row.problems, strict=strict)
+    return validate.check(source, row.schema, lambda given: _problems(row, given), strict=strict)
 
 
 def apply(source: Source, kind: str | None, target: Target, *, strict: bool = False) -> Flow[Ticket]:
@@ -63,7 +63,7 @@ def apply(source: Source, kind: str | None, target: Target, *, strict: bool = Fa
         >>> ticket = client.run(apply(read(Path("train.yml")), None, target))
     """
     row = _row(source, kind or kind_of(source))
-    for warning in validate.check(source, row.schema, row.problems, strict=strict):
+    for warning in check(source, row.name, strict=strict):
         _log.warning("%s", warning)
     return (yield from row.submit(source, target))
 
@@ -84,6 +84,12 @@ def kind_of(source: Source) -> str:
         return kind
     reason = f"neither $schema nor type tells what this is; give the kind: {', '.join(KINDS)}"
     raise SpecError([source.problem((), reason)])
+
+
+def _problems(row: Kind, source: Source) -> Iterator[Problem]:
+    """What a schema does not see."""
+    yield from names.problems(source, row.name)
+    yield from row.problems(source)
 
 
 def _row(source: Source, kind: str) -> Kind:

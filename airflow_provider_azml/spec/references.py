@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.spec import names
 from airflow_provider_azml.spec.needs import GroupResource, Newest, WorkspaceResource
 
 if TYPE_CHECKING:
@@ -56,12 +57,16 @@ def asset(text: str, kind: str) -> str | Named | Need:
         return text
     name, at, label = rest.rpartition("@")
     if at and ":" not in label:
+        if names.is_unfit(name):
+            raise BadReference(f"{name!r} is no name of a registered {kind}")
         if label != LATEST:
             raise BadReference(f"{label!r} is no label that can be looked up; {LATEST} is, or give a version")
         return Newest(kind, name)
     name, colon, version = rest.partition(":")
     if not (name and colon and version):
         raise BadReference(f"{text!r} lacks a version; write {PREFIX}<name>:<version> or {PREFIX}<name>@{LATEST}")
+    if names.is_unfit(name) or names.is_unfit(version):
+        raise BadReference(f"{rest!r} is no name and version of a registered {kind}")
     return WorkspaceResource(kind, (name, version))
 
 

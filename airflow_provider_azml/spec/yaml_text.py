@@ -207,8 +207,9 @@ class _Reader:
     def _scalar(self, event: Event) -> Any:  # whatever YAML makes of it
         nodes = self._yaml.nodes
         tag = event.tag
-        if tag in {None, "!"}:
-            tag = self._scalars.resolve(nodes.ScalarNode, event.value, event.implicit)
+        if tag in {None, "!"}:  # PyYAML takes "!" for no tag at all
+            implicit = event.implicit if tag is None else (True, False)
+            tag = self._scalars.resolve(nodes.ScalarNode, event.value, implicit)
         if tag == f"{_TAG}str":
             return event.value
         construct = self._scalars.yaml_constructors.get(tag)

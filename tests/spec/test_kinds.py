@@ -30,7 +30,7 @@ def test_the_kind_that_a_file_tells(value: dict[str, str], kind: str) -> None:
 
 
 def test_a_file_that_does_not_tell_its_kind() -> None:
-    with pytest.raises(SpecError, match="give the kind: job, environment"):
+    with pytest.raises(SpecError, match="give the kind: job, component"):
         kinds.kind_of(from_mapping({"name": "x"}))
 
 

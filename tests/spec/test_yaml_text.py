@@ -22,7 +22,7 @@ SAME_AS_SAFE_LOAD = {
     "json": '{"a": [1, 2.5, null, true, "x"]}',
     "aliases": "a: &x {b: 1}\nc: *x\nd: [*x, *x]\n",
     "merge": "base: &b {a: 1, b: 2}\nother: &o {b: 3, c: 4}\nuse: {<<: [*b, *o], a: 5}\nsingle:\n  <<: *b\n  z: 1\n",
-    "tags": "a: !!str 1\nb: !!int '3'\nc: !!float 1\nd: !!map {a: 1}\ne: ! x\n",
+    "tags": "a: !!str 1\nb: !!int '3'\nc: !!float 1\nd: !!map {a: 1}\ne: ! x\nf: ! 12\ng: !\n",
     "empty": "",
     "comment only": "# nothing\n",
     "windows": "a: 1\r\nb:\r\n  - x\r\n",
