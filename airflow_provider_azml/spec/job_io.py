@@ -84,10 +84,17 @@ def input_problems(source: Source, path: Path) -> Iterator[Problem]:
     """What keeps the data of an input from being found or uploaded."""
     value = source.value_at(path)
     if isinstance(value, dict) and isinstance(value.get("path"), str):
-        yield from _path_problems(source, (*path, "path"), value)
+        yield from path_problems(source, (*path, "path"), value)
 
 
-def _path_problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
+def path_problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
+    """What keeps the ``path`` of an input from being found or uploaded.
+
+    Args:
+        source: The file.
+        path: Where in the file the path stands.
+        value: The input.
+    """
     where = value["path"]
     if references.is_registered(where):
         yield from reference_problems(source, path, where, _kind(value))
