@@ -91,7 +91,8 @@ def _send_file(blob: BlobClient, file: LocalFile, group: Group, progress: Progre
     from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
     if file.size > AT_ONCE and _size(blob) == file.size:
-        progress.finished(found=file.size)
+        progress.sent(file.size)
+        progress.finished(found=True)
         return
     for attempt in range(_TRIES):
         try:
@@ -103,16 +104,18 @@ def _send_file(blob: BlobClient, file: LocalFile, group: Group, progress: Progre
                     max_concurrency=blocks,
                 )
         except ResourceExistsError:
-            pass
+            found = True
         except HttpResponseError as error:
             if _code(error) != "InvalidBlockList":  # somebody else has put the blob together, or thrown blocks away
                 raise
+            found = True
         else:
+            found = False
             if file.size <= AT_ONCE:  # such a request is taken whole or not at all
                 progress.finished()
                 return
         if _size(blob) == file.size:
-            progress.finished()
+            progress.finished(found=found)
             return
     raise HttpResponseError(f"{_TRIES} times the blob had another size than the file; is something else writing to it?")
 

@@ -54,22 +54,20 @@ class Progress:
             self._conclude()
 
     def sent(self, size: int) -> None:
-        """Some bytes are on their way."""
+        """Some bytes are on their way, or need not be sent."""
         with self._lock:
             self._bytes += size
             self._tell(size)
 
-    def finished(self, *, found: int | None = None) -> None:
+    def finished(self, *, found: bool = False) -> None:
         """A file is there.
 
         Args:
-            found: How many bytes it has, if it was there already and none were sent.
+            found: Whether somebody else has sent it.
         """
         with self._lock:
             self._done += 1
-            if found is not None:
-                self._found += 1
-                self._tell(found)
+            self._found += found
 
     def _tell(self, size: int) -> None:
         if self._bar:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 _GLANCE_SECONDS = 0.1
+_GRACE_SECONDS = 3.0
 
 
 class Stopped(Exception):
@@ -135,6 +136,9 @@ class Workers:
             wait([helper for helper in helpers if not helper.cancel()])
         except BaseException:
             group.stop()
+            for helper in helpers:
+                helper.cancel()
+            wait(helpers, _GRACE_SECONDS)  # so that nothing is taken from under requests that are about to end
             raise
         within.check()
         return Outcome([results[place] for place in sorted(results)], [errors[place] for place in sorted(errors)])
