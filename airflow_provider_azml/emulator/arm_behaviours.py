@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator.assets import Asset, CodeAsset, EnvironmentAsset, ModelAsset
 from airflow_provider_azml.emulator.behaviour import Behaviour
 from airflow_provider_azml.emulator.computes import Compute
+from airflow_provider_azml.emulator.connections import Connection
 from airflow_provider_azml.emulator.datastores import Datastore
 from airflow_provider_azml.emulator.endpoints import OnlineDeployment, OnlineEndpoint
 from airflow_provider_azml.emulator.job_resources import Job
@@ -23,6 +24,7 @@ _KINDS: Mapping[str, type[Behaviour]] = {
     "code": CodeAsset,
     "component": Asset,
     "compute": Compute,
+    "connection": Connection,
     "data": Asset,
     "datastore": Datastore,
     "environment": EnvironmentAsset,
