@@ -22,9 +22,20 @@ class Opened:
         files: Content of the AML files that were read, by their path with links followed.
         snapshots: What local files and folders amount to, or why they cannot be uploaded.
         components: What was made of each component file so far: its problems, and what stands for it in bodies.
+        paths: Paths as they were named, and where they lead.
     """
 
     follow_symlinks: bool = False
     files: dict[Path, tuple[Json, Marks]] = field(default_factory=dict)
     snapshots: dict[tuple[Path, ...], Snapshot | list[str]] = field(default_factory=dict)
     components: dict[tuple[Path, str], Any] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
+
+    def real(self, path: Path) -> Path:
+        """A path with links followed where that is possible; asked of the disk once, which is slow."""
+        if str(path) not in self.paths:
+            try:
+                self.paths[str(path)] = path.resolve()
+            except (OSError, RuntimeError, ValueError):  # links in a circle; a NUL or half a character in it
+                self.paths[str(path)] = path
+        return self.paths[str(path)]

@@ -8,6 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from importlib.abc import Traversable
 
     from airflow_provider_azml.rest.flows import Json
@@ -24,7 +25,8 @@ def load(name: str) -> Json:
     return schema
 
 
-def names() -> list[str]:
+@cache
+def names() -> Sequence[str]:
     """The files of all schemas."""
     return sorted(entry.name for entry in _folder().iterdir() if entry.name.endswith(".schema.json"))
 

@@ -103,7 +103,7 @@ class Source:
         named = path.removeprefix("file:")
         shown = Path(os.path.normpath((self.file.parent if self.file else self.base_path) / named))
         resolved = self.local(named)
-        circle = [*self.above, *([self.file.resolve()] if self.file else [])]
+        circle = [*self.above, *([self.opened.real(self.file)] if self.file else [])]
         if resolved in circle:
             way = " -> ".join(file.name for file in [*circle[circle.index(resolved) :], resolved])
             raise self._not_pulled(shown, at, f"the files pull each other in, in a circle: {way}")
@@ -129,10 +129,7 @@ class Source:
 
     def local(self, path: str) -> Path:
         """A path of the source as a path of this machine, with links followed where that is possible."""
-        try:
-            return (self.base_path / path).resolve()
-        except (OSError, RuntimeError, ValueError):  # links in a circle; a NUL or half a character in it
-            return self.base_path / path
+        return self.opened.real(self.base_path / path)
 
     def merged(self, overrides: Mapping[str, Any]) -> Source:
         """This source with other values over its own: mappings key by key, anything else replaced."""
