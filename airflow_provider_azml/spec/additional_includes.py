@@ -65,12 +65,14 @@ def problems(source: Source) -> Iterator[Problem]:
             yield source.problem(path, reason)
 
 
-def _reasons(source: Source, include: str) -> Iterator[str]:
+def _reasons(source: Source, include: str) -> Sequence[str]:
     try:
-        where = source.local(include)
+        return [*_reasons_at(source, source.local(include))]
     except (ValueError, OSError, RuntimeError):
-        yield f"{include!r} is no path of a file"
-        return
+        return [f"{include!r} is no path of a file"]
+
+
+def _reasons_at(source: Source, where: Path) -> Iterator[str]:
     if not where.name:
         yield "the root of the file system cannot be included; name a folder in it"
     elif not where.exists() and not _is_to_be_packed(where):

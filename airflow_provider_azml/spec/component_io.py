@@ -5,7 +5,6 @@ Source: azure-ai-ml 1.35.2, ``_schema.component.input_output`` and ``entities._i
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +112,6 @@ def _value_problems(source: Source, path: Path, value: Json) -> Iterator[Problem
 
 
 def _fits(given: str | float, kind: str) -> bool:
-    if isinstance(given, float) and not math.isfinite(given):
-        return kind != "boolean"
     if isinstance(given, bool):
         return kind != "integer"
     try:
@@ -129,7 +126,6 @@ def _input(value: Json) -> Json:
     parse = _PARSED.get(value.get("type", ""))
     for key in ("default", "min", "max"):
         given = value.get(key)
-        if given is None or parse is None or (isinstance(given, float) and not math.isfinite(given)):
-            continue  # the service can store neither nan nor infinity
-        body[key] = str(parse(given))
+        if given is not None and parse is not None:
+            body[key] = str(parse(given))
     return body

@@ -101,7 +101,7 @@ def code_problems(source: Source, path: Path = ("code",), default: str | None = 
 def _path_problems(source: Source, path: Path, text: object) -> Iterator[Problem]:
     if not isinstance(text, str):
         return
-    if references.is_remote(text):
+    if references.is_remote(text) and not references.is_git(text):
         yield source.problem(path, "a component takes no URL as code; download it and name the local folder")
     else:
         yield from local_paths.problems(source, path, text)

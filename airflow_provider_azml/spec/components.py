@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _COMMON_RULES = (
     Rule("$schema", "$schema"),
+    Rule("id", "id"),
     Rule("name", "name"),
     Rule("version", "version", str),
     Rule("display_name", "display_name"),
@@ -37,10 +38,8 @@ _COMMON_RULES = (
     Rule("tags", "tags"),
     Rule("is_deterministic", "is_deterministic", boolean, default=True),
 )
-_READ_ONLY = frozenset({"creation_context", "latest_version"})
-"""What is in a component that was shown or downloaded, and is not sent."""
-_NOT_LISTED = frozenset({"id"})
-"""What is sent on without a word, because a component that was shown has it."""
+_NOT_SENT = frozenset({"creation_context", "latest_version", "intellectual_property"})
+"""What may be in a component that was shown or downloaded."""
 _RETIRED = "https://componentsdk.azureedge.net/"
 _IMPORT = "import"
 _EXTERNAL = nested((Rule("type", "type", lower),))
@@ -77,6 +76,10 @@ def problems(source: Source) -> Iterator[Problem]:
     yield from _unknown_keys(source, kind)
     if str(source.value.get("$schema")).startswith(_RETIRED):
         yield source.problem(("$schema",), "components of this format are not taken; write one of the current format")
+    if source.value.get("intellectual_property") is not None:
+        yield source.problem(
+            ("intellectual_property",), "is part of a private preview, which is not taken", at_key=True
+        )
     if kind in _MORE_PROBLEMS:
         yield from _MORE_PROBLEMS[kind](source)
 
@@ -214,7 +217,7 @@ def _known(kind: str) -> Mapping[str, Json]:
 
 def _strange(kind: str, value: Mapping[str, Any]) -> list[str]:
     known = _known(kind)
-    return [key for key in value if key not in known and key not in _READ_ONLY]
+    return [key for key in value if key not in known and key not in _NOT_SENT]
 
 
 def _not_carried(source: Source, key: str) -> Iterator[Problem]:
@@ -233,8 +236,6 @@ def _sent_on(kind: str, value: Mapping[str, Any]) -> Json:
 def _unknown_keys(source: Source, kind: str) -> Iterator[Problem]:
     schema = f"{kind}_component.schema.json"
     for key in _strange(kind, source.value):
-        if key in _NOT_LISTED:
-            continue
         close = places.closest(key, _known(kind))
         elsewhere = None if close else places.belongs(key, (), schema, source.value)
         hint = f"; did you mean {close!r}?" if close else f"; {elsewhere}" if elsewhere else ""
