@@ -131,6 +131,15 @@ def _datastore(variant: str) -> Kind:
     )
 
 
+def _schedule(variant: str) -> Kind:
+    return Kind(
+        name="schedule",
+        schema=f"schedule.schema.json#/$defs/{variant}",
+        problems=schedules.problems,
+        submit=_resource("schedule", schedules.body, "name"),
+    )
+
+
 def _connection(variant: str) -> Kind:
     return Kind(
         name="connection",
@@ -225,14 +234,7 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
         variant: _datastore(variant)
         for variant in ("azure_blob", "azure_file", "azure_data_lake_gen1", "azure_data_lake_gen2", "one_lake")
     },
-    "schedule": {
-        "": Kind(
-            name="schedule",
-            schema="schedule.schema.json",
-            problems=schedules.problems,
-            submit=_resource("schedule", schedules.body, "name"),
-        ),
-    },
+    "schedule": {variant: _schedule(variant) for variant in ("job", "monitor", "import")},
     "connection": {variant: _connection(variant) for variant in connections.TYPES},
     "compute": {
         variant: _compute(variant)
@@ -247,7 +249,10 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
         ),
     },
 }
-"""Kind -> value of the ``type`` key -> row. The first row is for files that do not say."""
+"""Kind -> value of the ``type`` key -> row. The first row is for files that do not say.
+
+Schedules have no ``type``: what they do tells their row.
+"""
 
 _ANY_CASE: Mapping[str, Callable[[str], str]] = {
     "online_deployment": str.lower,
@@ -268,6 +273,8 @@ def row_of(source: Source, kind: str) -> Kind | Problem:
     """
     rows = KINDS[kind]
     first = next(iter(rows.values()))
+    if kind == "schedule":
+        return rows[schedules.variant(source.value)]
     if len(rows) == 1:
         return first
     if "type" not in source.value:
