@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import references
 from airflow_provider_azml.spec.needs import Component, Named
 from airflow_provider_azml.spec.rules import lower, texts
@@ -73,13 +74,23 @@ def declared(node: Source) -> Source | None:
     key = key_of(node)
     given = node.value.get(key)
     if isinstance(given, dict):
-        found = node.at(key)
+        component = node.at(key)
     elif isinstance(given, str) and not is_remote(given):
-        found = node.pulled(given)
+        component = node.pulled(given)
     else:
         return None
-    tags = found.value.get("tags")
-    return replace(found, value={**found.value, "tags": texts(tags)}) if isinstance(tags, dict) else found
+    tags = component.value.get("tags")
+    if not isinstance(tags, dict):
+        return component
+    return replace(component, value={**component.value, "tags": texts(tags)})
+
+
+def found(node: Source) -> Source | SpecError | None:
+    """As :func:`declared`, but with the reason where the file cannot be read."""
+    try:
+        return declared(node)
+    except SpecError as error:
+        return error
 
 
 def used(node: Source, component: Source | None, spec: Callable[[Source], Json]) -> Used:
@@ -92,18 +103,25 @@ def used(node: Source, component: Source | None, spec: Callable[[Source], Json])
     """
     given: Any = node.value[key_of(node)]
     if component is None:
-        origin = OF_REGISTRY if given.startswith(_REGISTRIES) else OF_WORKSPACE
-        return Used(registered(given), origin)
+        return Used(registered(given), _remote_origin(given))
+    if component.value.get("id"):  # it was shown or downloaded, and is there already
+        named = str(component.value["id"])
+        is_job = isinstance(given, dict) or given.startswith(_FILE)
+        return Used(named, _remote_origin(named) if is_job else OF_FILE, component)
     if isinstance(given, dict) or component.file is None:
         return Used(Component.of({**spec(component), "_source": OF_JOB}), OF_JOB, component)
-    key = (component.file.resolve(), "job" if given.startswith(_FILE) else "file")
+    key = (component.file, "job" if given.startswith(_FILE) else "file")
     made = node.opened.components
     if key not in made:
         body = spec(component)
         origin = OF_JOB if given.startswith(_FILE) else str(body["_source"])
         made[key] = Used(Component.of({**body, "_source": origin}), origin, component)
-    found: Used = made[key]
-    return found
+    known: Used = made[key]
+    return known
+
+
+def _remote_origin(text: str) -> str:
+    return OF_REGISTRY if text.startswith(_REGISTRIES) else OF_WORKSPACE
 
 
 def registered(text: str) -> str | Named | Need:

@@ -42,6 +42,7 @@ _OF_INLINE = ("command", "code", "environment", "task", "mini_batch_size")
 _ANY_NAME = "a"
 """Stands for the name of a component that is used without one."""
 _BOUND = "'${{"
+_COMPONENT_TYPES = ("command", "parallel", "spark", "data_transfer", "import", PIPELINE)
 _DATA = ("training_data", "validation_data", "test_data")
 
 
@@ -58,15 +59,21 @@ def problems(graph: Graph, name: str, check: Check) -> Iterator[Problem]:
     if pipeline_nodes.type_of(node) == AUTOML:
         yield from _automl_problems(node)
     elif node_components.key_of(node) in node.value:
-        yield from component_problems(node, check)
+        yield from component_problems(node, graph.found[name], check)
         yield from _port_problems(graph, name)
         yield from _unknown_keys(node)
     elif pipeline_nodes.type_of(node) in pipeline_nodes.NODE_TYPES:
         yield from _inline_problems(graph, node)
 
 
-def component_problems(node: Source, check: Check) -> Iterator[Problem]:
-    """What is wrong with the component that a node, or a whole pipeline job, names or holds."""
+def component_problems(node: Source, component: Source | SpecError | None, check: Check) -> Iterator[Problem]:
+    """What is wrong with the component that a node, or a whole pipeline job, names or holds.
+
+    Args:
+        node: The node.
+        component: What was found of the component.
+        check: Finds what is wrong with a pipeline component.
+    """
     key = node_components.key_of(node)
     path, given = (key,), node.value.get(key)
     if isinstance(given, str) and node_components.is_remote(given):
@@ -75,13 +82,10 @@ def component_problems(node: Source, check: Check) -> Iterator[Problem]:
         except references.BadReference as error:
             yield node.problem(path, str(error))
         return
-    try:
-        component = node_components.declared(node)
-    except SpecError as error:
-        for found in error.problems:
+    if isinstance(component, SpecError):
+        for found in component.problems:
             yield found if found.line else node.problem(path, f"{found.file}: {found.reason}")
-        return
-    if component is not None:
+    elif component is not None:
         yield from _type_problems(node, path, component)
         yield from _of_component(component, check)
 
@@ -97,15 +101,16 @@ def _type_problems(node: Source, path: Path, component: Source) -> Iterator[Prob
 def _of_component(component: Source, check: Check) -> list[Problem]:
     """The problems of a component, which are looked for once however many nodes run it."""
     kind = lower(component.value.get("type") or "command")
-    if f"{kind}_component.schema.json" not in schema_files.names():
+    if kind not in _COMPONENT_TYPES:
         return [component.problem(("type",), f"is {kind!r}, which is no type of component")]
-    key = (component.file.resolve(), "problems") if component.file and not component.place else None
+    key = (component.file, "problems") if component.file and not component.place else None
     known = component.opened.components
     if key is None or key not in known:
         # a component that is used without registering it needs no name, and none that can be registered
         named = replace(component, value={**component.value, "name": _ANY_NAME, "version": _ANY_NAME})
         others = check if kind == PIPELINE else components.problems
-        found = [*validate.problems(named, f"{kind}_component.schema.json"), *others(component)]
+        # once each: pipelines that run each other many times would tell the same again and again
+        found = list(dict.fromkeys((*validate.problems(named, f"{kind}_component.schema.json"), *others(component))))
         if key is None:
             return found
         known[key] = found

@@ -43,7 +43,12 @@ class Graph:
     @cached_property
     def components(self) -> Mapping[str, Source | None]:
         """The components that nodes bring along; ``None`` for a node without one, or whose file cannot be read."""
-        return {name: _component(node) for name, node in self.nodes.items()}
+        return {name: None if isinstance(it, SpecError) else it for name, it in self.found.items()}
+
+    @cached_property
+    def found(self) -> Mapping[str, Source | SpecError | None]:
+        """The same, with the reasons why files cannot be read."""
+        return {name: node_components.found(node) for name, node in self.nodes.items()}
 
     def typed(self, value: Any, depth: int = 0) -> Json:
         """Type and mode of what an input or output is given, as a component declares them.
@@ -80,10 +85,3 @@ class Graph:
         component = self.components[str(target.node)]
         place = (component or node).value.get(target.place)
         return self.typed(mapping(place).get(target.name), depth)
-
-
-def _component(node: Source) -> Source | None:
-    try:
-        return node_components.declared(node)
-    except SpecError:
-        return None

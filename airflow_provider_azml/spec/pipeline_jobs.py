@@ -70,10 +70,10 @@ def problems(source: Source) -> Iterator[Problem]:
     yield from job_io.problems(source)
     yield from pipeline_problems.of_nodes(Graph(source))
     yield from _settings_problems(source)
-    component = None
-    if source.value.get("component") is not None:
-        yield from node_problems.component_problems(source, pipeline_problems.of_component)
-        component = _readable(source)
+    component = node_components.found(source) if source.value.get("component") is not None else None
+    yield from node_problems.component_problems(source, component, pipeline_problems.of_component)
+    if isinstance(component, SpecError):
+        return
     if component is not None:
         given = mapping(source.value.get("inputs"))
         for name in pipeline_problems.needed_inputs(component):
@@ -81,13 +81,6 @@ def problems(source: Source) -> Iterator[Problem]:
                 yield source.problem(("inputs",), f"{name!r} is missing: the component needs it", at_key=True)
     if not source.value.get("compute") and not mapping(source.value.get("settings")).get("default_compute"):
         yield from pipeline_problems.without_compute(component or source)
-
-
-def _readable(source: Source) -> Source | None:
-    try:
-        return node_components.declared(source)
-    except SpecError:
-        return None
 
 
 def _settings_problems(source: Source) -> Iterator[Problem]:
