@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, ClassVar
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="azml-docs-")
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
-sys.path.insert(0, str(Path(__file__).parent))  # extensions that stand beside this file
+sys.path.insert(0, str(Path(__file__).parent))  # file_keys stands beside this file
 
+import file_keys
 from sphinx.util.docutils import SphinxDirective
 
 import airflow_provider_azml
@@ -33,7 +34,7 @@ author = "The contributors of airflow-provider-azml"
 copyright = author  # noqa: A001 (Sphinx's name)
 version = release = airflow_provider_azml.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "file_reference"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -78,6 +79,17 @@ class GeneratedTable(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
 
 
+class FileReference(SphinxDirective):
+    """``{file-reference} job``: every key of files of a kind, section by section."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The sections' nodes."""
+        return self.parse_text_to_nodes(file_keys.pages(self.arguments[0]), allow_section_headings=True)
+
+
 def setup(app: Sphinx) -> None:
-    """Register the directive."""
+    """Register the directives."""
     app.add_directive("generated-table", GeneratedTable)
+    app.add_directive("file-reference", FileReference)

@@ -215,7 +215,7 @@ def named_again(sent: Sequence[Sent], names: Mapping[str, str]) -> list[Sent]:
     """What would be sent, with other words for names that were made up on the way."""
     if not names:
         return list(sent)
-    pattern = re.compile("|".join(map(re.escape, names)))
+    pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
     return [_put_otherwise(step, lambda text: pattern.sub(lambda found: names[found[0]], text)) for step in sent]
 
 

@@ -19,6 +19,7 @@ DEEPEST = 3
 _ZERO = "00000000-0000-0000-0000-000000000000"
 _GROUP = f"/subscriptions/{_ZERO}/resourceGroups/my-group"
 _PATHS = "azureml://datastores/workspaceblobstore/paths"
+_REGISTRY = "azureml://registries/azureml/models"
 _MACHINE = "Standard_DS3_v2"
 _IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 _OF_TYPE = {"integer": 1, "number": 1, "boolean": True, "object": {}, "array": []}
@@ -30,6 +31,23 @@ _OF_ENDS: Mapping[str, Any] = {
     "_name": "my-name",
 }
 """End of a key -> value."""
+
+_SPARK = {
+    "spark.driver.cores": 1,
+    "spark.driver.memory": "2g",
+    "spark.executor.cores": 2,
+    "spark.executor.memory": "2g",
+    "spark.executor.instances": 2,
+}
+
+_WEEKLY = {
+    "type": "recurrence",
+    "frequency": "week",
+    "interval": 1,
+    "schedule": {"week_days": ["monday"], "hours": [8], "minutes": [0]},
+}
+_KEYLESS = ("azure_open_ai", "azure_ai_services", "azure_ai_search")
+"""Connections that an identity opens instead of a key."""
 
 _KNOWN: Mapping[str, Any] = {
     "name": "my-name",
@@ -75,8 +93,24 @@ _KNOWN: Mapping[str, Any] = {
     "component: name": "my_component",
     "component: inputs": {"data": {"type": "uri_folder"}},
     "component: properties": {"source": "airflow"},
+    **{
+        f"job finetuning.{name}: validation_data": {"type": "uri_file", "path": "azureml:my-validation-data@latest"}
+        for name in ("custom", "azure_open_ai")
+    },
+    "job spark: inputs": {"data": {"type": "uri_folder", "path": f"{_PATHS}/my-folder", "mode": "direct"}},
+    "job spark: outputs": {"clean": {"type": "uri_folder", "mode": "direct"}},
+    "transformer_params": {"imputer": [{"fields": ["my_column"], "parameters": {"strategy": "median"}}]},
+    "settings.logging_level": "info",
+    "settings.mini_batch_size": 10,
+    "job_definition": "azureml:my-job",
+    "artifact": {"type": "lake_house", "name": "my-lakehouse"},
+    "connection: metadata": {"team": "forecasts"},
+    **{f"connection {name}: credentials": {"type": "aad"} for name in _KEYLESS},
+    "component: outputs": {"model": {"type": "uri_folder"}},
+    "job pipeline: settings": {"default_compute": "azureml:cpu-cluster", "continue_on_step_failure": False},
+    "job pipeline: component": "azureml:my_component@latest",
     "component: resources": {"instance_count": 1},
-    "component import: inputs": {"source": {"type": "string"}},
+    "component import: source": {"type": {"type": "string"}},
     "component parallel: task": {
         "type": "run_function",
         "code": "./src",
@@ -102,6 +136,7 @@ _KNOWN: Mapping[str, Any] = {
     "container_registry": f"{_GROUP}/providers/Microsoft.ContainerRegistry/registries/myregistry",
     "driver_cores": 1,
     "driver_memory": "2g",
+    "conf": _SPARK,
     "executor_cores": 2,
     "executor_memory": "2g",
     "executor_instances": 2,
@@ -123,10 +158,8 @@ _SCHEMAS: Mapping[tuple[str, str], str] = {
     ("component", "pipeline"): "pipelineComponent",
     ("component", "data_transfer"): "dataTransferComponent",
     ("component", "import"): "importComponent",
-    ("online_endpoint", ""): "managedOnlineEndpoint",
     ("online_deployment", "managed"): "managedOnlineDeployment",
     ("online_deployment", "kubernetes"): "kubernetesOnlineDeployment",
-    ("batch_endpoint", ""): "batchEndpoint",
     ("batch_deployment", "model"): "modelBatchDeployment",
     ("batch_deployment", "pipeline"): "pipelineComponentBatchDeployment",
     ("compute", "amlcompute"): "amlCompute",
@@ -138,26 +171,132 @@ _SCHEMAS: Mapping[tuple[str, str], str] = {
     ("datastore", "azure_file"): "azureFile",
     ("datastore", "azure_data_lake_gen1"): "azureDataLakeGen1",
     ("datastore", "azure_data_lake_gen2"): "azureDataLakeGen2",
-    ("connection", ""): "workspaceConnection",
 }
-"""Kind and type -> the file that ``$schema`` names; a kind that is not here goes by its own name."""
+"""Kind and type -> the file that ``$schema`` names; others go by their kind."""
+_OF_KIND = {
+    "online_endpoint": "managedOnlineEndpoint",
+    "batch_endpoint": "batchEndpoint",
+    "connection": "workspaceConnection",
+}
 _WITHOUT_SCHEMA = frozenset({("job", "finetuning"), ("job", "distillation"), ("datastore", "one_lake")})
 _FOLDER = "https://azuremlschemas.azureedge.net/latest"
 
 _FILLED_IN: Mapping[tuple[str, str], Json] = {
     ("environment", ""): {"name": "my-environment", "image": _IMAGE},
+    ("job", "pipeline"): {
+        "settings": {"default_compute": "azureml:cpu-cluster"},
+        "jobs": {"prepare": {"type": "command", "component": "azureml:my_component@latest"}},
+    },
+    ("component", "pipeline"): {
+        "jobs": {"prepare": {"type": "command", "component": "azureml:my_component@latest"}},
+    },
+    ("job", "spark"): {
+        "entry": {"file": "main.py"},
+        "conf": _SPARK,
+        "resources": {"instance_type": "Standard_E4s_v3", "runtime_version": "3.4"},
+    },
+    ("component", "data_transfer.copy_data"): {
+        "inputs": {"source": {"type": "uri_folder"}},
+        "outputs": {"copy": {"type": "uri_folder"}},
+        "data_copy_mode": "merge_with_overwrite",
+    },
+    ("component", "data_transfer.import_data"): {
+        "source": {"type": "database"},
+        "outputs": {"sink": {"type": "mltable"}},
+    },
+    ("component", "data_transfer.export_data"): {
+        "sink": {"type": "database"},
+        "inputs": {"source": {"type": "uri_folder"}},
+    },
+    ("job", "finetuning.custom"): {
+        "model": {"type": "mlflow_model", "path": f"{_REGISTRY}/Meta-Llama-3.1-8B-Instruct/versions/2"},
+        "training_data": {"type": "uri_file", "path": "azureml:my-training-data@latest"},
+    },
+    ("job", "finetuning.azure_open_ai"): {
+        "model": {"type": "custom_model", "path": "azureml://registries/azure-openai/models/gpt-4o-mini/versions/1"},
+        "training_data": {"type": "uri_file", "path": "azureml:my-training-data@latest"},
+    },
+    ("schedule", "job"): {"trigger": _WEEKLY, "create_job": "azureml:my-pipeline-job"},
+    ("schedule", "monitor"): {
+        "trigger": _WEEKLY,
+        "create_monitor": {
+            "compute": {"runtime_version": "3.4", "instance_type": "standard_e4s_v3"},
+            "monitoring_target": {"ml_task": "classification", "endpoint_deployment_id": "azureml:my-endpoint:blue"},
+            "alert_notification": {"emails": ["me@example.com"]},
+        },
+    },
+    ("schedule", "import"): {
+        "trigger": _WEEKLY,
+        "import_data": {
+            "name": "my-data",
+            "type": "mltable",
+            "path": f"{_PATHS}/${{{{name}}}}",
+            "source": {"type": "database", "connection": "azureml:my-connection", "query": "select * from sales"},
+        },
+    },
+    ("job", "distillation"): {
+        "student_model": f"{_REGISTRY}/Meta-Llama-3.1-8B-Instruct/versions/2",
+        "training_data": {"type": "uri_file", "path": "azureml:my-training-data@latest"},
+        "validation_data": {"type": "uri_file", "path": "azureml:my-validation-data@latest"},
+    },
+    ("connection", "azure_one_lake"): {
+        "one_lake_workspace_name": "my-workspace",
+        "artifact": {"type": "lake_house", "name": "my-lakehouse"},
+    },
+    ("batch_deployment", "pipeline"): {"component": "azureml:my_component@latest"},
+    ("batch_deployment", "model"): {
+        "compute": "azureml:cpu-cluster",
+        "model": "azureml:my-model@latest",
+    },
 }
 """Kind and type -> keys that are filled in although they may be left out, or filled in otherwise."""
 
 
-def filled_in(kind: str, type_: str) -> Json:
-    """The keys that a template fills in besides those that must be there, with their values."""
-    start: Json = {}
-    if (kind, type_) not in _WITHOUT_SCHEMA:
-        start["$schema"] = f"{_FOLDER}/{_SCHEMAS.get((kind, type_), kind)}.schema.json"
-    if type_:
-        start["type"] = type_
-    return {**start, **_FILLED_IN.get((kind, type_), {})}
+_INSTEAD = {
+    "environment : build": "image",
+    "job pipeline: component": "jobs",
+    "job spark: compute": "resources",
+}
+"""Kind, type and an optional key -> the key that is filled in and does not go with it."""
+_LEFT_OUT = {
+    "component data_transfer.copy_data": "source sink",
+    "component data_transfer.import_data": "sink inputs data_copy_mode",
+    "component data_transfer.export_data": "source outputs data_copy_mode",
+    "job automl.image_*": "test_data test_data_size",
+    "job finetuning.custom": "identity",
+    "job finetuning.azure_open_ai": "identity",
+    "job distillation": "identity",
+    "datastore azure_data_lake_gen1": "tags",
+    "batch_deployment pipeline": "job_definition",
+    **{
+        f"connection {name}": "credentials"
+        for name in ("azure_content_safety", "azure_speech_services", "api_key", "open_ai", "serp", "serverless")
+    },
+}
+"""Kind and type -> keys of the schema that do not go with it."""
+
+
+def filled_in(kind: str, fixed: Mapping[str, str]) -> Json:
+    """The keys that a template fills in besides those that must be there, with their values.
+
+    Args:
+        kind: The kind.
+        fixed: The keys that make a file the form that it is.
+    """
+    type_ = fixed.get("type", "")
+    schema = f"{_FOLDER}/{_SCHEMAS.get((kind, type_), _OF_KIND.get(kind, kind))}.schema.json"
+    start: Json = {} if (kind, type_) in _WITHOUT_SCHEMA else {"$schema": schema}
+    return {**start, **fixed, **_FILLED_IN.get((kind, ".".join(fixed.values())), {})}
+
+
+def left_out(kind: str, type_: str) -> frozenset[str]:
+    """The keys that the schema has and files of a kind and type should not."""
+    return frozenset(_LEFT_OUT.get(f"{kind} {type_}", _LEFT_OUT.get(f"{kind} {type_.partition('_')[0]}_*", "")).split())
+
+
+def instead(key: str, kind: str, type_: str) -> str | None:
+    """The key that must go when an optional one comes."""
+    return _INSTEAD.get(f"{kind} {type_}: {key}")
 
 
 def known(path: Sequence[str], kind: str, type_: str) -> Any:  # any value that an AML file can have

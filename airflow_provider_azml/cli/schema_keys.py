@@ -9,12 +9,15 @@ from airflow_provider_azml.spec import schema_files
 from airflow_provider_azml.spec.table import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_azml.rest.flows import Json
 
 _TEXTS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
 _TEXTS |= {"object": "mapping", "array": "list", "null": "empty"}
+
+_TELLING = ("task", "model_provider")
+"""Keys besides ``type`` that say what else a file holds."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,12 @@ class Node:
     @property
     def properties(self) -> dict[str, Node]:
         """Its keys."""
-        return {
-            name: Node(member)
-            for layer in self.layers()
-            for name, member in layer.get("properties", {}).items()
-            if isinstance(member, dict)
-        }
+        found: dict[str, list[Json]] = {}
+        for layer in self.layers():
+            for name, member in layer.get("properties", {}).items():
+                if isinstance(member, dict):
+                    found.setdefault(name, []).append(member)
+        return {name: Node(said[0] if len(said) == 1 else {"allOf": said}) for name, said in found.items()}
 
     @property
     def required(self) -> frozenset[str]:
@@ -115,36 +118,51 @@ class Form:
 
     Args:
         kind: The kind.
-        type: What the ``type`` key says; empty where there is but one form.
+        type: What to call it: the word under ``type``, after a dot what else tells it apart; empty for an only form.
         file: File of the schema.
         node: What it must be.
+        fixed: The keys that make it this form.
     """
 
     kind: str
     type: str
     file: str
     node: Node
+    fixed: Mapping[str, str]
 
 
 def forms(kind: str) -> list[Form]:
     """The forms of a kind, each once; the first is the usual one."""
     found: dict[str, Form] = {}
     for name, row in KINDS[kind].items():
+        if not name and len(KINDS[kind]) > 1:  # an older form that does not say its type
+            continue
         file = row.schema.partition("#")[0]
-        for type_, node in _forms(Node(schema_files.whole(row.schema)), name):
-            if type_ or len(KINDS[kind]) == 1:
-                found.setdefault(type_, Form(kind, type_, file, node))
+        for fixed, node in _forms(Node(schema_files.whole(row.schema)), name):
+            label = ".".join(fixed.values())
+            found.setdefault(label, Form(kind, label, file, node, fixed))
     return list(found.values())
 
 
-def _forms(node: Node, name: str) -> Iterator[tuple[str, Node]]:
-    """The forms of a row: its alternatives, or one for each word that its ``type`` may be."""
+def _forms(node: Node, name: str) -> Iterator[tuple[dict[str, str], Node]]:
+    """The forms of a row: alternatives, what another key than ``type`` tells apart, or the words of ``type``."""
     typed = [(branch, branch.properties["type"].choices) for branch in node.alternatives if "type" in branch.properties]
-    if typed and not name:
-        yield from ((str(choices[0]), branch) for branch, choices in typed if choices)
-        return
+    told_apart = list(_told_apart(node.schema))
     words = node.properties["type"].choices if "type" in node.properties else ()
-    if name or not words:
-        yield name, node
+    if typed and not name:
+        yield from (({"type": str(choices[0])}, branch) for branch, choices in typed if choices)
+    elif told_apart:
+        yield from (({"type": name, key: word}, branch) for key, word, branch in told_apart)
+    elif name or not words:
+        yield {"type": name} if name else {}, node
     else:
-        yield from ((str(word), node) for word in words)
+        yield from (({"type": str(word)}, node) for word in words)
+
+
+def _told_apart(schema: Json) -> Iterator[tuple[str, str, Node]]:
+    """The forms that another key than ``type`` tells apart: the key, its word, and what it must be then."""
+    for branch in schema.get("allOf", ()):
+        for key in _TELLING:
+            word = branch.get("if", {}).get("properties", {}).get(key, {}).get("const")
+            if word:
+                yield key, word, Node({**schema, "allOf": [branch["then"]]})

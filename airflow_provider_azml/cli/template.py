@@ -27,7 +27,15 @@ examples:
   azml template job --type pipeline > pipeline.yml
 """
 _WIDTH = 110
-_POINTLESS = ("nothing is sent for it", "not sent", "Older name", "Not sent")
+_POINTLESS = (
+    "nothing is sent for it",
+    "not sent",
+    "Not sent",
+    "Older name",
+    "The same as",
+    "does not carry",
+    "Not for",
+)
 """What descriptions say of keys that no new file needs."""
 _HEAD = "Keys behind a # may be left out; remove the # to use one."
 
@@ -65,9 +73,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def template(form: Form) -> str:
     """The template of a form."""
-    given = samples.filled_in(form.kind, form.type)
+    given = samples.filled_in(form.kind, form.fixed)
     node = form.node
-    keys = {name: member for name, member in node.properties.items() if not _is_pointless(member)}
+    left_out = samples.left_out(form.kind, form.type)
+    keys = {
+        name: member for name, member in node.properties.items() if name not in left_out and not _is_pointless(member)
+    }
     filled = [name for name in keys if name in given or name in node.required]
     optional = [name for name in keys if name not in filled]
     lines = [*_prose(f"{node.title or form.kind}: {node.description}", ""), *_prose(_HEAD, "")]
@@ -78,7 +89,11 @@ def template(form: Form) -> str:
             *_entry(name, _example(keys[name], (name,), form) if value is samples.MISSING else value, keys[name]),
         ]
     for name in optional:
-        entry = _entry(name, _example(keys[name], (name,), form), keys[name])
+        other = samples.instead(name, form.kind, form.type)
+        entry = [
+            *(_prose(f"Instead of {other}.", "") if other else ()),
+            *_entry(name, _example(keys[name], (name,), form), keys[name]),
+        ]
         prose = [line for line in entry if line.startswith("# ")]
         lines += ["", *prose, *(f"#{line}" for line in entry[len(prose) :])]
     return "\n".join(lines) + "\n"
@@ -89,7 +104,7 @@ def _entry(name: str, value: object, node: Node, indent: str = "") -> list[str]:
     lines = _prose(node.description, indent)
     if isinstance(value, dict) and value:
         return [*lines, f"{indent}{name}:", *_members(value, node, f"{indent}  ")]
-    if isinstance(value, list) and value and isinstance(value[0], dict):
+    if isinstance(value, list) and value and isinstance(value[0], dict) and value[0]:
         lines.append(f"{indent}{name}:")
         for item in value:
             members = _members(item, node.items or Node({}), f"{indent}    ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,8 +134,9 @@ def _made_up(sent: Iterable[Sent], made: str, value: Mapping[str, Any]) -> dict[
         if known and known.kind == "code":
             names.setdefault(known.name, f"<name of code {len(names) + 1}>")
         if known and known.kind == "template_deployment":
-            suffix = known.name.rpartition("-")[2]
-            names[suffix] = "<suffix>"
+            suffix = known.name.rpartition("-")[2]  # and more of it in the names of what stands in the template
+            longer = re.findall(rf"{suffix}[0-9a-f]*", json.dumps(step.body if isinstance(step, Request) else None))
+            names |= dict.fromkeys([suffix, *longer], "<suffix>")
     if not value.get("name"):
         names.setdefault(arm_ids.parse(made).name, "<made-up name>")
     return names

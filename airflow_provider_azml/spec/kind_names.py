@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 _SCHEMA_NAME = re.compile(r"([A-Za-z0-9]+)(?:\.schema)?\.json")
 _OF_SCHEMA = {
     "job": "commandJob sweepJob pipelineJob sparkJob autoMLJob",
-    "component": "commandComponent parallelComponent sparkComponent pipelineComponent dataTransferComponent",
+    "component": "commandComponent parallelComponent sparkComponent pipelineComponent dataTransferComponent"
+    " importComponent",
     "environment": "environment",
     "data": "data asset",
     "model": "model",
@@ -28,7 +29,7 @@ _OF_SCHEMA = {
 """Kind -> file names in ``$schema``. Source: the ``$schema`` lines of Azure/azureml-examples."""
 _OF_TYPE = {
     "job": "command sweep pipeline spark automl finetuning distillation",
-    "component": "parallel data_transfer",
+    "component": "parallel data_transfer import",
     "data": "uri_file uri_folder mltable",
     "model": "custom_model mlflow_model triton_model",
     "online_deployment": "managed",

@@ -113,9 +113,9 @@ class TestTemplates:
     )
 
     def test_open_ones_are_not_judged(self, folder: Path, azml: Callable[..., Done]) -> None:
-        (folder / "train.yml").write_text(self.TEMPLATED + "limts: {}\n")
+        (folder / "train.yml").write_text(self.TEMPLATED + "limitz: {}\n")
         done = azml("validate", "train.yml")
-        assert done.lines == ["train.yml:14:1: limts: unknown key; did you mean 'limits'?"]
+        assert done.lines == ["train.yml:14:1: limitz: unknown key; did you mean 'limits'?"]
         assert done.err.startswith(
             "not checked, because they are templates: ds, params.n, macros.uuid(...), params.nodes;"
         )

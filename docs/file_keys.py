@@ -1,4 +1,4 @@
-"""Sphinx extension: ``{file-reference} job`` writes out every key that files of a kind may have, from their schemas."""
+"""What ``{file-reference} job`` writes out: every key that files of a kind may have, from their schemas."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sphinx.util.docutils import SphinxDirective
-
 from airflow_provider_azml.cli.schema_keys import Node, forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from docutils import nodes
-    from sphinx.application import Sphinx
 
 _DEEPEST = 3
 """How many keys a path shows; what is below is the schema's."""
@@ -114,19 +110,3 @@ def _row(key: Key) -> str:
 
 def _plain(text: str) -> str:
     return _NO_MARKDOWN.sub(r"\\\1", text)
-
-
-class FileReference(SphinxDirective):
-    """``{file-reference} job``."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """The nodes of the reference."""
-        return self.parse_text_to_nodes(pages(self.arguments[0]), allow_section_headings=True)
-
-
-def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directive."""
-    app.add_directive("file-reference", FileReference)
-    return {"parallel_read_safe": True}

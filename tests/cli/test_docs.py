@@ -1,0 +1,60 @@
+"""The page on the command line shows what its commands print, and the reference has every key."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.cli import main
+from airflow_provider_azml.cli.schema_keys import forms
+from airflow_provider_azml.spec.table import KINDS
+
+if TYPE_CHECKING:
+    import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "how-to/command-line.md"
+FILES = {
+    "train.py": 'print("training")\n',
+    "holidays.csv": "day\n2024-01-01\n" * 40,
+    ".amlignore": "*.tmp\n.amlignore\n",
+}
+
+
+def printed(command: str) -> str:
+    """What a command line of ``azml`` prints, on both of its outputs."""
+    both = io.StringIO()
+    with redirect_stdout(both), redirect_stderr(both):
+        main(shlex.split(command)[1:])
+    return both.getvalue()
+
+
+def test_commands_print_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "forecasts"
+    (folder / "src").mkdir(parents=True)
+    for name, content in FILES.items():
+        (folder / "src" / name).write_text(content)
+    monkeypatch.chdir(folder)
+    shown = 0
+    for language, block in re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        if language == "yaml" and block.startswith("$schema"):
+            (folder / "train.yml").write_text(block)
+        command, _, output = block.partition("\n")
+        if language == "console" and command.startswith("$ azml") and "|" not in command:
+            assert printed(command[2:]) == output
+            shown += 1
+    assert shown == 5
+
+
+def test_every_kind_has_a_page_with_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    import file_keys
+
+    for kind in KINDS:
+        assert f"```{{file-reference}} {kind}\n" in (DOCS / f"reference/files/{kind}.md").read_text()
+        text = file_keys.pages(kind)
+        assert all(f"| `{name}`" in text for form in forms(kind) for name in form.node.properties)
