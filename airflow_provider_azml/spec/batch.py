@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import assets, environments, jobs, pipeline_components, references, scoring, validate
-from airflow_provider_azml.spec.needs import Component, WorkspaceLocation
+from airflow_provider_azml.spec.needs import ANONYMOUS_COMPONENT, Component, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
     integer,
@@ -179,5 +180,6 @@ def _pipeline_problems(source: Source) -> Iterator[Problem]:
     if pulled.value.get("type") != "pipeline":
         yield source.problem(("component",), f"{component} is no pipeline component; its type must be pipeline")
         return
-    yield from validate.problems(pulled, "pipeline_component.schema.json")
+    nameless = replace(pulled, value={**pulled.value, "name": ANONYMOUS_COMPONENT})  # its own name is not used
+    yield from validate.problems(nameless, "pipeline_component.schema.json")
     yield from pipeline_components.problems(pulled)
