@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_azml.exceptions import Problem, SpecError
-from airflow_provider_azml.rest import ignore_files, snapshot
+from airflow_provider_azml.rest import ignore_files
 from airflow_provider_azml.rest.snapshot import LocalFile, Snapshot
 from airflow_provider_azml.spec import local_paths
 
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_azml.rest.ignore_files import IgnoreFile
+    from airflow_provider_azml.spec.marks import Path as KeyPath
     from airflow_provider_azml.spec.source import Source
 
 FOLDER = "code_with_additional_includes"
 """Name of the folder that code and includes are put into."""
 CACHES = "__pycache__"
 """Folders that are never part of a component's code."""
+_EMPTY = "holds no file"
 
 
 def taken(source: Source, code: str | None, includes: Sequence[str] = ()) -> Snapshot:
@@ -57,33 +59,30 @@ def problems(source: Source) -> Iterator[Problem]:
     for place, include in enumerate(given if isinstance(given, list) else ()):
         path = ("additional_includes", place)
         if isinstance(include, str):
-            for reason in _reasons(source, include):
-                yield source.problem(path, reason)
+            try:
+                yield from _problems(source, path, include)
+            except (ValueError, OSError, RuntimeError):
+                yield source.problem(path, f"{include!r} is no path of a file")
         elif isinstance(include, dict):
             name = include.get("name", "the package")
             reason = f"packages of Azure DevOps are not taken; download {name} and name its folder here"
             yield source.problem(path, reason)
 
 
-def _reasons(source: Source, include: str) -> Sequence[str]:
-    try:
-        return [*_reasons_at(source, source.local(include))]
-    except (ValueError, OSError, RuntimeError):
-        return [f"{include!r} is no path of a file"]
-
-
-def _reasons_at(source: Source, where: Path) -> Iterator[str]:
+def _problems(source: Source, path: KeyPath, include: str) -> Iterator[Problem]:
+    where = source.local(include)
     if not where.name:
-        yield "the root of the file system cannot be included; name a folder in it"
+        yield source.problem(path, "the root of the file system cannot be included; name a folder in it")
     elif not where.exists() and not _is_to_be_packed(where):
-        yield f"there is no such file or folder: {where}"
+        yield source.problem(path, f"there is no such file or folder: {where}")
     else:
-        if where.is_dir() and not source.opened.follow_symlinks:
-            yield from (reason for reason in snapshot.problems(where) if "is a link to" in reason)
+        folder = include.removesuffix(".zip") if _is_to_be_packed(where) else include
+        # a folder without files is as good as none
+        yield from (found for found in local_paths.problems(source, path, folder) if _EMPTY not in found.reason)
         code = source.value.get("code")
         there = source.local(code) / where.name if isinstance(code, str) else None
         if there and (there.exists() or there.is_symlink()) and not (there.is_symlink() and there.resolve() == where):
-            yield f"the code has a {where.name} of its own: {there}; rename one of them"
+            yield source.problem(path, f"the code has a {where.name} of its own: {there}; rename one of them")
 
 
 def _is_to_be_packed(path: Path) -> bool:
