@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.spec import environments, job_io, jobs, local_paths
+from airflow_provider_azml.spec import environments, job_io, jobs, local_paths, references
 from airflow_provider_azml.spec.rules import Rule, nested, sendable, some_seconds, translated
 
 if TYPE_CHECKING:
@@ -70,8 +70,13 @@ def problems(source: Source) -> Iterator[Problem]:
 
 def code_problems(source: Source) -> Iterator[Problem]:
     """What keeps the code of a job from being uploaded."""
-    if isinstance(source.value.get("code"), str):
-        yield from local_paths.problems(source, ("code",), source.value["code"])
+    code = source.value.get("code")
+    if not isinstance(code, str) or references.is_arm_id(code):
+        return
+    if references.is_in_registry(code):
+        yield source.problem(("code",), "a job takes no code of a registry; name a local folder")
+    else:
+        yield from local_paths.problems(source, ("code",), code)
 
 
 def unknown_references(source: Source, command: str, path: Path = ("command",)) -> Iterator[Problem]:

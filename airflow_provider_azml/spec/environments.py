@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import local_paths, references, yaml_text
+from airflow_provider_azml.spec import local_paths, references, validate, yaml_text
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.needs import Asset, Local
 from airflow_provider_azml.spec.rules import Rule, integer, lower, nested, sendable, translated
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.needs import Named, Need
     from airflow_provider_azml.spec.source import Source
 
+_FILE = "file:"
+"""Stands before the path of a file that holds the environment."""
 ANONYMOUS = "CliV2AnonymousEnvironment"
 _ROUTE = nested((Rule("path", "path"), Rule("port", "port", integer)))
 _RULES = (
@@ -66,6 +68,8 @@ def used(source: Source, path: Path, *, may_be_named: bool) -> str | Named | Nee
         may_be_named: Whether an environment in the file that has a name is registered under it. Jobs ignore the name.
     """
     value = source.value_at(path)
+    if isinstance(value, str) and value.startswith(_FILE):
+        return used(source.pulled(value), (), may_be_named=may_be_named)
     if isinstance(value, str):
         return references.asset(value, "environment")
     mapping = _mapping(source, path)
@@ -80,7 +84,9 @@ def used(source: Source, path: Path, *, may_be_named: bool) -> str | Named | Nee
 def problems(source: Source, path: Path = ()) -> Iterator[Problem]:
     """What is wrong with an environment, or with a reference to one, besides what its schema says."""
     value = source.value_at(path)
-    if isinstance(value, str):
+    if isinstance(value, str) and value.startswith(_FILE):
+        yield from _file_problems(source, path, value)
+    elif isinstance(value, str):
         yield from reference_problems(source, path, value, "environment")
     elif isinstance(value, dict):
         yield from _problems(source, path, value)
@@ -92,6 +98,17 @@ def reference_problems(source: Source, path: Path, text: str, kind: str) -> Iter
         references.asset(text, kind)
     except references.BadReference as error:
         yield source.problem(path, str(error))
+
+
+def _file_problems(source: Source, path: Path, file: str) -> Iterator[Problem]:
+    try:
+        pulled = source.pulled(file)
+    except SpecError as error:
+        for found in error.problems:
+            yield source.problem(path, f"{found.file}: {found.reason}")
+        return
+    yield from validate.problems(pulled, "environment.schema.json")
+    yield from problems(pulled)
 
 
 def _problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:

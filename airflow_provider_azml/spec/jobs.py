@@ -5,13 +5,15 @@ from __future__ import annotations
 import pathlib
 import secrets
 import string
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import local_paths, references
-from airflow_provider_azml.spec.needs import Code
+from airflow_provider_azml.spec.needs import Asset, Code
 from airflow_provider_azml.spec.rules import (
     Rule,
     as_is,
+    boolean,
     each,
     integer,
     lower,
@@ -44,7 +46,7 @@ _DISTRIBUTION_RULES = (
     Rule("worker_count", "workerCount", integer),
     Rule("port", "port", integer),
     Rule("address", "address"),
-    Rule("include_dashboard", "includeDashboard"),
+    Rule("include_dashboard", "includeDashboard", boolean),
     Rule("dashboard_port", "dashboardPort", integer),
     Rule("head_node_additional_args", "headNodeAdditionalArgs"),
     Rule("worker_node_additional_args", "workerNodeAdditionalArgs"),
@@ -90,8 +92,15 @@ _QUEUE_RULES = (
     Rule("priority", "priority", words({"low": 1, "medium": 2, "high": 3})),
 )
 _SERVICES = {"jupyter_lab": "JupyterLab", "vs_code": "VSCode", "tensor_board": "TensorBoard", "ssh": "SSH"}
+
+
+def _service_type(value: object) -> str | None:
+    """The service's word; azure-ai-ml sends none for a type that it does not know."""
+    return _SERVICES.get(lower(value))
+
+
 _SERVICE_RULES = (
-    Rule("type", "jobServiceType", words(_SERVICES)),
+    Rule("type", "jobServiceType", _service_type, default="ssh"),
     Rule("port", "port", integer),
     Rule("nodes", "nodes", lambda _: {"nodesValueType": "All"}),
 )
@@ -165,7 +174,12 @@ def code_id(source: Source, path: Path) -> str | Need | None:
     if given is None:
         return None
     code = str(given)
-    return code if references.is_remote(code) else Code(local_paths.taken(source, code))
+    if references.is_arm_id(code):
+        return code.removeprefix(references.PREFIX)
+    if references.is_remote(code):
+        properties = {"codeUri": code, "isAnonymous": True, "properties": {}}
+        return Asset("code", str(uuid.uuid5(uuid.NAMESPACE_URL, code)), "1", {"properties": properties}, keep=True)
+    return Code(local_paths.taken(source, code))
 
 
 def compute_problems(source: Source) -> Iterator[Problem]:

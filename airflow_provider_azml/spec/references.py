@@ -90,6 +90,16 @@ def is_remote(path: str) -> bool:
     return bool(_URL.match(path))
 
 
+def is_arm_id(path: str) -> bool:
+    """Whether a path is the ARM id of something, with or without ``azureml:``."""
+    return path.removeprefix(PREFIX).startswith("/subscriptions/")
+
+
+def is_in_registry(path: str) -> bool:
+    """Whether a path leads to something in a registry."""
+    return bool(_REGISTRY.match(path))
+
+
 def is_mlflow_run(path: str) -> bool:
     """Whether a path is one of MLflow's ``runs:/`` URIs, which models alone take."""
     return bool(_MLFLOW_RUN.match(path))

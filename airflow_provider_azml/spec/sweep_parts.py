@@ -26,11 +26,17 @@ _POLICIES = {
     "median_stopping": "MedianStopping",
     "truncation_selection": "TruncationSelection",
 }
+
+
+def _number_or_text(value: Any) -> float | str:
+    return float(value) if _is_numeric(value) else str(value)
+
+
 _SAMPLING_RULES = (
     Rule("type", "samplingAlgorithmType", words(_SAMPLING)),
     Rule("rule", "rule", lower),
     Rule("seed", "seed", integer),
-    Rule("logbase", "logbase"),
+    Rule("logbase", "logbase", _number_or_text),
 )
 _POLICY_RULES = (
     Rule("type", "policyType", words(_POLICIES)),
@@ -40,6 +46,7 @@ _POLICY_RULES = (
     Rule("slack_factor", "slackFactor", number),
     Rule("truncation_percentage", "truncationPercentage", integer),
 )
+_DEFAULT_RULES = [Rule(rule.key, rule.field) for rule in _POLICY_RULES]
 _POLICY_DEFAULTS: Mapping[str, Json] = {
     "bandit": {"delay_evaluation": 0, "evaluation_interval": 0, "slack_amount": 0, "slack_factor": 0},
     "median_stopping": {"delay_evaluation": 0, "evaluation_interval": 1},
@@ -76,13 +83,13 @@ def sampling_algorithm(value: str | Mapping[str, Any]) -> Json:
 
 def early_termination(value: Mapping[str, Any]) -> Json:
     """When trials that do badly are stopped."""
-    return translated(_with_defaults(value), _POLICY_RULES)
+    return {**translated(_defaults(value), _DEFAULT_RULES), **translated(value, _POLICY_RULES)}
 
 
 def early_termination_in_words(value: Mapping[str, Any]) -> Json:
     """When trials that do badly are stopped, as nodes of pipelines have it: in the keys of the file."""
     rules = [Rule(rule.key, rule.key, policy if rule.key == "type" else rule.convert) for rule in _POLICY_RULES]
-    return translated(_with_defaults(value), rules)
+    return translated({**_defaults(value), **value}, rules)
 
 
 def policy(value: object) -> str:
@@ -91,8 +98,9 @@ def policy(value: object) -> str:
     return word if word in _POLICIES else snake(str(value))
 
 
-def _with_defaults(value: Mapping[str, Any]) -> Json:
-    return {**_POLICY_DEFAULTS[policy(value["type"])], **value}
+def _defaults(value: Mapping[str, Any]) -> Json:
+    """What azure-ai-ml sends for keys that the file leaves out; a null says that nothing is to be sent."""
+    return {key: default for key, default in _POLICY_DEFAULTS[policy(value["type"])].items() if key not in value}
 
 
 def _choice(value: Any) -> Any:  # a value of the author's

@@ -20,6 +20,7 @@ OF_SDK = {
     "command_job.schema.json": ["CommandJobSchema"],
     "sweep_job.schema.json": ["SweepJobSchema"],
     "spark_job.schema.json": ["SparkJobSchema"],
+    "fine_tuning_job.schema.json#/$defs/custom": ["CustomModelFineTuningSchema"],
     "automl_job.schema.json#/$defs/classification": ["AutoMLClassificationSchema"],
     "automl_job.schema.json#/$defs/regression": ["AutoMLRegressionSchema"],
     "automl_job.schema.json#/$defs/forecasting": ["AutoMLForecastingSchema"],
