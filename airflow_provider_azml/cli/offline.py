@@ -183,15 +183,34 @@ def _resource(path: str, known: ArmId | None) -> Json:
     properties: Json = {}
     if known and known.row.versioned and not known.version:
         properties = {"latestVersion": f"<latest version of {what}>", "nextVersion": f"<next version of {what}>"}
-    if known and known.kind == "datastore":
-        properties = {
-            "datastoreType": "AzureBlob",
-            "accountName": f"<account of {known.name}>",
-            "containerName": f"<container of {known.name}>",
-            "protocol": "https",
-        }
+    elif known and known.kind in _PROPERTIES:
+        properties = _PROPERTIES[known.kind](known)
     location = "<location of the workspace>" if known and known.kind == "workspace" else f"<location of {what}>"
     return {"id": path, "name": path.rpartition("/")[2], "location": location, "properties": properties}
+
+
+def _datastore(known: ArmId) -> Json:
+    return {
+        "datastoreType": "AzureBlob",
+        "accountName": f"<account of {known.name}>",
+        "containerName": f"<container of {known.name}>",
+        "protocol": "https",
+    }
+
+
+def _deployment(known: ArmId) -> Json:
+    """A deployment that collects all that a monitor may look at."""
+    collected = {
+        name: {
+            "dataCollectionMode": "Enabled",
+            "dataId": known.workspace.child("data", f"<{name} of {known.name}>", "<version>"),
+        }
+        for name in ("model_inputs", "model_outputs", "app_traces")
+    }
+    return {"dataCollector": {"collections": collected}}
+
+
+_PROPERTIES: Mapping[str, Callable[[ArmId], Json]] = {"datastore": _datastore, "online_deployment": _deployment}
 
 
 def _called(known: ArmId | None, path: str) -> str:
