@@ -258,6 +258,8 @@ def test_references_that_lead_somewhere(command: str) -> None:
     [
         ({**COMMAND, "comand": "x"}, "comand: .*unknown key, .* did you mean 'command'?"),
         ({**COMMAND, "environment_variables": {"A": 1}}, "environment_variables: .*not sent"),
+        ({**COMMAND, "name": "n" * 256}, "name: .*must have at most 255 characters"),
+        ({**COMMAND, "resources": {"shm_size": "much"}}, "shm_size: .*must be a number and b, k, m or g"),
         ({**COMMAND, "resources": {"properties": {"a": 1}}}, "resources.properties: .*not sent"),
     ],
 )
