@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.cli.command import is_name, variables
+from airflow_provider_azml.cli.command import is_name, nested
 from airflow_provider_azml.cli.templates import Templates, is_open
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import kinds
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.source import Source
+
+_SHOWN = 10
+TEMPLATE_FAILS = "the template fails"
+"""How problems of templates begin."""
+TEMPLATE_HINT = "--no-templates takes {{ }} for text; in a DAG, {% raw %} and {% endraw %} around it do"
 
 
 @dataclass(frozen=True)
@@ -24,13 +30,15 @@ class Reading:
     """How files are read and checked.
 
     Args:
-        templates: Renders their texts.
+        templates: Renders their texts; ``None`` to take them as they are.
+        overrides: Values over those of the files.
         kind: Their kind; ``None`` for what they tell themselves.
         strict: Whether warnings are errors.
         follow_symlinks: Whether links may lead out of local folders.
     """
 
-    templates: Templates
+    templates: Templates | None
+    overrides: Json
     kind: str | None = None
     strict: bool = False
     follow_symlinks: bool = False
@@ -38,8 +46,8 @@ class Reading:
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Reading:
         """The reading that the options of ``add_file_options`` ask for."""
-        templates = Templates(variables(arguments.var))
-        return cls(templates, arguments.kind, arguments.strict, arguments.follow_symlinks)
+        templates = None if arguments.no_templates else Templates(nested(arguments.var))
+        return cls(templates, nested(arguments.set), arguments.kind, arguments.strict, arguments.follow_symlinks)
 
     def read(self, file: Path) -> Source:
         """The content of a file.
@@ -47,7 +55,8 @@ class Reading:
         Raises:
             SpecError: It cannot be read.
         """
-        return read(file, render=self.templates.render, follow_symlinks=self.follow_symlinks)
+        render = self.templates.render if self.templates else None
+        return read(file, render=render, follow_symlinks=self.follow_symlinks).merged(self.overrides)
 
     def problems(self, source: Source) -> Sequence[Problem]:
         """What is wrong with a file, as far as its values are known: those of open templates are not."""
@@ -59,9 +68,10 @@ class Reading:
 
     def open_note(self) -> str | None:
         """What to tell about templates that were left open."""
-        names = list(self.templates.left_open)
+        names = list(self.templates.left_open) if self.templates else []
         if not names:
             return None
         first = next(filter(is_name, names), None)
         hint = f"; --var {first}=VALUE fills one in" if first else ""
-        return f"not checked, because they are templates: {', '.join(names)}{hint}"
+        more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+        return f"not checked, because they are templates: {', '.join([*names[:_SHOWN], *more])}{hint}"

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from airflow_provider_azml.cli.command import add_file_options
 from airflow_provider_azml.cli.offline import Offline, Request, named_again
-from airflow_provider_azml.cli.reading import Reading
+from airflow_provider_azml.cli.reading import TEMPLATE_FAILS, TEMPLATE_HINT, Reading
 from airflow_provider_azml.cli.secrets import hidden
 from airflow_provider_azml.cli.templates import shown
 from airflow_provider_azml.exceptions import SpecError
@@ -67,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         sent = requests(source, kind, Target(workspace, CLOUDS["public"]))
     except SpecError as error:
         _complain(error.problems)
+        if any(problem.reason.startswith(TEMPLATE_FAILS) for problem in error.problems):
+            sys.stderr.write(f"{TEMPLATE_HINT}\n")
         return 1
     text = as_json(arguments.file, kind, sent) if arguments.json else as_text(arguments.file, kind, sent)
     sys.stdout.write(shown(text))

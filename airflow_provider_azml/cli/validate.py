@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.cli.aml_files import candidates, opened
 from airflow_provider_azml.cli.command import add_file_options
-from airflow_provider_azml.cli.reading import Reading
+from airflow_provider_azml.cli.reading import TEMPLATE_FAILS, TEMPLATE_HINT, Reading
 from airflow_provider_azml.cli.templates import shown
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import kinds
@@ -144,6 +144,8 @@ class _Report:
         note = self.reading.open_note()
         if note:
             sys.stderr.write(f"{note}\n")
+        if any(problem.reason.startswith(TEMPLATE_FAILS) for problem in self.told):
+            sys.stderr.write(f"{TEMPLATE_HINT}\n")
         if self.left_out:
             sys.stderr.write(f"left out: {_counted(self.left_out, 'file')} whose $schema or type tells no kind\n")
         sys.stderr.write(f"{', '.join(parts)}\n")

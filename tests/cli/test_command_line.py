@@ -45,6 +45,8 @@ def test_every_command_has_help(azml: Callable[..., Done], command: str) -> None
         ("validate",),
         ("validate", "--kind", "banana", "a.yml"),
         ("validate", "--var", "ds", "a.yml"),
+        ("validate", "--set", "name", "a.yml"),
+        ("validate", "--set", "name=[", "a.yml"),
         ("translate", "--to", "cobol", "a.yml"),
         ("template",),
         ("template", "job", "--type", "banana"),

@@ -96,6 +96,15 @@ def test_kind_is_for_files_that_do_not_tell(folder: Path, azml: Callable[..., Do
     assert azml("validate", "--kind", "environment", "env.yml").code == 0
 
 
+def test_set_stands_over_the_file(folder: Path, azml: Callable[..., Done]) -> None:
+    (folder / "blue.yml").write_text(f"$schema: {SCHEMAS}/managedOnlineDeployment.schema.json\nname: blue\n")
+    assert "blue.yml:1:1: 'endpoint_name' is missing" in azml("validate", "blue.yml").lines
+    settings = ("endpoint_name=sales", "model=azureml:iris:1", "instance_type=Standard_DS3_v2", "instance_count=2")
+    assert azml("validate", *(f"--set={setting}" for setting in settings), "blue.yml").code == 0
+    done = azml("validate", "--set", "inputs.data.mode=mount", "train.yml")
+    assert done.out.startswith("<overrides>: inputs.data.mode: is 'mount'; it must be one of ")
+
+
 def test_a_component_of_two_pipelines_is_told_of_once(folder: Path, azml: Callable[..., Done]) -> None:
     (folder / "prepare.yml").write_text(COMPONENT)
     (folder / "one.yml").write_text(PIPELINE)
@@ -130,6 +139,13 @@ class TestTemplates:
         (folder / "train.yml").write_text(JOB + "description: {{ ds\n")
         done = azml("validate", "train.yml")
         assert (done.code, done.out.partition(": ")[0]) == (1, "train.yml:12:1")
+
+    def test_they_can_be_taken_for_text(self, folder: Path, azml: Callable[..., Done]) -> None:
+        (folder / "train.yml").write_text(JOB + "description: 'Q: {{question|as_asked}}'\n")
+        failed = azml("validate", "train.yml")
+        assert failed.code == 1
+        assert "--no-templates takes {{ }} for text" in failed.err
+        assert azml("validate", "--no-templates", "train.yml").code == 0
 
     def test_checking_a_file_does_not_run_its_code(self, folder: Path, azml: Callable[..., Done]) -> None:
         (folder / "train.yml").write_text(JOB + "description: {{ ''.__class__.__mro__[1].__subclasses__() }}\n")
