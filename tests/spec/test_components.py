@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from azure.ai.ml._utils._asset_utils import get_upload_files_from_folder
+from azure.ai.ml._utils.utils import hash_dict
 from azure.ai.ml.entities._component._additional_includes import AdditionalIncludes
 from azure.ai.ml.entities._component.code import ComponentIgnoreFile
 
@@ -284,7 +285,9 @@ def test_a_version_says_what_tells_its_specification_from_others(service: StandI
         "isAnonymous": False,
         "isArchived": False,
     }
-    assert properties["componentSpec"]["properties"] == {"p": {"q": 1}}
+    spec = properties["componentSpec"]
+    assert spec["properties"] == {"p": {"q": 1}}
+    assert first == hash_dict(spec, keys_to_omit=["version", "_source"])
     assert service.sent[-1][0] == f"PUT {WS}/components/prep/versions/1"
     assert digest(version=2, description="d", tags={"a": "b"}, properties={"p": {"q": 1}})[0] == first
     assert digest(version=2, command="other")[0] != first
