@@ -97,13 +97,13 @@ class _Report:
             if source is None:
                 self.left_out += 1
                 return
-            self.files += 1
             found = self.reading.problems(source)
             self.tell(found)
             if self.uploads and all(problem.warning for problem in found):
                 self._find_uploads(source)
         except SpecError as error:
             self.tell(error.problems)
+        self.files += 1
 
     def tell(self, problems: Iterable[Problem]) -> None:
         """Print problems that were not printed before: two pipelines may pull in one bad component."""

@@ -23,6 +23,7 @@ _A_VALUE: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "emp
 _A_SECRET: dict[type, str] = {str: "text", int: "a number", float: "a number", bool: "true or false"}
 _A_SECRET |= dict.fromkeys((dt.date, dt.datetime), "a date")
 _LONGEST_SHOWN = 80
+_MOST_LISTED = 20
 _NOT_TAKEN = "; azure-ai-ml sends it, and the service refuses it"
 
 
@@ -97,7 +98,10 @@ def _wrong_word(error: Failure) -> str:
 
 
 def _one_of(choices: Sequence[str]) -> str:
-    return f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+    if len(choices) == 1:
+        return choices[0]
+    more = f" and {len(choices) - _MOST_LISTED} more" if len(choices) > _MOST_LISTED else ""
+    return f"one of {', '.join(choices[:_MOST_LISTED])}{more}"
 
 
 def _limit(said: str) -> Callable[[Failure], str]:

@@ -73,7 +73,7 @@ def test_of_a_folder_the_aml_files_are_checked(folder: Path, azml: Callable[...,
     assert done.code == 1
     assert [line.partition(": ")[0] for line in done.lines] == ["broken.yml:3:1"]
     assert "left out: 4 files" in done.err
-    assert done.err.endswith("1 file, 1 error, 0 warnings\n")
+    assert done.err.endswith("2 files, 1 error, 0 warnings\n")
 
 
 def test_patterns_and_repetitions(folder: Path, azml: Callable[..., Done]) -> None:
