@@ -21,6 +21,7 @@ from airflow_provider_azml.spec import (
     places,
     references,
     schema_files,
+    spark_nodes,
     validate,
 )
 from airflow_provider_azml.spec.node_parts import mapping
@@ -56,6 +57,9 @@ def problems(graph: Graph, name: str, check: Check) -> Iterator[Problem]:
     """
     node = graph.nodes[name]
     yield from _data_problems(node)
+    if pipeline_nodes.type_of(node) == "spark":
+        is_job = node_components.key_of(node) not in node.value
+        yield from spark_nodes.problems(node, node if is_job else graph.components[name])
     if pipeline_nodes.type_of(node) == AUTOML:
         yield from _automl_problems(node)
     elif node_components.key_of(node) in node.value:

@@ -5,13 +5,17 @@ Source: azure-ai-ml 1.35.2, ``entities._builders.spark``: a node repeats what it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import node_parts, spark_components
+from airflow_provider_azml.spec import command_jobs, node_parts, spark_components, spark_jobs
 from airflow_provider_azml.spec.node_parts import mapping
 from airflow_provider_azml.spec.rules import Rule, lower, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.node_components import Used
     from airflow_provider_azml.spec.source import Source
@@ -64,6 +68,45 @@ def conf(value: Json, declared: Json) -> Json:
     if _INSTANCES not in merged and str(merged.get(_DYNAMIC)).lower() == "true" and _FEWEST in merged:
         merged[_INSTANCES] = merged[_FEWEST]
     return merged
+
+
+def problems(node: Source, component: Source | None) -> Iterator[Problem]:
+    """What is wrong with a Spark node besides what its schema says; most of it where its component is at hand.
+
+    Args:
+        node: The node.
+        component: The component that it brings along; the node itself where it is a job; ``None`` for one elsewhere.
+    """
+    value = node.value
+    if bool(value.get("compute")) == (value.get("resources") is not None):
+        yield node.problem((), "a Spark node needs either compute or resources, and not both", at_key=True)
+    if component is None:
+        return
+    declared = component.value
+    yield from spark_jobs.entry_problems(component)
+    if mapping(declared.get("entry")).get("class_name") is not None:
+        yield component.problem(("entry",), "the service starts files alone; name one as file")
+    if isinstance(declared.get("args"), str):
+        yield from command_jobs.unknown_references(component, declared["args"], ("args",))
+    settings = {**_settings(declared), **_settings(value)}
+    yield from spark_jobs.conf_problems(replace(node, value={"conf": settings}))
+    yield from _mode_problems(node, component)
+
+
+def _settings(value: Json) -> Json:
+    beside = {key: value[key] for key in spark_jobs.CONF_NAMES if value.get(key) is not None}
+    return {**spark_jobs.settings(value), **beside}
+
+
+def _mode_problems(node: Source, component: Source) -> Iterator[Problem]:
+    """Data that Spark is not given directly, neither by the node nor by its component."""
+    for place in ("inputs", "outputs"):
+        declared = mapping(component.value.get(place))
+        for name, item in mapping(node.value.get(place)).items():
+            modes = [mapping(port).get("mode") for port in (item, declared.get(name))]
+            is_data = isinstance(item, dict) and "value" not in item and not node_parts.is_bound(item)
+            if is_data and "direct" not in map(lower, modes):
+                yield node.problem((place, name), "Spark takes data directly; write mode: direct", at_key=True)
 
 
 def _resources(value: Json) -> Json:
