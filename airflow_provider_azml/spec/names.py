@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.spec.source import Source
 
-_IN_ADDRESSES = ("name", "version", "endpoint_name")
+_IN_ADDRESSES = ("name", "version", "endpoint_name", "resource_group")
 _MADE_UP = frozenset({"job", "data"})
 """Kinds that get a name where they have none."""
 _UNFIT = re.compile(r"[/\\?#%\x00-\x1f\x7f\ud800-\udfff]|^\.{1,2}$")
@@ -28,5 +28,5 @@ def problems(source: Source, kind: str) -> Iterator[Problem]:
         name = source.value.get(key)
         if isinstance(name, str) and is_unfit(name):
             yield source.problem((key,), rf"is {name!r:.80}; it must hold none of / \ ? # % and be neither . nor ..")
-        if name == "" and key != "version" and kind not in _MADE_UP:
+        if name == "" and key in {"name", "endpoint_name"} and kind not in _MADE_UP:
             yield source.problem((key,), "is empty; it must be a name")
