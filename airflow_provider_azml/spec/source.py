@@ -57,7 +57,7 @@ class Source:
         opened: What was read so far for the same submission.
     """
 
-    value: Json
+    value: Json = field(repr=False)
     base_path: Path
     file: Path | None = None
     marks: Marks = field(default_factory=lambda: Marks(MAPPING))
