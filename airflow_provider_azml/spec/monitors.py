@@ -66,7 +66,7 @@ def problems(source: Source) -> Iterator[Problem]:
         yield from environments.reference_problems(target, ("model_id",), model, "model")
     signals = monitor.at(_SIGNALS).value
     if not signals and not deployment:
-        reason = f"needs {_SIGNALS}, or a {_DEPLOYMENT} of which it can watch all that is collected"
+        reason = f"needs {_SIGNALS}, or the {_DEPLOYMENT} of a deployment that collects data"
         yield source.problem((KEY,), reason, at_key=True)
     for name in signals:
         yield from _signal_problems(monitor.at(_SIGNALS, name), collects=bool(deployment))

@@ -43,6 +43,18 @@ OF_SDK = {
     "compute.schema.json#/$defs/virtualmachine": ["VirtualMachineComputeSchema"],
     "compute.schema.json#/$defs/synapsespark": ["SynapseSparkComputeSchema"],
     "workspace.schema.json": ["WorkspaceSchema"],
+    "batch_endpoint.schema.json": ["BatchEndpointSchema"],
+    "batch_deployment.schema.json#/$defs/flat": ["BatchDeploymentSchema"],
+    "batch_deployment.schema.json#/$defs/model": ["ModelBatchDeploymentSchema"],
+    "batch_deployment.schema.json#/$defs/pipeline": ["PipelineComponentBatchDeploymentSchema"],
+    "datastore.schema.json#/$defs/azure_blob": ["AzureBlobSchema"],
+    "datastore.schema.json#/$defs/azure_file": ["AzureFileSchema"],
+    "datastore.schema.json#/$defs/azure_data_lake_gen1": ["AzureDataLakeGen1Schema"],
+    "datastore.schema.json#/$defs/azure_data_lake_gen2": ["AzureDataLakeGen2Schema"],
+    "connection.schema.json#/$defs/address": ["WorkspaceConnectionSchema"],
+    "schedule.schema.json#/$defs/job": ["JobScheduleSchema"],
+    "schedule.schema.json#/$defs/monitor": ["MonitorScheduleSchema"],
+    "schedule.schema.json#/$defs/import": ["ImportDataScheduleSchema"],
 }
 SPARK_KEYS = {f"{who}_{what}" for who in ("driver", "executor") for what in ("cores", "memory")}
 # keys that azure-ai-ml takes, or refuses in its own way, although its schema does not list them
@@ -57,6 +69,7 @@ UNLISTED = {
 }
 # what every file may hold, and what the service says of a job
 IGNORED = {"$schema", "properties", "id", "status", "creation_context", "log_files", "parameters"}
+IGNORED |= {"is_enabled", "provisioning_state"}
 # azure-ai-ml's field -> the key of the file that it stands for
 RENAMED = {"schema_ignored": "$schema"}
 
