@@ -13,6 +13,9 @@ from airflow_provider_azml.spec.node_parts import mapping
 from airflow_provider_azml.spec.rules import Rule, lower, translated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.source import Source
 
@@ -48,6 +51,30 @@ def component_of(source: Source) -> Json:
     """The component that a copy inside a pipeline becomes, without what it reads and writes."""
     kept = {key: source.value[key] for key in _COPY_KEYS if source.value.get(key) is not None}
     return {"type": "data_transfer", "task": COPY, **kept}
+
+
+def problems(node: Source) -> Iterator[Problem]:
+    """What is wrong with an import or an export besides what its schema says: what it reads and writes."""
+    task = lower(node.value.get("task"))
+    if task not in _ENDS:
+        return
+    store, place, port, types = _ENDS[task]
+    kind = lower(mapping(node.value.get(store)).get("type") or "file_system")
+    if kind not in types:
+        yield node.problem((store, "type"), f"is {kind}; data can be brought to a {' or '.join(types)} alone")
+    given = node.value_at((place, port))
+    if not isinstance(given, dict) or node_parts.is_bound(given) or kind not in types:
+        return
+    found = lower(given.get("type") or "uri_folder")
+    if found != types[kind]:
+        yield node.problem((place, port), f"is of type {found}; with a {kind} it must be {types[kind]}", at_key=True)
+
+
+_ENDS: Mapping[str, tuple[str, str, str, Mapping[str, str]]] = {
+    IMPORT: ("source", "outputs", "sink", {"database": "mltable", "file_system": "uri_folder"}),
+    EXPORT: ("sink", "inputs", "source", {"database": "uri_file"}),
+}
+"""Task -> key of the store outside, place and name of the data, and what type it is by the type of the store."""
 
 
 def built_in(source: Source) -> Used | None:

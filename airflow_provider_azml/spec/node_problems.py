@@ -14,6 +14,7 @@ from airflow_provider_azml.spec import (
     bindings,
     command_jobs,
     components,
+    data_transfer_nodes,
     job_io,
     node_components,
     node_parts,
@@ -57,6 +58,9 @@ def problems(graph: Graph, name: str, check: Check) -> Iterator[Problem]:
     """
     node = graph.nodes[name]
     yield from _data_problems(node)
+    yield from job_io.name_problems(node, "outputs")
+    if pipeline_nodes.type_of(node) == "data_transfer":
+        yield from data_transfer_nodes.problems(node)
     if pipeline_nodes.type_of(node) == "spark":
         is_job = node_components.key_of(node) not in node.value
         yield from spark_nodes.problems(node, node if is_job else graph.components[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.needs import Named
     from airflow_provider_azml.spec.source import Source
 
+_INPUT_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _ENDS = ("on_init", "on_finalize")
 _OF_COMPONENT = "REMOTE.WORKSPACE.JOB"
 
@@ -67,7 +69,8 @@ def properties(source: Source, name: str | None) -> Json:
 
 def problems(source: Source) -> Iterator[Problem]:
     """What is wrong with it besides what its schema says; with all files that it pulls in."""
-    yield from job_io.problems(source)
+    yield from job_io.name_problems(source, "outputs")
+    yield from _input_problems(source)
     yield from pipeline_problems.of_nodes(Graph(source))
     yield from _settings_problems(source)
     component = node_components.found(source) if source.value.get("component") is not None else None
@@ -96,6 +99,15 @@ def _settings_problems(source: Source) -> Iterator[Problem]:
         yield source.problem(
             ("settings",), "the pipeline has no node besides those that run first and last", at_key=True
         )
+
+
+def _input_problems(source: Source) -> Iterator[Problem]:
+    """Names and data of inputs; the names of those that form a group hold dots."""
+    for name in mapping(source.value.get("inputs")):
+        if not _INPUT_NAME.fullmatch(name):
+            reason = f"{name!r} is no name: letters, digits and underscores, with dots between the parts of a group"
+            yield source.problem(("inputs", name), reason, at_key=True)
+        yield from job_io.input_problems(source, ("inputs", name))
 
 
 def _runs(source: Source, component: Source | None) -> Json:
