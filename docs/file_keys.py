@@ -6,15 +6,17 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.cli.schema_keys import Node, forms
+from airflow_provider_azml.cli.schema_keys import Form, Node, forms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
 
 _DEEPEST = 3
 """How many keys a path shows; what is below is the schema's."""
 _CHOSEN = "<name>"
+_NOT_HERE = "Not sent"
+"""How descriptions begin of keys that are for other alternatives."""
 _NO_MARKDOWN = re.compile(r"([|<>*_\[\]])(?=[^`]*(?:`[^`]*`[^`]*)*$)")
 
 
@@ -39,20 +41,29 @@ def keys(node: Node, path: tuple[str, ...] = (), above: tuple[int, ...] = ()) ->
     """The keys below a part of a schema, each once, however many alternatives have it."""
     if len(path) >= _DEEPEST or id(node.schema) in above:
         return
-    found: dict[tuple[str, ...], Key] = {}
     around = (*above, id(node.schema))
-    for branch in (node, *node.alternatives):
-        for name, member in _members(branch):
-            here = (*path, name)
-            key = Key(here, member.kind_of_value(), name in branch.required, _meaning(member))
-            found[here] = _merged(found[here], key) if here in found else key
-            for below in keys(member, here, around):
-                found[below.path] = _merged(found[below.path], below) if below.path in found else below
-        for below in () if branch is node else keys(branch, path, around):
-            found.setdefault(below.path, below)
-        for below in keys(branch.items, path, around) if branch.items else ():
-            found.setdefault(below.path, below)
-    yield from sorted(found.values(), key=lambda key: list(found).index(key.path))
+    found: dict[tuple[str, ...], Key] = {}
+    for key in (*_own(node, path, around), *_of_alternatives(node, path, around)):
+        found[key.path] = _merged(found[key.path], key) if key.path in found else key
+    yield from found.values()
+
+
+def _own(node: Node, path: tuple[str, ...], above: tuple[int, ...]) -> Iterator[Key]:
+    for name, member in _members(node):
+        here = (*path, name)
+        yield Key(here, member.kind_of_value(), name in node.required, _meaning(member))
+        yield from keys(member, here, above)
+    if node.items:
+        yield from keys(node.items, path, above)
+
+
+def _of_alternatives(node: Node, path: tuple[str, ...], above: tuple[int, ...]) -> Iterator[Key]:
+    """The keys of the alternatives; one is required that is so in each of them that has keys."""
+    branches = [list(keys(branch, path, above)) for branch in node.alternatives]
+    required = [{key.path for key in branch if key.required} for branch in branches if branch]
+    for key in (key for branch in branches for key in branch):
+        always = len(key.path) > len(path) + 1 or all(key.path in paths for paths in required)
+        yield replace(key, required=key.required and always)
 
 
 def _members(node: Node) -> Iterator[tuple[str, Node]]:
@@ -62,12 +73,12 @@ def _members(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _merged(one: Key, other: Key) -> Key:
-    values = dict.fromkeys((*one.value.split(", "), *other.value.split(", ")))
+    meanings = sorted((one.meaning, other.meaning), key=lambda said: not said or said.startswith(_NOT_HERE))
     return replace(
         one,
-        value=", ".join(values),
+        value=" or ".join(dict.fromkeys((*one.value.split(" or "), *other.value.split(" or ")))),
         required=one.required and other.required,
-        meaning=one.meaning or other.meaning,
+        meaning=meanings[0],
     )
 
 
@@ -83,24 +94,24 @@ def _says(schema: dict[str, Any]) -> str:
 
 def pages(kind: str) -> str:
     """The reference of a kind, in Markdown."""
-    return "\n\n".join(_section(kind, type_, group) for type_, group in _sections(kind))
+    same: dict[int, list[Form]] = {}
+    for form in forms(kind):  # forms with the same keys are told of once
+        same.setdefault(id(form.node.schema), []).append(form)
+    return "\n\n".join(map(_section, same.values()))
 
 
-def _sections(kind: str) -> Iterable[tuple[str, Node]]:
-    """Forms with the same keys are told of once."""
-    found: dict[int, tuple[list[str], Node]] = {}
-    for form in forms(kind):
-        found.setdefault(id(form.node.schema), ([], form.node))[0].append(form.type)
-    return [(", ".join(f"`{name}`" for name in types if name), node) for types, node in found.values()]
-
-
-def _section(kind: str, types: str, node: Node) -> str:
-    heading = f"## {node.title or kind}" + (f": type {types}" if types else "")
-    told = [
-        key for key in keys(node) if key.meaning or key.path[-1] != _CHOSEN
-    ]  # that a name has some value says nothing
+def _section(same: Sequence[Form]) -> str:
+    node = same[0].node
+    words: dict[str, list[str]] = {}
+    for form in same:
+        for key, word in form.fixed.items():
+            words.setdefault(key, []).append(f"`{word}`")
+    told_by = "; ".join(f"`{key}` {', '.join(of)}" for key, of in words.items() if key in node.properties)
+    # that a name that somebody chooses has some value says nothing
+    told = [key for key in keys(node) if key.meaning or key.path[-1] != _CHOSEN]
     rows = ["| Key | Value | Meaning |", "| --- | --- | --- |", *map(_row, told)]
-    return "\n\n".join(filter(None, [heading, _plain(node.description), "\n".join(rows)]))
+    heading = f"## {node.title}" + (f": {told_by}" if told_by else "")
+    return "\n\n".join([heading, _plain(node.description), "\n".join(rows)])
 
 
 def _row(key: Key) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
-_TEXTS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+_TEXTS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true`, `false`"}
 _TEXTS |= {"object": "mapping", "array": "list", "null": "empty"}
 
 _TELLING = ("task", "model_provider")
@@ -80,14 +80,16 @@ class Node:
 
     @property
     def alternatives(self) -> list[Node]:
-        """The forms that it may have."""
-        return [
-            Node(branch)
+        """The forms that it may have, whether it may choose or a condition does."""
+        found = [
+            branch
             for layer in self.layers()
             for word in ("anyOf", "oneOf")
             for branch in layer.get(word, ())
             if branch.keys() - {"required", "not"}
         ]
+        conditional = [branch["then"] for layer in self.layers() for branch in layer.get("allOf", ()) if "if" in branch]
+        return [Node(branch) for branch in (*found, *(form for form in conditional if "title" in form))]
 
     @property
     def items(self) -> Node | None:
@@ -105,10 +107,11 @@ class Node:
         """In words what it may be."""
         if self.choices:
             return ", ".join(f"`{choice}`" for choice in self.choices)
-        if self.alternatives:
-            return " or ".join(dict.fromkeys(node.kind_of_value() for node in self.alternatives))
+        if self.alternatives and not self.properties:
+            parts = [part for node in self.alternatives for part in node.kind_of_value().split(" or ")]
+            return " or ".join(dict.fromkeys(parts))
         if self.items and self.types == ["array"]:
-            return f"list of {self.items.kind_of_value()}" if self.items.types != ["object"] else "list of mappings"
+            return "list of mappings" if self.items.types == ["object"] else f"list of {self.items.kind_of_value()}"
         return " or ".join(_TEXTS[name] for name in self.types) or "anything"
 
 
