@@ -11,6 +11,7 @@ from airflow_provider_azml.emulator.connections import Connection
 from airflow_provider_azml.emulator.datastores import Datastore
 from airflow_provider_azml.emulator.endpoints import OnlineDeployment, OnlineEndpoint
 from airflow_provider_azml.emulator.job_resources import Job
+from airflow_provider_azml.emulator.schedules import Schedule
 from airflow_provider_azml.emulator.template_deployments import TemplateDeployment
 from airflow_provider_azml.emulator.workspaces import Workspace
 from airflow_provider_azml.rest.resources import RESOURCES
@@ -32,6 +33,7 @@ _KINDS: Mapping[str, type[Behaviour]] = {
     "model": ModelAsset,
     "online_deployment": OnlineDeployment,
     "online_endpoint": OnlineEndpoint,
+    "schedule": Schedule,
     "template_deployment": TemplateDeployment,
     "workspace": Workspace,
 }

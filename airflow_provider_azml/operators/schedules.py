@@ -184,7 +184,7 @@ class AzmlDeleteScheduleOperator(AzmlScheduleActOperator):
         from airflow_provider_azml.rest.changes import switch
 
         found = self.hook.run(flows.find(self.schedule_id))
-        if found and found["properties"].get("isEnabled"):
+        if found and found["properties"].get("isEnabled", True):
             return self.hook.run(switch(self.schedule_id, "isEnabled", on=False))
         return self._delete(self.schedule_id)
 

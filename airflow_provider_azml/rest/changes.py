@@ -29,7 +29,7 @@ def switch(arm_id: str, field: str, *, on: bool) -> Flow[Ticket]:
     """
     found = yield from flows.get(arm_id)
     properties = found["properties"]
-    if bool(properties.get(field)) == on:
+    if properties.get(field) is on:
         return waiting.Ticket(arm_id, None, found)
     sent = {name: value for name, value in properties.items() if name not in _TOLD_BY_SERVICE and value is not None}
     return (yield from waiting.submit(arm_id, {"properties": {**sent, field: on}}))

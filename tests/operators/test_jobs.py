@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_azml.operators import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
+from airflow_provider_azml.operators import (
+    AzmlSubmitAutoMLOperator,
+    AzmlSubmitPipelineOperator,
+    AzmlSubmitSparkJobOperator,
+    AzmlSubmitSweepOperator,
+)
 from tests.airflow.running import run
 from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import WS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.airflow.running import Finished
     from tests.operators.conftest import SignedIn
 
@@ -31,6 +39,15 @@ AUTOML = {
     "training_data": {"type": "mltable", "path": "azureml:flowers:1"},
     "compute": "azureml:cpu",
 }
+
+
+COMPONENT = """
+type: command
+name: day_of
+inputs: {day: {type: string}}
+command: python day.py --day ${{inputs.day}} --today {{ ds }}
+environment: azureml:bare:1
+"""
 
 
 def submitted(service: SignedIn, operator: type[Any], name: str, body: dict[str, Any], **arguments: Any) -> Finished:
@@ -68,3 +85,59 @@ def test_an_automl_job_tells_its_best_trial(service: SignedIn) -> None:
     assert finished.value("it")["best_trial"] == "found_7"
     ((_, body),) = service.puts()
     assert body["properties"]["taskDetails"]["taskType"] == "Classification"
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_component_files_of_a_pipeline_are_rendered_too(as_file: bool, service: SignedIn, tmp_path: Path) -> None:
+    (tmp_path / "component.yml").write_text(COMPONENT)
+    component = "component.yml" if as_file else str(tmp_path / "component.yml")
+    pipeline = {
+        "inputs": {"day": "never"},
+        "settings": {"default_compute": "azureml:cpu"},
+        "jobs": {"one": {"type": "command", "component": component, "inputs": {"day": "${{parent.inputs.day}}"}}},
+    }
+    (tmp_path / "pipeline.yml").write_text(json.dumps({"type": "pipeline", **pipeline}))
+    given: dict[str, Any] = {"file": str(tmp_path / "pipeline.yml")} if as_file else pipeline
+    given["inputs"] = {"day": "{{ ds }}"}
+    service.holds({f"{WS}/computes/cpu": {"id": f"{WS}/computes/cpu"}})
+    finished = submitted(service, AzmlSubmitPipelineOperator, "daily", {}, **given)
+    assert finished.errors == {}
+    (_, component_body), (_, job_body) = service.puts()
+    day = f"{finished.dag_run.logical_date:%Y-%m-%d}"
+    spec = component_body["properties"]["componentSpec"]
+    assert spec["command"] == f"python day.py --day ${{{{inputs.day}}}} --today {day}"
+    assert job_body["properties"]["inputs"]["day"]["value"] == day
+    assert list(job_body["properties"]["jobs"]) == ["one"]
+
+
+def test_a_mistake_in_a_component_file_is_told_with_its_place_in_that_file(service: SignedIn, tmp_path: Path) -> None:
+    (tmp_path / "component.yml").write_text(COMPONENT.replace("command: python", "comand: python"))
+    pipeline = {"jobs": {"one": {"type": "command", "component": str(tmp_path / "component.yml")}}}
+    with DAG("searching", schedule=None) as dag:
+        AzmlSubmitPipelineOperator(task_id="it", **pipeline)
+    text = str(run(dag).errors["it"][0])
+    assert f"{tmp_path}/component.yml:5:1: comand: unknown key" in text
+    assert service.asked == []
+
+
+def test_a_spark_job_is_sent(service: SignedIn) -> None:
+    spark = {
+        "code": "https://flowers.test/code",
+        "entry": {"file": "main.py"},
+        "args": "--day {{ ds }} ${{inputs.n}}",
+        "inputs": {"n": 1},
+        "conf": {
+            "spark.driver.cores": 1,
+            "spark.driver.memory": "2g",
+            "spark.executor.cores": 2,
+            "spark.executor.memory": "2g",
+            "spark.executor.instances": 2,
+        },
+        "resources": {"instance_type": "standard_e4s_v3", "runtime_version": "3.4"},
+        "identity": {"type": "managed"},
+    }
+    finished = submitted(service, AzmlSubmitSparkJobOperator, "wrangle", {}, **spark)
+    assert finished.errors == {}
+    (_, body) = service.puts()[-1]
+    assert body["properties"]["resources"] == {"instanceType": "standard_e4s_v3", "runtimeVersion": "3.4"}
+    assert body["properties"]["args"] == f"--day {finished.dag_run.logical_date:%Y-%m-%d} ${{{{inputs.n}}}}"
