@@ -171,7 +171,11 @@ def _unusable(path: Path) -> str | None:
 
 
 def _depth_first(taken: Snapshot) -> list[tuple[list[str], LocalFile | None]]:
-    """The files that the object hash counts, and the folders, by the parts of their names."""
+    """The files that the object hash counts, and the folders, by the parts of their names.
+
+    Of names that differ in case alone, azure-ai-ml takes the first that the file system happens to list; here the order
+    is the same everywhere.
+    """
     counted: list[tuple[list[str], LocalFile | None]] = [
         (file.name.split("/"), file) for file in taken.files if file.name not in taken.uncounted
     ]

@@ -86,7 +86,7 @@ def upload_code(workspace: WorkspaceId, taken: Snapshot) -> Flow[str]:
     metadata = {**_DONE, "name": name, "version": "1"}
     yield Upload(place["credential"]["sasUri"], _blobs(taken, folder), metadata, title=taken.path.name)
     properties = {
-        "codeUri": f"{place['blobUri'].rstrip('/')}/{folder}".rstrip("/"),
+        "codeUri": f"{place['blobUri'].rstrip('/')}/{folder}",
         "isAnonymous": True,
         "properties": {"hash_sha256": digest, "hash_version": HASH_VERSION},
     }

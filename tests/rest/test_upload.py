@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,7 @@ from azure.storage.blob import ContainerClient
 
 from airflow_provider_azml.exceptions import AuthError, NotFound, SpecError
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.rest import flows, upload
+from airflow_provider_azml.rest import blobs, flows, upload
 from airflow_provider_azml.rest.flows import Upload
 from airflow_provider_azml.rest.snapshot import take
 from tests.rest.scripted_service import Answer
@@ -115,14 +117,33 @@ def test_an_upload_that_broke_off_is_taken_up_again(hook: AzmlHook, folder: Path
     assert len(blobs_at(hook, where.uri)) == 3
 
 
-def test_many_at_once_upload_the_same(hook: AzmlHook, folder: Path) -> None:
-    def once(_: int) -> str:
-        return str(hook.run(upload.upload_to_datastore(hook.workspace_id, hook.cloud, take(folder))).uri)
+def test_fifty_tasks_submit_one_folder_at_once(
+    azml_connection: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs, "AT_ONCE", 1 << 16)
+    monkeypatch.setattr(blobs, "_BLOCK", 1 << 15)
+    (folder / "model.bin").write_bytes(os.urandom(100_000))  # in blocks, which whoever is the first throws away
+    asset = {"type": "uri_folder", "name": f"at-once-{folder.parent.name}", "path": str(folder)}
+    start = threading.Barrier(50)
 
-    with ThreadPoolExecutor(16) as pool:
-        uris = set(pool.map(once, range(50)))
-    assert len(uris) == 1
-    assert len(blobs_at(hook, uris.pop())) == 3
+    def once(place: int) -> tuple[str, str]:
+        hook = AzmlHook(azml_connection)
+        start.wait()
+        data = hook.apply({**asset, "version": str(place)}, kind="data")
+        code = hook.run(upload.upload_code(hook.workspace_id, take(folder / "main.py")))
+        hook.close()
+        return str(data["properties"]["dataUri"]), code
+
+    with ThreadPoolExecutor(50) as pool:
+        uris, codes = zip(*pool.map(once, range(50)), strict=True)
+    hook = AzmlHook(azml_connection)
+    found = blobs_at(hook, uris[0])
+    assert len(set(uris)) == 1
+    assert {name.lstrip("/"): content for name, content in found.items()} == {
+        file.name: file.path.read_bytes() for file in take(folder).files
+    }
+    hashes = {hook.run(flows.get(code))["properties"]["properties"]["hash_sha256"] for code in set(codes)}
+    assert hashes == {take(folder / "main.py").content_hash()}
 
 
 def test_a_datastore_that_is_not_there(hook: AzmlHook, folder: Path) -> None:
