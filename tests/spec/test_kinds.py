@@ -23,6 +23,10 @@ SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
         ({"type": "AmlCompute"}, "compute"),
         ({"type": "mltable"}, "data"),
         ({"type": "mlflow_model"}, "model"),
+        ({"type": "python_feed"}, "connection"),
+        ({"name": "nightly", "create_job": "job.yml"}, "schedule"),
+        ({"$schema": "http://azureml/sdk-2-0/Schedule.json"}, "schedule"),
+        ({"$schema": "http://azureml/sdk-2-0/OneLakeDatastore.json"}, "datastore"),
     ],
 )
 def test_the_kind_that_a_file_tells(value: dict[str, str], kind: str) -> None:
