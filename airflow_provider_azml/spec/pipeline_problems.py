@@ -11,10 +11,11 @@ from airflow_provider_azml.spec.pipeline_nodes import AUTOML, PIPELINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.spec import marks
     from airflow_provider_azml.spec.bindings import Binding
-    from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.source import Source
 
 
@@ -41,13 +42,20 @@ def of_component(source: Source) -> Iterator[Problem]:
     yield from _optional_but_needed(graph)
 
 
-def without_compute(pipeline: Source) -> Iterator[Problem]:
-    """The nodes, nested ones too, that have no compute in a pipeline that has none for them."""
-    graph = Graph(pipeline)
+def without_compute(pipeline: Source, seen: set[Path | None] | None = None) -> Iterator[Problem]:
+    """The nodes, nested ones too, that have no compute in a pipeline that has none for them.
+
+    Args:
+        pipeline: The pipeline.
+        seen: The files that were looked at already.
+    """
+    graph, seen = Graph(pipeline), seen if seen is not None else set()
     for name, node in graph.nodes.items():
         component = graph.components[name]
         if pipeline_nodes.type_of(node) == PIPELINE:
-            yield from without_compute(component) if component else ()
+            if component and component.file not in seen:
+                seen.add(component.file)
+                yield from without_compute(component, seen)
         elif not node.value.get("compute") and not _brings_compute(node):
             reason = "'compute' is missing; give the node one, or the pipeline settings.default_compute"
             yield node.problem((), reason, at_key=True)
@@ -66,7 +74,7 @@ def _brings_compute(node: Source) -> bool:
     return pipeline_nodes.type_of(node) == "spark" and node.value.get("resources") is not None
 
 
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def _texts(value: Any, path: marks.Path) -> Iterator[tuple[marks.Path, str]]:
     """The texts in a value that refer to something."""
     if isinstance(value, str):
         if "${{" in value:

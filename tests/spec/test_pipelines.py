@@ -21,6 +21,16 @@ INPUTS = {"data": {"type": "uri_file", "path": "azureml:d:1", "mode": "download"
 TASK = {"type": "run_function", "code": ".", "entry_script": "a.py", "environment": ENVIRONMENT}
 OBJECTIVE = {"objective": {"goal": "Minimize", "primary_metric": "loss"}, "limits": {"max_total_trials": 9}}
 DATABASE = {"type": "database", "connection": "azureml:c", "query": "select 1"}
+SPARK_CONF = {
+    "spark.driver.cores": 1,
+    "spark.driver.memory": "2g",
+    "spark.executor.cores": 2,
+    "spark.executor.memory": "2g",
+    "spark.dynamicAllocation.enabled": True,
+    "spark.dynamicAllocation.minExecutors": 2,
+    "spark.dynamicAllocation.maxExecutors": 4,
+}
+SPARK = {"type": "spark", "entry": {"file": "a.py"}, "compute": "azureml:gpu", "conf": SPARK_CONF}
 TRAIN = """\
 name: train-it
 type: command
@@ -237,23 +247,14 @@ NODES: dict[str, tuple[Any, Any]] = {
             "type": "spark",
             "code": "azureml:/subscriptions/c",
             "entry": {"file": "a.py"},
-            "conf": {
-                "spark.dynamicAllocation.enabled": True,
-                "spark.dynamicAllocation.minExecutors": 2,
-                "spark.x": "y",
-            },
+            "conf": {**SPARK_CONF, "spark.x": "y"},
             "resources": {"instance_type": "Standard_E8S_V3", "runtime_version": "3.4"},
         },
         {
             "entry": {"file": "a.py", "spark_job_entry_type": "SparkJobPythonEntry"},
             "identity": {"identity_type": "UserIdentity"},
             "resources": {"instance_type": "standard_e8s_v3", "runtime_version": "3.4"},
-            "conf": {
-                "spark.dynamicAllocation.enabled": True,
-                "spark.dynamicAllocation.minExecutors": 2,
-                "spark.executor.instances": 2,
-                "spark.x": "y",
-            },
+            "conf": {**SPARK_CONF, "spark.executor.instances": 2, "spark.x": "y"},
         },
     ),
     "a copy": (
@@ -502,6 +503,38 @@ PROBLEMS: dict[str, tuple[Any, str]] = {
     "local data that is not there": (
         {"a": {"component": "azureml:c:1", "inputs": {"x": {"path": "./nope"}}}},
         "jobs.a.inputs.x.path: there is no such file or folder: {folder}/nope",
+    ),
+    "Spark on nothing": (
+        {"a": {**SPARK, "compute": None}},
+        "jobs.a: a Spark node needs either compute or resources, and not both",
+    ),
+    "Spark without its settings": ({"a": {**SPARK, "conf": {}}}, "jobs.a.conf: 'spark.driver.cores' is missing"),
+    "data that Spark cannot read": (
+        {"a": {**SPARK, "inputs": {"x": {"path": "azureml:d:1", "mode": "download"}}}},
+        "jobs.a.inputs.x: Spark takes data directly; write mode: direct",
+    ),
+    "arguments that Spark does not have": (
+        {"a": {**SPARK, "args": "--x ${{inputs.x}}"}},
+        "jobs.a.args: ${{inputs.x}} is not among the inputs of the job (none)",
+    ),
+    "a class for Spark": (
+        {"a": {**SPARK, "entry": {"class_name": "a.B"}}},
+        "jobs.a.entry: the service starts files alone; name one as file",
+    ),
+    "an import of the wrong type": (
+        {"a": {"type": "data_transfer", "task": "import_data", "source": DATABASE, "outputs": {"sink": {}}}},
+        "jobs.a.outputs.sink: is of type uri_folder; with a database it must be mltable",
+    ),
+    "an export to files": (
+        {
+            "a": {
+                "type": "data_transfer",
+                "task": "export_data",
+                "sink": {"type": "file_system", "connection": "azureml:c"},
+                "inputs": {"source": "${{parent.inputs.data}}"},
+            }
+        },
+        "jobs.a.sink.type: is file_system; data can be brought to a database alone",
     ),
     "an unknown task of AutoML": (
         {"a": {"type": "automl", "task": "clustering"}},
