@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def properties() -> dict[str, str]:
     Neither a repository whose URL may hold a secret is told, nor anything of it.
     """
     told = {name: os.environ.get(variable, "") for name, variable in _VARIABLES.items()}
-    if _is_true(_git("rev-parse", "--is-inside-work-tree")):
+    if _may_be_inside() and _is_true(_git("rev-parse", "--is-inside-work-tree")):
         told |= {name: told[name] or _answer(name) for name in _QUESTIONS}
     if told[_DIRTY]:
         told[_DIRTY] = str(_is_true(told[_DIRTY]))
@@ -68,6 +69,12 @@ def properties() -> dict[str, str]:
         _log.warning("The job does not say which git repository it is from: the URL of the remote may hold a secret")
         told |= dict.fromkeys(_OF_REPOSITORY, "")
     return {name: value.strip() for name, value in told.items() if value.strip()}
+
+
+def _may_be_inside() -> bool:
+    """Whether git need be asked at all, which takes longer than looking."""
+    here = Path.cwd()
+    return "GIT_DIR" in os.environ or any((folder / ".git").exists() for folder in (here, *here.parents))
 
 
 def _answer(name: str) -> str:
