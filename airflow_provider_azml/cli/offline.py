@@ -18,12 +18,12 @@ from airflow_provider_azml.rest.flows import All, Send, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from azure.core.rest import HttpRequest
 
     from airflow_provider_azml.rest.arm_ids import ArmId
     from airflow_provider_azml.rest.flows import Flow, Json, Step
+    from airflow_provider_azml.rest.local_files import LocalFile
 
 T = TypeVar("T")
 
@@ -53,16 +53,16 @@ class Blobs:
 
     Args:
         container: URL of the container.
-        files: Each file, the blob's name, and its size in bytes.
+        files: Each file, and the blob's name.
     """
 
     container: str
-    files: Sequence[tuple[Path, str, int]]
+    files: Sequence[tuple[LocalFile, str]]
 
     @property
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(size for _, _, size in self.files)
+        return sum(file.size for file, _ in self.files)
 
 
 Sent: TypeAlias = "Request | Blobs"
@@ -125,7 +125,7 @@ class Offline:
             return self._written_down(step.request)
         if isinstance(step, Upload):
             container = step.container_url.partition("?")[0]
-            self.sent.append(Blobs(container, [(file.path, name, file.size) for file, name in step.files]))
+            self.sent.append(Blobs(container, step.files))
             return None
         if isinstance(step, All):
             return [self.run(flow) for flow in step.flows]  # one after the other, so that their order is the file's
@@ -240,7 +240,7 @@ def named_again(sent: Sequence[Sent], names: Mapping[str, str]) -> list[Sent]:
 
 def _put_otherwise(step: Sent, put: Callable[[str], str]) -> Sent:
     if isinstance(step, Blobs):
-        return Blobs(put(step.container), [(path, put(name), size) for path, name, size in step.files])
+        return Blobs(put(step.container), [(file, put(name)) for file, name in step.files])
     query = {name: put(value) for name, value in step.query.items()}
     return Request(step.method, put(step.url), query, _everywhere(step.body, put), step.assumed)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
-_TEXTS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true`, `false`"}
+_TEXTS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
 _TEXTS |= {"object": "mapping", "array": "list", "null": "empty"}
 
 _TELLING = ("task", "model_provider")
@@ -106,7 +106,7 @@ class Node:
     def kind_of_value(self) -> str:
         """In words what it may be."""
         if self.choices:
-            return ", ".join(f"`{choice}`" for choice in self.choices)
+            return " or ".join(f"`{choice}`" for choice in self.choices)
         if self.alternatives and not self.properties:
             parts = [part for node in self.alternatives for part in node.kind_of_value().split(" or ")]
             return " or ".join(dict.fromkeys(parts))

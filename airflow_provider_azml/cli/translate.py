@@ -108,7 +108,7 @@ def _request_object(step: Request) -> Json:
 
 
 def _blobs_object(step: Blobs) -> Json:
-    files = [{"file": str(path), "blob": name, "bytes": size} for path, name, size in step.files]
+    files = [{"file": str(file.path), "blob": name, "bytes": file.size} for file, name in step.files]
     return {"step": "upload", "container": unquote(step.container), "bytes": step.size, "files": files}
 
 
@@ -120,7 +120,7 @@ def _request_text(step: Request) -> str:
 
 
 def _blobs_text(step: Blobs) -> str:
-    files = "".join(f"#   {name} ({size} bytes)\n" for _, name, size in step.files)
+    files = "".join(f"#   {name} ({file.size} bytes)\n" for file, name in step.files)
     return f"# upload {step.size} bytes to {unquote(step.container)}\n{files}"
 
 

@@ -70,9 +70,10 @@ def uploads(source: Source, kind: str) -> Iterator[Upload]:
     driver = Offline.for_kind(kind)
     driver.run(kinds.submit(source, kind, ANYWHERE))
     taken = {
-        frozenset(file.path for file in snapshot.files): snapshot
+        id(file): snapshot
         for snapshot in source.opened.snapshots.values()
         if not isinstance(snapshot, list)
+        for file in snapshot.files
     }
     places = _places(source)
     digest = ""
@@ -80,7 +81,7 @@ def uploads(source: Source, kind: str) -> Iterator[Upload]:
         if isinstance(step, Request):
             digest = step.query.get("hash", digest)
             continue
-        snapshot = taken[frozenset(path for path, _, _ in step.files)]
+        snapshot = taken[id(step.files[0][0])]
         folder, _, rest = step.files[0][1].partition("/")
         in_name = rest.partition("/")[0] if folder == _DATASTORE_FOLDER else digest
         yield _upload(snapshot, step, in_name, places)
@@ -88,8 +89,7 @@ def uploads(source: Source, kind: str) -> Iterator[Upload]:
 
 def _upload(snapshot: Snapshot, step: Blobs, digest: str, places: Mapping[pathlib.Path, Sequence[str]]) -> Upload:
     path = snapshot.path
-    names = {file.path: file.name for file in snapshot.files}
-    files = [(names[local], size) for local, _, size in step.files]
+    files = [(file.name, file.size) for file, _ in step.files]
     ignore = None if snapshot.is_file else ignore_file(path)
     return Upload(path, files, digest, ignore, tuple(places.get(path, ())))
 

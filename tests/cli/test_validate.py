@@ -179,6 +179,14 @@ class TestUploads:
             "upload src/train.py: 1 file, 8 bytes, no ignore file",
         ]
 
+    def test_a_file_alone_is_not_the_folder_that_it_is_in(self, folder: Path, azml: Callable[..., Done]) -> None:
+        (folder / "train.yml").write_text(JOB.replace("azureml:sales:3", "./src/train.py").replace("folder", "file"))
+        done = azml("validate", "--uploads", "train.yml")
+        assert {line.partition(":")[0] for line in done.lines if line.startswith("upload")} == {
+            "upload src",
+            "upload src/train.py",
+        }
+
     def test_no_upload_fails_if_there_is_any(self, folder: Path, azml: Callable[..., Done]) -> None:
         assert azml("validate", "--no-upload", "train.yml").code == 1
         (folder / "train.yml").write_text(JOB.replace("code: ./src\n", ""))
