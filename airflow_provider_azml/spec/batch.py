@@ -172,6 +172,10 @@ def _pipeline_problems(source: Source) -> Iterator[Problem]:
     if not _is_file(component):
         yield from environments.reference_problems(source, ("component",), component, "component")
         return
+    if component.startswith(references.FILE):
+        reason = f"{component} is not taken here; write {component.removeprefix(references.FILE)!r}"
+        yield source.problem(("component",), reason)
+        return
     try:
         pulled = source.pulled(component, at=("component",))
     except SpecError as error:

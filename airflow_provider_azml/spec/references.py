@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.needs import Named, Need
 
 PREFIX = "azureml:"
+FILE = "file:"
+"""Stands before the path of another AML file in some places; azure-ai-ml refuses it in others."""
 _REGISTRY = re.compile(r"^azureml://(registries|feeds)/[^/]+/")
 _CURATED = "AzureML-"
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+://|/subscriptions/)")

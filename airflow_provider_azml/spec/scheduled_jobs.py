@@ -49,6 +49,9 @@ def problems(source: Source) -> Iterator[Problem]:
         if isinstance(value, dict) and "type" not in value:
             yield source.problem((KEY,), "'type' is missing; it is pipeline", at_key=True)
         return
+    if named.startswith(references.FILE):
+        yield source.problem(path, f"{named} is not taken here; write {named.removeprefix(references.FILE)!r}")
+        return
     try:
         job = _job(source)
     except SpecError as error:

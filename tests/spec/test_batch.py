@@ -149,6 +149,7 @@ def test_pipelines_of_jobs_that_ran(service: StandIn) -> None:
         ),
         ({**OF_PIPELINE, "component": "azureml:c"}, "component: .* lacks a version"),
         ({**OF_PIPELINE, "component": "nowhere.yml"}, "there is no such file"),
+        ({**OF_PIPELINE, "component": "file:p.yml"}, "write 'p.yml'"),
         ({**OF_PIPELINE, "job_definition": "train-1"}, "job_definition: .* must be azureml:<name> of a job"),
     ],
 )

@@ -159,6 +159,7 @@ def test_the_time_in_utc_may_say_so() -> None:
             "create_job: 'job' is missing",
         ),
         ({"name": "s", "trigger": CRON, "create_job": "nowhere.yml"}, "create_job: .*there is no such file"),
+        ({"name": "s", "trigger": CRON, "create_job": {"job": "file:p.yml"}}, r"create_job\.job: .* write 'p\.yml'"),
         ({"name": "s", "trigger": CRON, "create_job": {"job": "azureml:x"}}, "create_job: 'type' is missing"),
         ({"name": "s", "trigger": CRON, "import_data": {**IMPORT, "path": "./x"}}, "is no place in a datastore"),
         ({"name": "s", "trigger": CRON, "import_data": {"name": "x"}}, "import_data: 'path' is missing"),
