@@ -153,6 +153,8 @@ def is_needed(declared: Any) -> bool:
 
 
 def _unknown_keys(node: Source) -> Iterator[Problem]:
+    if pipeline_nodes.type_of(node) not in pipeline_nodes.NODE_TYPES:
+        return
     schema = pipeline_nodes.schema_of(node)
     known = schema_files.part(*schema.split("#"))["properties"]
     for key in pipeline_nodes.unknown_keys(schema, node.value):

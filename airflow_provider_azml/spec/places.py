@@ -21,8 +21,10 @@ ANY = "*"
 
 
 def closest(key: str, known: Iterable[str]) -> str | None:
-    """The known key that a misspelt one was meant to be, if one is close."""
-    return next(iter(difflib.get_close_matches(key, list(known), 1, 0.7)), None)
+    """The known key that a misspelt or shortened one was meant to be, if one is close."""
+    names = list(known)
+    longer = [name for name in names if name.startswith(f"{key}_")]
+    return longer[0] if len(longer) == 1 else next(iter(difflib.get_close_matches(key, names, 1, 0.7)), None)
 
 
 def belongs(key: str, path: Path, schema: str, value: Mapping[str, Any]) -> str | None:

@@ -30,6 +30,7 @@ from airflow_provider_azml.spec import (
     workspaces,
 )
 from airflow_provider_azml.spec.needs import filled, put_version
+from airflow_provider_azml.spec.places import closest
 from airflow_provider_azml.spec.rules import snake
 
 if TYPE_CHECKING:
@@ -281,7 +282,9 @@ def row_of(source: Source, kind: str) -> Kind | Problem:
         return first if kind != "compute" else source.problem((), f"'type' is missing; {_one_of(rows)}")
     given = source.value["type"]
     found = rows.get(_ANY_CASE.get(kind, str)(str(given)))
-    return found or source.problem(("type",), f"is {given!r}; {_one_of(rows)}")
+    close = closest(str(given).lower(), filter(None, rows))
+    meant = f"; did you mean {close!r}?" if close else ""
+    return found or source.problem(("type",), f"is {given!r:.80}; {_one_of(rows)}{meant}")
 
 
 def _one_of(rows: Mapping[str, Kind]) -> str:

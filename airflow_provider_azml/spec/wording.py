@@ -94,7 +94,8 @@ def _wrong_word(error: Failure) -> str:
     choices = [str(choice) for choice in error.validator_value]
     close = difflib.get_close_matches(str(error.instance)[:_LONGEST_SHOWN].lower(), choices, 1)
     meant = f"; did you mean {close[0]!r}?" if close else ""
-    return f"is {_told(error)}; it must be {_one_of(choices)}{meant}"
+    wanted = error.schema.get("x-says") or f"must be {_one_of(choices)}"
+    return f"is {_told(error)}; it {wanted}{meant}"
 
 
 def _one_of(choices: Sequence[str]) -> str:

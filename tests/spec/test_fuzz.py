@@ -286,11 +286,13 @@ def spoilt(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         if not places:
             break
         holder, key = draw(st.sampled_from(places))
-        change = draw(st.integers(0, 3))
+        change = draw(st.integers(0, 4))
         if change == 0 and isinstance(holder, dict):
             holder[draw(st.text(max_size=5))] = holder.pop(key)
         elif change == 1 and isinstance(holder, dict):
             del holder[key]
+        elif change == 2 and isinstance(holder[key], str):
+            holder[key] = holder[key][1:]
         else:
             holder[key] = draw(VALUES)
     return kind, value
