@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from airflow_provider_azml.exceptions import AuthError, ConnectionIncomplete, NotFound, SpecError
+from airflow_provider_azml.exceptions import ApiError, AuthError, ConnectionIncomplete, NotFound, SpecError
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.credentials import token_cache
@@ -171,6 +171,32 @@ def test_a_bad_mapping_is_refused_before_anything_is_sent(azml_connection):
     with pytest.raises(SpecError) as caught:
         AzmlHook(azml_connection).apply({**CLUSTER, "sice": "big", "max_instances": "many"})
     assert len(caught.value.problems) == 2
+
+
+def test_what_the_service_would_refuse_is_a_warning_unless_strict(azml_connection, caplog):
+    hook, cluster = AzmlHook(azml_connection), {**CLUSTER, "name": "x"}
+    with pytest.raises(SpecError, match="name: "):
+        hook.apply(cluster, strict=True)
+    with pytest.raises(ApiError, match="InvalidResourceName"):
+        hook.apply(cluster)
+    assert "name: " in caplog.text
+
+
+def test_links_out_of_a_folder_are_followed_when_told(azml_connection, tmp_path):
+    (tmp_path / "far").write_text("away")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "far")
+    described = {"name": "linked", "type": "uri_folder", "path": "data"}
+    hook = AzmlHook(azml_connection)
+    with pytest.raises(SpecError, match="link"):
+        hook.apply(described, base_path=tmp_path)
+    assert hook.apply(described, base_path=tmp_path, follow_symlinks=True)["properties"]["dataType"] == "uri_folder"
+
+
+def test_a_workspace_is_waited_for_and_shown(azml_connection):
+    made = AzmlHook(azml_connection).apply({"name": "by-hook", "location": "westeurope"}, kind="workspace")
+    assert made["type"] == "Microsoft.MachineLearningServices/workspaces"
+    assert made["properties"]["provisioningState"] == "Succeeded"
 
 
 def test_an_action_is_posted_by_the_name_in_its_row(azml_connection):

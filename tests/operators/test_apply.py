@@ -12,8 +12,14 @@ from airflow.sdk import DAG
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.operators import AzmlApplyOperator, AzmlCreateComputeOperator, AzmlSubmitSweepOperator
+from airflow_provider_azml.operators import (
+    AzmlApplyOperator,
+    AzmlAttachComputeOperator,
+    AzmlCreateComputeOperator,
+    AzmlSubmitSweepOperator,
+)
 from tests.airflow.running import run
+from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import WS
 
 if TYPE_CHECKING:
@@ -156,3 +162,65 @@ def test_overrides_win_over_the_file_and_templates_in_them_are_rendered(service:
     assert body["properties"]["tags"] == {"a": "file", "b": "it"}
     assert body["properties"]["image"] == "b"
     assert finished.value("it")["version"] == "1"
+
+
+def test_a_workspace_is_made_once_and_told(azml_connection: str) -> None:
+    name = f"w{time.time_ns()}"
+    finished = in_a_dag(AzmlApplyOperator, spec={"name": name, "location": "westeurope"}, kind="workspace")
+    assert finished.errors == {}
+    told = finished.value("it")
+    assert (told["name"], told["status"], told["location"]) == (name, "Succeeded", "westeurope")
+    assert told["id"].endswith(f"/workspaces/{name}")
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_batch_endpoint_and_its_deployment(deferrable: bool, service: SignedIn) -> None:
+    """Of kinds that the service takes its time for: 201 and a place to ask at, then the resource."""
+    endpoint, status = f"{WS}/batchEndpoints/flowers", f"{service.url}/status/1"
+    shown = {"location": "westeurope", "properties": {"provisioningState": "Succeeded", "scoringUri": "https://score"}}
+    creating = {**shown, "properties": {"provisioningState": "Creating"}}
+    service.answer("PUT", endpoint, Answer(201, creating, {"Azure-AsyncOperation": status}))
+    service.answer("GET", "/status/1", Answer(body={"status": "InProgress"}), Answer(body={"status": "Succeeded"}))
+    service.holds({endpoint: shown, WS: {"location": "westeurope"}})
+    finished = in_a_dag(AzmlApplyOperator, spec={"name": "flowers"}, kind="batch_endpoint", deferrable=deferrable)
+    assert finished.errors == {}
+    assert finished.value("it")["scoring_uri"] == "https://score"
+    assert len(service.puts()) == 1
+
+
+def test_a_deployment_that_fails_shows_the_end_of_its_log(service: SignedIn) -> None:
+    deployment = f"{WS}/onlineEndpoints/iris/deployments/blue"
+    failed = {"properties": {"provisioningState": "Failed"}}
+    service.answer("PUT", deployment, Answer(201, failed))
+    service.answer("POST", f"{deployment}/getLogs", Answer(body={"content": "first\nno model here"}))
+    service.holds({deployment: failed, WS: {"location": "westeurope"}})
+    service.holds({f"{WS}/onlineEndpoints/iris": {"location": "westeurope"}})
+    described = {
+        "name": "blue",
+        "endpoint_name": "iris",
+        "model": "azureml:iris:1",
+        "instance_type": "Standard_DS3_v2",
+        "instance_count": 1,
+    }
+    finished = in_a_dag(AzmlApplyOperator, spec=described, kind="online_deployment", retries=0)
+    text = str(finished.errors["it"][0])
+    assert "online deployment 'blue' ended as Failed" in text
+    assert "no model here" in text
+
+
+def test_a_kubernetes_cluster_is_attached(service: SignedIn) -> None:
+    cluster = f"{WS}/computes/k8s-flowers"
+    service.holds({cluster: {"properties": {"provisioningState": "Succeeded"}}, WS: {"location": "westeurope"}})
+    resource = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/aks"
+    finished = in_a_dag(
+        AzmlAttachComputeOperator,
+        name="k8s-flowers",
+        type="kubernetes",
+        resource_id=resource,
+        namespace="{{ ti.task_id }}",
+    )
+    assert finished.errors == {}
+    ((path, body),) = service.puts()
+    assert path == cluster
+    assert body["properties"]["resourceId"] == resource
+    assert body["properties"]["properties"]["namespace"] == "it"
