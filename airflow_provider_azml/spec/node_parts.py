@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 SERVERLESS = "serverless"
-_CAMEL = {"max_instance_count": "maxInstanceCount"}
+_CAMEL = {
+    "max_instance_count": "maxInstanceCount",
+    "include_dashboard": "includeDashboard",
+    "dashboard_port": "dashboardPort",
+    "head_node_additional_args": "headNodeAdditionalArgs",
+    "worker_node_additional_args": "workerNodeAdditionalArgs",
+}
 """Fields that azure-ai-ml leaves in camel case in a node."""
 _PLAIN = ("display_name", "tags", "properties", "comment")
 
@@ -68,12 +74,16 @@ def in_snake_case(body: Mapping[str, Any]) -> Json:
 
 def resources(value: Mapping[str, Any]) -> Json:
     """What a node runs on."""
-    return {_CAMEL.get(key, key): item for key, item in with_bindings(value, jobs.resources).items()}
+    return _partly_camel(with_bindings(value, jobs.resources))
 
 
 def distribution(value: Mapping[str, Any]) -> Json:
     """How the processes of a node work together."""
-    return with_bindings(value, jobs.distribution)
+    return _partly_camel(with_bindings(value, jobs.distribution))
+
+
+def _partly_camel(body: Json) -> Json:
+    return {_CAMEL.get(key, key): item for key, item in body.items()}
 
 
 def identity(value: Mapping[str, Any]) -> Json:
