@@ -122,7 +122,7 @@ class _Walk:
             return None
         if outside and not self._follow:
             ignore = self._ignore.path.name if self._ignore else ignore_files.NAMES[0]
-            hint = f"copy what it leads to, remove it, or name it in {ignore}"
+            hint = f"copy what it leads to, remove it, or name it, without a slash at its end, in {ignore}"
             self._refuse(entry.path, f"is a link to {target}, outside of the folder; {hint}")
             return None
         if not stat.S_ISDIR(mode):

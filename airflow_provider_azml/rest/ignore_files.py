@@ -53,7 +53,10 @@ class IgnoreFile:
         return next((excludes for excludes, pattern in reversed(self.rules) if pattern.match(name)), False)
 
     def excludes_all_below(self, folder: str) -> bool:
-        """Whether nothing below a folder can be kept, so that nobody needs to look into it."""
+        """Whether it is sure that nothing below a folder is kept, so that nobody needs to look into it.
+
+        A later pattern that takes files back may take back some of any folder, as azure-ai-ml reads them.
+        """
         return self.folders is not None and self.folders.match(f"{folder}/") is not None
 
 

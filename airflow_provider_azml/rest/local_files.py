@@ -65,6 +65,7 @@ class Reading:
     def __init__(self, file: LocalFile) -> None:
         self._file = file
         self._left = file.size
+        self._checked = False  # whether the end is reached, and the file the same there
         try:
             self._descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -82,18 +83,20 @@ class Reading:
         Raises:
             SpecError: It cannot be read, or it is not what it was when its stamp was taken.
         """
+        if self._checked:
+            return b""
         wanted = self._left if size < 0 else min(size, self._left)
         try:
             content = os.read(self._descriptor, wanted)
             while len(content) < wanted and (more := os.read(self._descriptor, wanted - len(content))):
                 content += more
             self._left -= len(content)
-            changed = len(content) < wanted or (
-                not self._left and _stamp(os.fstat(self._descriptor)) != self._file.stamp
-            )
+            same = len(content) == wanted
+            if same and not self._left:
+                same = self._checked = _stamp(os.fstat(self._descriptor)) == self._file.stamp
         except OSError as error:
             raise self._file.error(reason_of(error)) from error
-        if changed:
+        if not same:
             raise self._file.error("was written while it was read; try again when nothing writes to it")
         return content
 
