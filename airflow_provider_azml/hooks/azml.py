@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -130,7 +131,8 @@ class AzmlHook(BaseHook):
     def studio_url(self, kind: str, name: str, version: str | None = None) -> str:
         """Where something is seen in Azure ML studio; the workspace's first page for what has none of its own."""
         tenant_id = self.settings.fields.get("tenant_id")
-        return self.cloud.studio_url(kind, name, self.workspace_id, tenant_id, version=version)
+        where = replace(self.workspace_id, name=name) if kind == "workspace" else self.workspace_id
+        return self.cloud.studio_url(kind, name, where, tenant_id, version=version)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection signs in and its workspace can be read, and what to do if not."""

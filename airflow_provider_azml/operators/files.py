@@ -226,14 +226,21 @@ class AzmlSpecOperator(AzmlOperator):
         render = _renderer(self.get_template_env(), context)
         return read(self.folder / file, render=render, follow_symlinks=self.follow_symlinks)
 
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
         """Render as Airflow does, and have it mask the secrets of credentials wherever it shows the result."""
         from airflow.sdk.log import mask_secret
 
-        super().render_template_fields(context, jinja_env)
-        for name in self.template_fields:
-            for secret in _secrets({name: getattr(self, name, None)}):
-                mask_secret(secret)
+        rendered = super().render_template(content, context, jinja_env, seen_oids)
+        are_credentials = content is not None and content is getattr(self, "credentials", None)
+        for secret in _secrets(rendered, inside=are_credentials):
+            mask_secret(secret)
+        return rendered
 
 
 def _secrets(value: object, *, inside: bool = False) -> Iterator[str]:

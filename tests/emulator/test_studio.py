@@ -50,7 +50,7 @@ def test_a_resource_has_a_page(kind: str, hook: AzmlHook, azml_emulator: Running
 
 @pytest.mark.parametrize("kind", ["workspace", "datastore", "environment"])
 def test_what_has_no_page_leads_to_the_workspace_s(kind: str, hook: AzmlHook, azml_emulator: RunningEmulator) -> None:
-    status, text = page(azml_emulator, hook.studio_url(kind, "any"))
+    status, text = page(azml_emulator, hook.studio_url(kind, hook.workspace_id.name))
     assert status == 200
     assert str(hook.workspace_id) in text
     (link,) = [part.partition('"')[0] for part in text.split('href="') if part.startswith("/studio/model/shown/")]

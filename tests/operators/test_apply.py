@@ -171,6 +171,7 @@ def test_a_workspace_is_made_once_and_told(azml_connection: str) -> None:
     told = finished.value("it")
     assert (told["name"], told["status"], told["location"]) == (name, "Succeeded", "westeurope")
     assert told["id"].endswith(f"/workspaces/{name}")
+    assert f"/workspaces/{name}&" in told["studio_url"]
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

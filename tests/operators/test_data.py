@@ -10,6 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import (
+    AzmlApplyOperator,
     AzmlArchiveDataOperator,
     AzmlArchiveModelOperator,
     AzmlCreateDatastoreOperator,
@@ -103,15 +104,28 @@ def test_models_are_hidden_shown_and_deleted(azml_connection: str, tmp_path: Pat
     )
 
 
-def test_secrets_of_credentials_are_masked_where_airflow_shows_what_was_rendered(azml_connection: str) -> None:
+@pytest.mark.parametrize("place", ["credentials", "spec", "overrides"])
+def test_secrets_of_credentials_are_masked_where_airflow_shows_what_was_rendered(
+    place: str, azml_connection: str
+) -> None:
     from airflow.sdk.log import redact
 
-    operator = AzmlCreateDatastoreOperator(
-        task_id="it", name="blob", type="azure_blob", credentials={"account_key": "{{ key }}"}
-    )
-    operator.render_template_fields({"key": "not-to-be-seen-1"})  # type: ignore[typeddict-unknown-key,typeddict-item]
-    assert operator.credentials == {"account_key": "not-to-be-seen-1"}  # type: ignore[attr-defined]
-    assert redact(operator.credentials) == {"account_key": "***"}  # type: ignore[attr-defined]
+    secret = f"not-to-be-seen-{place}"
+    credentials = {"account_key": "not-to-be-seen-{{ params.place }}"}
+    arguments = {"credentials": credentials} if place == "credentials" else {place: {"credentials": credentials}}
+    described = {"type": "azure_blob", "account_name": "flowers", "container_name": "data"}
+    arguments["spec"] = {**described, **arguments.get("spec", {})}
+    operator = AzmlApplyOperator if place == "overrides" else AzmlCreateDatastoreOperator
+    assert redact(secret) == secret
+    with DAG("masking", schedule=None, params={"place": place}) as dag:
+        if place == "credentials":
+            operator.partial(task_id="it", **arguments).expand(name=["masked_1", "masked_2"])
+        else:
+            arguments["spec"]["name"] = "masked"
+            operator(task_id="it", **arguments)
+    assert run(dag).errors == {}
+    assert redact(f"key {secret}") == "key ***"
+    assert redact("flowers data azure_blob") == "flowers data azure_blob"
 
 
 def test_a_path_that_is_not_there_is_no_upload(azml_connection: str) -> None:
