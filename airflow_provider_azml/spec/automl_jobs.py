@@ -38,7 +38,7 @@ _NODE_RULES = (
     Rule("identity", "identity", nested(jobs.IDENTITY_IN_WORDS)),
     Rule("resources", "resources"),
     Rule("queue_settings", "queue_settings", each(lower)),
-    Rule("log_verbosity", "log_verbosity", VERBOSITY.written, default="info"),
+    Rule("log_verbosity", "log_verbosity", VERBOSITY.written),
 )
 _NODE_METRICS = {"classification": "accuracy"}
 """Default metrics of nodes that differ from those of jobs."""
@@ -75,6 +75,7 @@ def node(source: Source) -> Json:
 
     return {
         "type": "automl",
+        **({} if value["task"].startswith("text_") else {"log_verbosity": VERBOSITY.written("info")}),
         **translated(value, _NODE_RULES),
         **translated(value, in_words((*task.plain, metric))),
         **{key: _bound_data(source, key) for key in _DATA_FIELDS if value.get(key) is not None},

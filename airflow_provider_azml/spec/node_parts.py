@@ -151,6 +151,11 @@ def is_bound(value: object) -> bool:
     return _target(value) is not None
 
 
+def is_bound_mapping(value: object) -> bool:
+    """Whether an input is a mapping around a reference to another one."""
+    return isinstance(value, dict) and is_bound(value)
+
+
 def mapping(value: object) -> Json:
     """A value that should be a mapping, or an empty one."""
     return value if isinstance(value, dict) else {}

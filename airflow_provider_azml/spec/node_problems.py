@@ -26,7 +26,7 @@ from airflow_provider_azml.spec import (
     validate,
 )
 from airflow_provider_azml.spec.node_parts import mapping
-from airflow_provider_azml.spec.pipeline_nodes import AUTOML, PIPELINE
+from airflow_provider_azml.spec.pipeline_nodes import AUTOML, AUTOML_DATA, PIPELINE
 from airflow_provider_azml.spec.rules import lower
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ _ANY_NAME = "a"
 """Stands for the name of a component that is used without one."""
 _BOUND = "'${{"
 _COMPONENT_TYPES = ("command", "parallel", "spark", "data_transfer", "import", PIPELINE)
-_DATA = ("training_data", "validation_data", "test_data")
 
 
 def problems(graph: Graph, name: str, check: Check) -> Iterator[Problem]:
@@ -183,8 +182,8 @@ def _inline_problems(graph: Graph, node: Source) -> Iterator[Problem]:
 
 def _automl_problems(node: Source) -> Iterator[Problem]:
     """What is wrong with AutoML, where references may stand for values."""
-    data = {key: node.value[key] for key in _DATA if isinstance(node.value.get(key), str)}
-    kept = {key: item for key, item in node.value.items() if key not in {*data, "outputs", "comment"}}
+    data = {key for key in AUTOML_DATA if node_parts.is_bound(node.value.get(key))}
+    kept = {key: item for key, item in node.value.items() if key not in {*data, "outputs"}}
     standing_in = {key: {"type": "mltable", "path": "azureml:any:1"} for key in data}
     source = replace(node, value={**kept, **standing_in})
     for found in (*validate.problems(source, "automl_job.schema.json"), *automl_jobs.problems(source)):

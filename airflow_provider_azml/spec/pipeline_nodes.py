@@ -6,7 +6,7 @@ a job inside a pipeline becomes). Their keys are in snake case, but for the ids.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import (
@@ -43,6 +43,7 @@ _COMPONENT_RULES = (
     Rule("is_deterministic", "is_deterministic", boolean),
 )
 AUTOML = "automl"
+AUTOML_DATA = ("training_data", "validation_data", "test_data")
 PIPELINE = "pipeline"
 
 
@@ -139,10 +140,13 @@ def _default(value: object, place: str) -> Json:
 
 
 def _automl(source: Source) -> Json:
-    compute = source.value.get("compute")
+    compute, experiment = source.value.get("compute"), source.value.get("experiment_name")
+    # azure-ai-ml makes a text of a mapping around a reference, which nobody could read
+    data = {key: source.value[key]["path"] for key in AUTOML_DATA if node_parts.is_bound_mapping(source.value.get(key))}
     return {
-        **automl_jobs.node(source),
+        **automl_jobs.node(replace(source, value={**source.value, **data})),
         "name": source.place[-1],
+        **({"experiment_name": experiment} if experiment else {}),
         "outputs": node_parts.outputs(source, None),
         **({"compute": component_parts.prefixed(node_parts.compute(compute))} if compute else {}),
     }
