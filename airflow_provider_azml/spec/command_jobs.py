@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.source import Source
 
-_OLD_BRACES = re.compile(r"(?<!\{)\{(inputs|outputs|search_space)\.([^}]*)\}(?!\})")
+_OLD_BRACES = re.compile(r"(?<!\{)\{(inputs|outputs|search_space)\.([^{}]*)\}(?!\})")
 _REFERENCE = re.compile(r"\$\{\{(inputs|outputs)\.([\w.-]+)\}\}")
-_OPTIONAL = re.compile(r"\$\[\[.*?\]\]|\[[\w.\s-]*\$\{\{inputs\.[\w.-]+\}\}\]", re.DOTALL)
+_OPTIONAL = re.compile(r"\$\[\[(?:(?!\$\[\[).)*?\]\]|\[[\w.\s-]*\$\{\{inputs\.[\w.-]+\}\}\]", re.DOTALL)
 _LIMITS = nested((Rule("timeout", "timeout", some_seconds),))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SCHEMA_NAME = re.compile(r"([A-Za-z0-9]+)(?:\.schema)?\.json")
+_SCHEMA_NAME = re.compile(r"([A-Za-z0-9]{1,60})(?:\.schema)?\.json")
 _OF_SCHEMA = {
     "job": "commandJob sweepJob pipelineJob sparkJob autoMLJob",
     "component": "commandComponent parallelComponent sparkComponent pipelineComponent dataTransferComponent"

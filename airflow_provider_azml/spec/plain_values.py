@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec.marks import dotted
-from airflow_provider_azml.spec.yaml_text import MAX_DEPTH, MAX_PROBLEMS, MAX_VALUES
+from airflow_provider_azml.spec.yaml_text import MAX_DEPTH, MAX_PROBLEMS, MAX_TEXT, MAX_VALUES
 
 if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
@@ -83,6 +83,8 @@ class _Copy:
 
 def _unfit(value: object) -> str | None:
     """Why a value cannot stand in an AML file, if it cannot."""
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        return f"has more than {MAX_TEXT:,} characters; put it into a file of its own"
     if isinstance(value, int) and value.bit_length() > _BITS_OF_A_NUMBER:
         return "is a number that is too large to be sent"
     if isinstance(value, float) and not math.isfinite(value):

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.spec.source import Source
 
-_MOST_HINTS = 50
-"""To look for what every unknown key was meant to be takes seconds where there are thousands of them."""
-
 
 def problems(source: Source, schema: str) -> Iterator[Problem]:
     """Everything in which a source departs from a schema.
@@ -38,11 +35,8 @@ def problems(source: Source, schema: str) -> Iterator[Problem]:
         >>> [str(p) for p in problems(read(Path("job.yml")), "command_job.schema.json")]
         ["job.yml:5:1: comand: unknown key; did you mean 'command'?"]
     """
-    hints = 0
-    for error in _validator(schema).iter_errors(source.value):
-        for problem in wording.explained(error, source, schema if hints < _MOST_HINTS else None):
-            hints += 1
-            yield problem
+    for place, error in enumerate(_validator(schema).iter_errors(source.value)):
+        yield from wording.explained(error, source, schema if place < wording.MOST_HINTS else None)
 
 
 def check(

@@ -22,6 +22,8 @@ _A |= {"object": "a mapping", "array": "a list", "null": "empty"}
 _A_VALUE: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "empty"}
 _A_SECRET: dict[type, str] = {str: "text", int: "a number", float: "a number", bool: "true or false"}
 _A_SECRET |= dict.fromkeys((dt.date, dt.datetime), "a date")
+MOST_HINTS = 50
+"""To look for what every unknown key was meant to be takes seconds where there are thousands of them."""
 _LONGEST_SHOWN = 80
 _MOST_LISTED = 20
 _NOT_TAKEN = "; azure-ai-ml sends it, and the service refuses it"
@@ -38,8 +40,8 @@ def explained(error: Failure, source: Source, schema: str | None) -> Iterator[Pr
     path: Path = tuple(error.absolute_path)
     warning = is_warning(error)
     if error.validator == "additionalProperties":
-        for key in error.validator_value:
-            hint = _hint(error, (*path, key), source, schema)
+        for place, key in enumerate(error.validator_value):
+            hint = _hint(error, (*path, key), source, schema if place < MOST_HINTS else None)
             yield source.problem((*path, key), f"unknown key{hint}", at_key=True, warning=warning)
     elif error.validator == "required":
         choices = error.schema.get("x-choices")

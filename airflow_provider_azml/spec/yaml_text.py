@@ -24,6 +24,8 @@ Event: TypeAlias = Any
 MAX_DEPTH = 100
 MAX_VALUES = 200_000
 MAX_PROBLEMS = 100
+MAX_TEXT = 100_000
+"""Characters of a value: what is looked for in a text may take the square of its length."""
 _CHARACTERS_OF_A_VALUE = 100
 """Text counts as one value for every so many characters, lest a long one be written out by many aliases."""
 _LONGEST_NUMBER = 100
@@ -95,6 +97,8 @@ class _Reader:
         if isinstance(event, events.ScalarEvent):
             size = 1 + len(event.value) // _CHARACTERS_OF_A_VALUE
             self._count(event, size)
+            if len(event.value) > MAX_TEXT:
+                self._note(event, f"has more than {MAX_TEXT:,} characters; put it into a file of its own")
             found = self._scalar(event), self._mark(event), size
         else:
             self._count(event, 1)

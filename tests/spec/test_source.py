@@ -219,10 +219,18 @@ def test_a_mapping_of_mappings_that_are_the_same_is_bounded() -> None:
 
 
 def test_all_that_no_file_can_hold_is_found() -> None:
-    given = {"a": b"x", "b": [{1}, float("nan")], "c": {2: 3}, "d": 10**5000, "e": object(), "f": dt.date(2024, 1, 2)}
+    given = {
+        "a": b"x",
+        "b": [{1}, float("nan")],
+        "c": {2: 3},
+        "d": 10**5000,
+        "e": object(),
+        "f": dt.date(2024, 1, 2),
+        "g": "x" * 100_001,
+    }
     with pytest.raises(SpecError) as caught:
         source.from_mapping(given)
-    assert [problem.path for problem in caught.value.problems] == ["a", "b[0]", "b[1]", "c", "d", "e"]
+    assert [problem.path for problem in caught.value.problems] == ["a", "b[0]", "b[1]", "c", "d", "e", "g"]
 
 
 def test_members_of_enumerations_are_their_values() -> None:

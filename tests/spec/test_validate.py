@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -381,3 +382,20 @@ def test_a_mapping_has_no_lines() -> None:
     with pytest.raises(SpecError) as caught:
         kinds.check(from_mapping({"command": "a", "environment": "azureml:e:1", "tags": {"a": 1}}), "job")
     assert str(caught.value) == "<mapping>: tags.a: is 1; it must be text or empty"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        JOB + "".join(f"key_{place}: 1\n" for place in range(30_000)),
+        f"command: '{'${{inputs.x}} $[[ ' * 5_500}'\nenvironment: azureml:e:1\n",
+        f"command: '{'{inputs.' * 12_000}'\nenvironment: azureml:e:1\n",
+        f"$schema: '{'x' * 99_000}'\n" + JOB,
+    ],
+    ids=["keys", "brackets", "braces", "schema"],
+)
+def test_files_made_to_take_long_do_not(text: str, tmp_path: Path) -> None:
+    with contextlib.suppress(SpecError):
+        kinds.check(read(written(tmp_path, text)), "job")
+        kinds.kind_of(read(tmp_path / "f.yml"))
