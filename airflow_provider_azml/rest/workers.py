@@ -129,16 +129,20 @@ class Workers:
                 except Exception as error:  # noqa: BLE001 (whoever asked for the work gets it)
                     errors[place] = error
                     group.stop()
+                except BaseException:
+                    group.stop()
+                    raise
 
-        helpers = [self._submit(work) for _ in range(min(len(things) - 1, self._count))]
+        others = [self._submit(work) for _ in range(min(len(things) - 1, self._count))]
         try:
             work()
-            wait([helper for helper in helpers if not helper.cancel()])
+            for other in [other for other in others if not other.cancel()]:
+                other.result()  # raises what ended its thread, e.g. SystemExit; nothing may be missing unnoticed
         except BaseException:
             group.stop()
-            for helper in helpers:
-                helper.cancel()
-            wait(helpers, _GRACE_SECONDS)  # so that nothing is taken from under requests that are about to end
+            for other in others:
+                other.cancel()
+            wait(others, _GRACE_SECONDS)  # so that nothing is taken from under requests that are about to end
             raise
         within.check()
         return Outcome([results[place] for place in sorted(results)], [errors[place] for place in sorted(errors)])

@@ -46,6 +46,24 @@ def test_the_first_error_stops_the_rest_however_deep_it_is() -> None:
     assert time.monotonic() - start < 10
 
 
+def test_what_ends_a_thread_is_not_lost() -> None:
+    """Else an upload would be marked as complete although a file of it was never sent."""
+    asked = threading.current_thread()
+    elsewhere = threading.Event()
+
+    def work(_: int, group: Group) -> None:
+        if threading.current_thread() is not asked:
+            elsewhere.set()
+            raise SystemExit(3)
+        assert elsewhere.wait(10)
+        group.sleep(60)
+
+    start = time.monotonic()
+    with pytest.raises(SystemExit), Workers(1) as workers:
+        workers.each(work, range(2), Group())
+    assert time.monotonic() - start < 10
+
+
 def test_a_group_that_is_stopped_does_nothing_more() -> None:
     group = Group(Group())
     group.sleep(0.01)
