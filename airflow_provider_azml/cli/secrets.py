@@ -6,7 +6,8 @@ from typing import Any
 
 HIDDEN = "<secret>"
 _HOLDERS = frozenset({"credentials", "secrets"})
-_ALWAYS = frozenset({"adminUserPassword", "password", "privateKeyData"})
+_ALWAYS = frozenset({"adminUserPassword", "azureml.connection_information", "password", "privateKeyData"})
+"""Fields that hold a secret wherever they stand; among the properties of a distillation job is a connection."""
 _NO_SECRETS = frozenset({
     "accessKeyId",
     "authType",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
 
-_SECRETS = frozenset({
+_SECRETS_OF_CREDENTIALS = frozenset({
     "access_key",
     "account_key",
     "api_key",
@@ -31,7 +31,11 @@ _SECRETS = frozenset({
     "sas_token",
     "secret_access_key",
 })
-"""Keys under ``credentials`` of datastores and connections that hold a secret."""
+"""Keys under ``credentials`` that hold a secret."""
+_SECRETS_ANYWHERE = frozenset({"admin_password", "api_key"})
+"""Keys that hold one wherever they stand; the others are ordinary words."""
+_NAMED_SECRETS = "secret_config"
+"""Key of a mapping whose values are all secrets, under names that the author of a file chose."""
 
 
 class AzmlSpecOperator(AzmlOperator):
@@ -233,7 +237,7 @@ class AzmlSpecOperator(AzmlOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render as Airflow does, and have it mask the secrets of credentials wherever it shows the result."""
+        """Render as Airflow does, and have it mask secrets wherever it shows the result."""
         from airflow.sdk.log import mask_secret
 
         rendered = super().render_template(content, context, jinja_env, seen_oids)
@@ -244,15 +248,18 @@ class AzmlSpecOperator(AzmlOperator):
 
 
 def _secrets(value: object, *, inside: bool = False) -> Iterator[str]:
-    """The secrets under ``credentials`` of a mapping."""
+    """The secrets in a mapping."""
     if isinstance(value, list):
         for member in value:
             yield from _secrets(member, inside=inside)
     if not isinstance(value, dict):
         return
     for key, member in value.items():
-        if inside and key in _SECRETS and isinstance(member, str):
+        is_secret = key in _SECRETS_ANYWHERE or (inside and key in _SECRETS_OF_CREDENTIALS)
+        if is_secret and isinstance(member, str):
             yield member
+        elif key == _NAMED_SECRETS and isinstance(member, dict):
+            yield from (secret for secret in member.values() if isinstance(secret, str))
         else:
             yield from _secrets(member, inside=inside or key == "credentials")
 

@@ -123,6 +123,17 @@ def test_secrets_are_not_shown(folder: Path, azml: Callable[..., Done]) -> None:
     assert '"accountName": "acc"' in done.out
 
 
+def test_the_key_of_a_teacher_is_not_shown(folder: Path, azml: Callable[..., Done]) -> None:
+    form = next(form for form in forms("job") if form.type == "distillation")
+    teacher = "teacher_model_endpoint_connection: {type: serverless, name: t, endpoint: https://t, api_key: s3cret}\n"
+    text = re.sub(r"^teacher_model_endpoint_connection:\n( .*\n)*", teacher, template(form), flags=re.MULTILINE)
+    assert "s3cret" in text
+    (folder / "distil.yml").write_text(text)
+    done = azml("translate", "distil.yml")
+    assert (done.code, done.err) == (0, "")
+    assert "s3cret" not in done.out
+
+
 @pytest.mark.parametrize(("kind", "type_"), [(form.kind, form.type) for kind in KINDS for form in forms(kind)])
 def test_every_kind_can_be_translated(kind: str, type_: str, folder: Path, azml: Callable[..., Done]) -> None:
     form = next(form for form in forms(kind) if form.type == type_)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk.log import redact
 
 from airflow_provider_azml import operators
 from airflow_provider_azml.operators.files import AzmlSpecOperator
 from airflow_provider_azml.spec import schema_files
 from airflow_provider_azml.spec.table import KINDS
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEEPEST = 8
 TYPED = [
     operator
     for operator in (getattr(operators, name) for name in operators.__all__)
@@ -37,6 +42,45 @@ def _keys(schema: dict[str, Any]) -> set[str]:
     alternatives = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
     alternatives += [schema[word] for word in ("then", "else") if word in schema]
     return set(schema.get("properties", ())).union(*map(_keys, alternatives))
+
+
+def secrets_of(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of keys that a schema calls secrets, but for those deep inside of pipelines."""
+    if schema.get("x-secret") and "string" in schema.get("type", ()):
+        yield path
+    for word in ("anyOf", "oneOf", "allOf"):
+        for branch in schema.get(word, ()):
+            yield from secrets_of(branch.get("then", branch), path)
+    if len(path) < DEEPEST:
+        for key, member in schema.get("properties", {}).items():
+            yield from secrets_of(member, (*path, key))
+        for word in ("items", "additionalProperties"):
+            if isinstance(schema.get(word), dict):
+                yield from secrets_of(schema[word], (*path, "its_name"))
+
+
+SECRETS = {
+    path
+    for kind, rows in KINDS.items()
+    for name, row in rows.items()
+    if (kind, name) not in {("job", "pipeline"), ("component", "pipeline")}
+    for path in secrets_of(schema_files.whole(row.schema))
+}
+
+
+def test_there_are_secrets_in_files() -> None:
+    assert {("credentials", "account_key"), ("api_key",), ("ssh_settings", "admin_password")} <= SECRETS
+
+
+@pytest.mark.parametrize("path", sorted(SECRETS), ids=".".join)
+def test_what_the_schemas_call_a_secret_is_masked_wherever_airflow_shows_it(path: tuple[str, ...]) -> None:
+    secret = f"not to be seen at {'.'.join(path)}"
+    value: Any = secret
+    for key in reversed(path):
+        value = {key: value}
+    assert redact(secret) == secret
+    operators.AzmlApplyOperator(task_id="it").render_template(value, {})
+    assert redact(secret) == "***"
 
 
 @pytest.mark.parametrize("operator", TYPED, ids=lambda it: it.__name__)
