@@ -174,14 +174,21 @@ def _packed(archive: Path, layers: Layers) -> Path:
     """A zip file of the folder that it is named after, in a folder of its own."""
     folder = archive.with_suffix("")
     layers = _below(layers, folder)
-    inside = [Path(where, name) for where, _, names in os.walk(folder, followlinks=True) for name in names]
     result = Path(tempfile.mkdtemp(prefix="azml-"), archive.name)
     with zipfile.ZipFile(result, "w") as written:
         written.write(folder, folder.name)
-        for file in sorted(inside, key=str):
+        for file in sorted(_files_below(folder), key=str):
             if not any(layer.leaves_out(file) for layer in layers):
                 written.write(file.resolve(), file.relative_to(folder.parent))
     return result
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder; a link that leads back to a folder around it is not followed, or it would never end."""
+    for where, folders, names in os.walk(folder, followlinks=True):
+        around = {above.resolve() for above in (Path(where), *Path(where).parents)}
+        folders[:] = [name for name in folders if Path(where, name).resolve() not in around]
+        yield from (Path(where, name) for name in names)
 
 
 def _not_ignored(files: Mapping[str, Path]) -> list[LocalFile]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -402,6 +403,25 @@ def test_links_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
     (tmp_path / "other" / "sub" / "round").symlink_to(tmp_path / "other")
     taken = additional_includes.taken(from_mapping({}, base_path=tmp_path), None, ["other"])
     assert [file.name for file in taken.files] == ["other/sub/a.py"]
+
+
+def test_links_in_circles_come_to_an_end_in_an_archive_too(tmp_path: Path) -> None:
+    for name in ("east", "west"):
+        (tmp_path / "round" / name).mkdir(parents=True)
+        (tmp_path / "round" / name / "it.py").touch()
+        for place in range(3):
+            (tmp_path / "round" / name / f"link{place}").symlink_to(tmp_path / "round")
+    for name, other in (("east", "west"), ("west", "east")):
+        (tmp_path / "round" / name / "across").symlink_to(tmp_path / "round" / other)
+    (archive,) = additional_includes.taken(from_mapping({}, base_path=tmp_path), None, ["round.zip"]).files
+    with zipfile.ZipFile(archive.path) as packed:
+        assert sorted(packed.namelist()) == [
+            "round/",
+            "round/east/across/it.py",
+            "round/east/it.py",
+            "round/west/across/it.py",
+            "round/west/it.py",
+        ]
 
 
 def test_five_hundred_components_of_one_folder_are_quick(tmp_path: Path) -> None:
