@@ -39,6 +39,8 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["keys.css"]
 html_title = f"airflow-provider-azml {version}"
 
 autodoc_typehints = "none"  # the AML vocabulary says it better than Mapping[str, Any]

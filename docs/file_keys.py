@@ -109,7 +109,8 @@ def _section(same: Sequence[Form]) -> str:
     told_by = "; ".join(f"`{key}` {', '.join(of)}" for key, of in words.items() if key in node.properties)
     # that a name that somebody chooses has some value says nothing
     told = [key for key in keys(node) if key.meaning or key.path[-1] != _CHOSEN]
-    rows = ["| Key | Value | Meaning |", "| --- | --- | --- |", *map(_row, told)]
+    rows = [":::{table}", ":class: keys", "| Key | Value | Meaning |", "| --- | --- | --- |"]
+    rows += [*map(_row, told), ":::"]
     heading = f"## {node.title}" + (f": {told_by}" if told_by else "")
     return "\n\n".join([heading, _plain(node.description), "\n".join(rows)])
 
