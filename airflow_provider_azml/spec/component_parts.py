@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 _ASSET = "azureml:/subscriptions/"
-_REGISTRIES = "azureml://registries/"
-_FEEDS = "azureml://feeds/"
 _DISTRIBUTION_RULES = (
     Rule("type", "type", lower),
     Rule("process_count_per_instance", "process_count_per_instance", integer),
@@ -62,7 +60,8 @@ def code_id(source: Source, path: Path = ("code",), default: str | None = None) 
     given = source.value_at(path)
     text = default if given is None else str(given)
     if text is not None and is_asset(text):
-        return text.replace(_FEEDS, _REGISTRIES, 1) if text.startswith(_FEEDS) else text
+        now, before = references.REGISTRIES
+        return text.replace(before, now, 1) if text.startswith(before) else text
     listed = source.value.get("additional_includes") if path == ("code",) else None
     includes = [str(include) for include in listed] if isinstance(listed, list) else []
     if text is None and not includes:
@@ -78,7 +77,7 @@ def code(source: Source, default: str | None = None) -> Json:
 
 def is_asset(code: str) -> bool:
     """Whether code is an asset that is registered already, not a path."""
-    return code.startswith((_ASSET, _REGISTRIES, _FEEDS))
+    return code.startswith((_ASSET, *references.REGISTRIES))
 
 
 def code_problems(source: Source, path: Path = ("code",), default: str | None = None) -> Iterator[Problem]:

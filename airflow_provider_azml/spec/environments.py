@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.needs import Named, Need
     from airflow_provider_azml.spec.source import Source
 
-_FILE = "file:"
-"""Stands before the path of a file that holds the environment."""
 ANONYMOUS = "CliV2AnonymousEnvironment"
 _ROUTE = nested((Rule("path", "path"), Rule("port", "port", integer)))
 _RULES = (
@@ -68,7 +66,7 @@ def used(source: Source, path: Path, *, may_be_named: bool) -> str | Named | Nee
         may_be_named: Whether an environment in the file that has a name is registered under it. Jobs ignore the name.
     """
     value = source.value_at(path)
-    if isinstance(value, str) and value.startswith(_FILE):
+    if isinstance(value, str) and value.startswith(references.FILE):
         return used(source.pulled(value), (), may_be_named=may_be_named)
     if isinstance(value, str):
         return references.asset(value, "environment")
@@ -84,7 +82,7 @@ def used(source: Source, path: Path, *, may_be_named: bool) -> str | Named | Nee
 def problems(source: Source, path: Path = ()) -> Iterator[Problem]:
     """What is wrong with an environment, or with a reference to one, besides what its schema says."""
     value = source.value_at(path)
-    if isinstance(value, str) and value.startswith(_FILE):
+    if isinstance(value, str) and value.startswith(references.FILE):
         yield from _file_problems(source, path, value)
     elif isinstance(value, str):
         yield from reference_problems(source, path, value, "environment")

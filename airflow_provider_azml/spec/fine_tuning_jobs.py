@@ -95,7 +95,11 @@ def data_problems(source: Source, key: str) -> Iterator[Problem]:
 
 
 def _mapping(given: Any, kind: str) -> Json:  # a path or a mapping
-    return {"type": kind, "path": given.removeprefix("file:")} if isinstance(given, str) else {"type": kind, **given}
+    return (
+        {"type": kind, "path": given.removeprefix(references.FILE)}
+        if isinstance(given, str)
+        else {"type": kind, **given}
+    )
 
 
 def _task(word: str) -> str:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_FILE = "file:"
-"""May stand before a local path."""
 _INPUT_MODES = {
     "mount": "ReadOnlyMount",
     "ro_mount": "ReadOnlyMount",
@@ -103,7 +101,7 @@ def path_problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
     elif references.is_mlflow_run(where):
         yield source.problem(path, "a job takes no runs:/ path; write azureml://jobs/<job>/outputs/<output>")
     else:
-        yield from local_paths.problems(source, path, where.removeprefix(_FILE))
+        yield from local_paths.problems(source, path, where.removeprefix(references.FILE))
 
 
 def _kind(value: Json) -> str:
@@ -130,4 +128,4 @@ def data_uri(source: Source, value: Json) -> str | Named | Need:
         return where
     datastore = str(value.get("datastore") or Local.datastore).removeprefix(references.PREFIX)
     end = "/" if lower(value.get("type") or "uri_folder") == "uri_folder" else ""
-    return Local(local_paths.taken(source, where.removeprefix(_FILE)), end=end, datastore=datastore)
+    return Local(local_paths.taken(source, where.removeprefix(references.FILE)), end=end, datastore=datastore)

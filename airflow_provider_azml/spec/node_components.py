@@ -22,8 +22,6 @@ OF_JOB = "YAML.JOB"
 OF_FILE = "YAML.COMPONENT"
 OF_WORKSPACE = "REMOTE.WORKSPACE.COMPONENT"
 OF_REGISTRY = "REMOTE.REGISTRY"
-_FILE = "file:"
-_REGISTRIES = ("azureml://registries/", "azureml://feeds/")
 _DEFAULT = "@default"
 
 
@@ -60,7 +58,7 @@ def key_of(node: Source) -> str:
 
 def is_remote(text: str) -> bool:
     """Whether what names a component leads to one that was made before."""
-    return text.startswith((references.PREFIX, *_REGISTRIES))
+    return text.startswith((references.PREFIX, *references.REGISTRIES))
 
 
 def declared(node: Source) -> Source | None:
@@ -106,22 +104,21 @@ def used(node: Source, component: Source | None, spec: Callable[[Source], Json])
         return Used(registered(given), _remote_origin(given))
     if component.value.get("id"):  # it was shown or downloaded, and is there already
         named = str(component.value["id"])
-        is_job = isinstance(given, dict) or given.startswith(_FILE)
+        is_job = isinstance(given, dict) or given.startswith(references.FILE)
         return Used(named, _remote_origin(named) if is_job else OF_FILE, component)
     if isinstance(given, dict) or component.file is None:
         return Used(Component.of({**spec(component), "_source": OF_JOB}), OF_JOB, component)
-    key = (component.file, "job" if given.startswith(_FILE) else "file")
+    key = (component.file, "job" if given.startswith(references.FILE) else "file")
     made = node.opened.components
     if key not in made:
         body = spec(component)
-        origin = OF_JOB if given.startswith(_FILE) else str(body["_source"])
+        origin = OF_JOB if given.startswith(references.FILE) else str(body["_source"])
         made[key] = Used(Component.of({**body, "_source": origin}), origin, component)
-    known: Used = made[key]
-    return known
+    return made[key]
 
 
 def _remote_origin(text: str) -> str:
-    return OF_REGISTRY if text.startswith(_REGISTRIES) else OF_WORKSPACE
+    return OF_REGISTRY if text.startswith(references.REGISTRIES) else OF_WORKSPACE
 
 
 def registered(text: str) -> str | Named | Need:

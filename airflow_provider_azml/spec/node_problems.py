@@ -30,7 +30,7 @@ from airflow_provider_azml.spec.pipeline_nodes import AUTOML, AUTOML_DATA, PIPEL
 from airflow_provider_azml.spec.rules import lower
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.marks import Path
@@ -105,24 +105,23 @@ def _type_problems(node: Source, path: Path, component: Source) -> Iterator[Prob
         yield node.problem(path, f"is a component of type {found}, and the node is of type {wanted}")
 
 
-def _of_component(component: Source, check: Check) -> list[Problem]:
+def _of_component(component: Source, check: Check) -> Sequence[Problem]:
     """The problems of a component, which are looked for once however many nodes run it."""
     kind = lower(component.value.get("type") or "command")
     if kind not in _COMPONENT_TYPES:
         return [component.problem(("type",), f"is {kind!r}, which is no type of component")]
-    key = (component.file, "problems") if component.file and not component.place else None
-    known = component.opened.components
-    if key is None or key not in known:
-        # a component that is used without registering it needs no name, and none that can be registered
-        named = replace(component, value={**component.value, "name": _ANY_NAME, "version": _ANY_NAME})
-        others = check if kind == PIPELINE else components.problems
-        # once each: pipelines that run each other many times would tell the same again and again
-        found = list(dict.fromkeys((*validate.problems(named, f"{kind}_component.schema.json"), *others(component))))
-        if key is None:
-            return found
-        known[key] = found
-    told: list[Problem] = known[key]
-    return told
+    file = component.file if not component.place else None
+    known = component.opened.component_problems
+    if file and file in known:
+        return known[file]
+    # a component that is used without registering it needs no name, and none that can be registered
+    named = replace(component, value={**component.value, "name": _ANY_NAME, "version": _ANY_NAME})
+    others = check if kind == PIPELINE else components.problems
+    # once each: pipelines that run each other many times would tell the same again and again
+    found = list(dict.fromkeys((*validate.problems(named, f"{kind}_component.schema.json"), *others(component))))
+    if file:
+        known[file] = found
+    return found
 
 
 def _port_problems(graph: Graph, name: str) -> Iterator[Problem]:

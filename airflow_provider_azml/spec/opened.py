@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.snapshot import Snapshot
     from airflow_provider_azml.spec.marks import Marks
+    from airflow_provider_azml.spec.node_components import Used
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,16 @@ class Opened:
         follow_symlinks: Upload what links inside a folder lead to, even outside of it.
         files: Content of the AML files that were read, by their path with links followed.
         snapshots: What local files and folders amount to, or why they cannot be uploaded.
-        components: What was made of each component file so far: its problems, and what stands for it in bodies.
+        components: What stands in bodies for each component file, by how it is said to have been named.
+        component_problems: What is wrong with each component file.
         paths: Paths as they were named, and where they lead.
     """
 
     follow_symlinks: bool = False
     files: dict[Path, tuple[Json, Marks]] = field(default_factory=dict)
     snapshots: dict[tuple[Path, ...], Snapshot | list[str]] = field(default_factory=dict)
-    components: dict[tuple[Path, str], Any] = field(default_factory=dict)
+    components: dict[tuple[Path, str], Used] = field(default_factory=dict)
+    component_problems: dict[Path, Sequence[Problem]] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
 
     def real(self, path: Path) -> Path:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 PREFIX = "azureml:"
 FILE = "file:"
-"""Stands before the path of another AML file in some places; azure-ai-ml refuses it in others."""
+"""Stands before a local path in some places; azure-ai-ml refuses it in others."""
+REGISTRIES = ("azureml://registries/", "azureml://feeds/")
+"""How ids of what is in a registry begin; the second is the older way."""
 _REGISTRY = re.compile(r"^azureml://(registries|feeds)/[^/]+/")
 _CURATED = "AzureML-"
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+://|/subscriptions/)")
