@@ -33,11 +33,12 @@ _OF_TYPE = {
     "data": "uri_file uri_folder mltable",
     "model": "custom_model mlflow_model triton_model",
     "online_deployment": "managed",
+    "batch_deployment": "model",
     "compute": "amlcompute computeinstance virtualmachine synapsespark",
     "datastore": "azure_blob azure_file azure_data_lake_gen1 azure_data_lake_gen2 one_lake",
     "connection": "git container_registry python_feed s3 snowflake azure_sql_db azure_synapse_analytics azure_my_sql_db"
     " azure_postgres_db azure_one_lake azure_open_ai azure_ai_services azure_ai_search azure_content_safety"
-    " azure_speech_services api_key open_ai serp serverless",
+    " azure_speech_services api_key open_ai serp serverless custom",
 }
 """Kind -> values of ``type`` that no other kind has; a file of type ``command`` without ``$schema`` is a job."""
 

@@ -4,7 +4,9 @@ import pytest
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.kind_names import inferred
 from airflow_provider_azml.spec.source import from_mapping
+from airflow_provider_azml.spec.table import KINDS
 from tests.spec.stand_in import TARGET, WS, StandIn
 
 SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
@@ -31,6 +33,15 @@ SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
 )
 def test_the_kind_that_a_file_tells(value: dict[str, str], kind: str) -> None:
     assert kinds.kind_of(from_mapping(value)) == kind
+
+
+def test_a_type_that_one_kind_alone_has_tells_the_kind() -> None:
+    kinds_of: dict[str, list[str]] = {}
+    for kind in KINDS.keys() - {"schedule"}:  # whose rows have names of their own, not types
+        for name in filter(None, KINDS[kind]):
+            kinds_of.setdefault(name, []).append(kind)
+    alone = {name: of[0] for name, of in kinds_of.items() if len(of) == 1}
+    assert {name: inferred({"type": name}) for name in alone} == alone
 
 
 def test_a_file_that_does_not_tell_its_kind() -> None:
