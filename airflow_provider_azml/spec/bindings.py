@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ANY = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^\s{}]*)\s*\}\}")
-_WHOLE = re.compile(r"\$\{\{parent\.(?:inputs|jobs|outputs)\..*?\}\}")
-_OLD = re.compile(r"\$\{\{(?:inputs|outputs|jobs)\..*?\}\}")
+_WHOLE = re.compile(r"\$\{\{parent\.(?:inputs|jobs|outputs)\.[^{}\n]*\}\}")
+_OLD = re.compile(r"\$\{\{(?:inputs|outputs|jobs)\.[^{}\n]*\}\}")
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ _TRANSFER_RULES = (
     Rule("source", "source", _EXTERNAL),
     Rule("sink", "sink", _EXTERNAL),
 )
-_REFERENCE = re.compile(r"\$\{\{\s*(\S*?)\s*\}\}")
+_REFERENCE = re.compile(r"\$\{\{\s*([^\s{}]*)\s*\}\}")
 _FACTS = frozenset({"type", "path", "mode", "description", "default", "optional", "min", "max", "enum"})
 """What a reference may ask of an input or output, e.g. ``${{inputs.data.path}}``."""
 

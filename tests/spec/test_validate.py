@@ -392,8 +392,9 @@ def test_a_mapping_has_no_lines() -> None:
         f"command: '{'${{inputs.x}} $[[ ' * 5_500}'\nenvironment: azureml:e:1\n",
         f"command: '{'{inputs.' * 12_000}'\nenvironment: azureml:e:1\n",
         f"$schema: '{'x' * 99_000}'\n" + JOB,
+        f"type: pipeline\njobs:\n  a: {{command: '{'${{' * 30_000}', environment: azureml:e:1}}\n",
     ],
-    ids=["keys", "brackets", "braces", "schema"],
+    ids=["keys", "brackets", "braces", "schema", "nodes"],
 )
 def test_files_made_to_take_long_do_not(text: str, tmp_path: Path) -> None:
     with contextlib.suppress(SpecError):
