@@ -26,7 +26,7 @@ class AzmlSubmitJobOperator(AzmlSpecOperator):
         spec: Its content as a mapping instead.
         name: The job's name; by default one is made from DAG, task and run.
         display_name: By default the task id.
-        experiment_name: By default the DAG id.
+        experiment_name: By default the DAG id, with `-` for what an experiment's name cannot hold.
         description: Free text.
         compute: Compute that runs it.
         inputs: Merged over the file's inputs.

@@ -60,6 +60,16 @@ def job_name(context: Context) -> str:
     return f"{readable.strip('-') or 'airflow'}-{submission_hash(context)}"
 
 
+def experiment_name(dag_id: str) -> str:
+    """The experiment of a DAG's jobs: the DAG id, with what the service takes in no experiment's name as ``-``.
+
+    Example:
+        >>> experiment_name("team.retrain")
+        'team-retrain'
+    """
+    return re.sub(r"[^A-Za-z0-9_-]", "-", dag_id)
+
+
 def ownership(context: Context) -> dict[str, str]:
     """The properties that say whose a job is."""
     ti = context["ti"]
@@ -85,7 +95,7 @@ def submit(target: Target, kind: str, source: Source, context: Context) -> Flow[
     seeded = replace(target, seed=submission_hash(context))
     if kind == "job":
         ti = context["ti"]
-        unsaid = {"experiment_name": ti.dag_id, "display_name": ti.task_id}
+        unsaid = {"experiment_name": experiment_name(ti.dag_id), "display_name": ti.task_id}
         named = source.merged({key: value for key, value in unsaid.items() if key not in source.value})
         return (yield from submit_job(seeded, named, job_name(context), ownership(context)))
     if not RESOURCES[kind].versioned or "version" in source.value or "name" not in source.value:

@@ -16,6 +16,7 @@ from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlApplyOperator, AzmlRegisterModelOperator, AzmlSubmitCommandJobOperator
 from airflow_provider_azml.operators.submission import (
     TAG,
+    experiment_name,
     job_name,
     made_before,
     ownership,
@@ -78,6 +79,10 @@ def test_two_deployments_of_airflow_do_not_share_names(monkeypatch):
     alone = submission_hash(FIXED)
     monkeypatch.setenv("AIRFLOW__AZML__DEPLOYMENT", "production")
     assert submission_hash(FIXED) != alone
+
+
+def test_a_dag_id_with_dots_names_an_experiment_that_the_service_takes():
+    assert experiment_name("team.retrain_v2") == "team-retrain_v2"
 
 
 def test_a_name_stays_legal_whatever_the_ids_are():
