@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
     from azure.core.exceptions import AzureError
+    from azure.core.pipeline.transport import RequestsTransport
     from azure.storage.blob import BlobClient, ContainerClient
 
     from airflow_provider_azml.rest.credentials import TokenCache
@@ -27,6 +28,8 @@ AT_ONCE = 8 << 20
 _BLOCK = 4 << 20
 _MOST_BLOCKS = 50_000
 _CONNECTIONS = 8
+_MOST_AT_ONCE = 2 * _CONNECTIONS + 1
+"""The threads of a submission, the one that drives it, and those that send the blocks of a large file."""
 _TRIES = 3
 _SHOWN = 5
 _ERRORS: dict[int | None, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFound, 429: Throttled}
@@ -160,11 +163,25 @@ def _container(step: Upload, largest: int, ca_bundle: str | None, tokens: TokenC
     return ContainerClient.from_container_url(
         step.container_url,
         credential=_StorageCredential(tokens) if tokens else None,
-        connection_verify=ca_bundle or True,
+        transport=_transport(ca_bundle),
         logger=HTTP_LOG,
         max_single_put_size=AT_ONCE,
         max_block_size=max(_BLOCK, -(-largest // _MOST_BLOCKS)),
     )
+
+
+def _transport(ca_bundle: str | None) -> RequestsTransport:
+    """A transport that keeps as many connections as are used at once; azure-core's keeps ten and warns of each more."""
+    from azure.core.pipeline.transport import RequestsTransport
+    from requests import Session
+    from requests.adapters import HTTPAdapter
+    from urllib3 import Retry  # noqa: PLC0415 (comes with requests)
+
+    session = Session()
+    # retries are azure-core's; what urllib3 says after its own would show the URL, and the SAS in it
+    none = Retry(total=False, redirect=False, raise_on_status=False)
+    session.mount("https://", HTTPAdapter(pool_maxsize=_MOST_AT_ONCE, max_retries=none))
+    return RequestsTransport(session=session, connection_verify=ca_bundle or True)
 
 
 def _size(blob: BlobClient) -> int | None:

@@ -356,3 +356,17 @@ def test_a_console_shows_a_bar(
 )
 def test_amounts(size: float, words: str) -> None:
     assert progress.amount(size) == words
+
+
+def test_as_many_connections_are_kept_as_are_used(
+    client: Client, storage: BlobService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """urllib3 warns of each one that it throws away, and the next request pays for a new one."""
+    root = tmp_path / "many"
+    root.mkdir()
+    (root / "large").write_bytes(bytes(40 << 20))
+    for place in range(100):
+        (root / f"{place}.txt").write_text("x", encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        send(client, storage, root)
+    assert caplog.messages == []
