@@ -8,11 +8,11 @@ _OPEN = "${{"
 _SHIELDED = '${{ "{{" }}'
 _STRING = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
 _PARTS = re.compile(
-    r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}"  # the author shielded this already
-    r"|\{#.*?#\}"
+    r"\{%-?\s*raw\s*-?%\}.*?(?:\{%-?\s*endraw\s*-?%\}|\Z)"  # the author shielded this already
+    r"|\{#.*?(?:#\}|\Z)"
     r"|\$\{\{"
-    rf"|\{{\{{(?:{_STRING}|[^\"'}}]|\}}(?!\}}))*\}}\}}"  # an expression of Jinja's, whose strings may hold anything
-    rf"|\{{%(?:{_STRING}|[^\"'%]|%(?!\}}))*%\}}",
+    rf"|\{{\{{(?:{_STRING}|[^\"'}}]|\}}(?!\}}))*(?:\}}\}}|\Z)"  # an expression, whose strings may hold anything
+    rf"|\{{%(?:{_STRING}|[^\"'%]|%(?!\}}))*(?:%\}}|\Z)",
     re.DOTALL,
 )
 
