@@ -13,6 +13,7 @@ from airflow_provider_azml.cli.command import add_file_options
 from airflow_provider_azml.cli.reading import TEMPLATE_FAILS, TEMPLATE_HINT, Reading
 from airflow_provider_azml.cli.templates import shown
 from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.rest.progress import amount
 from airflow_provider_azml.spec import kinds
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ examples:
   azml validate --strict dags/
   azml validate --uploads jobs/train.yml
 """
-_UNITS = ("bytes", "kB", "MB", "GB")
-_STEP = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,7 +126,7 @@ class _Report:
         """Print each upload with what it amounts to."""
         for upload in self.uploaded.values():
             ignore = f"{_here(upload.ignore)} decides" if upload.ignore else "no ignore file"
-            what = f"{_counted(len(upload.files), 'file')}, {_size(upload.size)}, {ignore}"
+            what = f"{_counted(len(upload.files), 'file')}, {amount(upload.size)}, {ignore}"
             sys.stdout.write(f"upload {_here(upload.path)}: {what}, hash {upload.digest}\n")
             for place in upload.named:
                 sys.stdout.write(f"  named at {place}\n")
@@ -138,7 +137,7 @@ class _Report:
         """Print the counts on standard error."""
         parts = [_counted(self.files, "file"), _counted(self.errors, "error"), _counted(self.warnings, "warning")]
         if self.uploads:
-            size = _size(sum(upload.size for upload in self.uploaded.values()))
+            size = amount(sum(upload.size for upload in self.uploaded.values()))
             parts.append(f"{_counted(len(self.uploaded), 'upload')} ({size})")
         sys.stdout.flush()  # so that the counts come last where both go to one place
         note = self.reading.open_note()
@@ -158,10 +157,3 @@ def _here(path: os.PathLike[str]) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _size(number: float) -> str:
-    unit = 0
-    while number >= _STEP and unit < len(_UNITS) - 1:
-        number, unit = number / _STEP, unit + 1
-    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{number} bytes"
