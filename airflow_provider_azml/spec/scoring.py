@@ -52,11 +52,16 @@ def _script_problems(source: Source, code: str, script: str) -> Iterator[Problem
     """What keeps the scoring script from being loaded; better now than after minutes of building."""
     path = (_KEY, "scoring_script")
     file = source.local(code) / script
+    if not file.is_file():  # nor a pipe, which would be waited for
+        yield source.problem(path, f"{file} cannot be read: there is no such file")
+        return
     try:
-        ast.parse(file.read_text(encoding="utf-8"), script)
+        ast.parse(file.read_bytes(), script)  # bytes, because a script may say that it is no UTF-8
     except OSError as error:
         yield source.problem(path, f"{file} cannot be read: {error.strerror}")
     except SyntaxError as error:
         yield source.problem(path, f"{script} is no Python: line {error.lineno}: {error.msg}")
     except ValueError as error:
         yield source.problem(path, f"{script} is no Python: {error}")
+    except (RecursionError, MemoryError):  # nested deeper than it can be read here, at this depth of calls
+        return

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -175,6 +176,27 @@ def test_the_scoring_script_is_read_first(tmp_path: Path, script: str | None, re
         (tmp_path / "code" / "score.py").write_text(script, encoding="utf-8")
     given = {**OF_MODEL, "code_configuration": {"code": "code", "scoring_script": "score.py"}}
     with pytest.raises(SpecError, match=reason):
+        kinds.check(from_mapping(given, base_path=tmp_path), "batch_deployment")
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["x = 1" + " + 1" * 50_000, "# -*- coding: latin-1 -*-\nname = 'caf\xe9'\n"],
+    ids=["deeper than Python reads", "no UTF-8, and says so"],
+)
+def test_scoring_scripts_that_are_left_to_the_service(tmp_path: Path, script: str) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "score.py").write_text(script, encoding="latin-1")
+    given = {**OF_MODEL, "code_configuration": {"code": "code", "scoring_script": "score.py"}}
+    assert not kinds.check(from_mapping(given, base_path=tmp_path), "batch_deployment")
+
+
+def test_a_scoring_script_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "other.py").touch()
+    os.mkfifo(tmp_path / "score.py")
+    given = {**OF_MODEL, "code_configuration": {"code": "code", "scoring_script": "../score.py"}}
+    with pytest.raises(SpecError, match=r"scoring_script: .* cannot be read"):
         kinds.check(from_mapping(given, base_path=tmp_path), "batch_deployment")
 
 
