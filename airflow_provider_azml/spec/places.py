@@ -27,6 +27,12 @@ def closest(key: str, known: Iterable[str]) -> str | None:
     return longer[0] if len(longer) == 1 else next(iter(difflib.get_close_matches(key, names, 1, 0.7)), None)
 
 
+def known_at(path: Path, schema: str) -> list[str]:
+    """The keys that a mapping can have in any of the forms that it may take."""
+    here = tuple(str(step) for step in path)
+    return sorted({name for parent, name in keys(schema) if _is_same(parent, here)})
+
+
 def belongs(key: str, path: Path, schema: str, value: Mapping[str, Any]) -> str | None:
     """Where a key that is known elsewhere belongs.
 

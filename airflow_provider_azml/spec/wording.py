@@ -7,7 +7,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec.keywords import is_warning, listed
-from airflow_provider_azml.spec.places import belongs, closest
+from airflow_provider_azml.spec.places import belongs, closest, known_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -75,7 +75,10 @@ def _hint(error: Failure, path: Path, source: Source, schema: str | None) -> str
     key = str(path[-1])
     if schema is None:
         return ""
-    close = closest(key, error.schema.get("properties", ()))
+    of_other_types = known_at(path[:-1], schema)
+    if key in of_other_types:
+        return " of this type; another type has it"
+    close = closest(key, error.schema.get("properties", ())) or closest(key, of_other_types)
     if close:
         return f"; did you mean {close!r}?"
     elsewhere = belongs(key, path[:-1], schema, source.value)

@@ -66,6 +66,10 @@ PROBLEMS: dict[str, tuple[Any, str]] = {
         {"a": {"component": "azureml:c:1", "input": {}}},
         "jobs.a.input: unknown key; did you mean 'inputs'?",
     ),
+    "a misspelt component": (
+        {"a": {"componentt": "./c.yml"}},
+        "jobs.a.componentt: unknown key; did you mean 'component'?",
+    ),
     "neither job nor component": ({"a": {}}, "jobs.a: 'command' is missing"),
     "a bad name": (
         {"B-1": command()},

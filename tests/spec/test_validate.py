@@ -103,7 +103,7 @@ FOUND = {
         "job",
         JOB + "distribution:\n  type: tensorflow\n  process_count_per_instance: 2\n",
         [
-            "5:3: distribution.process_count_per_instance: unknown key",
+            "5:3: distribution.process_count_per_instance: unknown key of this type; another type has it",
         ],
     ),
     "none of the alternatives": (
