@@ -98,7 +98,8 @@ def submit(target: Target, kind: str, source: Source, context: Context) -> Flow[
         unsaid = {"experiment_name": experiment_name(ti.dag_id), "display_name": ti.task_id}
         named = source.merged({key: value for key, value in unsaid.items() if key not in source.value})
         return (yield from submit_job(seeded, named, job_name(context), ownership(context)))
-    if not RESOURCES[kind].versioned or "version" in source.value or "name" not in source.value:
+    chosen = source.value.get("version") is not None or not source.value.get("name")
+    if chosen or not RESOURCES[kind].versioned:
         return (yield from kinds.submit(source, kind, seeded))
     made = yield from made_before(target.workspace.child(kind, str(source.value["name"])), context)
     if made:
