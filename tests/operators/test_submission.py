@@ -175,7 +175,7 @@ def test_a_retry_makes_no_second_version_of_a_model(azml_connection, hook, tmp_p
 @pytest.mark.parametrize(
     ("kind", "spec"),
     [
-        ("environment", {"image": "local", "version": None}),
+        ("environment", {"image": "local"}),
         ("data", {"type": "uri_file", "path": "azureml://datastores/workspaceblobstore/paths/a.csv"}),
         (
             "component",
