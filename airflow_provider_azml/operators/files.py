@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_azml.exceptions import Problem, RunFailed, SpecError
 from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     import jinja2
     from airflow.sdk import Context
@@ -270,6 +270,18 @@ def _renderer(environment: jinja2.Environment, context: Context) -> Callable[[st
     def render(text: str) -> str:
         template = environment.from_string(text)
         values = template.new_context(dict(context))
-        return "".join(str(part) for part in template.root_render_func(values))
+        try:
+            return "".join(_texts(cast("Generator[str, None, None]", template.root_render_func(values))))
+        except Exception:  # noqa: BLE001 (raised again, with the lines of the template in place of those of its code)
+            environment.handle_exception()
 
     return render
+
+
+def _texts(parts: Generator[str, None, None]) -> Iterator[str]:
+    """The parts of a template as text; where native objects are rendered, one may be found undefined only here."""
+    for part in parts:
+        try:
+            yield str(part)
+        except Exception as error:  # noqa: BLE001 (raised again where the template asks for it)
+            parts.throw(error)

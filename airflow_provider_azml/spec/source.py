@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import os
 import stat
 import traceback
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
+_log = logging.getLogger(__name__)
 MAX_BYTES = 10_000_000
 MAPPING = "<mapping>"
 OVERRIDES = "<overrides>"
@@ -247,6 +249,9 @@ def _rendered(text: str, render: Callable[[str], str], file: str) -> str:
         line = getattr(error, "lineno", None) or _template_line(error)
         problem = Problem(file, line, 1 if line else 0, "", f"the template fails: {error}")
         raise SpecError([problem]) from error
+    except Exception as error:  # of what it asks for, say a connection: that may be there at the next try
+        _log.error("%s:%s: the template fails: %s", file, _template_line(error), error)
+        raise
 
 
 def _template_line(error: Exception) -> int:

@@ -114,6 +114,16 @@ def test_a_file_with_mistakes_is_refused_whole(service: SignedIn, tmp_path: Path
     assert service.puts() == []
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_a_template_that_fails_is_told_with_its_own_line(native: bool, service: SignedIn, tmp_path: Path) -> None:
+    (tmp_path / "job.yml").write_text("type: command\nenvironment: azureml:bare:1\n\ncommand: say {{ dss }}\n")
+    with DAG("applying", schedule=None, render_template_as_native_obj=native) as dag:
+        AzmlApplyOperator(task_id="it", file=str(tmp_path / "job.yml"))
+    (error,) = run(dag).errors["it"]
+    assert str(error) == f"{tmp_path / 'job.yml'}:4:1: the template fails: 'dss' is undefined"
+    assert service.puts() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -136,6 +136,20 @@ def test_a_template_that_fails_names_file_and_line(text: str, line: int, reason:
     assert reason in problem.reason
 
 
+def test_what_fails_inside_a_template_for_now_is_raised_as_it_is_and_its_place_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Connections:
+        def __getitem__(self, name: str) -> str:
+            raise ConnectionError(f"no answer about {name}")
+
+    environment = jinja2.Environment(autoescape=False)
+    (tmp_path / "job.yml").write_text("a: 1\nb: {{ conn['x'] }}\n", encoding="utf-8")
+    with pytest.raises(ConnectionError):
+        source.read(tmp_path / "job.yml", render=lambda text: environment.from_string(text).render(conn=Connections()))
+    assert f"{tmp_path / 'job.yml'}:2: the template fails: no answer about x" in caplog.text
+
+
 def test_overrides_are_merged_key_by_key(tmp_path: Path) -> None:
     file = tmp_path / "job.yml"
     file.write_text("name: a\ninputs:\n  x: 1\n  y: 2\nlist: [1]\n", encoding="utf-8")
