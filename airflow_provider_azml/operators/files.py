@@ -90,6 +90,7 @@ class AzmlSpecOperator(AzmlOperator):
         self.spec = spec
         self.follow_symlinks = follow_symlinks
         self._submitted: str | None = None
+        self._killed = False
 
     def keep(self, given: Mapping[str, object]) -> None:
         """Keep the keyword arguments that are keys of the AML file, each as the attribute of its name."""
@@ -127,16 +128,21 @@ class AzmlSpecOperator(AzmlOperator):
         return results.result(outcome.arm_id, body, studio_url, metrics)
 
     def on_kill(self) -> None:
-        """Cancel the job of a task that was killed while it waited in a worker."""
+        """Cancel the job of a task that is killed in a worker; one that is being submitted, as soon as it is there.
+
+        Airflow lets a task go on for some seconds after this, which can be enough to end an upload and submit the job.
+        """
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.arm_ids import parse
 
-        if self._submitted and parse(self._submitted).kind == "job":
+        if not self._submitted:
+            self._killed = True
+        elif parse(self._submitted).kind == "job":
             self.log.info("Cancelling %s", self._submitted)
             self.hook.run(flows.act(self._submitted, "cancel"))
 
     def checked(self, source: Source) -> str:
-        """The kind of a source without problems; warnings go to the task's log.
+        """The kind of a source without problems; warnings and notes go to the task's log.
 
         Raises:
             SpecError: It has problems, or it is of no known kind.
@@ -148,8 +154,8 @@ class AzmlSpecOperator(AzmlOperator):
             reason = f"kind={self.kind!r} is no kind of AML file; it is one of {', '.join(KINDS)}"
             raise SpecError([source.problem((), reason)])
         kind = self.kind or kinds.kind_of(source)
-        for warning in kinds.check(source, kind, strict=self.strict):
-            self.log.warning("%s", warning)
+        for told in kinds.check(source, kind, strict=self.strict):
+            self.log.warning("%s", told)
         return kind
 
     def workspace_of(self, source: Source) -> str:
@@ -162,6 +168,8 @@ class AzmlSpecOperator(AzmlOperator):
 
         self._submitted = ticket.arm_id
         self.log.info("%s is %s", ticket.arm_id, status_of(ticket.arm_id, ticket.body) or "accepted")
+        if self._killed:
+            self.on_kill()
         studio_url = self._show_made(context, ticket.arm_id)
         return ticket if self.wait else results.result(ticket.arm_id, ticket.body, studio_url)
 

@@ -268,7 +268,12 @@ def test_a_retry_of_a_workspace_follows_the_template_that_is_being_deployed(tmp_
 
 def test_a_task_that_is_killed_takes_its_job_with_it(azml_connection, hook):
     operator = AzmlSubmitCommandJobOperator(task_id="train", command="sleep 60", environment=ENVIRONMENT)
-    operator.on_kill()  # nothing is submitted yet
     job = operator.submit(context()).body
     operator.on_kill()
     assert settled(hook, job) == "Canceled"
+
+
+def test_a_task_that_is_killed_while_it_submits_cancels_the_job_at_once(azml_connection, hook):
+    operator = AzmlSubmitCommandJobOperator(task_id="train", command="sleep 60", environment=ENVIRONMENT)
+    operator.on_kill()  # nothing is submitted yet
+    assert settled(hook, operator.submit(context()).body) == "Canceled"
