@@ -109,10 +109,17 @@ class Node:
             return " or ".join(f"`{choice}`" for choice in self.choices)
         if self.alternatives and not self.properties:
             parts = [part for node in self.alternatives for part in node.kind_of_value().split(" or ")]
-            return " or ".join(dict.fromkeys(parts))
+            words = [f"`{choice}`" for node in self.alternatives for choice in node.choices]
+            return " or ".join(dict.fromkeys("list of them" if part == _list_of(words) else part for part in parts))
         if self.items and self.types == ["array"]:
+            if self.items.choices:
+                return _list_of([f"`{choice}`" for choice in self.items.choices])
             return "list of mappings" if self.items.types == ["object"] else f"list of {self.items.kind_of_value()}"
         return " or ".join(_TEXTS[name] for name in self.types) or "anything"
+
+
+def _list_of(words: Sequence[str]) -> str:
+    return f"list of {', '.join(words)}"
 
 
 @dataclass(frozen=True)

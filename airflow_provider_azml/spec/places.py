@@ -50,8 +50,9 @@ def belongs(key: str, path: Path, schema: str, value: Mapping[str, Any]) -> str 
     best = places[0]
     if not best:
         return "it belongs at the top of the file"
-    shown = dotted(here[place] if place < len(here) and step == ANY else step for place, step in enumerate(best))
-    return f"it belongs under {shown!r}" + ("" if best[0] in value else f", as {best[0]}: {{{key}: ...}}")
+    steps = [here[place] if place < len(here) and step == ANY else step for place, step in enumerate(best)]
+    shown = dotted("<name>" if step == ANY else step for step in steps)
+    return f"it belongs under {shown!r}" + ("" if best[0] in value or best[1:] else f", as {best[0]}: {{{key}: ...}}")
 
 
 def _is_same(place: tuple[str, ...], here: tuple[str, ...]) -> bool:

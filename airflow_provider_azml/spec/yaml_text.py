@@ -268,13 +268,23 @@ def _not_yaml(error: Exception, text: str, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:
         said = getattr(error, "problem", None) or str(error)
-        return Problem(file, mark.line + 1, mark.column + 1, "", f"not YAML: {said}{_cure(text, mark.line)}")
+        quote = getattr(error, "context_mark", None)
+        if quote is not None and getattr(error, "context", None) == _IN_QUOTES and mark.index >= len(text):
+            mark, said = quote, "the quote that begins here does not end"
+        cure = _CURES.get(said) or _cure(text, mark.line)
+        return Problem(file, mark.line + 1, mark.column + 1, "", f"not YAML: {said}{cure}")
     odd = _ODD.search(text)
     if odd is None:
         return Problem(file, 0, 0, "", f"not YAML: {getattr(error, 'reason', None) or error}")
     line, column = text.count("\n", 0, odd.start()) + 1, odd.start() - text.rfind("\n", 0, odd.start())
     return Problem(file, line, column, "", f"not YAML: it takes no character {odd[0]!r}")
 
+
+_IN_QUOTES = "while scanning a quoted scalar"
+_CURES = {
+    "mapping values are not allowed in this context": "; quote a text that holds ': ', or mend the indentation",
+}
+"""What PyYAML and libyaml say -> what to do."""
 
 _ODD = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that YAML does not take. Source: YAML 1.1, section 5.1."""

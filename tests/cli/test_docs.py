@@ -58,3 +58,10 @@ def test_every_kind_has_a_page_with_every_key(monkeypatch: pytest.MonkeyPatch) -
         assert f"```{{file-reference}} {kind}\n" in (DOCS / f"reference/files/{kind}.md").read_text()
         text = file_keys.pages(kind)
         assert all(f"| `{name}`" in text for form in forms(kind) for name in form.node.properties)
+
+
+def test_a_list_of_words_shows_the_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    import file_keys
+
+    assert "`saturday` or `sunday` or list of them |" in file_keys.pages("schedule")

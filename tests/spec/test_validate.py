@@ -45,6 +45,11 @@ FOUND = {
             "4:3: resources.compute: unknown key; it belongs at the top of the file",
         ],
     ),
+    "key of what has a name, at the top": (
+        "job",
+        "type: pipeline\ncommand: x\n",
+        ["2:1: command: unknown key; it belongs under 'jobs.<name>'"],
+    ),
     "shortened key": (
         "job",
         "command: a\nenvironment: {image: a, conda: b.yml}\n",

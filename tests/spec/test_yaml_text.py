@@ -37,6 +37,8 @@ REFUSED = {
     "two values for a key": ("a: 1\nb: 2\na: 3\n", 3, 1, "'a' stands in line 1 already"),
     "twice in a flow": ("{a: 1, a: 2}", 1, 8, "'a' stands in line 1 already"),
     "no YAML": ("a: [1\nb: 2", 2, 2, "not YAML"),
+    "a quote without its other end": ('a: 1\nb: "x\nc: 2\n', 2, 4, "the quote that begins here does not end"),
+    "a colon in a text": ("a: x --y: z\n", 1, 9, "quote a text that holds ': '"),
     "tabs": ("a:\n\t- b\n", 2, 1, "not YAML"),
     "object tag": ("a: !!python/object:os.system x\n", 1, 4, "not plain data"),
     "set": ("a: !!set {x}\n", 1, 4, "not plain data"),
