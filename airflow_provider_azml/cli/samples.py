@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_azml.spec.kind_names import SCHEMAS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -146,39 +148,6 @@ _KNOWN: Mapping[str, Any] = {
 }
 """Last keys of a path, joined by dots -> value: the longest that fits. A whole path may stand after kind and type."""
 
-_SCHEMAS: Mapping[tuple[str, str], str] = {
-    ("job", "command"): "commandJob",
-    ("job", "sweep"): "sweepJob",
-    ("job", "pipeline"): "pipelineJob",
-    ("job", "spark"): "sparkJob",
-    ("job", "automl"): "autoMLJob",
-    ("component", "command"): "commandComponent",
-    ("component", "parallel"): "parallelComponent",
-    ("component", "spark"): "sparkComponent",
-    ("component", "pipeline"): "pipelineComponent",
-    ("component", "data_transfer"): "dataTransferComponent",
-    ("component", "import"): "importComponent",
-    ("online_deployment", "managed"): "managedOnlineDeployment",
-    ("online_deployment", "kubernetes"): "kubernetesOnlineDeployment",
-    ("batch_deployment", "model"): "modelBatchDeployment",
-    ("batch_deployment", "pipeline"): "pipelineComponentBatchDeployment",
-    ("compute", "amlcompute"): "amlCompute",
-    ("compute", "computeinstance"): "computeInstance",
-    ("compute", "kubernetes"): "kubernetesCompute",
-    ("compute", "virtualmachine"): "vmCompute",
-    ("compute", "synapsespark"): "synapsesparkCompute",
-    ("datastore", "azure_blob"): "azureBlob",
-    ("datastore", "azure_file"): "azureFile",
-    ("datastore", "azure_data_lake_gen1"): "azureDataLakeGen1",
-    ("datastore", "azure_data_lake_gen2"): "azureDataLakeGen2",
-}
-"""Kind and type -> the file that ``$schema`` names; others go by their kind."""
-_OF_KIND = {
-    "online_endpoint": "managedOnlineEndpoint",
-    "batch_endpoint": "batchEndpoint",
-    "connection": "workspaceConnection",
-}
-_WITHOUT_SCHEMA = frozenset({("job", "finetuning"), ("job", "distillation"), ("datastore", "one_lake")})
 _FOLDER = "https://azuremlschemas.azureedge.net/latest"
 
 _FILLED_IN: Mapping[tuple[str, str], Json] = {
@@ -284,8 +253,9 @@ def filled_in(kind: str, fixed: Mapping[str, str]) -> Json:
         fixed: The keys that make a file the form that it is.
     """
     type_ = fixed.get("type", "")
-    schema = f"{_FOLDER}/{_SCHEMAS.get((kind, type_), _OF_KIND.get(kind, kind))}.schema.json"
-    start: Json = {} if (kind, type_) in _WITHOUT_SCHEMA else {"$schema": schema}
+    schemas = SCHEMAS[kind]
+    schema = schemas.get(type_) or schemas.get("")
+    start: Json = {"$schema": f"{_FOLDER}/{schema}.schema.json"} if schema else {}
     return {**start, **fixed, **_FILLED_IN.get((kind, ".".join(fixed.values())), {})}
 
 

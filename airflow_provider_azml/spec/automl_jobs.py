@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import automl_search_spaces, job_io, jobs, sweep_parts
+from airflow_provider_azml.spec import automl_search_spaces, job_io, jobs, running, sweep_parts
 from airflow_provider_azml.spec.automl_tasks import METRICS, TASKS, VERBOSITY, in_words
 from airflow_provider_azml.spec.rules import Rule, each, lower, nested, translated
 
@@ -21,7 +21,7 @@ _DATA_FIELDS = {"training_data": "trainingData", "validation_data": "validationD
 _RULES = (
     Rule("environment_id", "environmentId"),
     Rule("environment_variables", "environmentVariables"),
-    Rule("resources", "resources", jobs.resources),
+    Rule("resources", "resources", running.job_resources),
 )
 _SWEEP_RULES = (
     Rule("sampling_algorithm", "samplingAlgorithm", lower),

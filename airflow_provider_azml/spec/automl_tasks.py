@@ -9,6 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.spec.bindings import unless_bound
 from airflow_provider_azml.spec.rules import (
     Rule,
     as_is,
@@ -63,7 +64,7 @@ class Both:
 
 def in_words(rules: Rules) -> tuple[Rule, ...]:
     """The rules for a node of a pipeline; what is bound to something of the pipeline stays as it is."""
-    return tuple(Rule(rule.key, rule.key, _unless_bound(written(rule.convert)), rule.default) for rule in rules)
+    return tuple(Rule(rule.key, rule.key, unless_bound(written(rule.convert)), rule.default) for rule in rules)
 
 
 def written(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -71,17 +72,8 @@ def written(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return getattr(convert, "written", convert)
 
 
-def _unless_bound(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: value if is_bound(value) else convert(value)
-
-
-def is_bound(value: object) -> bool:
-    """Whether a value is what something else in a pipeline makes or is given."""
-    return isinstance(value, str) and value.startswith("${{")
-
-
 def _each(convert: Callable[[Any], Any]) -> Both:
-    return Both(each(convert), each(_unless_bound(written(convert))))
+    return Both(each(convert), each(unless_bound(written(convert))))
 
 
 def _nested(rules: Rules) -> Both:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import assets, environments, jobs, pipeline_components, references, scoring, validate
+from airflow_provider_azml.spec import assets, environments, pipeline_components, references, running, scoring, validate
 from airflow_provider_azml.spec.needs import ANONYMOUS_COMPONENT, Component, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
@@ -49,7 +49,7 @@ _SETTINGS_RULES = (
 _MODEL_RULES = (
     Rule("description", "description"),
     Rule("properties", "properties", sendable),
-    Rule("resources", "resources", jobs.resources),
+    Rule("resources", "resources", running.job_resources),
 )
 _OF_PIPELINES = {
     "errorThreshold": -1,
@@ -109,7 +109,7 @@ def _model_properties(source: Source) -> Json:
     body = {**translated(value, _MODEL_RULES), **translated(value.get("settings") or value, _SETTINGS_RULES)}
     count = (value.get("settings") or {}).get("instance_count")
     if count and "resources" not in body:
-        body["resources"] = jobs.resources({"instance_count": count})
+        body["resources"] = running.job_resources({"instance_count": count})
     if value.get("compute"):
         name = str(value["compute"])
         body["compute"] = references.compute(lower(name) if lower(name) == "local" else name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+_OPENED = "${{"
 _ANY = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^\s{}]*)\s*\}\}")
 _WHOLE = re.compile(r"\$\{\{parent\.(?:inputs|jobs|outputs)\.[^{}\n]*\}\}")
 _OLD = re.compile(r"\$\{\{(?:inputs|outputs|jobs)\.[^{}\n]*\}\}")
@@ -42,6 +43,11 @@ def is_old(value: object) -> bool:
 def holds_any(value: object) -> bool:
     """Whether a value is a text with a reference in it."""
     return isinstance(value, str) and bool(_ANY.search(value))
+
+
+def unless_bound(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The conversion of what may be a text with a reference in it, which stays as it is."""
+    return lambda value: value if isinstance(value, str) and _OPENED in value else convert(value)
 
 
 def found(text: str) -> Iterator[Binding]:

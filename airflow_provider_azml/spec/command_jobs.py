@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.spec import environments, job_io, jobs, local_paths, references
+from airflow_provider_azml.spec import environments, job_io, jobs, local_paths, references, running
 from airflow_provider_azml.spec.rules import Rule, nested, sendable, some_seconds, translated
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def command_line(text: str) -> str:
 _TRIAL_RULES = (
     Rule("command", "command", command_line),
     Rule("environment_variables", "environmentVariables", sendable, default={}),
-    Rule("distribution", "distribution", jobs.distribution),
-    Rule("resources", "resources", jobs.resources),
+    Rule("distribution", "distribution", running.job_distribution),
+    Rule("resources", "resources", running.job_resources),
 )
 _RULES = (Rule("limits", "limits", lambda value: {"jobLimitsType": "Command", **_LIMITS(value)}),)
 

@@ -7,9 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import bindings, command_jobs, jobs, node_parts, sweep_parts
-from airflow_provider_azml.spec.node_parts import in_snake_case, mapping, with_bindings
-from airflow_provider_azml.spec.rules import Rule, each, integer, lower, nested, sendable, some_seconds, translated
+from airflow_provider_azml.spec import command_jobs, jobs, node_parts, running, sweep_parts
+from airflow_provider_azml.spec.bindings import unless_bound
+from airflow_provider_azml.spec.node_parts import in_snake_case, with_bindings
+from airflow_provider_azml.spec.rules import (
+    Rule,
+    each,
+    integer,
+    lower,
+    mapping,
+    nested,
+    sendable,
+    some_seconds,
+    translated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +60,8 @@ def command(source: Source, used: Used) -> Json:
     distribution = source.value.get("distribution") or declared.get("distribution")
     return {
         **body,
-        **({"resources": node_parts.resources(resources)} if resources else {}),
-        **({"distribution": node_parts.distribution(distribution)} if distribution else {}),
+        **({"resources": running.node_resources(resources)} if resources else {}),
+        **({"distribution": running.node_distribution(distribution)} if distribution else {}),
     }
 
 
@@ -71,12 +82,8 @@ def _resources(declared: Json) -> Json:
     return mapping(declared.get("resources")) or ({"instance_count": count} if count else {})
 
 
-def _seconds(value: Any) -> Any:
-    return value if bindings.holds_any(value) else max(integer(value), _SHORTEST_SECONDS)
-
-
-def _number(value: Any) -> Any:
-    return value if bindings.holds_any(value) else integer(value)
+_NUMBER = unless_bound(integer)
+_SECONDS = unless_bound(lambda value: max(integer(value), _SHORTEST_SECONDS))
 
 
 def _sampling(value: Any) -> Any:
@@ -97,10 +104,10 @@ _SWEEP_RULES = (
         "limits",
         "limits",
         nested((
-            Rule("max_concurrent_trials", "max_concurrent_trials", _number),
-            Rule("max_total_trials", "max_total_trials", _number),
-            Rule("timeout", "timeout", _seconds),
-            Rule("trial_timeout", "trial_timeout", _seconds),
+            Rule("max_concurrent_trials", "max_concurrent_trials", _NUMBER),
+            Rule("max_total_trials", "max_total_trials", _NUMBER),
+            Rule("timeout", "timeout", _SECONDS),
+            Rule("trial_timeout", "trial_timeout", _SECONDS),
         )),
     ),
     Rule("early_termination", "early_termination", _policy),

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import additional_includes, environments, local_paths, references
+from airflow_provider_azml.spec import additional_includes, environments, local_paths, references, running
 from airflow_provider_azml.spec.needs import Code, Named, Need, Prefixed
-from airflow_provider_azml.spec.rules import Rule, boolean, integer, lower, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,32 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 _ASSET = "azureml:/subscriptions/"
-_DISTRIBUTION_RULES = (
-    Rule("type", "type", lower),
-    Rule("process_count_per_instance", "process_count_per_instance", integer),
-)
-_TENSORFLOW_RULES = (
-    Rule("type", "type", lower),
-    Rule("parameter_server_count", "parameter_server_count", integer, default=0),
-    Rule("worker_count", "worker_count", integer),
-)
-_RAY_RULES = (
-    Rule("type", "type", lower),
-    Rule("port", "port", integer),
-    Rule("address", "address"),
-    Rule("include_dashboard", "include_dashboard", boolean),
-    Rule("dashboard_port", "dashboard_port", integer),
-    Rule("head_node_additional_args", "head_node_additional_args"),
-    Rule("worker_node_additional_args", "worker_node_additional_args"),
-)
-_RESOURCE_RULES = (
-    Rule("instance_count", "instance_count", integer),
-    Rule("instance_type", "instance_type"),
-    Rule("max_instance_count", "max_instance_count", integer),
-    Rule("locations", "locations"),
-    Rule("shm_size", "shm_size"),
-    Rule("docker_args", "docker_args"),
-)
 
 
 def code_id(source: Source, path: Path = ("code",), default: str | None = None) -> str | Prefixed | None:
@@ -126,23 +99,12 @@ def prefixed(found: str | Named | Need) -> str | Prefixed:
     return found if found.startswith(references.PREFIX) else f"{references.PREFIX}{found}"
 
 
-def distribution(value: Mapping[str, Any]) -> Json:
-    """How the processes of a component work together."""
-    rules = {"tensorflow": _TENSORFLOW_RULES, "ray": _RAY_RULES}.get(lower(value["type"]), _DISTRIBUTION_RULES)
-    return translated(value, rules)
-
-
-def resources(value: Mapping[str, Any]) -> Json:
-    """What a component runs on."""
-    return translated(value, _RESOURCE_RULES)
-
-
 def resources_of(value: Mapping[str, Any]) -> Json:
     """The ``resources`` of a specification; ``instance_count`` may stand at the top instead."""
     given = value.get("resources")
     if not given and value.get("instance_count"):
         given = {"instance_count": value["instance_count"]}
-    found = resources(given) if given else {}
+    found = running.component_resources(given) if given else {}
     return {"resources": found} if found else {}
 
 

@@ -13,8 +13,10 @@ from airflow_provider_azml.spec import (
     component_io,
     component_parts,
     environments,
+    origins,
     parallel_components,
     places,
+    running,
     schema_files,
     spark_components,
 )
@@ -151,7 +153,7 @@ def _command(source: Source) -> Json:
 
 _COMMAND_RULES = (
     Rule("command", "command"),
-    Rule("distribution", "distribution", component_parts.distribution),
+    Rule("distribution", "distribution", running.component_distribution),
     Rule("additional_includes", "additional_includes", lambda value: value or None),
     Rule("properties", "properties", lambda value: sendable(value) or None),
 )
@@ -202,6 +204,8 @@ _OWN: Mapping[str, Callable[[Source], Json]] = {
     "data_transfer": _data_transfer,
     _IMPORT: _import,
 }
+TYPES = tuple(_OWN)
+"""The types of components that run by themselves."""
 _MORE_PROBLEMS: Mapping[str, Callable[[Source], Iterator[Problem]]] = {
     "command": _command_problems,
     "parallel": parallel_components.problems,
@@ -245,7 +249,4 @@ def _unknown_keys(source: Source, kind: str) -> Iterator[Problem]:
 
 def _origin(value: Mapping[str, Any]) -> str:
     """Where a specification comes from, as azure-ai-ml tells the service."""
-    given = value.get("id")
-    if not given:
-        return "YAML.COMPONENT"
-    return "REMOTE.REGISTRY" if str(given).startswith("azureml://registries/") else "REMOTE.WORKSPACE.COMPONENT"
+    return origins.of_id(str(value["id"])) if value.get("id") else origins.FILE

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import node_parts
 from airflow_provider_azml.spec.node_components import Used
-from airflow_provider_azml.spec.node_parts import mapping
-from airflow_provider_azml.spec.rules import Rule, lower, translated
+from airflow_provider_azml.spec.rules import Rule, lower, mapping, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import local_paths, references, validate, yaml_text
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.needs import Asset, Local
-from airflow_provider_azml.spec.rules import Rule, integer, lower, nested, sendable, translated
+from airflow_provider_azml.spec.rules import Rule, integer, lower, mapping, nested, sendable, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def properties(source: Source, path: Path = (), *, anonymous: bool = False) -> J
         path: Where in the file it stands.
         anonymous: Whether it has no name of its own.
     """
-    value = _mapping(source, path)
+    value = mapping(source.value_at(path))
     body = translated(value, _RULES)
     conda = _conda(source, value)
     if conda:
@@ -70,13 +70,13 @@ def used(source: Source, path: Path, *, may_be_named: bool) -> str | Named | Nee
         return used(source.pulled(value), (), may_be_named=may_be_named)
     if isinstance(value, str):
         return references.asset(value, "environment")
-    mapping = _mapping(source, path)
-    if may_be_named and mapping.get("name"):
-        version = mapping.get("version")
+    given = mapping(value)
+    if may_be_named and given.get("name"):
+        version = given.get("version")
         body = {"properties": properties(source, path)}
-        return Asset("environment", str(mapping["name"]), None if version is None else str(version), body)
+        return Asset("environment", str(given["name"]), None if version is None else str(version), body)
     body = {"properties": properties(source, path, anonymous=True)}
-    return Asset("environment", ANONYMOUS, _anonymous_version(source, mapping), body, keep=True)
+    return Asset("environment", ANONYMOUS, _anonymous_version(source, given), body, keep=True)
 
 
 def problems(source: Source, path: Path = ()) -> Iterator[Problem]:
@@ -123,11 +123,6 @@ def _problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
         except SpecError as error:
             for found in error.problems:
                 yield source.problem((*path, "conda_file"), f"{found.file}: {found.reason}")
-
-
-def _mapping(source: Source, path: Path) -> Json:
-    value = source.value_at(path)
-    return value if isinstance(value, dict) else {}
 
 
 def _build(source: Source, value: Json) -> Json:

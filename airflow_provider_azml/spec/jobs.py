@@ -13,12 +13,10 @@ from airflow_provider_azml.spec.needs import Asset, Code
 from airflow_provider_azml.spec.rules import (
     Rule,
     as_is,
-    boolean,
     each,
     integer,
     lower,
     nested,
-    sendable,
     snake,
     translated,
     words,
@@ -38,30 +36,6 @@ LOCAL = "local"
 """What a file says for the compute that is this machine."""
 USER_HEADER = "x-azureml-token"
 """Header that carries a token of the AML data plane beside Resource Manager's."""
-_DISTRIBUTIONS = {"pytorch": "PyTorch", "mpi": "Mpi", "tensorflow": "TensorFlow", "ray": "Ray"}
-_DISTRIBUTION_RULES = (
-    Rule("type", "distributionType", words(_DISTRIBUTIONS)),
-    Rule("process_count_per_instance", "processCountPerInstance", integer),
-    Rule("parameter_server_count", "parameterServerCount", integer),
-    Rule("worker_count", "workerCount", integer),
-    Rule("port", "port", integer),
-    Rule("address", "address"),
-    Rule("include_dashboard", "includeDashboard", boolean),
-    Rule("dashboard_port", "dashboardPort", integer),
-    Rule("head_node_additional_args", "headNodeAdditionalArgs"),
-    Rule("worker_node_additional_args", "workerNodeAdditionalArgs"),
-)
-_RESOURCE_RULES = (
-    Rule("instance_count", "instanceCount", integer),
-    Rule("instance_type", "instanceType"),
-    Rule("shm_size", "shmSize"),
-    Rule("properties", "properties", sendable, default={}),
-)
-_PLACEMENT_RULES = (  # azure-ai-ml drops these where docker_args is a list
-    Rule("docker_args", "dockerArgs"),
-    Rule("locations", "locations"),
-    Rule("max_instance_count", "maxInstanceCount", integer),
-)
 _IDENTITIES = {
     "managed": "Managed",
     "managed_identity": "Managed",
@@ -105,20 +79,6 @@ _SERVICE_RULES = (
     Rule("nodes", "nodes", lambda _: {"nodesValueType": "All"}),
 )
 _SERVICE_PROPERTIES = (Rule("log_dir", "logDir"), Rule("ssh_public_keys", "sshPublicKeys"))
-
-
-def distribution(value: Mapping[str, Any]) -> Json:
-    """How the processes of a job work together."""
-    defaults = {"parameter_server_count": 0} if lower(value["type"]) == "tensorflow" else {}
-    return translated({**defaults, **value}, _DISTRIBUTION_RULES)
-
-
-def resources(value: Mapping[str, Any]) -> Json:
-    """What a job runs on."""
-    body = translated(value, _RESOURCE_RULES)
-    if isinstance(value.get("docker_args"), list):
-        return {**body, "dockerArgsList": value["docker_args"]}
-    return {**body, **translated(value, _PLACEMENT_RULES)}
 
 
 def service(value: Mapping[str, Any]) -> Json:

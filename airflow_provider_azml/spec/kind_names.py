@@ -9,24 +9,58 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SCHEMA_NAME = re.compile(r"([A-Za-z0-9]{1,60})(?:\.schema)?\.json")
-_OF_SCHEMA = {
-    "job": "commandJob sweepJob pipelineJob sparkJob autoMLJob",
-    "component": "commandComponent parallelComponent sparkComponent pipelineComponent dataTransferComponent"
-    " importComponent",
-    "environment": "environment",
-    "data": "data asset",
-    "model": "model",
-    "online_endpoint": "managedOnlineEndpoint kubernetesOnlineEndpoint onlineEndpoint",
-    "online_deployment": "managedOnlineDeployment kubernetesOnlineDeployment",
-    "batch_endpoint": "batchEndpoint",
-    "batch_deployment": "batchDeployment modelBatchDeployment pipelineComponentBatchDeployment",
-    "compute": "amlCompute computeInstance kubernetesCompute vmCompute synapsesparkCompute",
-    "datastore": "azureBlob azureFile azureDataLakeGen1 azureDataLakeGen2 oneLake oneLakeDatastore",
-    "workspace": "workspace",
-    "schedule": "schedule",
-    "connection": "workspaceConnection connection",
+SCHEMAS: Mapping[str, Mapping[str, str]] = {
+    "job": {
+        "command": "commandJob",
+        "sweep": "sweepJob",
+        "pipeline": "pipelineJob",
+        "spark": "sparkJob",
+        "automl": "autoMLJob",
+    },
+    "component": {
+        "command": "commandComponent",
+        "parallel": "parallelComponent",
+        "spark": "sparkComponent",
+        "pipeline": "pipelineComponent",
+        "data_transfer": "dataTransferComponent",
+        "import": "importComponent",
+    },
+    "environment": {"": "environment"},
+    "data": {"": "data"},
+    "model": {"": "model"},
+    "online_endpoint": {"": "managedOnlineEndpoint"},
+    "online_deployment": {"managed": "managedOnlineDeployment", "kubernetes": "kubernetesOnlineDeployment"},
+    "batch_endpoint": {"": "batchEndpoint"},
+    "batch_deployment": {"model": "modelBatchDeployment", "pipeline": "pipelineComponentBatchDeployment"},
+    "compute": {
+        "amlcompute": "amlCompute",
+        "computeinstance": "computeInstance",
+        "kubernetes": "kubernetesCompute",
+        "virtualmachine": "vmCompute",
+        "synapsespark": "synapsesparkCompute",
+    },
+    "datastore": {
+        "azure_blob": "azureBlob",
+        "azure_file": "azureFile",
+        "azure_data_lake_gen1": "azureDataLakeGen1",
+        "azure_data_lake_gen2": "azureDataLakeGen2",
+    },
+    "workspace": {"": "workspace"},
+    "schedule": {"": "schedule"},
+    "connection": {"": "workspaceConnection"},
 }
-"""Kind -> file names in ``$schema``. Source: the ``$schema`` lines of Azure/azureml-examples."""
+"""Kind -> type -> the file that ``$schema`` names; under no type the one for all that are not listed.
+
+Source: the ``$schema`` lines of Azure/azureml-examples.
+"""
+_OTHER_SCHEMAS = {
+    "data": "asset",
+    "online_endpoint": "kubernetesOnlineEndpoint onlineEndpoint",
+    "batch_deployment": "batchDeployment",
+    "datastore": "oneLake oneLakeDatastore",
+    "connection": "connection",
+}
+"""Kind -> further files that ``$schema`` may name."""
 _OF_TYPE = {
     "job": "command sweep pipeline spark automl finetuning distillation",
     "component": "parallel data_transfer import",
@@ -50,7 +84,8 @@ def _by_word(table: Mapping[str, str]) -> Mapping[str, str]:
     return {word.lower(): kind for kind, words in table.items() for word in words.split()}
 
 
-_BY_SCHEMA, _BY_TYPE = _by_word(_OF_SCHEMA), _by_word(_OF_TYPE)
+_USUAL = {kind: " ".join(names.values()) for kind, names in SCHEMAS.items()}
+_BY_SCHEMA, _BY_TYPE = {**_by_word(_USUAL), **_by_word(_OTHER_SCHEMAS)}, _by_word(_OF_TYPE)
 
 
 def inferred(value: Mapping[str, Any]) -> str | None:

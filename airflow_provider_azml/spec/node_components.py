@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import references
+from airflow_provider_azml.spec import origins, references
 from airflow_provider_azml.spec.needs import Component, Named
 from airflow_provider_azml.spec.rules import lower, texts
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.target import Target
 
-OF_JOB = "YAML.JOB"
-OF_FILE = "YAML.COMPONENT"
-OF_WORKSPACE = "REMOTE.WORKSPACE.COMPONENT"
-OF_REGISTRY = "REMOTE.REGISTRY"
 _DEFAULT = "@default"
 
 
@@ -101,24 +97,20 @@ def used(node: Source, component: Source | None, spec: Callable[[Source], Json])
     """
     given: Any = node.value[key_of(node)]
     if component is None:
-        return Used(registered(given), _remote_origin(given))
+        return Used(registered(given), origins.of_id(given))
     if component.value.get("id"):  # it was shown or downloaded, and is there already
         named = str(component.value["id"])
         is_job = isinstance(given, dict) or given.startswith(references.FILE)
-        return Used(named, _remote_origin(named) if is_job else OF_FILE, component)
+        return Used(named, origins.of_id(named) if is_job else origins.FILE, component)
     if isinstance(given, dict) or component.file is None:
-        return Used(Component.of({**spec(component), "_source": OF_JOB}), OF_JOB, component)
+        return Used(Component.of({**spec(component), "_source": origins.JOB}), origins.JOB, component)
     key = (component.file, "job" if given.startswith(references.FILE) else "file")
     made = node.opened.components
     if key not in made:
         body = spec(component)
-        origin = OF_JOB if given.startswith(references.FILE) else str(body["_source"])
+        origin = origins.JOB if given.startswith(references.FILE) else str(body["_source"])
         made[key] = Used(Component.of({**body, "_source": origin}), origin, component)
     return made[key]
-
-
-def _remote_origin(text: str) -> str:
-    return OF_REGISTRY if text.startswith(references.REGISTRIES) else OF_WORKSPACE
 
 
 def registered(text: str) -> str | Named | Need:
@@ -129,6 +121,9 @@ def registered(text: str) -> str | Named | Need:
 
     Source: azure-ai-ml 1.35.2: for components alone there is the label ``default`` besides ``latest``.
     """
+    now, before = references.REGISTRIES
+    if text.startswith(before):
+        raise references.BadReference(f"{text!r} is the older way to name a registry; write {now}...")
     if text.startswith(references.PREFIX) and text.endswith(_DEFAULT):
         name = text.removeprefix(references.PREFIX).removesuffix(_DEFAULT)
         return _DefaultVersion(name)
@@ -144,4 +139,4 @@ def of_job(node: Source, component: Json, spec: Callable[[Source], Json]) -> Use
         spec: Makes the specification of a component.
     """
     source = replace(node, value=component)
-    return Used(Component.of({**spec(source), "_source": OF_JOB}), OF_JOB, source)
+    return Used(Component.of({**spec(source), "_source": origins.JOB}), origins.JOB, source)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import bindings, job_io, jobs, references
 from airflow_provider_azml.spec.needs import ExistingCompute, WorkspaceResource
-from airflow_provider_azml.spec.rules import snake
+from airflow_provider_azml.spec.rules import mapping, snake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 SERVERLESS = "serverless"
-_CAMEL = {
-    "max_instance_count": "maxInstanceCount",
-    "include_dashboard": "includeDashboard",
-    "dashboard_port": "dashboardPort",
-    "head_node_additional_args": "headNodeAdditionalArgs",
-    "worker_node_additional_args": "workerNodeAdditionalArgs",
-}
-"""Fields that azure-ai-ml leaves in camel case in a node."""
 _PLAIN = ("display_name", "tags", "properties", "comment")
 
 
@@ -70,20 +62,6 @@ def in_snake_case(body: Mapping[str, Any]) -> Json:
         snake(key): in_snake_case(item) if isinstance(item, dict) and key != "properties" else item
         for key, item in body.items()
     }
-
-
-def resources(value: Mapping[str, Any]) -> Json:
-    """What a node runs on."""
-    return _partly_camel(with_bindings(value, jobs.resources))
-
-
-def distribution(value: Mapping[str, Any]) -> Json:
-    """How the processes of a node work together."""
-    return _partly_camel(with_bindings(value, jobs.distribution))
-
-
-def _partly_camel(body: Json) -> Json:
-    return {_CAMEL.get(key, key): item for key, item in body.items()}
 
 
 def identity(value: Mapping[str, Any]) -> Json:
@@ -154,8 +132,3 @@ def is_bound(value: object) -> bool:
 def is_bound_mapping(value: object) -> bool:
     """Whether an input is a mapping around a reference to another one."""
     return isinstance(value, dict) and is_bound(value)
-
-
-def mapping(value: object) -> Json:
-    """A value that should be a mapping, or an empty one."""
-    return value if isinstance(value, dict) else {}

@@ -25,9 +25,8 @@ from airflow_provider_azml.spec import (
     spark_nodes,
     validate,
 )
-from airflow_provider_azml.spec.node_parts import mapping
 from airflow_provider_azml.spec.pipeline_nodes import AUTOML, AUTOML_DATA, PIPELINE
-from airflow_provider_azml.spec.rules import lower
+from airflow_provider_azml.spec.rules import lower, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,7 +43,7 @@ _OF_INLINE = ("command", "code", "environment", "task", "mini_batch_size")
 _ANY_NAME = "a"
 """Stands for the name of a component that is used without one."""
 _BOUND = "'${{"
-_COMPONENT_TYPES = ("command", "parallel", "spark", "data_transfer", "import", PIPELINE)
+_COMPONENT_TYPES = (*components.TYPES, PIPELINE)
 
 
 def problems(graph: Graph, name: str, check: Check) -> Iterator[Problem]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import component_parts, environments
+from airflow_provider_azml.spec.bindings import unless_bound
 from airflow_provider_azml.spec.rules import Rule, integer, lower, nested, translated
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _BYTES = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 _SIZE = re.compile(r"(\d+)([kmg]b)?", re.ASCII | re.IGNORECASE)
-_BINDING = "${{"
 
 
 def batch_size(text: str) -> int:
@@ -38,10 +38,6 @@ def batch_size(text: str) -> int:
     return int(found[1]) * _BYTES.get((found[2] or "").lower(), 1)
 
 
-def _bound_or_integer(value: Any) -> Any:
-    return value if isinstance(value, str) and value.lstrip().startswith(_BINDING) else integer(value)
-
-
 TASK_RULES = (
     Rule("type", "type", lower),
     Rule("entry_script", "entry_script"),
@@ -50,8 +46,8 @@ TASK_RULES = (
     Rule("append_row_to", "append_row_to"),
 )
 RETRY = nested((
-    Rule("timeout", "timeout", _bound_or_integer),
-    Rule("max_retries", "max_retries", _bound_or_integer),
+    Rule("timeout", "timeout", unless_bound(integer)),
+    Rule("max_retries", "max_retries", unless_bound(integer)),
 ))
 _RULES = (
     Rule("logging_level", "logging_level"),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import bindings, node_parts, parallel_components
-from airflow_provider_azml.spec.node_parts import mapping
-from airflow_provider_azml.spec.rules import Rule, integer, sendable, translated
+from airflow_provider_azml.spec import node_parts, parallel_components, running
+from airflow_provider_azml.spec.bindings import unless_bound
+from airflow_provider_azml.spec.rules import Rule, integer, mapping, sendable, translated
 
 if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
@@ -80,23 +80,17 @@ def _identity(value: Json) -> Json:
     return {"identity": node_parts.identity(given) if "component" in value else given}
 
 
-def _integer(value: Any) -> Any:
-    return value if bindings.holds_any(value) else integer(value)
-
-
-def _batch_size(value: Any) -> Any:
-    return value if bindings.holds_any(value) else parallel_components.batch_size(str(value))
-
-
+_INTEGER = unless_bound(integer)
+_BATCH_SIZE = unless_bound(lambda value: parallel_components.batch_size(str(value)))
 _RULES = (
-    Rule("resources", "resources", node_parts.resources),
+    Rule("resources", "resources", running.node_resources),
     Rule("retry_settings", "retry_settings", parallel_components.RETRY),
     Rule("input_data", "input_data"),
-    Rule("max_concurrency_per_instance", "max_concurrency_per_instance", _integer),
-    Rule("mini_batch_error_threshold", "mini_batch_error_threshold", _integer),
-    Rule("mini_batch_size", "mini_batch_size", _batch_size),
+    Rule("max_concurrency_per_instance", "max_concurrency_per_instance", _INTEGER),
+    Rule("mini_batch_error_threshold", "mini_batch_error_threshold", _INTEGER),
+    Rule("mini_batch_size", "mini_batch_size", _BATCH_SIZE),
     Rule("partition_keys", "partition_keys", json.dumps),
-    Rule("error_threshold", "error_threshold", _integer),
+    Rule("error_threshold", "error_threshold", _INTEGER),
     Rule("logging_level", "logging_level"),
     Rule("environment_variables", "environment_variables", sendable),
 )

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import bindings, node_components
-from airflow_provider_azml.spec.node_parts import mapping
-from airflow_provider_azml.spec.rules import lower
+from airflow_provider_azml.spec.rules import lower, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

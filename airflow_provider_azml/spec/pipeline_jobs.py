@@ -13,14 +13,14 @@ from airflow_provider_azml.spec import (
     node_components,
     node_parts,
     node_problems,
+    origins,
     pipeline_nodes,
     pipeline_problems,
     references,
 )
 from airflow_provider_azml.spec.needs import WorkspaceResource
-from airflow_provider_azml.spec.node_parts import mapping
 from airflow_provider_azml.spec.pipeline_graph import Graph
-from airflow_provider_azml.spec.rules import Rule, boolean, sendable, translated
+from airflow_provider_azml.spec.rules import Rule, boolean, mapping, sendable, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _INPUT_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _ENDS = ("on_init", "on_finalize")
-_OF_COMPONENT = "REMOTE.WORKSPACE.JOB"
 
 
 def _datastore(value: Any) -> str | Named:
@@ -60,7 +59,7 @@ def properties(source: Source, name: str | None) -> Json:
     body = {**jobs.shared_properties(given, "Pipeline", name), **_runs(source, component)}
     if source.value.get("compute"):
         body["computeId"] = node_parts.compute(source.value["compute"])
-    origin = _OF_COMPONENT if source.value.get("component") else node_components.OF_JOB
+    origin = origins.PIPELINE if source.value.get("component") else origins.JOB
     body["settings"] = {**_settings(mapping(source.value.get("settings"))), "_source": origin}
     body["inputs"] = job_io.inputs(given)
     body["outputs"] = job_io.outputs(given)

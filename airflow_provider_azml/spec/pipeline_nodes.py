@@ -18,13 +18,13 @@ from airflow_provider_azml.spec import (
     data_transfer_nodes,
     node_components,
     node_parts,
+    origins,
     parallel_nodes,
     schema_files,
     spark_nodes,
 )
-from airflow_provider_azml.spec.node_parts import mapping
 from airflow_provider_azml.spec.pipeline_graph import Graph
-from airflow_provider_azml.spec.rules import Rule, boolean, lower, sendable, translated
+from airflow_provider_azml.spec.rules import Rule, boolean, lower, mapping, sendable, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +96,7 @@ def component_spec(source: Source) -> Json:
     body = {**translated(source.value, _COMPONENT_RULES), **declared, "type": PIPELINE, "jobs": jobs(source)}
     unknown = unknown_keys(f"{PIPELINE}_component.schema.json", source.value)
     sent_on = {key: sendable(source.value[key]) for key in unknown if source.value[key] is not None}
-    return {**sent_on, **body, "_source": node_components.OF_FILE}
+    return {**sent_on, **body, "_source": origins.FILE}
 
 
 def _node(graph: Graph, name: str) -> Json:

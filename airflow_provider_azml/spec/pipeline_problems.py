@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import bindings, component_io, node_components, node_problems, pipeline_nodes
-from airflow_provider_azml.spec.node_parts import mapping
 from airflow_provider_azml.spec.pipeline_graph import Graph
 from airflow_provider_azml.spec.pipeline_nodes import AUTOML, PIPELINE
+from airflow_provider_azml.spec.rules import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -61,6 +61,11 @@ def translated(value: Mapping[str, Any], rules: Rules) -> Json:
     return body
 
 
+def mapping(value: object) -> Json:
+    """A value that should be a mapping, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def nested(rules: Rules) -> Callable[[Any], Json]:
     """Convert a mapping by a table of its own."""
     return lambda value: translated(value, rules)

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import command_jobs, node_parts, spark_components, spark_jobs
-from airflow_provider_azml.spec.node_parts import mapping
-from airflow_provider_azml.spec.rules import Rule, lower, translated
+from airflow_provider_azml.spec.rules import Rule, lower, mapping, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.spec import command_jobs, environments, job_io, jobs, sweep_parts
+from airflow_provider_azml.spec import command_jobs, environments, job_io, jobs, running, sweep_parts
 from airflow_provider_azml.spec.rules import Rule, each, integer, lower, nested, seconds, translated
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _RULES = (
     Rule("objective", "objective", nested((Rule("goal", "goal", lower), Rule("primary_metric", "primaryMetric")))),
     Rule("early_termination", "earlyTermination", sweep_parts.early_termination),
     Rule("limits", "limits", lambda value: {"jobLimitsType": "Sweep", **_LIMITS(value)}),
-    Rule("resources", "resources", jobs.resources),
+    Rule("resources", "resources", running.job_resources),
 )
 
 
