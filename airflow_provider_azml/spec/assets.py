@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 MLTABLE = "MLTable"
 _CONDITIONS = {"created_greater_than": "createdGreaterThan", "last_accessed_greater_than": "lastAccessedGreaterThan"}
-_AUTO_DELETE = nested((Rule("condition", "condition", words(_CONDITIONS)), Rule("value", "value", str)))
+_AUTO_DELETE = nested((
+    Rule("condition", "condition", words(_CONDITIONS), default="created_greater_than"),
+    Rule("value", "value"),
+))
 _DATA_RULES = (
     Rule("description", "description"),
     Rule("tags", "tags", sendable),

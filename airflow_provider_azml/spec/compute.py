@@ -214,7 +214,7 @@ def _machine(source: Source, value: Json) -> Json:
     account = _MACHINE_ACCOUNT(ssh)
     if ssh.get("ssh_private_key_file"):
         account["privateKeyData"] = source.local(ssh["ssh_private_key_file"]).read_text(encoding="utf-8")
-    port = translated(ssh, (Rule("ssh_port", "sshPort", integer),))
+    port = translated(ssh, (Rule("ssh_port", "sshPort", integer, default=22),))
     return {
         "computeType": "VirtualMachine",
         "resourceId": value["resource_id"],

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import assets, environments, references, scoring
+from airflow_provider_azml.spec import assets, environments, keywords, references, scoring
 from airflow_provider_azml.spec.identities import managed_identity
 from airflow_provider_azml.spec.needs import Asset, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
     boolean,
-    each,
     integer,
     lower,
     milliseconds,
@@ -33,11 +32,19 @@ if TYPE_CHECKING:
 _DEPLOYMENT_NAME = re.compile(r"[A-Za-z][-A-Za-z0-9]{1,30}[A-Za-z0-9]")
 _AUTH_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 _COLLECTED_DATA = "azureml://datastores/workspaceblobstore/paths/modelDataCollector"
+_ALL = 100
+
+
+def _shares(value: Mapping[str, Any]) -> Json:
+    """Percents of traffic; azure-ai-ml leaves out who gets none, and writes deployments in lower case."""
+    return {name.lower(): integer(share) for name, share in value.items() if integer(share)}
+
+
 _ENDPOINT_RULES = (
     Rule("description", "description"),
     Rule("auth_mode", "authMode", words(_AUTH_MODES), default="key"),
-    Rule("traffic", "traffic", each(integer), default={}),
-    Rule("mirror_traffic", "mirrorTraffic", each(integer), default={}),
+    Rule("traffic", "traffic", _shares, default={}),
+    Rule("mirror_traffic", "mirrorTraffic", _shares, default={}),
     Rule("public_network_access", "publicNetworkAccess", lower),
     Rule("properties", "properties", sendable, default={}),
     Rule("compute", "compute", references.compute),
@@ -104,6 +111,14 @@ def endpoint_body(source: Source) -> Json:
     }
 
 
+def endpoint_problems(source: Source) -> Iterator[Problem]:
+    """What is wrong with an online endpoint besides what its schema says."""
+    traffic = source.value.get("traffic")
+    shares = list(traffic.values()) if isinstance(traffic, dict) else []
+    if all(keywords.is_integer(None, share) for share in shares) and sum(map(integer, shares)) > _ALL:
+        yield source.problem(("traffic",), f"is {sum(map(integer, shares))} percent in all; it must be at most {_ALL}")
+
+
 def deployment_body(source: Source) -> Json:
     """What is sent for an online deployment."""
     value = source.value
@@ -137,6 +152,16 @@ def deployment_problems(source: Source) -> Iterator[Problem]:
     yield from environments.problems(source, ("environment",))
     yield from assets.model_problems(source, ("model",))
     yield from scoring.problems(source)
+    yield from _collection_problems(source)
+
+
+def _collection_problems(source: Source) -> Iterator[Problem]:
+    collections = source.value_at(("data_collector", "collections"))
+    for name, collection in collections.items() if isinstance(collections, dict) else ():
+        data = collection.get("data") if isinstance(collection, dict) else None
+        if isinstance(data, str):
+            path = ("data_collector", "collections", name, "data")
+            yield from environments.reference_problems(source, path, data, "data")
 
 
 def _data_collector(value: Json) -> Json:

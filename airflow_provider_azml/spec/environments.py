@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 ANONYMOUS = "CliV2AnonymousEnvironment"
+_WEB = re.compile(r"(https?|ftps?)://", re.IGNORECASE)
+"""What azure-ai-ml takes for the URL of a folder to build from."""
 _ROUTE = nested((Rule("path", "path"), Rule("port", "port", integer)))
 _RULES = (
     Rule("description", "description"),
@@ -116,7 +119,10 @@ def _problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
     if not value.get("image") and not build:
         yield source.problem(path, "an environment needs an image, or a build", at_key=True)
     if isinstance(build, dict) and isinstance(build.get("path"), str):
-        yield from local_paths.problems(source, (*path, "build", "path"), build["path"])
+        where = build["path"]
+        yield from local_paths.problems(source, (*path, "build", "path"), where)
+        if references.is_remote(where) and not _WEB.match(where):
+            yield source.problem((*path, "build", "path"), f"is {where!r}; it must be a local folder, or an https URL")
     if isinstance(value.get("conda_file"), str):
         try:
             _conda(source, value)

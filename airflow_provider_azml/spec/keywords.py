@@ -88,7 +88,7 @@ def _const(_: object, wanted: object, value: object, schema: Json) -> Iterator[F
 def _is_among(value: object, choices: Sequence[object], any_case: object) -> bool:
     given = [value]
     if any_case and isinstance(value, str):
-        given = [value.lower(), snake(value)] if any_case == "camel" else [value.lower()]
+        given = [snake(value)] if any_case == "camel" else [value.lower()]
     return any(type(word) is type(choice) and word == choice for word in given for choice in choices)
 
 

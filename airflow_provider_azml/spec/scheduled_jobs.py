@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import pipeline_jobs, references, validate
+from airflow_provider_azml.spec import job_io, pipeline_jobs, references, validate
 from airflow_provider_azml.spec.marks import Marks
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def problems(source: Source) -> Iterator[Problem]:
     if references.is_registered(named):
         if isinstance(value, dict) and "type" not in value:
             yield source.problem((KEY,), "'type' is missing; it is pipeline", at_key=True)
+        if isinstance(value, dict):
+            yield from job_io.problems(source.at(KEY))
         return
     if named.startswith(references.FILE):
         yield source.problem(path, f"{named} is not taken here; write {named.removeprefix(references.FILE)!r}")

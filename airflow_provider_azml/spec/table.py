@@ -214,7 +214,7 @@ KINDS: Mapping[str, Mapping[str, Kind]] = {
         "": Kind(
             name="online_endpoint",
             schema="online_endpoint.schema.json",
-            problems=lambda _: (),
+            problems=endpoints.endpoint_problems,
             submit=_resource("online_endpoint", endpoints.endpoint_body, "name"),
         ),
     },

@@ -238,7 +238,8 @@ def test_a_table_names_the_files_that_it_is_made_of(tmp_path: Path) -> None:
 
 
 def test_an_endpoint(service: StandIn) -> None:
-    source = from_mapping({"name": "scores", "auth_mode": "AML_TOKEN", "traffic": {"blue": "90"}, "tags": {"a": 1}})
+    traffic = {"Blue": "90", "green": 0}
+    source = from_mapping({"name": "scores", "auth_mode": "AML_TOKEN", "traffic": traffic, "tags": {"a": 1}})
     assert service.holds(LOCATION).run(filled(endpoints.endpoint_body(source), TARGET)) == {
         "location": "westeurope",
         "identity": {"type": "SystemAssigned"},
@@ -334,7 +335,7 @@ def test_a_subnet_is_in_the_workspace_s_group_unless_it_is_given_by_its_id(servi
 
 def test_attached_machines(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("private", encoding="utf-8")
-    ssh = {"admin_username": "u", "ssh_private_key_file": "key", "ssh_port": "22"}
+    ssh = {"admin_username": "u", "ssh_private_key_file": "key"}
     machine = from_mapping(
         {"name": "v", "type": "virtualmachine", "resource_id": "r", "ssh_settings": ssh}, base_path=tmp_path
     )

@@ -41,6 +41,7 @@ PARTS = {
 WRONG = {
     "code: a job takes no code of a registry": {"code": "azureml://registries/r/codes/c/versions/1"},
     "outputs.a: 'name' is a dependency of 'version'": {"outputs": {"a": {"version": 1}}},
+    "outputs.a.name: is 'a b'; it must be at most 255 letters": {"outputs": {"a": {"name": "a b"}}},
     "inputs.a.mode": {"inputs": {"a": {"path": "https://x", "type": "custom_model", "mode": "eval_mount"}}},
     "does not go with a model": {
         "inputs": {"a": {"path": "https://x", "type": "mlflow_model", "path_on_compute": "x"}}

@@ -91,6 +91,41 @@ def test_where_each_kind_goes(service: StandIn, kind: str, value: dict[str, obje
     assert service.sent[-1][0] == f"PUT {WS}/{arm_id}"
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "reason"),
+    [
+        ("online_endpoint", {"traffic": {"a": 60, "b": "50"}}, "traffic: is 110 percent in all"),
+        ("online_endpoint", {"identity": {"principal_id": "x"}}, "identity: 'type' is missing"),
+        ("environment", {"build": {"path": "wasbs://c@a.blob.core.windows.net/p"}}, "build.path: .* or an https URL"),
+        ("environment", {"image": "i", "datastore": "../d"}, "datastore: .* must be the name of a datastore"),
+        ("data", {"path": "https://x/y", "auto_delete_setting": {"value": 30}}, "value: is 30; it must be text"),
+        ("compute", {"type": "amlcompute", "tags": {"a": None}}, "tags.a: is empty; it must be text"),
+        ("compute", {"type": "amlcompute", "ssh_settings": {}}, "ssh_settings: 'admin_username' is missing"),
+        ("online_deployment", {"data_collector": {}}, "data_collector: 'collections' is missing"),
+        (
+            "online_deployment",
+            {"data_collector": {"collections": {}, "sampling_rate": 2}},
+            "sampling_rate: is 2; it must be at most 1",
+        ),
+        (
+            "online_deployment",
+            {"data_collector": {"collections": {"request": {"enabled": "true", "data": "https://x"}}}},
+            "request.data: 'https://x' is no reference to a registered data",
+        ),
+    ],
+)
+def test_what_is_refused(kind: str, value: dict[str, object], reason: str) -> None:
+    with pytest.raises(SpecError, match=reason):
+        kinds.check(from_mapping({"name": "abc", "endpoint_name": "scores", **value}), kind)
+
+
+def test_when_data_is_deleted_is_counted_from_its_making(service: StandIn) -> None:
+    given = {"name": "d", "version": 1, "path": "https://x/y", "auto_delete_setting": {"value": "30d"}}
+    service.run(kinds.apply(from_mapping(given), "data", TARGET))
+    setting = service.sent[-1][1]["properties"]["autoDeleteSetting"]
+    assert setting == {"condition": "createdGreaterThan", "value": "30d"}
+
+
 def test_data_without_a_name_is_anonymous(service: StandIn) -> None:
     service.run(kinds.apply(from_mapping({"path": "https://x/y"}), "data", TARGET))
     name, body = service.sent[-1]

@@ -161,6 +161,14 @@ def test_the_time_in_utc_may_say_so() -> None:
         ({"name": "s", "trigger": CRON, "create_job": "nowhere.yml"}, "create_job: .*there is no such file"),
         ({"name": "s", "trigger": CRON, "create_job": {"job": "file:p.yml"}}, r"create_job\.job: .* write 'p\.yml'"),
         ({"name": "s", "trigger": CRON, "create_job": {"job": "azureml:x"}}, "create_job: 'type' is missing"),
+        (
+            {
+                "name": "s",
+                "trigger": CRON,
+                "create_job": {"job": "azureml:x", "type": "pipeline", "inputs": {"a": {"path": "azureml:d@prod"}}},
+            },
+            r"create_job\.inputs\.a\.path: 'prod' is no label that can be looked up",
+        ),
         ({"name": "s", "trigger": CRON, "import_data": {**IMPORT, "path": "./x"}}, "is no place in a datastore"),
         ({"name": "s", "trigger": CRON, "import_data": {"name": "x"}}, "import_data: 'path' is missing"),
         ({**RAN, "create_monitor": {}}, "create_job: unknown key"),

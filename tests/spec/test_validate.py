@@ -274,7 +274,7 @@ FOUND = {
 ACCEPTED = {
     "numbers as text": ("compute", "name: c\ntype: AmlCompute\nmax_instances: '3'\nmin_instances: 1.0\n"),
     "words for booleans": ("online_deployment", DEPLOYMENT + "app_insights_enabled: 'yes'\n"),
-    "words in any case": ("online_endpoint", "name: eee\nauth_mode: AML_Token\nidentity: {type: SystemAssigned}\n"),
+    "words in any case": ("online_endpoint", "name: eee\nauth_mode: AMLToken\nidentity: {type: SystemAssigned}\n"),
     "optional input": ("job", "command: echo $[[--x ${{inputs.x}}]]\nenvironment: azureml:e:1\n"),
     "optional input, older": ("job", "command: 'echo [--x ${{inputs.x}}]'\nenvironment: azureml:e:1\n"),
     "braces of the older kind": ("job", "command: echo {inputs.x}\ninputs: {x: 1}\nenvironment: azureml:e:1\n"),
