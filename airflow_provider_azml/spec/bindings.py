@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _OPENED = "${{"
 _ANY = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^\s{}]*)\s*\}\}")
-_WHOLE = re.compile(r"\$\{\{parent\.(?:inputs|jobs|outputs)\.[^{}\n]*\}\}")
+_WHOLE = re.compile(r"\$\{\{\s*parent\.(?:inputs|jobs|outputs)\.[^{}\n]*\}\}")
 _OLD = re.compile(r"\$\{\{(?:inputs|outputs|jobs)\.[^{}\n]*\}\}")
 
 

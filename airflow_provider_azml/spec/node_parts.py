@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import bindings, job_io, jobs, references
+from airflow_provider_azml.spec.component_io import VALUE_TYPES
 from airflow_provider_azml.spec.needs import ExistingCompute, WorkspaceResource
 from airflow_provider_azml.spec.rules import mapping, snake
 
@@ -77,7 +78,8 @@ def inputs(source: Source, known: Mapping[str, Any] | None) -> Json:
         known: The inputs that its component declares, where that is a local file: others are not sent.
     """
     given = mapping(source.value.get("inputs"))
-    given = {name: item for name, item in given.items() if known is None or name in known}
+    if known is not None:
+        given = {name: as_data(item, known[name]) for name, item in given.items() if name in known}
     bound = {name: item for name, item in given.items() if _target(item) is not None}
     free = {name: item for name, item in given.items() if name not in bound}
     sent_free = job_io.inputs(replace(source, value={"inputs": free}))
@@ -87,6 +89,25 @@ def inputs(source: Source, known: Mapping[str, Any] | None) -> Json:
         mode = {"mode": sent["mode"]} if "mode" in sent else {}
         body[name] = {"job_input_type": "literal", "value": _target(item), **mode}
     return body
+
+
+def as_data(item: Any, declared: object) -> Any:
+    """What an input of a node is given; a text for an input that a component declares as data is a path.
+
+    Args:
+        item: A literal, a mapping or a reference.
+        declared: The input as the component declares it.
+    """
+    literal = item.get("value") if isinstance(item, dict) else item
+    if not takes_data(declared) or not isinstance(literal, str) or bindings.holds_any(literal):
+        return item
+    return {"type": mapping(declared)["type"], "path": literal}
+
+
+def takes_data(declared: object) -> bool:
+    """Whether an input that a component declares is data or a model, not a value."""
+    kind = mapping(declared).get("type")
+    return isinstance(kind, str) and kind not in VALUE_TYPES
 
 
 def outputs(source: Source, known: Mapping[str, Any] | None) -> Json:

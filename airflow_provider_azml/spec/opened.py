@@ -26,6 +26,7 @@ class Opened:
         snapshots: What local files and folders amount to, or why they cannot be uploaded.
         components: What stands in bodies for each component file, by how it is said to have been named.
         component_problems: What is wrong with each component file.
+        component_inputs: What each file of a pipeline component declares as inputs.
         paths: Paths as they were named, and where they lead.
     """
 
@@ -34,6 +35,7 @@ class Opened:
     snapshots: dict[tuple[Path, ...], Snapshot | list[str]] = field(default_factory=dict)
     components: dict[tuple[Path, str], Used] = field(default_factory=dict)
     component_problems: dict[Path, Sequence[Problem]] = field(default_factory=dict)
+    component_inputs: dict[Path, Json] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
 
     def real(self, path: Path) -> Path:

@@ -49,6 +49,42 @@ class Graph:
         """The same, with the reasons why files cannot be read."""
         return {name: node_components.found(node) for name, node in self.nodes.items()}
 
+    @cached_property
+    def inputs(self) -> Json:
+        """The inputs that a pipeline component declares: one that only optional inputs take is optional itself.
+
+        Source: azure-ai-ml 1.35.2, ``PipelineComponent._validate_binding_inputs``: the last node that takes it decides.
+        """
+        declared = mapping(self.source.value.get("inputs"))
+        # members of groups stay as they are written
+        free = {
+            name
+            for name, item in declared.items()
+            if "." not in str(name) and isinstance(item, dict) and item.get("optional") is None
+        }
+        optional: dict[str, bool] = {}
+        for name in self.nodes if free else ():
+            optional |= self._taken_by(name)
+        return {
+            name: {**item, "optional": True} if name in free and optional.get(name) else item
+            for name, item in declared.items()
+        }
+
+    def _taken_by(self, name: str) -> Mapping[str, bool]:
+        """The inputs of the pipeline that a node takes, and whether it can do without them."""
+        node, component = self.nodes[name], self.components[name]
+        key = node_components.key_of(node)
+        if key == "trial" or (component is None and node.value.get(key) is not None):
+            return {}
+        known = inputs_of(component) if component else {}
+        taken: dict[str, bool] = {}
+        for port, given in mapping(node.value.get("inputs")).items():
+            path = given.get("path") if isinstance(given, dict) else given
+            target = next(bindings.found(str(path)), None) if bindings.is_whole(path) else None
+            if target and target.node is None and not (component and port not in known):
+                taken[target.name] = taken.get(target.name, True) and is_optional(known.get(port))
+        return taken
+
     def typed(self, value: Any, depth: int = 0) -> Json:
         """Type and mode of what an input or output is given, as a component declares them.
 
@@ -84,3 +120,20 @@ class Graph:
         component = self.components[str(target.node)]
         place = (component or node).value.get(target.place)
         return self.typed(mapping(place).get(target.name), depth)
+
+
+def inputs_of(component: Source) -> Json:
+    """The inputs of a component of any type, looked for once however many nodes run it."""
+    if lower(component.value.get("type")) != "pipeline":
+        return mapping(component.value.get("inputs"))
+    known, file = component.opened.component_inputs, component.file
+    if file is None or component.place:
+        return Graph(component).inputs
+    if file not in known:
+        known[file] = Graph(component).inputs
+    return known[file]
+
+
+def is_optional(declared: object) -> bool:
+    """Whether an input that a component declares may be left out, even where it has no default."""
+    return str(mapping(declared).get("optional")).lower() == "true"

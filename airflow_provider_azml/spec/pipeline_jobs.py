@@ -20,14 +20,14 @@ from airflow_provider_azml.spec import (
 )
 from airflow_provider_azml.spec.needs import WorkspaceResource
 from airflow_provider_azml.spec.pipeline_graph import Graph
-from airflow_provider_azml.spec.rules import Rule, boolean, mapping, sendable, translated
+from airflow_provider_azml.spec.rules import Rule, boolean, lower, mapping, sendable, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
-    from airflow_provider_azml.spec.needs import Named
+    from airflow_provider_azml.spec.needs import Named, Need
     from airflow_provider_azml.spec.source import Source
 
 _INPUT_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -39,8 +39,15 @@ def _datastore(value: Any) -> str | Named:
     return name if name.startswith("/") else WorkspaceResource("datastore", (name,))
 
 
+def _compute(value: Any) -> str | Named | Need:
+    name = str(value).removeprefix(references.PREFIX)
+    if name.startswith("/"):
+        return name
+    return node_parts.compute(lower(value) if lower(value) == node_parts.SERVERLESS else str(value))
+
+
 _SETTINGS = (
-    Rule("default_compute", "default_compute", lambda value: node_parts.compute(str(value))),
+    Rule("default_compute", "default_compute", _compute),
     Rule("default_datastore", "default_datastore", _datastore),
     Rule("continue_on_step_failure", "continue_on_step_failure", boolean),
     Rule("force_rerun", "force_rerun", boolean),

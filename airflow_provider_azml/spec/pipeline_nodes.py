@@ -42,6 +42,10 @@ _COMPONENT_RULES = (
     Rule("tags", "tags"),
     Rule("is_deterministic", "is_deterministic", boolean),
 )
+_UNSENT = frozenset({"base_path", "creation_context", "id", "services", "status"})
+"""Keys that no node has and azure-ai-ml takes for its own, which it does not send."""
+_ALWAYS_DETERMINISTIC = frozenset({"command", "data_transfer", "parallel"})
+"""Types of nodes that azure-ai-ml sends no ``is_deterministic`` for; that of the component counts."""
 AUTOML = "automl"
 AUTOML_DATA = ("training_data", "validation_data", "test_data")
 PIPELINE = "pipeline"
@@ -90,7 +94,7 @@ def component_spec(source: Source) -> Json:
     if lower(source.value.get("type")) != PIPELINE:
         return components.spec(source)
     declared = {
-        "inputs": component_io.inputs(source.value.get("inputs")),
+        "inputs": component_io.inputs(Graph(source).inputs),
         "outputs": component_io.outputs(source.value.get("outputs")),
     }
     body = {**translated(source.value, _COMPONENT_RULES), **declared, "type": PIPELINE, "jobs": jobs(source)}
@@ -157,7 +161,19 @@ def _sent_on(source: Source) -> Json:
     if node_components.key_of(source) not in source.value:
         return {}
     value = source.value
-    return {key: sendable(value[key]) for key in unknown_keys(schema_of(source), value) if value[key] is not None}
+    unknown = (key for key in unknown_keys(schema_of(source), value) if is_sent_on(source, key))
+    return {key: sendable(value[key]) for key in unknown if value[key] is not None}
+
+
+def is_sent_on(node: Source, key: str) -> bool:
+    """Whether a key that a node does not have is sent to the service all the same."""
+    return key not in _UNSENT and not (key == "is_deterministic" and type_of(node) in _ALWAYS_DETERMINISTIC)
+
+
+def is_key_of_any(key: str) -> bool:
+    """Whether a key is one of nodes of some type."""
+    forms = (f"pipeline_nodes.schema.json#/$defs/{name}_node" for name in NODE_TYPES)
+    return any(key in schema_files.part(*form.split("#"))["properties"] for form in forms)
 
 
 def unknown_keys(schema: str, value: Json) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import bindings, component_io, node_components, node_problems, pipeline_nodes
-from airflow_provider_azml.spec.pipeline_graph import Graph
+from airflow_provider_azml.spec.pipeline_graph import Graph, inputs_of, is_optional
 from airflow_provider_azml.spec.pipeline_nodes import AUTOML, PIPELINE
 from airflow_provider_azml.spec.rules import mapping
 
@@ -65,7 +65,7 @@ def needed_inputs(component: Source) -> Iterator[str]:
     """The inputs that nodes of a pipeline component use and whoever runs it must give."""
     jobs = mapping(component.value.get("jobs"))
     used = {target.name for _, text in _texts(jobs, ()) for target in bindings.found(text) if target.node is None}
-    for name, declared in mapping(component.value.get("inputs")).items():
+    for name, declared in inputs_of(component).items():
         if name in used and node_problems.is_needed(declared):
             yield name
 
@@ -170,15 +170,15 @@ def _circle_from(start: str, waits: Mapping[str, list[str]], done: set[str]) -> 
 def _optional_but_needed(graph: Graph) -> Iterator[Problem]:
     """Inputs of a pipeline that may be left out, and that a node hands on to a component which needs them."""
     declared = mapping(graph.source.value.get("inputs"))
-    optional = {name for name, value in declared.items() if str(mapping(value).get("optional")).lower() == "true"}
+    optional = {name for name, value in declared.items() if is_optional(value)}
     for name, node in graph.nodes.items():
         component = graph.components[name]
         for port, value in mapping(node.value.get("inputs")).items() if component and optional else ():
             given = value.get("path") if isinstance(value, dict) else value
             target = next(bindings.found(str(given)), None) if bindings.is_whole(given) else None
-            taken = mapping(mapping(component.value.get("inputs") if component else None).get(port))
+            taken = mapping(inputs_of(component).get(port)) if component else {}
             if not target or target.node or target.name not in optional or not taken:
                 continue
-            if str(taken.get("optional")).lower() != "true":
+            if not is_optional(taken):
                 reason = f"{target.name!r} may be left out of the pipeline, but the component needs {port!r}"
                 yield node.problem(("inputs", port), reason)
