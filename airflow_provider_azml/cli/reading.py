@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 _SHOWN = 10
-TEMPLATE_FAILS = "the template fails"
-"""How problems of templates begin."""
 TEMPLATE_HINT = "--no-templates takes {{ }} for text; in a DAG, {% raw %} and {% endraw %} around it do"
 
 

@@ -12,13 +12,14 @@ from urllib.parse import unquote
 
 from airflow_provider_azml.cli.command import add_file_options
 from airflow_provider_azml.cli.offline import Offline, Request, named_again
-from airflow_provider_azml.cli.reading import TEMPLATE_FAILS, TEMPLATE_HINT, Reading
+from airflow_provider_azml.cli.reading import TEMPLATE_HINT, Reading
 from airflow_provider_azml.cli.secrets import hidden
 from airflow_provider_azml.cli.templates import shown
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.rest.clouds import CLOUDS
 from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.source import TEMPLATE_FAILS
 from airflow_provider_azml.spec.target import Target
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.cli.aml_files import candidates, opened
 from airflow_provider_azml.cli.command import add_file_options
-from airflow_provider_azml.cli.reading import TEMPLATE_FAILS, TEMPLATE_HINT, Reading
+from airflow_provider_azml.cli.reading import TEMPLATE_HINT, Reading
 from airflow_provider_azml.cli.templates import shown
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.rest.progress import amount
 from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.source import TEMPLATE_FAILS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,7 @@ Source: azure-ai-ml 1.35.2, ``_additional_includes`` and ``code``: it copies all
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-import weakref
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -138,19 +136,13 @@ def _merged(source: Source, code: str | None, includes: Sequence[str]) -> Snapsh
     files: dict[str, Path] = {}
     if own:
         files.update(_copied(own, own.name if own.is_file() else "", (root,)))
-    packed: list[Path] = []
     for where in map(source.local, includes):
         layers = (replace(root, base=where.parent),)
         if _is_to_be_packed(where):
-            packed.append(_packed(where, layers))
-            files[where.name] = packed[-1]
+            files[where.name] = _packed(where, layers, source.opened.scratch)
         else:
             files.update(_copied(where, where.name, _below(layers, where)))
-    kept = _not_ignored(files)
-    result = Snapshot(folder / FOLDER, kept, tuple(map(source.local, includes)))
-    for archive in packed:
-        weakref.finalize(result, shutil.rmtree, archive.parent, ignore_errors=True)
-    return result
+    return Snapshot(folder / FOLDER, _not_ignored(files), tuple(map(source.local, includes)))
 
 
 def _below(layers: Layers, path: Path) -> Layers:
@@ -170,11 +162,11 @@ def _copied(path: Path, name: str, layers: Layers, around: tuple[Path, ...] = ()
             yield from _copied(member, inside, _below(layers, member), (*around, path.resolve()))
 
 
-def _packed(archive: Path, layers: Layers) -> Path:
-    """A zip file of the folder that it is named after, in a folder of its own."""
+def _packed(archive: Path, layers: Layers, scratch: Path) -> Path:
+    """A zip file of the folder that it is named after, in a folder of its own below another one."""
     folder = archive.with_suffix("")
     layers = _below(layers, folder)
-    result = Path(tempfile.mkdtemp(prefix="azml-"), archive.name)
+    result = Path(tempfile.mkdtemp(dir=scratch), archive.name)
     with zipfile.ZipFile(result, "w") as written:
         written.write(folder, folder.name)
         for file in sorted(_files_below(folder), key=str):

@@ -1,7 +1,6 @@
 """What must be looked up, uploaded or made before a body can be sent, as places in the body that are filled in later.
 
-Translation is pure: where an id is not known yet it puts a need. ``filled`` meets all needs of a body, those that do
-not depend on each other beside each other, and each of them once, however often it occurs.
+Translation is pure: where an id is not known yet it puts a need; ``filling`` meets those of a body.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import Conflict
 from airflow_provider_azml.rest import flows, upload, waiting
-from airflow_provider_azml.rest.flows import All
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -298,21 +296,6 @@ def put_version(target: Target, kind: str, name: str, version: str | None, body:
                 raise
 
 
-def filled(body: Json, target: Target) -> Flow[Json]:
-    """A body with every need in it met.
-
-    Raises:
-        ApiError: Something could not be found or made.
-        SpecError: A local path cannot be uploaded.
-    """
-    met: dict[Need, str] = {}
-    for needs in _by_depth(body):
-        results = yield All([need.meet(target, _fill(need.sends(), met, target)) for need in needs])
-        met.update(zip(needs, results, strict=True))
-    result: Json = _fill(body, met, target)
-    return result
-
-
 def long_uri(uri: str, target: Target) -> str:
     """A datastore URI that says which workspace it is in."""
     where = target.workspace
@@ -330,29 +313,6 @@ def _versions(container: str) -> Flow[tuple[str | None, str]]:
     return properties.get("latestVersion"), str(properties.get("nextVersion") or "1")
 
 
-def _by_depth(body: Json) -> list[list[Need]]:
-    """All needs of a body, each once: first those that need nothing, then those that need them, and so on."""
-    depths: dict[Need, int] = {}
-
-    def deepest(value: object) -> int:
-        if isinstance(value, dict):
-            return max(map(deepest, value.values()), default=0)
-        if isinstance(value, list):
-            return max(map(deepest, value), default=0)
-        if isinstance(value, Prefixed):
-            return deepest(value.of)
-        if not isinstance(value, Need):
-            return 0
-        if value not in depths:
-            depths[value] = deepest(value.sends()) + 1
-        return depths[value]
-
-    levels: list[list[Need]] = [[] for _ in range(deepest(body))]
-    for need, depth in depths.items():
-        levels[depth - 1].append(need)
-    return levels
-
-
 def _counted(spec: Json) -> Json:
     """What tells a component without a name from others: neither what its file calls it nor where it was written."""
     return {key: value for key, value in spec.items() if key not in {"name", "version", "_source"}}
@@ -360,15 +320,3 @@ def _counted(spec: Json) -> Json:
 
 def _digest(spec: Json) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True, default=repr).encode()).hexdigest()
-
-
-def _fill(value: Any, met: Mapping[Any, str], target: Target) -> Any:  # any part of a body
-    if isinstance(value, dict):
-        return {key: _fill(member, met, target) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_fill(member, met, target) for member in value]
-    if isinstance(value, Prefixed):
-        return f"azureml:{_fill(value.of, met, target)}"
-    if isinstance(value, Named):
-        return value.id_in(target)
-    return met[value] if isinstance(value, Need) else value

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
@@ -37,6 +41,13 @@ class Opened:
     component_problems: dict[Path, Sequence[Problem]] = field(default_factory=dict)
     component_inputs: dict[Path, Json] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder for what is made to be uploaded; it goes when nobody needs what was read any more."""
+        folder = tempfile.mkdtemp(prefix="azml-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     def real(self, path: Path) -> Path:
         """A path with links followed where that is possible; asked of the disk once, which is slow."""

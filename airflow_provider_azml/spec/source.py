@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 MAX_BYTES = 10_000_000
 MAPPING = "<mapping>"
 OVERRIDES = "<overrides>"
+TEMPLATE_FAILS = "the template fails"
+"""How problems of templates begin."""
 _LONGEST_CHAIN = 50
 _SHORT = 4
 _OTHER_ENCODINGS = {
@@ -247,10 +249,10 @@ def _rendered(text: str, render: Callable[[str], str], file: str) -> str:
         return render(shielded)
     except (*_FAULTS_OF_TEMPLATES, TemplateError) as error:
         line = getattr(error, "lineno", None) or _template_line(error)
-        problem = Problem(file, line, 1 if line else 0, "", f"the template fails: {error}")
+        problem = Problem(file, line, 1 if line else 0, "", f"{TEMPLATE_FAILS}: {error}")
         raise SpecError([problem]) from error
     except Exception as error:  # of what it asks for, say a connection: that may be there at the next try
-        _log.error("%s:%s: the template fails: %s", file, _template_line(error), error)
+        _log.error("%s:%s: %s: %s", file, _template_line(error), TEMPLATE_FAILS, error)
         raise
 
 

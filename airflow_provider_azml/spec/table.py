@@ -29,7 +29,8 @@ from airflow_provider_azml.spec import (
     sweep_jobs,
     workspaces,
 )
-from airflow_provider_azml.spec.needs import filled, put_version
+from airflow_provider_azml.spec.filling import filled
+from airflow_provider_azml.spec.needs import put_version
 from airflow_provider_azml.spec.places import closest
 from airflow_provider_azml.spec.rules import snake
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import zipfile
 from pathlib import Path
@@ -96,10 +97,14 @@ def test_includes_go_into_the_code(tmp_path: Path) -> None:
 
 def test_an_archive_goes_when_nobody_needs_it(tmp_path: Path) -> None:
     source = from_mapping({}, base_path=plant(tmp_path))
-    archive = additional_includes.taken(source, None, ["packed.zip"]).files[0].path
-    assert archive.exists()
+    taken = additional_includes.taken(source, None, ["packed.zip", "lib/deep"])
+    [archive] = [file.path for file in taken.files if file.name == "packed.zip"]
     source.opened.snapshots.clear()
-    assert not archive.exists()
+    gc.collect()
+    assert archive.exists()
+    del source
+    gc.collect()
+    assert not archive.parent.parent.exists()
 
 
 @pytest.mark.parametrize(

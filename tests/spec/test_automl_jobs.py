@@ -8,7 +8,8 @@ from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest import snapshot
 from airflow_provider_azml.spec import automl_jobs, kinds
 from airflow_provider_azml.spec.automl_tasks import TASKS, Words, camel
-from airflow_provider_azml.spec.needs import Local, filled
+from airflow_provider_azml.spec.filling import filled
+from airflow_provider_azml.spec.needs import Local
 from airflow_provider_azml.spec.source import from_mapping
 from tests.spec.stand_in import TARGET, WS, StandIn
 

@@ -9,7 +9,8 @@ import pytest
 from airflow_provider_azml.rest import snapshot
 from airflow_provider_azml.spec import command_jobs, compute, endpoints, environments, jobs
 from airflow_provider_azml.spec.assets import data_properties, model_properties
-from airflow_provider_azml.spec.needs import Asset, Code, Local, filled
+from airflow_provider_azml.spec.filling import filled
+from airflow_provider_azml.spec.needs import Asset, Code, Local
 from airflow_provider_azml.spec.source import from_mapping
 from tests.spec.stand_in import TARGET, WS, StandIn
 

@@ -7,7 +7,7 @@ from azure.ai.ml._utils.utils import hash_dict
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import component_io, components, kinds
-from airflow_provider_azml.spec.needs import filled
+from airflow_provider_azml.spec.filling import filled
 from airflow_provider_azml.spec.source import from_mapping
 from tests.spec.stand_in import TARGET, WS, StandIn
 

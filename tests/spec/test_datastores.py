@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest.clouds import CLOUDS
 from airflow_provider_azml.spec import datastores, kinds
-from airflow_provider_azml.spec.needs import filled
+from airflow_provider_azml.spec.filling import filled
 from airflow_provider_azml.spec.source import from_mapping
 from airflow_provider_azml.spec.target import Target
 from tests.spec.stand_in import TARGET, WS, StandIn

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest import snapshot
-from airflow_provider_azml.spec import command_jobs, git, kinds
-from airflow_provider_azml.spec.needs import Asset, Local, filled
+from airflow_provider_azml.spec import command_jobs, kinds
+from airflow_provider_azml.spec.filling import filled
+from airflow_provider_azml.spec.needs import Asset, Local
 from airflow_provider_azml.spec.source import from_mapping
 from tests.spec.stand_in import TARGET, WS, StandIn
 
@@ -101,9 +103,17 @@ def test_file_may_stand_before_a_local_path(tmp_path: Path) -> None:
     assert command_jobs.properties(source, "j")["inputs"]["a"]["uri"] == Local(snapshot.take(tmp_path / "a.csv"))
 
 
-def test_a_submitted_job_says_where_it_is_from(service: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(git, "properties", lambda: {"mlflow.source.git.commit": "c"})
+def test_a_submitted_job_says_where_it_is_from(
+    service: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AZUREML_GIT_BRANCH", raising=False)
+    subprocess.run(["git", "init", "--quiet", "--initial-branch", "first"], check=True)
     service.run(kinds.apply(from_mapping({**JOB, "name": "j", "properties": {"mine": "x"}}), "job", TARGET))
     [(path, body)] = service.puts()
     assert path == f"{WS}/jobs/j"
-    assert body["properties"]["properties"] == {"mine": "x", "mlflow.source.git.commit": "c"}
+    assert body["properties"]["properties"] == {
+        "mine": "x",
+        "mlflow.source.git.branch": "first",
+        "azureml.git.dirty": "False",
+    }

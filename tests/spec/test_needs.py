@@ -6,13 +6,13 @@ import pytest
 
 from airflow_provider_azml.exceptions import Conflict, NotFound
 from airflow_provider_azml.rest.flows import All
+from airflow_provider_azml.spec.filling import filled
 from airflow_provider_azml.spec.needs import (
     Asset,
     LongUri,
     Newest,
     WorkspaceLocation,
     WorkspaceResource,
-    filled,
     put_version,
 )
 from tests.spec.stand_in import TARGET, WS, StandIn

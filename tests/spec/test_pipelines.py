@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_azml.spec import kinds, pipeline_components, pipeline_jobs
-from airflow_provider_azml.spec.needs import filled
+from airflow_provider_azml.spec.filling import filled
 from airflow_provider_azml.spec.source import from_mapping, read
 from tests.spec.pipeline_files import DATABASE, ENVIRONMENT, SPARK_CONF, command, pipeline
 from tests.spec.stand_in import TARGET, WS, StandIn

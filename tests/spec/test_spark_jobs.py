@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import jobs, kinds, spark_jobs
-from airflow_provider_azml.spec.needs import filled
+from airflow_provider_azml.spec.filling import filled
 from airflow_provider_azml.spec.source import from_mapping
 from tests.spec.stand_in import TARGET, WS, StandIn
 
