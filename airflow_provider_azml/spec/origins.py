@@ -5,13 +5,14 @@ Source: azure-ai-ml 1.35.2, ``ComponentSource`` and ``Component._resolve_compone
 
 from __future__ import annotations
 
+from airflow_provider_azml.spec.references import REGISTRIES
+
 JOB = "YAML.JOB"
 FILE = "YAML.COMPONENT"
 WORKSPACE = "REMOTE.WORKSPACE.COMPONENT"
 REGISTRY = "REMOTE.REGISTRY"
 PIPELINE = "REMOTE.WORKSPACE.JOB"
 """A job that runs a pipeline component."""
-_REGISTRIES = "azureml://registries/"
 
 
 def of_id(text: str) -> str:
@@ -21,4 +22,4 @@ def of_id(text: str) -> str:
         >>> of_id("azureml://registries/azureml/components/prep/versions/1")
         'REMOTE.REGISTRY'
     """
-    return REGISTRY if text.startswith(_REGISTRIES) else WORKSPACE
+    return REGISTRY if text.startswith(REGISTRIES[0]) else WORKSPACE
