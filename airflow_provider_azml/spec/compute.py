@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.spec import keywords
 from airflow_provider_azml.spec.identities import managed_identity
 from airflow_provider_azml.spec.needs import GroupResource, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
@@ -78,7 +79,7 @@ _SCRIPT_RULES = (
 )
 _APPLICATION_RULES = (
     Rule("name", "name"),
-    Rule("type", "type", default="docker"),
+    Rule("type", "type", lower, default="docker"),
     Rule("image", "image", lambda value: {"type": "docker", "reference": value.get("reference")}),
     Rule(
         "endpoints",
@@ -166,7 +167,7 @@ def _port_problems(source: Source, path: Path) -> Iterator[Problem]:
     endpoints = source.value_at(path)
     for place, endpoint in enumerate(endpoints if isinstance(endpoints, list) else ()):
         for key, port in endpoint.items() if isinstance(endpoint, dict) else ():
-            if isinstance(port, int) and port not in _PORTS:
+            if keywords.is_integer(None, port) and integer(port) not in _PORTS:
                 yield source.problem((*path, place, key), f"is {port}; it must be from {_PORTS[0]} to {_PORTS[-1]}")
 
 

@@ -101,6 +101,17 @@ def test_where_each_kind_goes(service: StandIn, kind: str, value: dict[str, obje
         ("data", {"path": "https://x/y", "auto_delete_setting": {"value": 30}}, "value: is 30; it must be text"),
         ("compute", {"type": "amlcompute", "tags": {"a": None}}, "tags.a: is empty; it must be text"),
         ("compute", {"type": "amlcompute", "ssh_settings": {}}, "ssh_settings: 'admin_username' is missing"),
+        ("compute", {"type": "computeinstance", "create_on_behalf_of": {}}, "'user_tenant_id' is missing"),
+        (
+            "compute",
+            {"type": "computeinstance", "custom_applications": [{"name": "a", "image": {"reference": "i"}}]},
+            "'endpoints' is missing",
+        ),
+        (
+            "compute",
+            {"type": "computeinstance", "custom_applications": [{"endpoints": [{"target": "80", "published": 2.0}]}]},
+            r"published: is 2.0; it must be from 1025(?s:.*)target: is 80; it must be from 1025",
+        ),
         ("online_deployment", {"data_collector": {}}, "data_collector: 'collections' is missing"),
         (
             "online_deployment",
