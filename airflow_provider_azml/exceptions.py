@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+"""How much a problem matters; see :class:`Problem`."""
 
 
 class AzmlError(Exception):
@@ -23,7 +27,8 @@ class Problem:
         column: Column, counted from 1; 0 when there is no text to point into.
         path: Dotted path of the offending value, e.g. ``jobs.train.inputs.data``.
         reason: What is wrong, and what would be right.
-        warning: Whether azure-ai-ml would send it all the same, for the service to refuse.
+        severity: ``error``: it cannot be sent. ``warning``: azure-ai-ml would send it all the same, for the service to
+            refuse. ``note``: a key is taken and nothing is sent for it, as in azure-ai-ml.
     """
 
     file: str
@@ -31,11 +36,11 @@ class Problem:
     column: int
     path: str
     reason: str
-    warning: bool = False
+    severity: Severity = "error"
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        parts = (place, self.path, "warning" if self.warning else "", self.reason)
+        parts = (place, self.path, "" if self.severity == "error" else self.severity, self.reason)
         return ": ".join(part for part in parts if part)
 
 

@@ -16,7 +16,7 @@ _DEEPEST = 3
 """How many keys a path shows; what is below is the schema's."""
 _CHOSEN = "<name>"
 _NOT_HERE = "Not sent"
-"""How descriptions begin of keys that are for other alternatives."""
+"""What is said of keys that nothing is sent for; another alternative may send them."""
 _NO_MARKDOWN = re.compile(r"([|<>*_\[\]])(?=[^`]*(?:`[^`]*`[^`]*)*$)")
 
 
@@ -73,7 +73,7 @@ def _members(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _merged(one: Key, other: Key) -> Key:
-    meanings = sorted((one.meaning, other.meaning), key=lambda said: not said or said.startswith(_NOT_HERE))
+    meanings = sorted((one.meaning, other.meaning), key=lambda said: not said or f"{_NOT_HERE}: " in said)
     return replace(
         one,
         value=" or ".join(dict.fromkeys((*one.value.split(" or "), *other.value.split(" or ")))),
@@ -85,7 +85,8 @@ def _merged(one: Key, other: Key) -> Key:
 def _meaning(node: Node) -> str:
     said = [_says(node.schema), *(_says(layer.get("x-service", {})) for layer in node.layers())]
     rules = [f"It {words}." for words in dict.fromkeys(said) if words]
-    return " ".join([node.description, *rules]).strip()
+    why = node.get("x-not-sent")
+    return " ".join([node.description, *rules, *([f"{_NOT_HERE}: {why}."] if why else [])]).strip()
 
 
 def _says(schema: dict[str, Any]) -> str:

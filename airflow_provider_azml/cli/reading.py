@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.cli.command import is_name, nested
 from airflow_provider_azml.cli.templates import Templates, is_open
 from airflow_provider_azml.exceptions import Problem, SpecError
-from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec import kinds, marks
 from airflow_provider_azml.spec.source import read
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Reading:
             found = kinds.check(source, self.kind, strict=self.strict)
         except SpecError as error:
             found = error.problems
-        return [problem for problem in found if not is_open(str(problem))]
+        left_open = _left_open(source) if self.templates and self.templates.left_open else frozenset()
+        return [problem for problem in found if (problem.file, problem.line, problem.column) not in left_open]
 
     def open_note(self) -> str | None:
         """What to tell about templates that were left open."""
@@ -73,3 +74,19 @@ class Reading:
         hint = f"; --var {first}=VALUE fills one in" if first else ""
         more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
         return f"not checked, because they are templates: {', '.join([*names[:_SHOWN], *more])}{hint}"
+
+
+def _left_open(source: Source) -> frozenset[tuple[str, int, int]]:
+    """Where values and keys stand that are not known, in the file and in those that it pulled in.
+
+    What is wrong with the key of such a value is told all the same: it stands elsewhere.
+    """
+    found = set()
+    for value, placed in ((source.value, source.marks), *source.opened.files.values()):
+        for path, member in marks.members(value):
+            mark = placed.at(path)
+            if path and is_open(str(path[-1])):
+                found |= {(mark.file, mark.line, mark.column), (mark.file, *(mark.key or (0, 0)))}
+            elif isinstance(member, str) and is_open(member):
+                found.add((mark.file, mark.line, mark.column))
+    return frozenset(found)

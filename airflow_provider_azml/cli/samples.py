@@ -112,6 +112,7 @@ _KNOWN: Mapping[str, Any] = {
     "job pipeline: settings": {"default_compute": "azureml:cpu-cluster", "continue_on_step_failure": False},
     "job pipeline: component": "azureml:my_component@latest",
     "component: resources": {"instance_count": 1},
+    "component: distribution": {"type": "pytorch", "process_count_per_instance": 1},
     "component import: source": {"type": {"type": "string"}},
     "component parallel: task": {
         "type": "run_function",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _EPILOG = """\
-The file goes to standard output and passes 'azml validate' as it is. It holds every key that the kind may have: those
-that must be there are filled in, the others stand behind a #. Remove the # to use one.
+The file goes to standard output and passes 'azml validate' as it is. It holds every key that something is sent for:
+those that must be there are filled in, the others stand behind a #. Remove the # to use one.
 
 exit codes: 0 printed, 2 there is no such kind or type
 
@@ -30,7 +30,6 @@ _WIDTH = 110
 _POINTLESS = (
     "nothing is sent for it",
     "not sent",
-    "Not sent",
     "Older name",
     "The same as",
     "does not carry",
@@ -154,7 +153,9 @@ def _example(node: Node, path: tuple[str, ...], form: Form) -> Any:  # any value
 
 
 def _is_pointless(node: Node) -> bool:
-    return node.types == ["null"] or any(words in node.description for words in _POINTLESS)
+    if node.types == ["null"] or node.get("x-not-sent"):
+        return True
+    return any(words in node.description for words in _POINTLESS)
 
 
 def _prose(text: str, indent: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.cli.aml_files import Candidate
     from airflow_provider_azml.cli.uploads import Upload
+    from airflow_provider_azml.exceptions import Severity
     from airflow_provider_azml.spec.source import Source
 
 _EPILOG = """\
 Each problem is a line on standard output, file:line:column: dotted.path: reason; standard error ends with the counts.
+A warning is of what the service refuses, a note of a key that nothing is sent for, as in 'az ml'.
 
 Templates such as {{ ds }} are filled in from --var. Those that are not are left open: their values are not judged, all
 else in the file is. AML's own ${{...}} are no templates.
@@ -69,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             report.look_at(found)
     report.list_uploads()
     report.sum_up()
-    return 1 if report.errors or (arguments.no_upload and report.uploaded) else 0
+    return 1 if report.counts["error"] or (arguments.no_upload and report.uploaded) else 0
 
 
 @dataclass
@@ -85,8 +88,7 @@ class _Report:
     uploads: bool
     files: int = 0
     left_out: int = 0
-    errors: int = 0
-    warnings: int = 0
+    counts: Counter[Severity] = field(default_factory=Counter)
     uploaded: dict[str, Upload] = field(default_factory=dict)
     told: set[Problem] = field(default_factory=set)
 
@@ -99,7 +101,7 @@ class _Report:
                 return
             found = self.reading.problems(source)
             self.tell(found)
-            if self.uploads and all(problem.warning for problem in found):
+            if self.uploads and all(problem.severity != "error" for problem in found):
                 self._find_uploads(source)
         except SpecError as error:
             self.tell(error.problems)
@@ -111,8 +113,7 @@ class _Report:
             if problem in self.told:
                 continue
             self.told.add(problem)
-            self.warnings += problem.warning
-            self.errors += not problem.warning
+            self.counts[problem.severity] += 1
             sys.stdout.write(f"{shown(str(problem))}\n")
 
     def _find_uploads(self, source: Source) -> None:
@@ -136,7 +137,9 @@ class _Report:
 
     def sum_up(self) -> None:
         """Print the counts on standard error."""
-        parts = [_counted(self.files, "file"), _counted(self.errors, "error"), _counted(self.warnings, "warning")]
+        parts = [_counted(self.files, "file"), *(_counted(self.counts[name], name) for name in ("error", "warning"))]
+        if self.counts["note"]:
+            parts.append(_counted(self.counts["note"], "note"))
         if self.uploads:
             size = amount(sum(upload.size for upload in self.uploaded.values()))
             parts.append(f"{_counted(len(self.uploaded), 'upload')} ({size})")

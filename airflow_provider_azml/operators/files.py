@@ -155,7 +155,7 @@ class AzmlSpecOperator(AzmlOperator):
             raise SpecError([source.problem((), reason)])
         kind = self.kind or kinds.kind_of(source)
         for told in kinds.check(source, kind, strict=self.strict):
-            self.log.warning("%s", told)
+            self.log.log(kinds.LEVELS[told.severity], "%s", told)
         return kind
 
     def workspace_of(self, source: Source) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import automl_search_spaces, job_io, jobs, running, sweep_parts
 from airflow_provider_azml.spec.automl_tasks import METRICS, TASKS, VERBOSITY, in_words
-from airflow_provider_azml.spec.rules import Rule, each, lower, nested, translated
+from airflow_provider_azml.spec.rules import Rule, each, integer, lower, nested, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,8 +27,10 @@ _SWEEP_RULES = (
     Rule("sampling_algorithm", "samplingAlgorithm", lower),
     Rule("early_termination", "earlyTermination", sweep_parts.early_termination),
 )
+_COUNT = (Rule("instance_count", "instance_count", integer),)
 _NODE_RULES = (
     Rule("task", "task"),
+    Rule("target_column_name", "target_column_name"),
     Rule("display_name", "display_name"),
     Rule("description", "description"),
     Rule("tags", "tags"),
@@ -36,7 +38,7 @@ _NODE_RULES = (
     Rule("environment_id", "environment_id"),
     Rule("environment_variables", "environment_variables"),
     Rule("identity", "identity", nested(jobs.IDENTITY_IN_WORDS)),
-    Rule("resources", "resources"),
+    Rule("resources", "resources", lambda value: {**value, **translated(value, _COUNT)}),
     Rule("queue_settings", "queue_settings", each(lower)),
     Rule("log_verbosity", "log_verbosity", VERBOSITY.written),
 )
@@ -108,10 +110,8 @@ def problems(source: Source) -> Iterator[Problem]:
         if isinstance(source.value.get(key), str):
             yield source.problem((key,), "in a pipeline alone may it be what another step made; give a path")
     task = TASKS.get(str(source.value.get("task")))
-    if task and not task.is_table:
-        for key in source.value.keys() & {_TEST, "test_data_size"}:
-            reason = "only models for tables are tested; nothing is sent for it"
-            yield source.problem((key,), reason, at_key=True, warning=key == _TEST)
+    if task and not task.is_table and "test_data_size" in source.value:
+        yield source.problem(("test_data_size",), "only models for tables are tested", at_key=True)
 
 
 def _details(source: Source, task: Task) -> Json:

@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import assets, environments, pipeline_components, references, running, scoring, validate
+from airflow_provider_azml.spec import (
+    assets,
+    environments,
+    pipeline_components,
+    references,
+    running,
+    scoring,
+    validate,
+)
 from airflow_provider_azml.spec.needs import ANONYMOUS_COMPONENT, Component, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
@@ -163,10 +171,10 @@ def _is_file(component: str) -> bool:
 def _pipeline_problems(source: Source) -> Iterator[Problem]:
     component, job = source.value.get("component"), source.value.get("job_definition")
     if component is None and job is None:
-        yield source.problem((), "'component' is missing: the pipeline to deploy", at_key=True, warning=True)
+        yield source.problem((), "'component' is missing: the pipeline to deploy", at_key=True, severity="warning")
     if component is not None and job is not None:
         reason = "is not used: the file names a component too"
-        yield source.problem(("job_definition",), reason, at_key=True, warning=True)
+        yield source.problem(("job_definition",), reason, at_key=True, severity="warning")
     if not isinstance(component, str):
         return
     if not _is_file(component):

@@ -109,10 +109,7 @@ def resources_of(value: Mapping[str, Any]) -> Json:
 
 
 def resources_problems(source: Source) -> Iterator[Problem]:
-    """That the number of nodes is given twice, or properties that are not sent."""
+    """That the number of nodes is given twice."""
     given = source.value.get("resources")
     if given is not None and source.value.get("instance_count") is not None:
         yield source.problem(("instance_count",), "is in the way of resources; move it there", at_key=True)
-    if isinstance(given, dict) and given.get("properties"):
-        reason = "not sent: a component has no properties of resources; give them to the job or node that uses it"
-        yield source.problem(("resources", "properties"), reason, at_key=True, warning=True)

@@ -163,7 +163,6 @@ def _command_problems(source: Source) -> Iterator[Problem]:
     yield from component_parts.code_problems(source)
     yield from component_parts.resources_problems(source)
     yield from environments.problems(source, ("environment",))
-    yield from _not_carried(source, "environment_variables")
     if isinstance(source.value.get("command"), str):
         yield from unknown_references(source, source.value["command"])
 
@@ -224,11 +223,6 @@ def _strange(kind: str, value: Mapping[str, Any]) -> list[str]:
     return [key for key in value if key not in known and key not in _NOT_SENT]
 
 
-def _not_carried(source: Source, key: str) -> Iterator[Problem]:
-    if source.value.get(key) is not None:
-        yield source.problem((key,), "not sent: give them to the job or node that uses it", at_key=True, warning=True)
-
-
 def _sent_on(kind: str, value: Mapping[str, Any]) -> Json:
     """The keys that azure-ai-ml sends without knowing them."""
     if kind == "parallel":
@@ -244,7 +238,7 @@ def _unknown_keys(source: Source, kind: str) -> Iterator[Problem]:
         elsewhere = None if close else places.belongs(key, (), schema, source.value)
         hint = f"; did you mean {close!r}?" if close else f"; {elsewhere}" if elsewhere else ""
         reason = f"unknown key, which a {kind} component does not heed{hint}"
-        yield source.problem((key,), reason, at_key=True, warning=True)
+        yield source.problem((key,), reason, at_key=True, severity="warning")
 
 
 def _origin(value: Mapping[str, Any]) -> str:

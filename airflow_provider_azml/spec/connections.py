@@ -156,7 +156,7 @@ def problems(source: Source) -> Iterator[Problem]:
     kind = _kind(credentials) if isinstance(credentials, dict) else None
     if row and row.api_key and kind in _CREDENTIALS and kind not in {"api_key", "aad"}:
         reason = f"{kind} does not open this type of connection and is not sent; give api_key"
-        yield source.problem(("credentials",), reason, at_key=True, warning=True)
+        yield source.problem(("credentials",), reason, at_key=True, severity="warning")
 
 
 def _kind(credentials: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from jsonschema import Draft202012Validator
 
+    from airflow_provider_azml.exceptions import Severity
     from airflow_provider_azml.rest.flows import Json
 
 Failure: TypeAlias = Any
@@ -53,9 +54,13 @@ def is_boolean(_: object, value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, (str, int)) and str(value).lower() in TRUE_WORDS | FALSE_WORDS)
 
 
-def is_warning(error: Failure) -> bool:
-    """Whether an error is one of the service alone."""
-    return getattr(error, "is_warning", False)
+def severity(error: Failure) -> Severity:
+    """How much an error matters: one of the service alone is a warning, a key that is not sent a note."""
+    return getattr(error, "severity", "error")
+
+
+def _may_pass(error: Failure) -> bool:
+    return severity(error) != "error"
 
 
 def listed(value: str | Iterable[str]) -> list[str]:
@@ -125,12 +130,19 @@ def _bounded(holds: Callable[[float, float], bool]) -> Callable[..., Iterator[Fa
 
 def _service(validator: Draft202012Validator, schema: Json, value: object, _: Json) -> Iterator[Failure]:
     for error in _descend(validator, value, schema):
-        error.is_warning = True
+        error.severity = "warning"
+        yield error
+
+
+def _not_sent(_: object, __: str, value: object, ___: Json) -> Iterator[Failure]:
+    if value is not None and value not in ({}, []):
+        error = _failure()
+        error.severity = "note"
         yield error
 
 
 def _any_of(validator: Draft202012Validator, branches: Sequence[Json], value: object, _: Json) -> Iterator[Failure]:
-    """The errors of the alternative that the value is meant to be; an alternative that holds but for warnings holds."""
+    """The errors of the alternative that the value is meant to be; one that holds but for warnings and notes holds."""
     fitting = [branch for branch in branches if _takes(validator, branch, value)]
     if not fitting:
         types = [name for branch in branches for name in listed(_first(branch, "type") or ())]
@@ -144,7 +156,7 @@ def _any_of(validator: Draft202012Validator, branches: Sequence[Json], value: ob
     failed: list[list[Failure]] = []
     for branch in fitting:
         errors = list(_descend(validator, value, branch))
-        if all(map(is_warning, errors)):
+        if all(map(_may_pass, errors)):
             yield from errors
             return
         failed.append(errors)
@@ -232,5 +244,6 @@ KEYWORDS: dict[str, Callable[..., Iterator[Failure]]] = {
     "anyOf": _any_of,
     "oneOf": _any_of,
     "x-service": _service,
+    "x-not-sent": _not_sent,
 }
 """What replaces or adds to the keywords of JSON Schema."""

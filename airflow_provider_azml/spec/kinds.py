@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.target import Target
 
 _log = logging.getLogger(__name__)
+LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
+"""How a problem of each severity is logged."""
 
 
 def check(source: Source, kind: str | None = None, *, strict: bool = False) -> Sequence[Problem]:
@@ -30,7 +32,7 @@ def check(source: Source, kind: str | None = None, *, strict: bool = False) -> S
         strict: Whether what azure-ai-ml sends and the service refuses is an error.
 
     Returns:
-        The warnings: what azure-ai-ml sends and the service refuses.
+        The warnings, of what azure-ai-ml sends and the service refuses, and the notes, of what is not sent.
 
     Raises:
         SpecError: It is no valid file of that kind; with all its problems at once.
@@ -63,8 +65,8 @@ def apply(source: Source, kind: str | None, target: Target, *, strict: bool = Fa
         >>> ticket = client.run(apply(read(Path("train.yml")), None, target))
     """
     row = _row(source, kind or kind_of(source))
-    for warning in check(source, row.name, strict=strict):
-        _log.warning("%s", warning)
+    for told in check(source, row.name, strict=strict):
+        _log.log(LEVELS[told.severity], "%s", told)
     return (yield from row.submit(source, target))
 
 

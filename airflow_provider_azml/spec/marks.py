@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and list positions that lead to a value."""
@@ -58,3 +58,14 @@ def dotted(path: Iterable[str | int]) -> str:
         else:
             text += f"[{step!r:.{_LONGEST_KEY}}]"
     return text
+
+
+def members(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
+    """A value and everything in it, with the paths that lead there."""
+    yield path, value
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from members(member, (*path, key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from members(item, (*path, place))

@@ -16,6 +16,7 @@ from airflow_provider_azml.spec import (
     components,
     data_transfer_nodes,
     job_io,
+    marks,
     node_components,
     node_parts,
     pipeline_nodes,
@@ -25,6 +26,7 @@ from airflow_provider_azml.spec import (
     spark_nodes,
     validate,
 )
+from airflow_provider_azml.spec.pipeline_graph import is_optional
 from airflow_provider_azml.spec.pipeline_nodes import AUTOML, AUTOML_DATA, PIPELINE
 from airflow_provider_azml.spec.rules import lower, mapping
 
@@ -42,7 +44,8 @@ _OF_INLINE = ("command", "code", "environment", "task", "mini_batch_size")
 """Keys of a job that its component gets as they are."""
 _ANY_NAME = "a"
 """Stands for the name of a component that is used without one."""
-_BOUND = "'${{"
+_SENT_OF_NODES = (("target_column_name",), ("test_data",), *((key, "mode") for key in AUTOML_DATA))
+"""What an AutoML job does not send and a node does."""
 _COMPONENT_TYPES = (*components.TYPES, PIPELINE)
 
 
@@ -55,7 +58,7 @@ def problems(graph: Graph, name: str, check: Check) -> Iterator[Problem]:
         check: Finds what is wrong with a pipeline component.
     """
     node = graph.nodes[name]
-    yield from _data_problems(node)
+    yield from _data_problems(node, graph.components[name])
     yield from job_io.name_problems(node, "outputs")
     if pipeline_nodes.type_of(node) == "data_transfer":
         yield from data_transfer_nodes.problems(node)
@@ -140,13 +143,12 @@ def _port_problems(graph: Graph, name: str) -> Iterator[Problem]:
                 close = places.closest(str(port), known)
                 listed = f"did you mean {close!r}?" if close else f"it has {', '.join(known) or 'none'}"
                 reason = f"not sent: the component has no such {place.removesuffix('s')}; {listed}"
-                yield node.problem((place, port), reason, at_key=True, warning=True)
+                yield node.problem((place, port), reason, at_key=True, severity="warning")
 
 
 def is_needed(declared: Any) -> bool:
     """Whether an input that a component declares must be given."""
-    value = mapping(declared)
-    return str(value.get("optional")).lower() != "true" and value.get("default") is None
+    return not is_optional(declared) and mapping(declared).get("default") is None
 
 
 def _unknown_keys(node: Source) -> Iterator[Problem]:
@@ -155,16 +157,33 @@ def _unknown_keys(node: Source) -> Iterator[Problem]:
     schema = pipeline_nodes.schema_of(node)
     known = schema_files.part(*schema.split("#"))["properties"]
     for key in pipeline_nodes.unknown_keys(schema, node.value):
-        close = places.closest(key, known)
-        hint = f"; did you mean {close!r}?" if close else ", which is sent on, and heeded by nobody"
-        yield node.problem((key,), f"unknown key{hint}", at_key=True, warning=not close)
+        # one that other nodes have is no slip of the pen, and azure-ai-ml takes it
+        close = None if pipeline_nodes.is_key_of_any(key) else places.closest(key, known)
+        unheeded = "which is sent on, and heeded by nobody" if pipeline_nodes.is_sent_on(node, key) else "not sent"
+        hint = f"; did you mean {close!r}?" if close else f", {unheeded}"
+        yield node.problem((key,), f"unknown key{hint}", at_key=True, severity="error" if close else "warning")
 
 
-def _data_problems(node: Source) -> Iterator[Problem]:
-    """What keeps the data of inputs from being found or uploaded."""
-    for port, value in mapping(node.value.get("inputs")).items():
-        if not node_parts.is_bound(value):
+def _data_problems(node: Source, component: Source | None) -> Iterator[Problem]:
+    """What keeps the data of inputs from being found or uploaded; what the component does not have is not sent."""
+    known = mapping(component.value.get("inputs")) if component else None
+    for port, given in mapping(node.value.get("inputs")).items():
+        if known is not None and port not in known:
+            continue
+        value = node_parts.as_data(given, known[port]) if known else given
+        if value is not given:
+            path = ("inputs", port)
+            yield from job_io.path_problems(node, path, value) if value["path"] else [node.problem(path, "is empty")]
+        elif not node_parts.is_bound(value):
             yield from job_io.input_problems(node, ("inputs", port))
+            yield from _value_problems(node, port, given, known)
+
+
+def _value_problems(node: Source, port: str, given: object, known: Json | None) -> Iterator[Problem]:
+    literal = given.get("value") if isinstance(given, dict) else given
+    if known and isinstance(literal, (bool, int, float)) and node_parts.takes_data(known[port]):
+        kind = mapping(known[port])["type"]
+        yield node.problem(("inputs", port), f"is {literal!r}; the component takes a {kind} there: write a path")
 
 
 def _inline_problems(graph: Graph, node: Source) -> Iterator[Problem]:
@@ -184,6 +203,12 @@ def _automl_problems(node: Source) -> Iterator[Problem]:
     kept = {key: item for key, item in node.value.items() if key not in {*data, "outputs"}}
     standing_in = {key: {"type": "mltable", "path": "azureml:any:1"} for key in data}
     source = replace(node, value={**kept, **standing_in})
+    bound = {
+        marks.dotted((*node.place, *path))
+        for path, member in marks.members(kept)
+        if isinstance(member, str) and "${{" in member
+    }
+    sent = {marks.dotted((*node.place, *path)) for path in _SENT_OF_NODES}
     for found in (*validate.problems(source, "automl_job.schema.json"), *automl_jobs.problems(source)):
-        if _BOUND not in found.reason:
+        if found.path not in bound and not (found.severity == "note" and found.path in sent):
             yield found

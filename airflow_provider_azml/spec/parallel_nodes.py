@@ -28,7 +28,7 @@ _INHERITED = (
     "partition_keys",
 )
 _OWN = ("error_threshold", "logging_level")
-_UNNAMED = ("display_name", "tags", "comment")
+_UNNAMED = ("display_name", "tags")
 """What azure-ai-ml drops of a parallel job, while a node with a component keeps it."""
 
 

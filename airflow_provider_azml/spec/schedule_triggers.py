@@ -119,7 +119,7 @@ def _time_problems(source: Source, key: str, text: str) -> Iterator[Problem]:
     utc = offset == "Z" or (offset is not None and not offset.strip("+-0:"))
     if offset and not (utc and source.value.get("time_zone", DEFAULT_ZONE) == DEFAULT_ZONE):
         reason = f"{offset} is not sent; the service reads the time in time_zone, so write it in that"
-        yield source.problem((key,), reason, warning=True)
+        yield source.problem((key,), reason, severity="warning")
 
 
 def _cron_problems(source: Source, expression: str) -> Iterator[Problem]:
@@ -130,7 +130,7 @@ def _cron_problems(source: Source, expression: str) -> Iterator[Problem]:
     fields = expression.split()
     if len(fields) != _CRON_FIELDS:
         reason = f"has {len(fields)} fields; it must have {_CRON_FIELDS}: minutes, hours, days, months, weekdays"
-        yield source.problem(("expression",), reason, warning=True)
+        yield source.problem(("expression",), reason, severity="warning")
     elif any(fields[place] != "*" for place in _IGNORED_FIELDS):
         reason = "the service reads days and months as *, so this fires more often; use a recurrence with month_days"
-        yield source.problem(("expression",), reason, warning=True)
+        yield source.problem(("expression",), reason, severity="warning")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _NOT_ASSERTED = frozenset({"$schema", "$id", "$defs"})
-_ANNOTATIONS = frozenset({"title", "description", "default", "examples", "x-says"})
+_ANNOTATIONS = frozenset({"title", "description", "default", "examples", "x-says", "x-not-sent"})
 """Keywords of a schema that refuse nothing."""
 
 

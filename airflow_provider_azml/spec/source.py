@@ -21,6 +21,7 @@ from airflow_provider_azml.spec.templating import is_template, shield
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_azml.exceptions import Severity
     from airflow_provider_azml.rest.flows import Json
 
 _log = logging.getLogger(__name__)
@@ -70,11 +71,13 @@ class Source:
     above: tuple[Path, ...] = ()
     opened: Opened = field(default_factory=Opened, repr=False, compare=False)
 
-    def problem(self, path: positions.Path, reason: str, *, at_key: bool = False, warning: bool = False) -> Problem:
+    def problem(
+        self, path: positions.Path, reason: str, *, at_key: bool = False, severity: Severity = "error"
+    ) -> Problem:
         """A problem with the value at a path, or with its key."""
         mark = self.marks.at(path)
         line, column = mark.key if at_key and mark.key else (mark.line, mark.column)
-        return Problem(mark.file, line, column, positions.dotted((*self.place, *path)), reason, warning)
+        return Problem(mark.file, line, column, positions.dotted((*self.place, *path)), reason, severity)
 
     def at(self, *path: str | int) -> Source:
         """The mapping at a path as a source of its own; an empty one where there is no mapping."""

@@ -3,7 +3,8 @@
 Like azure-ai-ml's loader it takes ``"3"`` for an integer and ``"true"`` for a boolean, and words whose schema says
 ``x-any-case`` in any case (in CamelCase too where it is ``camel``). ``x-says`` of a schema says in words what it asks
 for. ``x-service`` of a schema is a schema of its own: what the service takes of all that azure-ai-ml sends; what
-departs from it is a warning.
+departs from it is a warning. ``x-not-sent`` says why nothing is sent for a key, and where to say it instead; whoever
+gives it gets a note.
 """
 
 from __future__ import annotations
@@ -48,17 +49,21 @@ def check(
         source: What to check.
         schema: Its schema.
         others: Finds the problems that the schema does not see; it must bear a source that breaks the schema.
-        strict: Whether warnings are errors.
+        strict: Whether warnings are errors; notes never are.
 
     Returns:
-        The warnings, in the order in which they stand in the file.
+        The warnings and notes, in the order in which they stand in the file.
 
     Raises:
         SpecError: With all problems of both.
     """
     found = dict.fromkeys((*problems(source, schema), *others(source)))
-    if any(strict or not problem.warning for problem in found):
-        raise SpecError([replace(problem, warning=problem.warning and not strict) for problem in found])
+    if strict:
+        found = {
+            replace(problem, severity="error") if problem.severity == "warning" else problem: None for problem in found
+        }
+    if any(problem.severity == "error" for problem in found):
+        raise SpecError(list(found))
     return sorted(found)
 
 

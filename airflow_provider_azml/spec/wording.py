@@ -6,7 +6,7 @@ import datetime as dt
 import difflib
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.spec.keywords import is_warning, listed
+from airflow_provider_azml.spec.keywords import listed, severity
 from airflow_provider_azml.spec.places import belongs, closest, known_at
 
 if TYPE_CHECKING:
@@ -38,23 +38,25 @@ def explained(error: Failure, source: Source, schema: str | None) -> Iterator[Pr
         schema: Against which schema; ``None`` to look for no better place of unknown keys.
     """
     path: Path = tuple(error.absolute_path)
-    warning = is_warning(error)
+    matters = severity(error)
     if error.validator == "additionalProperties":
         for place, key in enumerate(error.validator_value):
             hint = _hint(error, (*path, key), source, schema if place < MOST_HINTS else None)
-            yield source.problem((*path, key), f"unknown key{hint}", at_key=True, warning=warning)
+            yield source.problem((*path, key), f"unknown key{hint}", at_key=True, severity=matters)
     elif error.validator == "required":
         choices = error.schema.get("x-choices")
         which = f"; it is {_one_of(choices)}" if choices else ""
         for key in error.validator_value:
-            yield source.problem(path, f"{key!r} is missing{which}", at_key=True, warning=warning)
+            yield source.problem(path, f"{key!r} is missing{which}", at_key=True, severity=matters)
     elif error.validator == "not":
         for key in error.validator_value.get("required", ()):
             reason = str(error.validator_value.get("x-says", "does not go with the other keys here"))
-            yield source.problem((*path, key), reason, at_key=True, warning=warning)
+            yield source.problem((*path, key), reason, at_key=True, severity=matters)
+    elif error.validator == "x-not-sent":
+        yield source.problem(path, f"not sent: {error.validator_value}", at_key=True, severity=matters)
     else:
         reason = _REASONS.get(str(error.validator), _as_told)(error)
-        yield source.problem(path, reason + (_NOT_TAKEN if warning else ""), warning=warning)
+        yield source.problem(path, reason + (_NOT_TAKEN if matters == "warning" else ""), severity=matters)
 
 
 def shown(value: object) -> str:

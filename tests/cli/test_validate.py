@@ -61,6 +61,16 @@ def test_a_warning_is_an_error_when_strict(folder: Path, azml: Callable[..., Don
     assert strict.out == lenient.out.replace("warning: ", "")
 
 
+def test_a_key_that_is_not_sent_is_noted_and_no_error_even_when_strict(folder: Path, azml: Callable[..., Done]) -> None:
+    (folder / "sales.yml").write_text(
+        f"$schema: {SCHEMAS}/data.schema.json\nname: sales\ntype: uri_file\npath: azureml://a/b\nproperties: {{a: b}}\n"
+    )
+    done = azml("validate", "--strict", "sales.yml")
+    said = "not sent: data assets have no properties of yours; say it in tags"
+    assert done.lines == [f"sales.yml:5:1: properties: note: {said}"]
+    assert (done.code, done.err) == (0, "1 file, 0 errors, 0 warnings, 1 note\n")
+
+
 def test_of_a_folder_the_aml_files_are_checked(folder: Path, azml: Callable[..., Done]) -> None:
     (folder / "conda.yml").write_text("dependencies: [python]\n")
     (folder / "notes.json").write_text('{"type": "note"}')

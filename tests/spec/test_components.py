@@ -256,17 +256,23 @@ def test_references_that_lead_somewhere(command: str) -> None:
     ("given", "reason"),
     [
         ({**COMMAND, "comand": "x"}, "comand: .*unknown key, .* did you mean 'command'?"),
-        ({**COMMAND, "environment_variables": {"A": 1}}, "environment_variables: .*not sent"),
         ({**COMMAND, "name": "n" * 256}, "name: .*must have at most 255 characters"),
         ({**COMMAND, "resources": {"shm_size": "much"}}, "shm_size: .*must be a number and b, k, m or g"),
-        ({**COMMAND, "resources": {"properties": {"a": 1}}}, "resources.properties: .*not sent"),
     ],
 )
 def test_what_is_a_warning(given: dict[str, Any], reason: str) -> None:
     [warning] = kinds.check(from_mapping(given), "component")
-    assert warning.warning
+    assert warning.severity == "warning"
     with pytest.raises(SpecError, match=reason):
         kinds.check(from_mapping(given), "component", strict=True)
+
+
+@pytest.mark.parametrize("key", ["environment_variables", "resources"])
+def test_what_only_jobs_have_is_a_note_even_when_strict(key: str) -> None:
+    given = {**COMMAND, key: {"properties": {"a": "b"}}}
+    [note] = kinds.check(from_mapping(given), "component", strict=True)
+    assert note.severity == "note"
+    assert note.reason.startswith("not sent: a component does not carry them; give them to the job or node")
 
 
 def test_a_version_says_what_tells_its_specification_from_others(service: StandIn) -> None:

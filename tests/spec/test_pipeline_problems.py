@@ -133,7 +133,7 @@ PROBLEMS: dict[str, tuple[Any, str]] = {
 def told(source: Source, kind: str = "job") -> list[str]:
     with pytest.raises(SpecError) as refused:
         kinds.check(source, kind)
-    return [f"{problem.path}: {problem.reason}" for problem in refused.value.problems if not problem.warning]
+    return [f"{problem.path}: {problem.reason}" for problem in refused.value.problems if problem.severity == "error"]
 
 
 @pytest.mark.parametrize(("jobs", "expected"), PROBLEMS.values(), ids=PROBLEMS.keys())
