@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import kinds, pipeline_components, pipeline_jobs
 from airflow_provider_azml.spec.filling import filled
 from airflow_provider_azml.spec.source import from_mapping, read
@@ -389,3 +390,115 @@ def test_a_pipeline_component(service: StandIn, tmp_path: Path) -> None:
         ["train"],
     )
     assert "is_deterministic" not in spec
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("azureml:d:1", {"job_input_type": "uri_folder", "uri": f"{WS}/data/d/versions/1"}),
+        ({"value": "https://a.b/c"}, {"job_input_type": "uri_folder", "uri": "https://a.b/c"}),
+        ("${{ parent.inputs.data }}", literal("${{ parent.inputs.data }}")),
+        ({"path": "${{ parent.inputs.data }}"}, literal("${{ parent.inputs.data }}")),
+        ("${{parent.inputs.data}}/part", literal("${{parent.inputs.data}}/part")),
+    ],
+)
+def test_a_text_for_what_a_component_reads_is_a_path(
+    service: StandIn, tmp_path: Path, given: Any, expected: Any
+) -> None:
+    node = {"component": "./train.yml", "inputs": {"x": given, "z": 1}}
+    body, _ = node_of(service, tmp_path, node)
+    assert body["inputs"]["x"] == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (3, "is 3; the component takes a uri_folder there: write a path"),
+        ("", "is empty"),
+        ("./nowhere", "there is no such file or folder"),
+    ],
+)
+def test_what_is_no_path_is_refused_where_a_component_reads(tmp_path: Path, given: Any, reason: str) -> None:
+    source = pipeline(
+        tmp_path, {"it": {"component": "./train.yml", "inputs": {"x": given, "z": 1, "w": {"path": "?"}}}}
+    )
+    with pytest.raises(SpecError, match=rf"jobs\.it\.inputs\.x: {reason}") as caught:
+        kinds.check(source, "job")
+    assert "inputs.w.path" not in str(caught.value)
+
+
+OPEN = "command: echo\nenvironment: azureml:e:1\ninputs: {a: {type: string, optional: true}}\n"
+NEEDY = "command: echo\nenvironment: azureml:e:1\ninputs: {a: {type: string}}\n"
+TAKING = {"a": "${{parent.inputs.it}}"}
+OPTIONAL: dict[str, tuple[Any, Any, Any]] = {
+    "taken by what can do without": ({}, {"n": {"component": "./open.yml", "inputs": TAKING}}, True),
+    "in a mapping": ({}, {"n": {"component": "./open.yml", "inputs": {"a": {"path": TAKING["a"]}}}}, True),
+    "as a part of a text": ({}, {"n": {"component": "./open.yml", "inputs": {"a": f"x{TAKING['a']}"}}}, None),
+    "said otherwise": ({"optional": False}, {"n": {"component": "./open.yml", "inputs": TAKING}}, False),
+    "needed last": (
+        {},
+        {"n": {"component": "./open.yml", "inputs": TAKING}, "m": {"component": "./needy.yml", "inputs": TAKING}},
+        None,
+    ),
+    "needed first": (
+        {},
+        {"m": {"component": "./needy.yml", "inputs": TAKING}, "n": {"component": "./open.yml", "inputs": TAKING}},
+        True,
+    ),
+    "taken by a component elsewhere": (
+        {},
+        {"n": {"component": "./open.yml", "inputs": TAKING}, "m": {"component": "azureml:c:1", "inputs": TAKING}},
+        True,
+    ),
+    "taken by a job": (
+        {},
+        {"n": {"component": "./open.yml", "inputs": TAKING}, "m": command(inputs=TAKING)},
+        None,
+    ),
+    "taken by a pipeline": ({}, {"n": {"type": "pipeline", "component": "./nested.yml", "inputs": TAKING}}, True),
+    "not taken": ({}, {"n": {"component": "./open.yml"}}, None),
+}
+NESTED = """\
+name: nested
+type: pipeline
+inputs: {a: {type: string}}
+jobs: {n: {component: ./open.yml, inputs: {a: "${{parent.inputs.a}}"}}}
+"""
+
+
+@pytest.mark.parametrize(("declared", "jobs", "expected"), OPTIONAL.values(), ids=OPTIONAL.keys())
+def test_an_input_that_nobody_needs_is_optional(
+    service: StandIn, tmp_path: Path, declared: Any, jobs: Any, expected: Any
+) -> None:
+    for name, text in (("open", OPEN), ("needy", NEEDY), ("nested", NESTED)):
+        (tmp_path / f"{name}.yml").write_text(f"name: {name}\n{text}" if text != NESTED else text, encoding="utf-8")
+    value = {"name": "p", "type": "pipeline", "inputs": {"it": {"type": "string", **declared}}, "jobs": jobs}
+    source = from_mapping(value, base_path=tmp_path)
+    kinds.check(source, "component")
+    spec = service.run(filled(pipeline_components.spec(source), TARGET))
+    assert spec["inputs"]["it"].get("optional") == expected
+
+
+def test_keys_that_azure_ai_ml_takes_for_its_own_are_not_sent(service: StandIn, tmp_path: Path) -> None:
+    given = {"component": "azureml:c:1", "id": "i", "is_deterministic": False, "retry_settings": {}, "tags": None}
+    body, _ = node_of(service, tmp_path, given)
+    assert not {"id", "is_deterministic", "tags"} & set(body)
+    assert body["retry_settings"] == {}
+
+
+COMPUTES = {
+    "azureml:cpu": "/computes/cpu",
+    "Serverless": f"{WS}/computes/serverless",
+    f"azureml:{WS}/computes/other": f"{WS}/computes/other",
+}
+
+
+@pytest.mark.parametrize(("given", "expected"), COMPUTES.items(), ids=COMPUTES)
+def test_the_compute_of_a_whole_pipeline(service: StandIn, tmp_path: Path, given: str, expected: str) -> None:
+    source = pipeline(tmp_path, {}, settings={"default_compute": given})
+    assert sent(service, source)["settings"]["default_compute"] == expected
+
+
+def test_the_compute_of_a_whole_pipeline_is_named_in_full(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="must be azureml:<name> of a compute, or serverless"):
+        kinds.check(pipeline(tmp_path, {}, settings={"default_compute": "cpu"}), "job")
