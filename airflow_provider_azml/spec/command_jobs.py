@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _OLD_BRACES = re.compile(r"(?<!\{)\{(inputs|outputs|search_space)\.([^{}]*)\}(?!\})")
 _REFERENCE = re.compile(r"\$\{\{(inputs|outputs)\.([\w.-]+)\}\}")
+_ODD_REFERENCE = re.compile(r"\$\{\{(?!(?:inputs|outputs|search_space)\.[\w.-]{1,200}\}\})[^{}\n]{0,200}\}{0,2}")
+"""What looks like a reference and is none: azure-ai-ml sends it, and the command gets it as it stands."""
 _OPTIONAL = re.compile(r"\$\[\[(?:(?!\$\[\[).)*?\]\]|\[[\w.\s-]*\$\{\{inputs\.[\w.-]+\}\}\]", re.DOTALL)
 _LIMITS = nested((Rule("timeout", "timeout", some_seconds),))
 
@@ -88,3 +90,6 @@ def unknown_references(source: Source, command: str, path: Path = ("command",)) 
             listed = ", ".join(known) or "none"
             reason = f"${{{{{place}.{name}}}}} is not among the {place} of the job ({listed})"
             yield source.problem(path, reason)
+    for text in dict.fromkeys(_ODD_REFERENCE.findall(needed)):
+        reason = f"{text!r} stands for nothing; write ${{{{inputs.<name>}}}} or ${{{{outputs.<name>}}}}"
+        yield source.problem(path, reason, severity="warning")

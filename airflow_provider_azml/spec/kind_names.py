@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.spec.places import closest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -85,7 +87,34 @@ def _by_word(table: Mapping[str, str]) -> Mapping[str, str]:
 
 
 _USUAL = {kind: " ".join(names.values()) for kind, names in SCHEMAS.items()}
+_SCHEMA_WORDS = [word for words in (*_USUAL.values(), *_OTHER_SCHEMAS.values()) for word in words.split()]
+_LONGEST_WORD = 60
 _BY_SCHEMA, _BY_TYPE = {**_by_word(_USUAL), **_by_word(_OTHER_SCHEMAS)}, _by_word(_OF_TYPE)
+
+
+def of_schema(value: Mapping[str, Any]) -> str | None:
+    """The kind that a file's ``$schema`` names."""
+    named = _SCHEMA_NAME.search(str(value.get("$schema", "")).rpartition("/")[2])
+    return _BY_SCHEMA.get(named[1].lower()) if named else None
+
+
+def meant(value: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The key that would tell the kind but for its spelling, and the word that was meant.
+
+    Example:
+        >>> meant({"type": "comand"})
+        ('type', 'command')
+    """
+    named = _SCHEMA_NAME.search(str(value.get("$schema", "")).rpartition("/")[2])
+    given = (
+        ("$schema", named[1] if named else "", _SCHEMA_WORDS),
+        ("type", str(value.get("type", "")), list(_BY_TYPE)),
+    )
+    for key, word, known in given:
+        close = closest(word[:_LONGEST_WORD], known)
+        if close:
+            return key, close
+    return None
 
 
 def inferred(value: Mapping[str, Any]) -> str | None:
@@ -95,8 +124,5 @@ def inferred(value: Mapping[str, Any]) -> str | None:
         >>> inferred({"$schema": "https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json"})
         'job'
     """
-    named = _SCHEMA_NAME.search(str(value.get("$schema", "")).rpartition("/")[2])
-    if named and named[1].lower() in _BY_SCHEMA:
-        return _BY_SCHEMA[named[1].lower()]
-    told = next((_OF_KEY[key] for key in _OF_KEY if key in value), None)
+    told = of_schema(value) or next((_OF_KEY[key] for key in _OF_KEY if key in value), None)
     return told or _BY_TYPE.get(str(value.get("type", "")).lower())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import names, table, validate
-from airflow_provider_azml.spec.kind_names import inferred
+from airflow_provider_azml.spec.kind_names import inferred, meant, of_schema
 from airflow_provider_azml.spec.table import KINDS, Kind
 
 if TYPE_CHECKING:
@@ -38,7 +38,14 @@ def check(source: Source, kind: str | None = None, *, strict: bool = False) -> S
         SpecError: It is no valid file of that kind; with all its problems at once.
     """
     row = _row(source, kind or kind_of(source))
-    return validate.check(source, row.schema, lambda given: _problems(row, given), strict=strict)
+    try:
+        return validate.check(source, row.schema, lambda given: _problems(row, given), strict=strict)
+    except SpecError as error:
+        told = of_schema(source.value)
+        if told in {None, row.name}:
+            raise
+        reason = f"says that this is a {told}, and it is none of kind {row.name}; leave the kind out, or give {told}"
+        raise SpecError([source.problem(("$schema",), reason)]) from error
 
 
 def apply(source: Source, kind: str | None, target: Target, *, strict: bool = False) -> Flow[Ticket]:
@@ -84,6 +91,10 @@ def kind_of(source: Source) -> str:
     kind = inferred(source.value)
     if kind:
         return kind
+    misspelt = meant(source.value)
+    if misspelt:
+        key, word = misspelt
+        raise SpecError([source.problem((key,), f"{str(source.value[key])[:80]!r} is unknown; did you mean {word!r}?")])
     reason = f"neither $schema nor type tells what this is; give the kind: {', '.join(KINDS)}"
     raise SpecError([source.problem((), reason)])
 

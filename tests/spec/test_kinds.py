@@ -49,6 +49,42 @@ def test_a_file_that_does_not_tell_its_kind() -> None:
         kinds.kind_of(from_mapping({"name": "x"}))
 
 
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"type": "comand"}, "type: 'comand' is unknown; did you mean 'command'?"),
+        (
+            {"$schema": f"{SCHEMAS}/comandJob.schema.json"},
+            "comandJob.schema.json' is unknown; did you mean 'commandJob'?",
+        ),
+    ],
+)
+def test_a_misspelt_word_that_would_tell_the_kind(value: dict[str, str], reason: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        kinds.kind_of(from_mapping(value))
+    assert str(caught.value).endswith(reason)
+
+
+def test_a_file_of_another_kind_than_is_said() -> None:
+    source = from_mapping({"$schema": f"{SCHEMAS}/commandJob.schema.json", "command": "true"})
+    with pytest.raises(
+        SpecError, match=r"\$schema: says that this is a job, and it is none of kind environment"
+    ) as caught:
+        kinds.check(source, "environment")
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["${{input.lr}}", "${{ inputs.lr }}", "${{inputs.lr", "${{inputs.lr}", "${{name}}", "${{inputs}}"]
+)
+def test_what_only_looks_like_a_reference_is_a_warning(text: str) -> None:
+    given = {"command": f"a {text} b ${{{{inputs.lr}}}}", "inputs": {"lr": 1}, "environment": "azureml:e:1"}
+    warnings = kinds.check(from_mapping(given), "job")
+    assert [warning.reason.partition("' ")[2] for warning in warnings] == [
+        "stands for nothing; write ${{inputs.<name>}} or ${{outputs.<name>}}"
+    ]
+
+
 def test_a_kind_that_there_is_not() -> None:
     with pytest.raises(ValueError, match="'jobs' is no kind of AML file"):
         kinds.check(from_mapping({}), "jobs")
