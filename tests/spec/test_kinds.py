@@ -85,6 +85,13 @@ def test_what_only_looks_like_a_reference_is_a_warning(text: str) -> None:
     ]
 
 
+def test_changes_to_a_job_that_ran_are_checked_as_those_of_a_file() -> None:
+    changes = {"type": "pipeline", "job": "azureml:j", "settings": {"default_compute": "azureml:"}}
+    given = {"name": "s", "trigger": {"type": "cron", "expression": "0 1 * * *"}, "create_job": changes}
+    with pytest.raises(SpecError, match=r"create_job\.settings\.default_compute: is 'azureml:'"):
+        kinds.check(from_mapping(given), "schedule")
+
+
 def test_a_kind_that_there_is_not() -> None:
     with pytest.raises(ValueError, match="'jobs' is no kind of AML file"):
         kinds.check(from_mapping({}), "jobs")
