@@ -111,21 +111,23 @@ def takes_data(declared: object) -> bool:
 
 
 def outputs(source: Source, known: Mapping[str, Any] | None) -> Json:
-    """The outputs of a node; ``known`` as for inputs."""
+    """The outputs of a node; ``known`` as for inputs.
+
+    Source: azure-ai-ml 1.35.2, ``_update_output_types``: of the types that a component declares, files alone count.
+    """
     given = mapping(source.value.get("outputs"))
     body: Json = {}
     for name, item in given.items():
         if item is None or (known is not None and name not in known):
             continue
-        declared = mapping((known or {}).get(name)).get("type")
-        body[name] = _output(source, item, declared)
+        is_file = mapping((known or {}).get(name)).get("type") == "uri_file"
+        body[name] = _output(source, {**item, "type": "uri_file"} if is_file and isinstance(item, dict) else item)
     return body
 
 
-def _output(source: Source, item: Any, declared: object) -> Json:
+def _output(source: Source, item: Any) -> Json:
     value = {} if isinstance(item, str) else item
-    typed = value if value.get("type") or not declared else {**value, "type": declared}
-    sent = job_io.outputs(replace(source, value={"outputs": {"it": typed}}))["it"]
+    sent = job_io.outputs(replace(source, value={"outputs": {"it": value}}))["it"]
     renamed = {"assetName": "name", "assetVersion": "version"}
     body: Json = {renamed.get(key, snake(key)): part for key, part in sent.items()}
     target = _target(item)

@@ -136,7 +136,7 @@ NODES: dict[str, tuple[Any, Any]] = {
             "_source": "YAML.COMPONENT",
             "resources": {"instance_count": 2, "properties": {}},
             "distribution": {"distribution_type": "Mpi", "process_count_per_instance": 1},
-            "outputs": {"model": {"job_output_type": "mlflow_model"}},
+            "outputs": {"model": {"job_output_type": "uri_folder"}},
         },
     ),
     "references as settings": (
@@ -408,6 +408,17 @@ def test_a_text_for_what_a_component_reads_is_a_path(
     node = {"component": "./train.yml", "inputs": {"x": given, "z": 1}}
     body, _ = node_of(service, tmp_path, node)
     assert body["inputs"]["x"] == expected
+
+
+def test_of_the_types_of_what_a_component_writes_files_alone_count(service: StandIn, tmp_path: Path) -> None:
+    ports = "outputs: {model: {type: mlflow_model}, file: {type: uri_file}}"
+    (tmp_path / "out.yml").write_text(f"name: out\ncommand: echo\nenvironment: azureml:e:1\n{ports}", encoding="utf-8")
+    given = {"component": "./out.yml", "outputs": {"model": {"mode": "upload"}, "file": {"type": "mltable"}}}
+    body, _ = node_of(service, tmp_path, given)
+    assert body["outputs"] == {
+        "model": {"job_output_type": "uri_folder", "mode": "Upload"},
+        "file": {"job_output_type": "uri_file"},
+    }
 
 
 @pytest.mark.parametrize(
