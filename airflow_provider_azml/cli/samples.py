@@ -160,6 +160,15 @@ _FILLED_IN: Mapping[tuple[str, str], Json] = {
     ("component", "pipeline"): {
         "jobs": {"prepare": {"type": "command", "component": "azureml:my_component@latest"}},
     },
+    ("job", "sweep"): {
+        "trial": {
+            "command": "echo ${{search_space.my_name}}",
+            "environment": "azureml:my-environment@latest",
+            "environment_variables": {"LOG_LEVEL": "info"},
+        },
+        "compute": "azureml:cpu-cluster",
+        "search_space": {"my_name": {"type": "choice", "values": [1, 2]}},
+    },
     ("job", "spark"): {
         "entry": {"file": "main.py"},
         "conf": _SPARK,

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from airflow_provider_azml.exceptions import Severity
     from airflow_provider_azml.spec.source import Source
 
+ENDPOINT_HINT = "endpoint_name: give it in the file, or with --set endpoint_name=..."
+_NO_ENDPOINT = "'endpoint_name' is missing"
+
 _EPILOG = """\
 Each problem is a line on standard output, file:line:column: dotted.path: reason; standard error ends with the counts.
 A warning is of what the service refuses, a note of a key that nothing is sent for, as in 'az ml'.
@@ -64,7 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the files, print what is wrong with them and, if asked, what they would upload."""
-    report = _Report(Reading.of(arguments), uploads=arguments.uploads or arguments.no_upload)
+    report = _Report(
+        Reading.of(arguments), uploads=arguments.uploads or arguments.no_upload, no_upload=arguments.no_upload
+    )
     for found in candidates(arguments.files):
         if isinstance(found, Problem):
             report.tell([found])
@@ -82,10 +87,12 @@ class _Report:
     Args:
         reading: How files are read.
         uploads: Whether to find out what they would upload.
+        no_upload: Whether uploads are a failure.
     """
 
     reading: Reading
     uploads: bool
+    no_upload: bool = False
     files: int = 0
     left_out: int = 0
     counts: Counter[Severity] = field(default_factory=Counter)
@@ -149,6 +156,10 @@ class _Report:
             sys.stderr.write(f"{note}\n")
         if any(problem.reason.startswith(TEMPLATE_FAILS) for problem in self.told):
             sys.stderr.write(f"{TEMPLATE_HINT}\n")
+        if any(problem.reason == _NO_ENDPOINT for problem in self.told):
+            sys.stderr.write(f"{ENDPOINT_HINT}\n")
+        if self.no_upload and self.uploaded:
+            sys.stderr.write(f"--no-upload: {_counted(len(self.uploaded), 'upload')} would be made\n")
         if self.left_out:
             sys.stderr.write(f"left out: {_counted(self.left_out, 'file')} whose $schema or type tells no kind\n")
         sys.stderr.write(f"{', '.join(parts)}\n")

@@ -167,7 +167,7 @@ class AzmlSpecOperator(AzmlOperator):
         from airflow_provider_azml.rest.waiting import status_of
 
         self._submitted = ticket.arm_id
-        self.log.info("%s is %s", ticket.arm_id, status_of(ticket.arm_id, ticket.body) or "accepted")
+        self.log.info("%s is %s", _called(ticket.arm_id), status_of(ticket.arm_id, ticket.body) or "accepted")
         if self._killed:
             self.on_kill()
         studio_url = self._show_made(context, ticket.arm_id)
@@ -253,6 +253,14 @@ class AzmlSpecOperator(AzmlOperator):
         for secret in _secrets(rendered, inside=are_credentials):
             mask_secret(secret)
         return rendered
+
+
+def _called(arm_id: str) -> str:
+    """What a resource is called, with its version if it has one."""
+    from airflow_provider_azml.rest.arm_ids import parse
+
+    made = parse(arm_id)
+    return f"{made.name}:{made.version}" if made.version else made.name
 
 
 def _secrets(value: object, *, inside: bool = False) -> Iterator[str]:

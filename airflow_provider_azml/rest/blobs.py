@@ -69,7 +69,7 @@ def send_files(
     blocks = max(1, _CONNECTIONS // max(1, sum(size > AT_ONCE for size in sizes)))
     with (
         _container(step, max(sizes, default=0), ca_bundle, tokens) as container,
-        Progress(step.title, len(sizes), sum(sizes)) as progress,
+        Progress(step.title, len(sizes), sum(sizes), step.container_url.partition("?")[0]) as progress,
     ):
 
         def send(pair: tuple[LocalFile, str], beside: Group) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SECONDS = 5.0
+_MANY_FILES, _MANY_BYTES = 100, 100_000_000
+"""An upload of more is told of before it begins."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _STEP = 1000
 
@@ -28,12 +30,14 @@ class Progress:
         title: What is uploaded.
         files: How many files it has.
         size: How many bytes they have.
+        to: Where to, without anything secret.
     """
 
-    def __init__(self, title: str, files: int, size: int) -> None:
+    def __init__(self, title: str, files: int, size: int, to: str) -> None:
         self._title = title
         self._files = files
         self._size = size
+        self._to = to
         self._lock = threading.Lock()
         self._bar: _Bar | None = None
         self._done = self._found = self._bytes = 0
@@ -41,6 +45,8 @@ class Progress:
 
     def __enter__(self) -> Self:
         self._start = self._said = time.monotonic()
+        if self._files > _MANY_FILES or self._size > _MANY_BYTES:
+            _log.info("Uploading %s: %s, %s, to %s", self._title, _files(self._files), amount(self._size), self._to)
         if sys.stderr.isatty():
             self._bar = _console.bar(self._title, self._size)
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 MLTABLE = "MLTable"
+_LOCAL = re.compile(r"\.{1,2}(/|$)|/(?!subscriptions/)", re.IGNORECASE)
+"""Paths that are plainly meant to be local ones."""
 _CONDITIONS = {"created_greater_than": "createdGreaterThan", "last_accessed_greater_than": "lastAccessedGreaterThan"}
 _AUTO_DELETE = nested((
     Rule("condition", "condition", words(_CONDITIONS), default="created_greater_than"),
@@ -115,7 +118,11 @@ def model_problems(source: Source, path: Path = ()) -> Iterator[Problem]:
     """What is wrong with a model, or with a reference to one, besides what its schema says."""
     value = source.value_at(path)
     if isinstance(value, str):
-        yield from reference_problems(source, path, value, "model")
+        if _LOCAL.match(value):
+            reason = f"{value!r:.80} is no reference to a registered model; for local files write model:"
+            yield source.problem(path, f"{reason} {{path: {value:.80}}}")
+        else:
+            yield from reference_problems(source, path, value, "model")
     elif isinstance(value, dict) and isinstance(value.get("path"), str):
         yield from _model_path_problems(source, (*path, "path"), value)
 

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec.rules import Rule, boolean, translated
+from airflow_provider_azml.spec.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -108,7 +109,7 @@ def _value_problems(source: Source, path: Path, value: Json) -> Iterator[Problem
         if key != "default" and kind not in _NUMBERS:
             yield source.problem((*path, key), f"an input of type {kind} has no {key}", at_key=True)
         elif not _fits(given, kind):
-            yield source.problem((*path, key), f"is {given!r}; it must be of the input's type, {kind}")
+            yield source.problem((*path, key), f"is {shown(given)}; it must be of the input's type, {kind}")
 
 
 def _fits(given: str | float, kind: str) -> bool:

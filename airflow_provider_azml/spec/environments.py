@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
@@ -105,11 +106,21 @@ def _file_problems(source: Source, path: Path, file: str) -> Iterator[Problem]:
     try:
         pulled = source.pulled(file)
     except SpecError as error:
-        for found in error.problems:
-            yield source.problem(path, f"{found.file}: {found.reason}")
+        yield from _named_here(source, path, error)
         return
     yield from validate.problems(pulled, "environment.schema.json")
     yield from problems(pulled)
+
+
+def _named_here(source: Source, path: Path, error: SpecError) -> Iterator[Problem]:
+    """The problems of a file at their own place and with where it is named; at that alone where they have no place."""
+    for found in error.problems:
+        if found.line:
+            named = source.problem(path, "")
+            place = f"{named.file}:{named.line}:{named.column}" if named.line else named.file
+            yield replace(found, reason=f"{found.reason} (named at {place}: {named.path})")
+        else:
+            yield source.problem(path, f"{found.file}: {found.reason}")
 
 
 def _problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
@@ -127,8 +138,7 @@ def _problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
         try:
             _conda(source, value)
         except SpecError as error:
-            for found in error.problems:
-                yield source.problem((*path, "conda_file"), f"{found.file}: {found.reason}")
+            yield from _named_here(source, (*path, "conda_file"), error)
 
 
 def _build(source: Source, value: Json) -> Json:
@@ -152,7 +162,7 @@ def _conda(source: Source, value: Json) -> Any:  # a conda file is any YAML
     if not isinstance(conda, str):
         return conda
     file = source.local(conda)
-    return yaml_text.parse(sources.text_of(file), conda)[0]
+    return yaml_text.parse(sources.text_of(file), str(source.shown(conda)))[0]
 
 
 def _dumped(value: object) -> str:

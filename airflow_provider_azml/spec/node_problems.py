@@ -29,6 +29,7 @@ from airflow_provider_azml.spec import (
 from airflow_provider_azml.spec.pipeline_graph import is_optional
 from airflow_provider_azml.spec.pipeline_nodes import AUTOML, AUTOML_DATA, PIPELINE
 from airflow_provider_azml.spec.rules import lower, mapping
+from airflow_provider_azml.spec.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -183,7 +184,7 @@ def _value_problems(node: Source, port: str, given: object, known: Json | None) 
     literal = given.get("value") if isinstance(given, dict) else given
     if known and isinstance(literal, (bool, int, float)) and node_parts.takes_data(known[port]):
         kind = mapping(known[port])["type"]
-        yield node.problem(("inputs", port), f"is {literal!r}; the component takes a {kind} there: write a path")
+        yield node.problem(("inputs", port), f"is {shown(literal)}; the component takes a {kind} there: write a path")
 
 
 def _inline_problems(graph: Graph, node: Source) -> Iterator[Problem]:

@@ -25,6 +25,8 @@ _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+://|/subscriptions/)")
 _MLFLOW_RUN = re.compile(r"^runs:/")
 _GIT = re.compile(r"^git\+")
 _VIRTUAL_CLUSTER = re.compile(r"^virtualclusters/([^/]+)$", re.IGNORECASE)
+_NAME = re.compile(r"^[A-Za-z0-9][\w\-.]{0,80}$", re.ASCII)
+_NAME_AND_VERSION = re.compile(r"^[A-Za-z0-9][\w\-.]{0,80}(:[\w\-.]{1,80}|@latest)$", re.ASCII)
 LATEST = "latest"
 
 
@@ -53,7 +55,7 @@ def asset(text: str, kind: str) -> str | Named | Need:
     if _REGISTRY.match(text):
         return text
     if not text.startswith(PREFIX):
-        raise BadReference(f"{text!r} is no reference to a registered {kind}; write {PREFIX}<name>:<version>")
+        raise BadReference(f"{text!r} is no reference to a registered {kind}; write {_meant(text)}")
     rest = text.removeprefix(PREFIX)
     if rest.startswith("/subscriptions/"):
         return rest
@@ -72,6 +74,13 @@ def asset(text: str, kind: str) -> str | Named | Need:
     if names.is_unfit(name) or names.is_unfit(version):
         raise BadReference(f"{rest!r} is no name and version of a registered {kind}")
     return WorkspaceResource(kind, (name, version))
+
+
+def _meant(text: str) -> str:
+    """What somebody who wrote a name, or a name and a version, will have meant."""
+    if _NAME.match(text):
+        return f"{PREFIX}{text}@{LATEST}"
+    return f"{PREFIX}{text}" if _NAME_AND_VERSION.match(text) else f"{PREFIX}<name>:<version>"
 
 
 def compute(text: str) -> str | Named | Need:

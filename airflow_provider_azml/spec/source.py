@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import logging
 import os
+import re
 import stat
 import traceback
 from dataclasses import dataclass, field, replace
@@ -108,7 +109,7 @@ class Source:
             SpecError: It cannot be read, or it pulls in itself.
         """
         named = path.removeprefix("file:")
-        shown = Path(os.path.normpath((self.file.parent if self.file else self.base_path) / named))
+        shown = self.shown(named)
         resolved = self.local(named)
         circle = [*self.above, *([self.opened.real(self.file)] if self.file else [])]
         if resolved in circle:
@@ -133,6 +134,10 @@ class Source:
         if at is None:
             return SpecError([Problem(str(file), 0, 0, "", reason)])
         return SpecError([self.problem(at, f"{str(file)!r}: {reason}")])
+
+    def shown(self, path: str) -> Path:
+        """A path of the source as messages show it: from where the source's own file is named."""
+        return Path(os.path.normpath((self.file.parent if self.file else self.base_path) / path))
 
     def local(self, path: str) -> Path:
         """A path of the source as a path of this machine, with links followed where that is possible."""
@@ -239,6 +244,8 @@ def _at_byte(content: bytes, place: int, file: Path, reason: str) -> Problem:
     return Problem(str(file), line, place - content.rfind(b"\n", 0, place), "", reason)
 
 
+_OFFSET = re.compile(r"(?<= char )(.+) at \d+$")
+"""How Jinja's message ends, of a text with AML's expressions shielded, which nobody sees."""
 _FAULTS_OF_TEMPLATES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
@@ -252,7 +259,8 @@ def _rendered(text: str, render: Callable[[str], str], file: str) -> str:
         return render(shielded)
     except (*_FAULTS_OF_TEMPLATES, TemplateError) as error:
         line = getattr(error, "lineno", None) or _template_line(error)
-        problem = Problem(file, line, 1 if line else 0, "", f"{TEMPLATE_FAILS}: {error}")
+        said = _OFFSET.sub(r"\1", str(error))
+        problem = Problem(file, line, 1 if line else 0, "", f"{TEMPLATE_FAILS}: {said}")
         raise SpecError([problem]) from error
     except Exception as error:  # of what it asks for, say a connection: that may be there at the next try
         _log.error("%s:%s: %s: %s", file, _template_line(error), TEMPLATE_FAILS, error)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
     from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.spec.keywords import Failure
     from airflow_provider_azml.spec.source import Source
 
 
@@ -36,7 +37,7 @@ def problems(source: Source, schema: str) -> Iterator[Problem]:
         >>> [str(p) for p in problems(read(Path("job.yml")), "command_job.schema.json")]
         ["job.yml:5:1: comand: unknown key; did you mean 'command'?"]
     """
-    for place, error in enumerate(_validator(schema).iter_errors(source.value)):
+    for place, error in enumerate(_once(_validator(schema).iter_errors(source.value))):
         yield from wording.explained(error, source, schema if place < wording.MOST_HINTS else None)
 
 
@@ -65,6 +66,22 @@ def check(
     if any(problem.severity == "error" for problem in found):
         raise SpecError(list(found))
     return sorted(found)
+
+
+def _once(errors: Iterable[Failure]) -> list[Failure]:
+    """The errors without those of words that a shorter list says as well: of two that hold, the shorter one counts."""
+    found = list(errors)
+    shortest: dict[tuple[object, ...], int] = {}
+    for error in found:
+        if error.validator == "enum":
+            place = (*error.absolute_path, keywords.severity(error))
+            shortest[place] = min(len(error.validator_value), shortest.get(place, len(error.validator_value)))
+
+    def counts(error: Failure) -> bool:
+        place = (*error.absolute_path, keywords.severity(error))
+        return error.validator != "enum" or len(error.validator_value) == shortest[place]
+
+    return [error for error in found if counts(error)]
 
 
 @cache

@@ -22,6 +22,7 @@ _A |= {"object": "a mapping", "array": "a list", "null": "empty"}
 _A_VALUE: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "empty"}
 _A_SECRET: dict[type, str] = {str: "text", int: "a number", float: "a number", bool: "true or false"}
 _A_SECRET |= dict.fromkeys((dt.date, dt.datetime), "a date")
+_TEXT, _TEXT_OR_NONE = {"string"}, {"string", "null"}
 MOST_HINTS = 50
 """To look for what every unknown key was meant to be takes seconds where there are thousands of them."""
 _LONGEST_SHOWN = 80
@@ -63,6 +64,8 @@ def shown(value: object) -> str:
     """A value as a message shows it: short, and with nothing in it that a console cannot print."""
     if type(value) in _A_VALUE:
         return _A_VALUE[type(value)]
+    if isinstance(value, bool):
+        return str(value).lower()
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
@@ -93,7 +96,9 @@ def _wrong_type(error: Failure) -> str:
     if isinstance(value, dt.date) and not error.schema.get("x-secret"):
         cure = "; quote it" if "string" in types else ""
         return f"is {value}, which YAML takes for a date; it must be {wanted}{cure}"
-    cure = "; quote it" if types == ["string"] and not isinstance(value, (dict, list, type(None))) else ""
+    cure = (
+        "; quote it" if _TEXT <= set(types) <= _TEXT_OR_NONE and not isinstance(value, (dict, list, type(None))) else ""
+    )
     return f"is {_told(error)}; it must be {wanted}{cure}"
 
 

@@ -61,6 +61,12 @@ def test_a_template_is_valid_as_it_is_and_with_each_key_put_to_use(form: Form, f
 
 
 @pytest.mark.parametrize("form", ALL, ids=name_of)
+def test_a_template_is_valid_in_an_empty_folder(form: Form, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not problems(template(form), tmp_path / "file.yml", form.kind)
+
+
+@pytest.mark.parametrize("form", ALL, ids=name_of)
 def test_a_template_has_every_key_with_what_it_is_for(form: Form) -> None:
     lines = template(form).splitlines()
     keys = [place for place, line in enumerate(lines) if re.match(r"#?[$\w]", line)]

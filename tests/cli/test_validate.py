@@ -108,7 +108,9 @@ def test_kind_is_for_files_that_do_not_tell(folder: Path, azml: Callable[..., Do
 
 def test_set_stands_over_the_file(folder: Path, azml: Callable[..., Done]) -> None:
     (folder / "blue.yml").write_text(f"$schema: {SCHEMAS}/managedOnlineDeployment.schema.json\nname: blue\n")
-    assert "blue.yml:1:1: 'endpoint_name' is missing" in azml("validate", "blue.yml").lines
+    done = azml("validate", "blue.yml")
+    assert "blue.yml:1:1: 'endpoint_name' is missing" in done.lines
+    assert done.err.startswith("endpoint_name: give it in the file, or with --set endpoint_name=...\n")
     settings = ("endpoint_name=sales", "model=azureml:iris:1", "instance_type=Standard_DS3_v2", "instance_count=2")
     assert azml("validate", *(f"--set={setting}" for setting in settings), "blue.yml").code == 0
     done = azml("validate", "--set", "inputs.data.mode=mount", "train.yml")
@@ -198,7 +200,9 @@ class TestUploads:
         }
 
     def test_no_upload_fails_if_there_is_any(self, folder: Path, azml: Callable[..., Done]) -> None:
-        assert azml("validate", "--no-upload", "train.yml").code == 1
+        done = azml("validate", "--no-upload", "train.yml")
+        assert done.code == 1
+        assert done.err.startswith("--no-upload: 1 upload would be made\n")
         (folder / "train.yml").write_text(JOB.replace("code: ./src\n", ""))
         assert azml("validate", "--no-upload", "train.yml") == (
             0,

@@ -8,6 +8,7 @@ import gc
 import io
 import logging
 import os
+import re
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -309,6 +310,21 @@ def test_many_uploads_share_a_few_threads(client: Client, storage: BlobService, 
     assert len(storage.blobs) == 72
     assert max(most) <= 8
     until(lambda: threading.active_count() <= before + 20)  # the service's own threads may linger
+
+
+def test_a_large_upload_is_told_of_before_it_begins(
+    client: Client,
+    storage: BlobService,
+    folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO, "airflow_provider_azml")
+    monkeypatch.setattr(progress, "_MANY_FILES", 3)
+    send(client, storage, folder)
+    first, last = caplog.messages
+    assert re.fullmatch(r"Uploading src: 4 files, 55 bytes, to https://[^?]+", first)
+    assert last == "Uploaded src: 4 files, 55 bytes"
 
 
 def test_an_upload_says_how_far_it_is(

@@ -204,7 +204,7 @@ REFUSED = [
     ({**COMMAND, "inputs": {"a": {"type": "string"}, "A": FILE}}, "'A' differs from 'a' in the case"),
     ({**COMMAND, "inputs": {"a": {"type": "Integer"}}}, "inputs.a.type: is 'Integer'"),
     ({**COMMAND, "inputs": {"a": {"type": "integer", "default": "x"}}}, "inputs.a.default: is 'x'"),
-    ({**COMMAND, "inputs": {"a": {"type": "integer", "default": True}}}, "inputs.a.default: is True"),
+    ({**COMMAND, "inputs": {"a": {"type": "integer", "default": True}}}, "inputs.a.default: is true"),
     ({**COMMAND, "inputs": {"a": {"type": "boolean", "default": 1}}}, "inputs.a.default: is 1"),
     ({**COMMAND, "inputs": {"a": {"type": "string", "min": 1}}}, "inputs.a.min: an input of type string has no min"),
     ({**COMMAND, "inputs": {"a": {**FOLDER, "path": "x"}}}, "inputs.a.path: unknown key"),

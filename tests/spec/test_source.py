@@ -136,6 +136,13 @@ def test_a_template_that_fails_names_file_and_line(text: str, line: int, reason:
     assert reason in problem.reason
 
 
+def test_an_odd_character_in_a_template_is_told_without_an_offset_into_the_shielded_text(tmp_path: Path) -> None:
+    (tmp_path / "job.yml").write_text("a: ${{inputs.x}}\nb: {{ c ? d }}\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        source.read(tmp_path / "job.yml", render=rendering())
+    assert str(caught.value) == f"{tmp_path / 'job.yml'}:2:1: the template fails: unexpected char '?'"
+
+
 def test_what_fails_inside_a_template_for_now_is_raised_as_it_is_and_its_place_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

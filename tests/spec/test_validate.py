@@ -169,9 +169,9 @@ FOUND = {
         [
             "1:1: 'command' is missing",
             "1:1: comand: unknown key; did you mean 'command'?",
-            "2:14: environment: 'e' is no reference to a registered environment; write azureml:<name>:<version>",
+            "2:14: environment: 'e' is no reference to a registered environment; write azureml:e@latest",
             "3:7: code: there is no such file or folder: FOLDER/nowhere",
-            "4:11: tags.a: is 1; it must be text or empty",
+            "4:11: tags.a: is 1; it must be text or empty; quote it",
             "5:10: inputs.1x: '1x' is no name: letters, digits and underscores, not beginning with a digit",
             (
                 "5:21: inputs.1x.path: 'azureml:' lacks a version; write azureml:<name>:<version> "
@@ -282,7 +282,7 @@ def test_what_the_service_refuses_is_a_warning_unless_strict(name: str, tmp_path
 def test_a_mapping_has_no_lines() -> None:
     with pytest.raises(SpecError) as caught:
         kinds.check(from_mapping({"command": "a", "environment": "azureml:e:1", "tags": {"a": 1}}), "job")
-    assert str(caught.value) == "<mapping>: tags.a: is 1; it must be text or empty"
+    assert str(caught.value) == "<mapping>: tags.a: is 1; it must be text or empty; quote it"
 
 
 @pytest.mark.timeout(20)

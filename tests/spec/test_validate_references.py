@@ -35,7 +35,14 @@ FOUND = {
         "job",
         "command: a\nenvironment: e:1\n",
         [
-            "2:14: environment: 'e:1' is no reference to a registered environment; write azureml:<name>:<version>",
+            "2:14: environment: 'e:1' is no reference to a registered environment; write azureml:e:1",
+        ],
+    ),
+    "local model": (
+        "online_deployment",
+        DEPLOYMENT + "model: ./src\n",
+        [
+            "4:8: model: './src' is no reference to a registered model; for local files write model: {path: ./src}",
         ],
     ),
     "unknown input": (
@@ -101,6 +108,26 @@ FOUND = {
         ],
     ),
 }
+
+
+def test_what_is_wrong_in_a_conda_file_is_told_at_its_place_and_at_its_name(tmp_path: Path) -> None:
+    (tmp_path / "conda.yml").write_text("name: a\ndependencies: [b\n", encoding="utf-8")
+    text = "command: a\nenvironment: {image: i, conda_file: conda.yml}\n"
+    (found,) = told(tmp_path, "job", text)
+    assert found.startswith("FOLDER/conda.yml:3:1: not YAML: ")
+    assert found.endswith(" (named at FOLDER/f.yml:2:37: environment.conda_file)")
+
+
+def test_a_conda_file_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:
+    (found,) = told(tmp_path, "job", "command: a\nenvironment: {image: i, conda_file: conda.yml}\n")
+    assert found.startswith("2:37: environment.conda_file: FOLDER/conda.yml: ")
+
+
+def test_a_wrong_word_is_told_once_where_two_lists_of_words_hold(tmp_path: Path) -> None:
+    assert told(tmp_path, "job", JOB + "inputs:\n  j:\n    type: uri_folder\n    mode: mont\n") == [
+        "4:3: inputs.j: 'path' is missing",
+        "6:11: inputs.j.mode: is 'mont'; it must be one of download, ro_mount, direct; did you mean 'ro_mount'?",
+    ]
 
 
 @pytest.mark.parametrize("name", FOUND)
