@@ -15,6 +15,7 @@ from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.flows import Send, call, request
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.waiting import Ticket, status_of
+from airflow_provider_azml.spec.jobs import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,10 +124,10 @@ def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[st
     Raises:
         Conflict: A job of that name is somebody else's, or, for a job that names itself, has failed before.
     """
-    named = source.value.get("name")
+    named = name_of(source.value) if source.value.get("name") else None
     attempt = 1
     while True:
-        name = str(named or f"{base_name}-{attempt}")
+        name = named or f"{base_name}-{attempt}"
         arm_id = target.workspace.child("job", name)
         found = yield from flows.find(arm_id)
         if found is None:

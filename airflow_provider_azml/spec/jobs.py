@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _SUFFIX_LENGTH = 10
 LOCAL = "local"
 """What a file says for the compute that is this machine."""
+_LOWER_NAMES = frozenset({"command", "spark"})
 USER_HEADER = "x-azureml-token"
 """Header that carries a token of the AML data plane beside Resource Manager's."""
 _IDENTITIES = {
@@ -149,9 +150,13 @@ def compute_problems(source: Source) -> Iterator[Problem]:
 
 
 def name_of(value: Mapping[str, Any]) -> str:
-    """The name that a job has, or a new one that is easy to say and to sort by."""
+    """The name that a job has, or a new one that is easy to say and to sort by.
+
+    Source: azure-ai-ml 1.35.2 writes the names of command and Spark jobs in lower case.
+    """
     if value.get("name"):
-        return str(value["name"])
+        name = str(value["name"])
+        return name.lower() if value.get("type", "command") in _LOWER_NAMES else name
     letters = string.ascii_lowercase + string.digits
     return "job_" + "".join(secrets.choice(letters) for _ in range(_SUFFIX_LENGTH))
 

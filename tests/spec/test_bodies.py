@@ -154,7 +154,8 @@ def test_the_experiment_is_the_working_folder_s(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_job_without_a_name_gets_one_of_its_own() -> None:
-    assert jobs.name_of({"name": "n"}) == "n"
+    assert jobs.name_of({"name": "N"}) == jobs.name_of({"name": "N", "type": "spark"}) == "n"
+    assert jobs.name_of({"name": "N", "type": "sweep"}) == "N"
     assert jobs.name_of({}) != jobs.name_of({})
 
 
