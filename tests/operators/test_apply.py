@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from airflow.sdk import DAG
@@ -18,6 +19,8 @@ from airflow_provider_azml.operators import (
     AzmlCreateComputeOperator,
     AzmlSubmitSweepOperator,
 )
+from airflow_provider_azml.rest.arm_ids import WorkspaceId
+from airflow_provider_azml.rest.waiting import Ticket
 from tests.airflow.running import run
 from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import WS
@@ -100,6 +103,27 @@ def test_mapped_jobs_over_one_code_folder(deferrable: bool, azml_connection: str
     assert len({body["codeId"] for body in bodies}) == 1
     assert all("${{inputs.n}}" in body["command"] and "{{ ds }}" not in body["command"] for body in bodies)
     assert [hook.job_logs(job["name"]).split()[-1] for job in jobs] == [str(place) for place in range(len(files))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "said"),
+    [
+        ("job", ("train-1",), "train-1 is accepted"),
+        ("environment", ("sklearn", "3"), "sklearn:3 is accepted"),
+        ("online_deployment", ("scores", "blue"), "blue is accepted"),
+    ],
+)
+def test_the_log_calls_what_was_sent_by_its_name(
+    kind: str, names: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = AzmlApplyOperator(task_id="it", file="f.yml", wait=True)
+    log = Mock()
+    monkeypatch.setattr(AzmlApplyOperator, "log", log)
+    monkeypatch.setattr(operator, "_show_made", lambda *_: "")
+    arm_id = WorkspaceId("s", "rg", "ws").child(kind, *names)
+    operator._begun({}, Ticket(arm_id))
+    told, *values = log.info.call_args.args
+    assert told % tuple(values) == said
 
 
 def test_a_file_with_mistakes_is_refused_whole(service: SignedIn, tmp_path: Path) -> None:
