@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import Problem, RunFailed, SpecError
 from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator
+from airflow_provider_azml.operators.masking import secrets_in
+from airflow_provider_azml.operators.rendering import renderer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import jinja2
     from airflow.sdk import Context
@@ -18,24 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
-
-_SECRETS_OF_CREDENTIALS = frozenset({
-    "access_key",
-    "account_key",
-    "api_key",
-    "certificate",
-    "client_secret",
-    "key",
-    "pat",
-    "password",
-    "sas_token",
-    "secret_access_key",
-})
-"""Keys under ``credentials`` that hold a secret."""
-_SECRETS_ANYWHERE = frozenset({"admin_password", "api_key"})
-"""Keys that hold one wherever they stand; the others are ordinary words."""
-_NAMED_SECRETS = "secret_config"
-"""Key of a mapping whose values are all secrets, under names that the author of a file chose."""
 
 
 class AzmlSpecOperator(AzmlOperator):
@@ -226,7 +210,7 @@ class AzmlSpecOperator(AzmlOperator):
             read = from_mapping(
                 self.spec or {},
                 base_path=self.folder,
-                render=_renderer(self.get_template_env(), context),
+                render=renderer(self.get_template_env(), context),
                 follow_symlinks=self.follow_symlinks,
             )
         return read.merged(given)
@@ -235,7 +219,7 @@ class AzmlSpecOperator(AzmlOperator):
         """An AML file, its text rendered by Jinja."""
         from airflow_provider_azml.spec.source import read
 
-        render = _renderer(self.get_template_env(), context)
+        render = renderer(self.get_template_env(), context)
         return read(self.folder / file, render=render, follow_symlinks=self.follow_symlinks)
 
     def render_template(
@@ -250,7 +234,7 @@ class AzmlSpecOperator(AzmlOperator):
 
         rendered = super().render_template(content, context, jinja_env, seen_oids)
         are_credentials = content is not None and content is getattr(self, "credentials", None)
-        for secret in _secrets(rendered, inside=are_credentials):
+        for secret in secrets_in(rendered, inside=are_credentials):
             mask_secret(secret)
         return rendered
 
@@ -261,43 +245,3 @@ def _called(arm_id: str) -> str:
 
     made = parse(arm_id)
     return f"{made.name}:{made.version}" if made.version else made.name
-
-
-def _secrets(value: object, *, inside: bool = False) -> Iterator[str]:
-    """The secrets in a mapping."""
-    if isinstance(value, list):
-        for member in value:
-            yield from _secrets(member, inside=inside)
-    if not isinstance(value, dict):
-        return
-    for key, member in value.items():
-        is_secret = key in _SECRETS_ANYWHERE or (inside and key in _SECRETS_OF_CREDENTIALS)
-        if is_secret and isinstance(member, str):
-            yield member
-        elif key == _NAMED_SECRETS and isinstance(member, dict):
-            yield from (secret for secret in member.values() if isinstance(secret, str))
-        else:
-            yield from _secrets(member, inside=inside or key == "credentials")
-
-
-def _renderer(environment: jinja2.Environment, context: Context) -> Callable[[str], str]:
-    """What renders text to text, also in a DAG that renders its templates as native objects."""
-
-    def render(text: str) -> str:
-        template = environment.from_string(text)
-        values = template.new_context(dict(context))
-        try:
-            return "".join(_texts(cast("Generator[str, None, None]", template.root_render_func(values))))
-        except Exception:  # noqa: BLE001 (raised again, with the lines of the template in place of those of its code)
-            environment.handle_exception()
-
-    return render
-
-
-def _texts(parts: Generator[str, None, None]) -> Iterator[str]:
-    """The parts of a template as text; where native objects are rendered, one may be found undefined only here."""
-    for part in parts:
-        try:
-            yield str(part)
-        except Exception as error:  # noqa: BLE001 (raised again where the template asks for it)
-            parts.throw(error)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.spec import kinds, pipeline_jobs
+from airflow_provider_azml.spec.filling import filled
 from airflow_provider_azml.spec.source import Source, from_mapping
+from tests.spec.stand_in import TARGET, WS, StandIn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ENVIRONMENT = "azureml:e:1"
+ENVIRONMENT_ID = f"azureml:{WS}/environments/e/versions/1"
 INPUTS = {"data": {"type": "uri_file", "path": "azureml:d:1", "mode": "download"}, "n": 3, "rate": 0.5, "flag": True}
 DATABASE = {"type": "database", "connection": "azureml:c", "query": "select 1"}
 SPARK_CONF = {
@@ -61,3 +65,20 @@ def pipeline(folder: Path, jobs: Any, **more: Any) -> Source:
 
 def command(**more: Any) -> Any:
     return {"command": "echo", "environment": ENVIRONMENT, **more}
+
+
+def sent(service: StandIn, source: Source) -> Any:
+    kinds.check(source, "job")
+    service.holds({f"{WS}/computes/{name}": {"id": f"/computes/{name}"} for name in ("cpu", "gpu")})
+    return service.run(filled(pipeline_jobs.properties(source, "job-1"), TARGET))
+
+
+def node_of(service: StandIn, folder: Path, node: Any) -> tuple[Any, Any]:
+    """What is sent for a node, and the component that is made for it."""
+    body = sent(service, pipeline(folder, {"it": node}))["jobs"]["it"]
+    made = [body["properties"]["componentSpec"] for path, body in service.puts() if "/components/" in path]
+    return body, made[0] if made else None
+
+
+def literal(value: str, **more: str) -> Any:
+    return {"job_input_type": "literal", "value": value, **more}
