@@ -128,7 +128,10 @@ def _bounded(holds: Callable[[float, float], bool]) -> Callable[..., Iterator[Fa
     return check
 
 
-def _service(validator: Draft202012Validator, schema: Json, value: object, _: Json) -> Iterator[Failure]:
+def _service(validator: Draft202012Validator, schema: Json, value: object, around: Json) -> Iterator[Failure]:
+    """What departs from a schema of the service's, which knows the same keys as the one around it, is a warning."""
+    if "additionalProperties" in schema:
+        schema = {"properties": dict.fromkeys(around["properties"], True), **schema}
     for error in _descend(validator, value, schema):
         error.severity = "warning"
         yield error

@@ -258,6 +258,11 @@ def test_references_that_lead_somewhere(command: str) -> None:
         ({**COMMAND, "comand": "x"}, "comand: .*unknown key, .* did you mean 'command'?"),
         ({**COMMAND, "name": "n" * 256}, "name: .*must have at most 255 characters"),
         ({**COMMAND, "resources": {"shm_size": "much"}}, "shm_size: .*must be a number and b, k, m or g"),
+        (
+            {**COMMAND, "resources": {"instance_countt": 2}},
+            "instance_countt: unknown key; did you mean 'instance_count'",
+        ),
+        ({**COMMAND, "distribution": {"type": "mpi", "process": 2}}, "distribution.process: unknown key"),
     ],
 )
 def test_what_is_a_warning(given: dict[str, Any], reason: str) -> None:
