@@ -9,6 +9,7 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -199,8 +200,17 @@ def test_a_file_that_is_written_meanwhile_is_not_sent(client: Client, storage: B
     assert not storage.metadata
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Take SIGINT as a terminal's process does; one that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 # the request that the interrupt comes into the middle of leaves its socket to the garbage collector
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("interrupted", ["PUT", "metadata"])
 def test_what_an_interrupt_leaves_is_completed_by_the_next_try(
     interrupted: str, client: Client, storage: BlobService, tmp_path: Path
@@ -293,9 +303,11 @@ def test_many_uploads_share_a_few_threads(client: Client, storage: BlobService, 
             (paths[-1] / str(name)).write_text(f"{place} {name}", encoding="utf-8")
     most: list[int] = []
     before = threading.active_count()
+    others = set(threading.enumerate())
 
     def count(method: str, name: str, comp: str) -> None:
-        most.append(sum(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate()))
+        mine = set(threading.enumerate()) - others
+        most.append(sum(thread.name.startswith("ThreadPoolExecutor") for thread in mine))
 
     storage.before = count
 
