@@ -97,7 +97,15 @@ _OPTIONS = {
         "type": "string",
         "example": "production",
         "default": "",
-    }
+    },
+    "shortest_deferral_seconds": {
+        "description": "How long a task is deferred at least, in seconds. Airflow up to 3.3.2 may fail a task that "
+        "comes back sooner, without a word in its log; an Airflow that does not may be given 0.",
+        "version_added": "0.1.0",
+        "type": "float",
+        "example": "0",
+        "default": "5.0",
+    },
 }
 
 

@@ -17,6 +17,7 @@ os.environ.update({
     "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
     "AIRFLOW__CORE__DAGS_FOLDER": f"{AIRFLOW_HOME}/dags",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",  # DAGs of one id follow each other at once
+    "AIRFLOW__AZML__SHORTEST_DEFERRAL_SECONDS": "0.1",  # where no scheduler looks on, nobody minds a quick return
 })
 # a cloud or connection of whoever runs the tests is none of theirs
 OF_OTHERS = ("AZURE_", "AZUREML_", "AZML_", "AIRFLOW_CONN_", "ARM_", "IDENTITY_")

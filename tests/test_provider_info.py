@@ -129,3 +129,9 @@ def test_settings_are_read_under_the_names_that_are_declared() -> None:
 
 def test_versions_agree() -> None:
     assert metadata.version("airflow-provider-azml") == airflow_provider_azml.__version__
+
+
+def test_the_default_of_the_shortest_deferral_is_the_one_that_holds():
+    from airflow_provider_azml.triggers.wait import SHORTEST_SECONDS
+
+    assert float(INFO["config"]["azml"]["options"]["shortest_deferral_seconds"]["default"]) == SHORTEST_SECONDS

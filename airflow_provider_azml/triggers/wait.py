@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, WaitTimeout
+from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.rest.waiting import Outcome, Ticket, settle
 
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
-_SHORTEST_SECONDS = 5.0
-"""Airflow's scheduler takes a task that comes back within some seconds of its deferral for one that was killed from
-outside, and fails it without a word in its log: apache/airflow#66374, #67287, #72716. With 5 s that was never seen."""
+SHORTEST_SECONDS = 5.0
+"""How long a task is deferred at least, unless ``[azml] shortest_deferral_seconds`` says otherwise.
+
+Airflow's scheduler takes a task that comes back within some seconds of its deferral for one that was killed from
+outside, and fails it without a word in its log: apache/airflow#66374, #67287, #72716. With 5 s that was never seen.
+"""
 
 
 class AzmlWaitTrigger(BaseTrigger):
@@ -83,7 +87,8 @@ class AzmlWaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once with what :func:`outcome_of` reads."""
-        fires_at = time.monotonic() + _SHORTEST_SECONDS
+        shortest = conf.getfloat("azml", "shortest_deferral_seconds", fallback=SHORTEST_SECONDS)
+        fires_at = time.monotonic() + shortest
         hook = AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
         pending = Ticket(self.arm_id, self.operation_url, {}, self.deleting)
         waiting = settle(

@@ -57,7 +57,8 @@ def test_it_fires_once_the_job_has_ended(job_id, azml_connection):
     assert event["links"] == links
 
 
-def test_it_does_not_fire_before_airflow_can_bear_it(azml_connection):
+def test_it_does_not_fire_before_airflow_can_bear_it(azml_connection, monkeypatch):
+    monkeypatch.delenv("AIRFLOW__AZML__SHORTEST_DEFERRAL_SECONDS")
     workspace_id = str(AzmlHook(azml_connection).workspace_id)
     began = time.monotonic()
     assert outcome_of(
