@@ -66,6 +66,8 @@ class ApiError(AzmlError):
         message: The service's own words.
         request_id: ``x-ms-request-id`` of the answer, for a support ticket.
         hint: What the user can do about it.
+        retry_after: How long the service asks to be left alone, in seconds.
+        last_seen: What was known of what was waited for, where the error ended a wait.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class ApiError(AzmlError):
         message: str,
         request_id: str | None = None,
         hint: str | None = None,
+        retry_after: float = 0,
+        last_seen: str | None = None,
     ) -> None:
-        super().__init__(method, url, status, code, message, request_id, hint)
+        super().__init__(method, url, status, code, message, request_id, hint, retry_after, last_seen)
         self.method = method
         self.url = url
         self.status = status
@@ -87,6 +91,8 @@ class ApiError(AzmlError):
         self.message = message
         self.request_id = request_id
         self.hint = hint
+        self.retry_after = retry_after
+        self.last_seen = last_seen
 
     no_answer: ClassVar[str] = "got no answer"
     """What happened when there is no HTTP status."""
@@ -98,7 +104,8 @@ class ApiError(AzmlError):
             reason = f"{reason.rstrip('.')}. {self.hint}"
         answer = f"answered {self.status}" if self.status else self.no_answer
         request_id = f", request id {self.request_id}" if self.request_id else ""
-        return f"{reason} ({self.method} {self.url} {answer}{request_id})"
+        last_seen = f"; {self.last_seen}" if self.last_seen else ""
+        return f"{reason} ({self.method} {self.url} {answer}{request_id}){last_seen}"
 
 
 class NotFound(ApiError):
@@ -184,17 +191,34 @@ class WaitTimeout(AzmlError):
         name: Its name.
         last_status: The last status that the service gave.
         seconds: How long was waited, by the process that waited last.
+        limit: The setting that ran out: ``timeout_seconds``, ``queue_timeout_seconds`` or ``execution_timeout``.
+        cancelled: Whether it was cancelled then.
+        reasons: Why it took so long, as far as the service tells.
     """
 
-    def __init__(self, *, kind: str, name: str, last_status: str | None, seconds: float) -> None:
-        super().__init__(kind, name, last_status, seconds)
+    def __init__(
+        self,
+        *,
+        kind: str,
+        name: str,
+        last_status: str | None,
+        seconds: float,
+        limit: str = "timeout_seconds",
+        cancelled: bool = False,
+        reasons: Sequence[str] = (),
+    ) -> None:
+        super().__init__(kind, name, last_status, seconds, limit, cancelled, tuple(reasons))
         self.kind = kind
         self.name = name
         self.last_status = last_status
         self.seconds = seconds
+        self.limit = limit
+        self.cancelled = cancelled
+        self.reasons = tuple(reasons)
 
     def __str__(self) -> str:
-        return (
-            f"{self.kind} {self.name!r} was still {self.last_status or 'without a status'} when timeout_seconds "
-            "ran out, and goes on; raise timeout_seconds, or look at it in Azure ML studio"
-        )
+        state = self.last_status or "without a status"
+        end = "was cancelled" if self.cancelled else "goes on"
+        told = f"{self.kind} {self.name!r} was still {state} when {self.limit} ran out, and {end}; "
+        told += f"raise {self.limit}, or look at it in Azure ML studio"
+        return "\n".join([told, *(f"  {reason}" for reason in self.reasons)])

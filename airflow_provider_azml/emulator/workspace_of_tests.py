@@ -11,6 +11,7 @@ from airflow_provider_azml.rest import arm_ids, flows, waiting
 from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.clouds import discover
 from airflow_provider_azml.rest.credentials import Identity, token_cache
+from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.spec.source import from_mapping
 from airflow_provider_azml.spec.target import Target
 from airflow_provider_azml.spec.workspaces import create
@@ -54,7 +55,7 @@ def _ensure(target: Target) -> flows.Flow[None]:
     if (yield from flows.find(str(workspace))) is not None:
         return
     ticket = yield from create(from_mapping({"name": workspace.name, "location": identity.LOCATION}), target)
-    outcome = yield from waiting.settle(ticket, poll_seconds=0.1, deadline=time.time() + _SECONDS)
+    outcome = yield from waiting.settle(ticket, poll_seconds=0.1, deadlines=Deadlines(ends=time.time() + _SECONDS))
     if not outcome.succeeded:
         raise RunFailed(
             kind="workspace",

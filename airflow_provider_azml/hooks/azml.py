@@ -244,7 +244,7 @@ class AzmlHook(BaseHook):
         arm_id = self._arm_id(kind, name, version=version, parent=parent)
         response = self.run(flows.delete(arm_id, params=params))
         if wait:
-            self._settled(waiting.ticket(arm_id, response, deleting=True))
+            self._settled(waiting.ticket(arm_id, response, goal="deleted"))
 
     def act(
         self,

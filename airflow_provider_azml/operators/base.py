@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_azml.hooks.azml import AzmlHook
+    from airflow_provider_azml.rest.deadlines import Deadlines
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
@@ -104,51 +105,58 @@ class AzmlOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:  # whatever the last step answers
         """Submit, wait, and return the result."""
-        deadline = time.time() + self.timeout_seconds if self.timeout_seconds else None
+        deadlines = self.deadlines(time.time())
         with self._permanent_errors():
-            return self._follow(context, self.submit(context), deadline)
+            return self._follow(context, self.submit(context), deadlines)
 
     def resume(self, context: Context, event: Json) -> Any:  # whatever the last step answers
         """Go on when the trigger has fired."""
+        from airflow_provider_azml.rest.deadlines import Deadlines
         from airflow_provider_azml.triggers.wait import outcome_of
 
         self.links.update(event.get("links") or {})
         with self._permanent_errors():
-            return self._follow(context, self.advance(context, outcome_of(event)), event["deadline"])
+            return self._follow(context, self.advance(context, outcome_of(event)), Deadlines(**event["deadlines"]))
 
-    def _follow(self, context: Context, step: object, deadline: float | None) -> object:
+    def deadlines(self, now: float) -> Deadlines:
+        """When the wait is given up, if the task begins now, in seconds since the epoch."""
+        from airflow_provider_azml.rest.deadlines import Deadlines
+
+        return Deadlines(now + self.timeout_seconds if self.timeout_seconds else None)
+
+    def _follow(self, context: Context, step: object, deadlines: Deadlines) -> object:
         from airflow_provider_azml.rest.waiting import Ticket, ended
 
         while isinstance(step, Ticket):
             outcome = ended(step)
             if outcome is None and self.deferrable:
-                self._defer(step, deadline)
-            step = self.advance(context, outcome or self._settle(step, deadline))
+                self._defer(step, deadlines)
+            step = self.advance(context, outcome or self._settle(step, deadlines))
         return step
 
-    def _settle(self, pending: Ticket, deadline: float | None) -> Outcome:
+    def _settle(self, pending: Ticket, deadlines: Deadlines) -> Outcome:
+        from airflow_provider_azml.rest.following import Follower
         from airflow_provider_azml.rest.waiting import settle
 
-        name = pending.arm_id.rpartition("/")[2]
+        follower = Follower(pending.arm_id, self.log.log)
+        waiting = settle(pending, poll_seconds=self.poll_seconds, deadlines=deadlines, follow=follower.look)
+        return self.hook.run(waiting)
 
-        def tell(status: str) -> None:
-            self.log.info("%s is %s", name, status)
+    def _defer(self, pending: Ticket, deadlines: Deadlines) -> None:
+        from dataclasses import asdict
 
-        return self.hook.run(settle(pending, poll_seconds=self.poll_seconds, deadline=deadline, on_status=tell))
-
-    def _defer(self, pending: Ticket, deadline: float | None) -> None:
         from airflow_provider_azml.triggers.wait import AzmlWaitTrigger
 
         trigger = AzmlWaitTrigger(
             arm_id=pending.arm_id,
             operation_url=pending.operation_url,
-            deleting=pending.deleting,
+            goal=pending.goal,
             azml_conn_id=self.azml_conn_id,
             subscription_id=self.subscription_id,
             resource_group=self.resource_group,
             workspace=self.workspace,
             poll_seconds=self.poll_seconds,
-            deadline=deadline,
+            deadlines=asdict(deadlines),
             links=self.links,
         )
         self.defer(trigger=trigger, method_name="resume")
@@ -186,11 +194,11 @@ class AzmlOperator(BaseOperator):
         from airflow_provider_azml.rest import flows, waiting
 
         try:
-            return waiting.ticket(arm_id, self.hook.run(flows.delete(arm_id)), deleting=True)
+            return waiting.ticket(arm_id, self.hook.run(flows.delete(arm_id)), goal="deleted")
         except NotFound as error:
             if error.code in flows.MISSING_PARENTS:
                 raise
-            return waiting.Ticket(arm_id, deleting=True)
+            return waiting.Ticket(arm_id, goal="deleted")
 
     def _link(self, context: Context, key: str, url: str) -> None:
         """Set one of the task's links while the task still runs."""

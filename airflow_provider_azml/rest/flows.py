@@ -14,8 +14,10 @@ the triggerer::
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -149,7 +151,28 @@ def error_of(sent: HttpRequest, response: HttpResponse) -> ApiError:
         message=message,
         request_id=response.headers.get("x-ms-request-id"),
         hint=_HINTS.get("ParentResourceNotFound" if _names_workspace(code, message) else code),
+        retry_after=retry_after(response),
     )
+
+
+def retry_after(response: HttpResponse) -> float:
+    """How long the service asks to be left alone, in seconds, whichever header says so; 0 when none does."""
+    for header, unit in (("Retry-After", 1.0), ("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001)):
+        said = response.headers.get(header)
+        if said:
+            return max(0.0, unit * _seconds(said))
+    return 0.0
+
+
+def _seconds(said: str) -> float:
+    """The value of a Retry-After: a number, or the date of an HTTP header."""
+    try:
+        return float(said)
+    except ValueError:
+        try:
+            return parsedate_to_datetime(said).timestamp() - time.time()
+        except ValueError:  # neither: nothing was asked for
+            return 0.0
 
 
 def _names_workspace(code: str, message: str) -> bool:

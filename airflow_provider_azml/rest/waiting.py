@@ -8,17 +8,27 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import RunFailed, WaitTimeout
-from airflow_provider_azml.rest import arm_ids, flows
+from airflow_provider_azml.exceptions import ApiError, NotFound, RunFailed
+from airflow_provider_azml.rest import arm_ids, flows, goals, pace
+from airflow_provider_azml.rest.deadlines import NO_DEADLINES
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, request
+from airflow_provider_azml.rest.following import Follower
+from airflow_provider_azml.rest.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from azure.core.rest import HttpResponse
 
+    from airflow_provider_azml.rest.deadlines import Deadlines
+    from airflow_provider_azml.rest.goals import GoalName
+
 _log = logging.getLogger(__name__)
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
+DELETED = "Deleted"
+"""Our word for what is gone, as it should be; the service has none."""
+ABSENT = "absent"
+"""Our word for what is not there yet; the service has none."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +39,13 @@ class Ticket:
         arm_id: The resource that is acted on.
         operation_url: Where the service tells how the act goes, if it named a place.
         body: The resource as the service last showed it; empty after a delete.
-        deleting: Whether the act is a delete, so that the resource's absence is its good end.
+        goal: What is waited for, a key of ``goals.GOALS``.
     """
 
     arm_id: str
     operation_url: str | None = None
     body: Json = field(default_factory=dict)
-    deleting: bool = False
+    goal: GoalName = "ended"
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Outcome:
         body: The resource; empty when it is gone.
         code: The service's error code, where the act failed.
         message: The service's reason, where the act failed.
+        goal: What was waited for, a key of ``goals.GOALS``.
     """
 
     arm_id: str
@@ -55,11 +66,12 @@ class Outcome:
     body: Json = field(default_factory=dict)
     code: str | None = None
     message: str | None = None
+    goal: GoalName = "ended"
 
     @property
     def succeeded(self) -> bool:
-        """Whether the status is one of the good ones of the resource's row."""
-        return self.status in arm_ids.parse(self.arm_id).row.good | {"Deleted"}
+        """Whether the status is one of the good ones of the goal."""
+        return self.status in goals.words(self.arm_id, self.goal).good | {DELETED}
 
     def failure(self, *, studio_url: str | None = None, log_tail: Sequence[str] = ()) -> RunFailed:
         """The exception for an act that ended badly."""
@@ -75,10 +87,10 @@ class Outcome:
         )
 
 
-def status_of(arm_id: str, body: Json) -> str | None:
-    """The status word in a resource's body, by the path in its row; ``None`` when the row has no status."""
+def status_of(arm_id: str, body: Json, goal: GoalName = "ended") -> str | None:
+    """The word in a resource's body that a goal looks at; ``None`` when there is none."""
     value: object = body
-    for key in arm_ids.parse(arm_id).row.status:
+    for key in goals.words(arm_id, goal).status:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, str) else None
 
@@ -89,111 +101,149 @@ def submit(arm_id: str, body: Json, *, token_header: str | None = None) -> Flow[
     return ticket(arm_id, response)
 
 
-def ticket(arm_id: str, response: HttpResponse, *, deleting: bool = False) -> Ticket:
+def ticket(arm_id: str, response: HttpResponse, *, goal: GoalName = "ended") -> Ticket:
     """The ticket that an accepted request amounts to."""
     accepted = response.status_code == HTTPStatus.ACCEPTED
     operation_url = response.headers.get("Azure-AsyncOperation") or (
         response.headers.get("Location") if accepted else None
     )
-    return Ticket(arm_id, operation_url, _object(response), deleting)
+    return Ticket(arm_id, operation_url, _object(response), goal)
 
 
 def ended(pending: Ticket) -> Outcome | None:
     """How an act ended, when its answer said so at once."""
-    if pending.deleting and not pending.operation_url:
-        return Outcome(pending.arm_id, "Deleted")
-    if pending.operation_url or not pending.body:
+    if pending.operation_url:
         return None
-    status = status_of(pending.arm_id, pending.body)
-    row = arm_ids.parse(pending.arm_id).row
-    if status is None and not row.status:
-        status = "Succeeded"
-    return Outcome(pending.arm_id, status, pending.body) if status in row.terminal else None
+    if pending.goal == "deleted":
+        return Outcome(pending.arm_id, DELETED, goal=pending.goal)
+    if not pending.body or (status_of(pending.arm_id, pending.body, pending.goal) is None and _has_status(pending)):
+        return None
+    return shown(pending, pending.body).outcome
+
+
+def _has_status(pending: Ticket) -> bool:
+    return bool(goals.words(pending.arm_id, pending.goal).status)
 
 
 def settle(
     pending: Ticket,
     *,
     poll_seconds: float,
-    deadline: float | None = None,
-    on_status: Callable[[str], None] = lambda _: None,
+    deadlines: Deadlines = NO_DEADLINES,
+    patience: Patience | None = None,
+    follow: Callable[[Glance], Flow[None]] | None = None,
     now: Callable[[], float] = time.time,
 ) -> Flow[Outcome]:
-    """Wait until an act has ended, well or badly.
+    """Wait until an act has ended, well or badly. What the triggerer's watcher does for many, this does for one.
 
     Args:
         pending: The accepted act.
-        poll_seconds: Pause between two looks, in seconds; a longer Retry-After of the service wins.
-        deadline: When to give up, in seconds since the epoch.
-        on_status: Called with each status that differs from the one before.
-        now: The clock.
+        poll_seconds: Pause between two looks, in seconds; see :func:`pace.pause_seconds`.
+        deadlines: When to give up.
+        patience: How long errors in between are borne.
+        follow: Called with every look, the last one too; by default a follower that tells this module's logger.
+        now: The clock, in seconds since the epoch.
 
     Raises:
-        WaitTimeout: The deadline passed first.
-        NotFound: The resource vanished while it was waited for.
+        WaitTimeout: A deadline passed first.
+        ApiError: An error of a look that did not pass in time; it says what was seen last.
     """
-    began, last = now(), ""
+    patience, began, last = patience or Patience(), now(), Glance("")
+    follow = follow or Follower(pending.arm_id, _log.log).look
     while True:
-        glance = yield from look(pending)
-        if glance.status != last:
-            on_status(glance.status)
-            last = glance.status
-        if glance.outcome:
-            return glance.outcome
-        pause = max(poll_seconds, glance.retry_after)
-        if deadline is not None and now() + pause > deadline:
-            name = arm_ids.parse(pending.arm_id)
-            raise WaitTimeout(kind=name.kind, name=name.name, last_status=last, seconds=now() - began)
-        yield Sleep(pause)
+        try:
+            seen = yield from look(pending)
+        except ApiError as error:
+            pause = borne(pending, error, patience, last.status)
+        else:
+            patience.relieved()
+            last = seen
+            yield from follow(last)
+            if last.outcome:
+                return last.outcome
+            pause = pace.pause_seconds(poll_seconds, now() - began, last.retry_after)
+        left = deadlines.check(pending.arm_id, last.status, now=now(), began=began)
+        yield Sleep(min(pause, left))
+
+
+def borne(pending: Ticket, error: ApiError, patience: Patience, last_status: str) -> float:
+    """Bear an error of a look, and answer the pause before the next, in seconds.
+
+    Raises:
+        ApiError: It has lasted too long, or will not pass; it says what was seen last.
+    """
+    try:
+        pause = patience.bear(error)
+    except ApiError as final:
+        waited_for = arm_ids.parse(pending.arm_id)
+        final.last_seen = (
+            f"{waited_for.kind.replace('_', ' ')} {waited_for.name!r} was last seen {last_status or 'never'}"
+        )
+        raise
+    _log.warning("Looking again in %.0f s: %s", pause, error)
+    return pause
 
 
 @dataclass(frozen=True)
 class Glance:
-    """What one look at a pending act showed; ``outcome`` is set once it has ended, ``retry_after`` is in seconds."""
+    """What one look at a pending act showed.
+
+    Args:
+        status: The service's word; empty before the first look.
+        outcome: Set once it has ended.
+        retry_after: How long the service asks to be left alone, in seconds.
+        run: What run history tells of a job besides, where the look was made there: ``queueingInfo``...
+        known: Whether the table has the word.
+    """
 
     status: str
     outcome: Outcome | None = None
     retry_after: float = 0
+    run: Json = field(default_factory=dict)
+    known: bool = True
 
 
 def look(pending: Ticket) -> Flow[Glance]:
-    """Look once at how an act goes."""
+    """Look once at how an act goes; an error is the caller's to bear, nothing is sent twice."""
     if not pending.operation_url:
         return (yield from _look_at_resource(pending))
-    response = yield from call(Send(request("GET", pending.operation_url)))
+    response = yield from call(Send(request("GET", pending.operation_url), retry="never"))
     document = _object(response)
     status = str(document.get("status") or "")
     if response.status_code == HTTPStatus.ACCEPTED or (status and status.lower() not in _ENDED):
-        return Glance(status or "InProgress", None, _retry_after(response))
+        return Glance(status or "InProgress", None, flows.retry_after(response))
     if status and status.lower() != "succeeded" and not document.get("properties", {}).get("provisioningState"):
         error = document.get("error") or {}
         body = (yield from flows.find(pending.arm_id)) or {}
-        outcome = Outcome(pending.arm_id, status, body, error.get("code"), error.get("message"))
+        outcome = Outcome(pending.arm_id, status, body, error.get("code"), error.get("message"), pending.goal)
         return Glance(status, outcome)
     return (yield from _look_at_resource(pending))
 
 
 def _look_at_resource(pending: Ticket) -> Flow[Glance]:
-    if pending.deleting:
-        return Glance("Deleted", Outcome(pending.arm_id, "Deleted"))
-    response = yield from call(Send(request("GET", pending.arm_id, params=flows.version_of(pending.arm_id))))
-    body = _object(response)
-    row = arm_ids.parse(pending.arm_id).row
-    status = status_of(pending.arm_id, body)
-    if status is None:
-        return Glance("Succeeded", Outcome(pending.arm_id, "Succeeded", body))
-    if status in row.terminal:
-        return Glance(status, Outcome(pending.arm_id, status, body))
-    if status not in row.active:
-        _log.warning("%s has the unknown status %r; waiting on", pending.arm_id, status)
-    return Glance(status, None, _retry_after(response))
-
-
-def _retry_after(response: HttpResponse) -> float:
+    absent = goals.GOALS[pending.goal].absent
+    if absent == "good":
+        return Glance(DELETED, Outcome(pending.arm_id, DELETED, goal=pending.goal))
+    sent = request("GET", pending.arm_id, params=flows.version_of(pending.arm_id))
     try:
-        return float(response.headers.get("Retry-After", 0))
-    except ValueError:  # an HTTP date, which the service does not send here
-        return 0
+        response = yield from call(Send(sent, retry="never"))
+    except NotFound as error:
+        if absent == "wait" and error.code not in flows.MISSING_PARENTS:
+            return Glance(ABSENT)
+        raise
+    return shown(pending, _object(response), flows.retry_after(response))
+
+
+def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
+    """What a resource's body shows."""
+    words = goals.words(pending.arm_id, pending.goal)
+    status = status_of(pending.arm_id, body, pending.goal)
+    if status is None and not words.status:
+        status = "Succeeded"
+    if status is None or status in words.terminal:
+        made = status or "Succeeded"
+        return Glance(made, Outcome(pending.arm_id, made, body, goal=pending.goal))
+    return Glance(status, None, retry_after, known=status in words.active)
 
 
 def _object(response: HttpResponse) -> Json:

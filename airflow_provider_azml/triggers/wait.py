@@ -12,12 +12,16 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.rest.deadlines import Deadlines
+from airflow_provider_azml.rest.following import Follower
+from airflow_provider_azml.rest.patience import TOLERATE_ERRORS_SECONDS, Patience
 from airflow_provider_azml.rest.waiting import Outcome, Ticket, settle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.goals import GoalName
 
 SHORTEST_SECONDS = 5.0
 """How long a task is deferred at least, unless ``[azml] shortest_deferral_seconds`` says otherwise.
@@ -33,13 +37,17 @@ class AzmlWaitTrigger(BaseTrigger):
     Args:
         arm_id: The resource that is acted on.
         operation_url: Where the service tells how the act goes.
-        deleting: Whether the act is a delete.
+        goal: What is waited for, a key of ``rest.goals.GOALS``.
         azml_conn_id: Connection of type ``azml``.
         subscription_id: Instead of the connection's.
         resource_group: Instead of the connection's.
         workspace: Instead of the connection's.
         poll_seconds: Pause between two looks, in seconds.
-        deadline: When to give up, in seconds since the epoch.
+        deadlines: When to give up, the fields of ``rest.deadlines.Deadlines``.
+        tolerate_errors_seconds: How long errors in between are borne, in seconds.
+        stream_logs: Whether a job's log is told as it grows.
+        cancel_on_kill: Whether a job is cancelled when its task is killed or its time is up.
+        began: When the wait began, in seconds since the epoch; by default now.
         links: Links of the task so far, handed through to where it goes on.
     """
 
@@ -48,25 +56,33 @@ class AzmlWaitTrigger(BaseTrigger):
         *,
         arm_id: str,
         operation_url: str | None = None,
-        deleting: bool = False,
+        goal: GoalName = "ended",
         azml_conn_id: str,
         subscription_id: str | None = None,
         resource_group: str | None = None,
         workspace: str | None = None,
         poll_seconds: float,
-        deadline: float | None = None,
+        deadlines: Json | None = None,
+        tolerate_errors_seconds: float = TOLERATE_ERRORS_SECONDS,
+        stream_logs: bool = False,
+        cancel_on_kill: bool = False,
+        began: float | None = None,
         links: dict[str, str] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
         self.arm_id = arm_id
         self.operation_url = operation_url
-        self.deleting = deleting
+        self.goal = goal
         self.azml_conn_id = azml_conn_id
         self.subscription_id = subscription_id
         self.resource_group = resource_group
         self.workspace = workspace
         self.poll_seconds = poll_seconds
-        self.deadline = deadline
+        self.deadlines = deadlines or {}
+        self.tolerate_errors_seconds = tolerate_errors_seconds
+        self.stream_logs = stream_logs
+        self.cancel_on_kill = cancel_on_kill
+        self.began = time.time() if began is None else began
         self.links = links
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -74,13 +90,17 @@ class AzmlWaitTrigger(BaseTrigger):
         fields = (
             "arm_id",
             "operation_url",
-            "deleting",
+            "goal",
             "azml_conn_id",
             "subscription_id",
             "resource_group",
             "workspace",
             "poll_seconds",
-            "deadline",
+            "deadlines",
+            "tolerate_errors_seconds",
+            "stream_logs",
+            "cancel_on_kill",
+            "began",
             "links",
         )
         return f"{__name__}.{type(self).__name__}", {field: getattr(self, field) for field in fields}
@@ -90,12 +110,13 @@ class AzmlWaitTrigger(BaseTrigger):
         shortest = conf.getfloat("azml", "shortest_deferral_seconds", fallback=SHORTEST_SECONDS)
         fires_at = time.monotonic() + shortest
         hook = AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
-        pending = Ticket(self.arm_id, self.operation_url, {}, self.deleting)
+        pending = Ticket(self.arm_id, self.operation_url, {}, self.goal)
         waiting = settle(
             pending,
             poll_seconds=self.poll_seconds,
-            deadline=self.deadline,
-            on_status=lambda status: self.log.info("%s is %s", self.arm_id.rpartition("/")[2], status),
+            deadlines=Deadlines(**self.deadlines),
+            patience=Patience(self.tolerate_errors_seconds),
+            follow=Follower(self.arm_id, self.log.log).look,
         )
         try:
             outcome = await hook.arun(waiting)
@@ -109,7 +130,7 @@ class AzmlWaitTrigger(BaseTrigger):
         yield self._event(told)
 
     def _event(self, told: Json) -> TriggerEvent:
-        payload = {**told, "deadline": self.deadline, "links": self.links}
+        payload = {**told, "deadlines": self.deadlines, "began": self.began, "links": self.links}
         return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
 
 

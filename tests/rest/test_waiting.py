@@ -7,6 +7,9 @@ import pytest
 from airflow_provider_azml.exceptions import NotFound, WaitTimeout
 from airflow_provider_azml.rest import waiting
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
+from airflow_provider_azml.rest.deadlines import Deadlines
+from airflow_provider_azml.rest.following import Follower
+from airflow_provider_azml.rest.patience import Patience
 from airflow_provider_azml.rest.waiting import Ticket, settle
 from tests.rest.scripted_service import Answer
 
@@ -26,9 +29,10 @@ def endpoint(state: str, **headers: str) -> Answer:
 def test_a_job_is_waited_for_until_its_status_is_terminal(service, drive):
     service.answer("GET", JOB, job("Queued"), job("Running"), job("Running"), job("Completed"))
     seen: list[str] = []
-    outcome = drive(settle(Ticket(JOB), poll_seconds=0.01, on_status=seen.append))
+    follower = Follower(JOB, lambda _, line: seen.append(line))
+    outcome = drive(settle(Ticket(JOB), poll_seconds=0.01, follow=follower.look))
     assert (outcome.status, outcome.succeeded, outcome.body["name"]) == ("Completed", True, "train")
-    assert seen == ["Queued", "Running", "Completed"]
+    assert seen == ["train is Queued", "train is Running", "train is Completed"]
 
 
 @pytest.mark.parametrize("status", ["Failed", "Canceled", "NotResponding"])
@@ -68,7 +72,7 @@ def test_a_failed_operation_tells_why(service, drive):
 
 def test_a_delete_is_done_when_its_location_stops_saying_202(service, drive):
     service.answer("GET", "/location", Answer(202), Answer(202), Answer(204))
-    outcome = drive(settle(Ticket(ENDPOINT, f"{service.url}/location", deleting=True), poll_seconds=0.01))
+    outcome = drive(settle(Ticket(ENDPOINT, f"{service.url}/location", goal="deleted"), poll_seconds=0.01))
     assert (outcome.status, outcome.succeeded) == ("Deleted", True)
     assert ENDPOINT not in [asked.path for asked in service.asked]
 
@@ -85,15 +89,15 @@ def test_a_deadline_ends_the_wait_and_tells_the_last_status(service, drive):
     service.answer("GET", JOB, job("Running"))
     clock = iter([0.0, 0.0, 2.0, 2.0])
     with pytest.raises(WaitTimeout) as caught:
-        drive(settle(Ticket(JOB), poll_seconds=0.01, deadline=1, now=lambda: next(clock)))
+        drive(settle(Ticket(JOB), poll_seconds=0.01, deadlines=Deadlines(1), now=lambda: next(clock)))
     assert caught.value.last_status == "Running"
     assert "'train'" in str(caught.value)
 
 
 def test_what_vanishes_while_it_is_waited_for_is_an_error(service, drive):
     service.answer("GET", JOB, job("Running"), Answer(404, {"error": {"code": "NotFound", "message": "gone"}}))
-    with pytest.raises(NotFound):
-        drive(settle(Ticket(JOB), poll_seconds=0.01))
+    with pytest.raises(NotFound, match="job 'train' was last seen Running"):
+        drive(settle(Ticket(JOB), poll_seconds=0.01, patience=Patience(refusal_seconds=0.1)))
 
 
 def test_an_operation_on_a_foreign_host_is_never_asked(service, drive):

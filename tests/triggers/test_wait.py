@@ -34,13 +34,17 @@ def test_every_argument_survives_storage(job_id):
     trigger = AzmlWaitTrigger(
         arm_id=job_id,
         operation_url="https://poll",
-        deleting=True,
+        goal="deleted",
         azml_conn_id="azml_default",
         subscription_id="s",
         resource_group="rg",
         workspace="ws",
         poll_seconds=1,
-        deadline=2.0,
+        deadlines={"ends": 2.0, "limit": "execution_timeout", "queue_ends": None},
+        tolerate_errors_seconds=30,
+        stream_logs=True,
+        cancel_on_kill=True,
+        began=1.0,
         links={"azml_studio_url": "https://studio"},
     )
     path, arguments = trigger.serialize()
@@ -68,7 +72,9 @@ def test_it_does_not_fire_before_airflow_can_bear_it(azml_connection, monkeypatc
 
 
 def test_a_deadline_is_told_to_the_task(job_id, azml_connection):
-    trigger = AzmlWaitTrigger(arm_id=job_id, azml_conn_id=azml_connection, poll_seconds=0.1, deadline=time.time())
+    trigger = AzmlWaitTrigger(
+        arm_id=job_id, azml_conn_id=azml_connection, poll_seconds=0.1, deadlines={"ends": time.time()}
+    )
     event = fired(trigger)
     with pytest.raises(WaitTimeout) as caught:
         outcome_of(event)
@@ -77,7 +83,7 @@ def test_a_deadline_is_told_to_the_task(job_id, azml_connection):
 
 def test_what_is_not_there_is_told_to_the_task(azml_connection):
     gone = AzmlHook(azml_connection).workspace_id.child("job", "no-such-job")
-    event = fired(AzmlWaitTrigger(arm_id=gone, azml_conn_id=azml_connection, poll_seconds=1))
+    event = fired(AzmlWaitTrigger(arm_id=gone, azml_conn_id=azml_connection, poll_seconds=1, tolerate_errors_seconds=1))
     with pytest.raises(NotFound, match="no-such-job"):
         outcome_of(event)
 

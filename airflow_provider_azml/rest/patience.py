@@ -1,0 +1,76 @@
+"""How long errors in between are borne: an error of one look is not the end of what is looked at."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.exceptions import AuthError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_azml.exceptions import ApiError
+
+TOLERATE_ERRORS_SECONDS = 600.0
+"""How long the service may be out of reach, unless a task says otherwise."""
+REFUSAL_SECONDS = 60.0
+"""How long a 401, 403 or 404 is borne: a role that has just been given or a resource that has just been made is not
+seen everywhere at once."""
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NEVER_PASSING = frozenset({"UntrustedHost"})
+_EXPIRED = frozenset({"ExpiredAuthenticationToken", "TokenExpired"})
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+
+@dataclass
+class Patience:
+    """Bears errors of looks for some time, and gives the pause before the next look.
+
+    Args:
+        tolerate_errors_seconds: How long passing errors are borne in a row: no answer, 408, 429, 5xx, an expired token.
+        refusal_seconds: How long a refusal is borne: 401, 403, 404; never longer than passing errors.
+        now: A clock that never jumps, in seconds.
+
+    Example:
+        >>> patience = Patience(tolerate_errors_seconds=600)
+        >>> pause = patience.bear(error)   # raises the error when it has lasted too long
+        >>> patience.relieved()            # after an answer
+    """
+
+    tolerate_errors_seconds: float = TOLERATE_ERRORS_SECONDS
+    refusal_seconds: float = REFUSAL_SECONDS
+    now: Callable[[], float] = time.monotonic
+    _since: float | None = field(default=None, init=False)
+    _count: int = field(default=0, init=False)
+
+    def bear(self, error: ApiError) -> float:
+        """The pause before the next look, in seconds; a longer Retry-After of the error wins.
+
+        Raises:
+            ApiError: The error, when it will not pass, or has lasted too long.
+        """
+        now = self.now()
+        if self._since is None:
+            self._since = now
+        if now - self._since >= self._budget(error):
+            raise error
+        pause = max(error.retry_after, min(_FIRST_PAUSE * 2.0**self._count, _LONGEST_PAUSE))
+        self._count += 1
+        left = self._since + self._budget(error) - now
+        return min(pause, max(left, _FIRST_PAUSE))
+
+    def relieved(self) -> None:
+        """Forget the errors, after a look that was answered."""
+        self._since, self._count = None, 0
+
+    def _budget(self, error: ApiError) -> float:
+        if error.code in _NEVER_PASSING:
+            return 0
+        if isinstance(error, AuthError) and error.code not in _EXPIRED and error.status is not None:
+            return min(self.refusal_seconds, self.tolerate_errors_seconds)
+        if isinstance(error, NotFound):
+            return min(self.refusal_seconds, self.tolerate_errors_seconds)
+        passing = error.status is None or error.status in _PASSING or error.code in _EXPIRED
+        return self.tolerate_errors_seconds if passing else 0
