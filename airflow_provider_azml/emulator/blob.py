@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
-    from airflow_provider_azml.emulator.blobs import Blob
+    from airflow_provider_azml.emulator.blob_records import Blob
     from airflow_provider_azml.emulator.emulator import Emulator
 
 _CHUNK = 1 << 20

@@ -12,7 +12,8 @@ from airflow_provider_azml.emulator.blob_errors import BlobError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_azml.emulator.blobs import Blob, Blobs
+    from airflow_provider_azml.emulator.blob_records import Blob
+    from airflow_provider_azml.emulator.blobs import Blobs
 
 MOST = 5000
 

@@ -2,57 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import mimetypes
 import os
 import re
 import shutil
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from airflow_provider_azml.emulator.blob_records import Blob, blob_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_azml.emulator.blob_records import Kind
     from airflow_provider_azml.emulator.database import Database
 
 ACCOUNT = "stor"
 SUFFIX = "core.windows.net"
 _CONTAINER_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _SCRATCH = ".incoming"
-Kind = Literal["BlockBlob", "AppendBlob"]
-
-
-@dataclass(frozen=True)
-class Blob:
-    """What is known of a blob.
-
-    Args:
-        container: Its container.
-        name: Its name.
-        file: Name of the file that holds its bytes.
-        size: How many bytes it has.
-        etag: Changes whenever the blob does.
-        modified: When it last changed.
-        kind: Whether it was put at once or in blocks, or grows at its end.
-        content_type: Its media type.
-        metadata: What clients noted on it.
-        blocks: How many blocks were appended to it.
-    """
-
-    container: str
-    name: str
-    file: str
-    size: int
-    etag: str
-    modified: datetime
-    kind: Kind
-    content_type: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    blocks: int = 0
+_AFTER_ALL = "\U0010ffff"
+"""Sorts after everything that a name can hold, so that what begins with a prefix is a range of the index."""
 
 
 class ContainerNotFoundError(KeyError):
@@ -80,6 +54,7 @@ class Blobs:
         self._folder = folder
         self._endpoint = endpoint
         self._sas = sas
+        self._growing: dict[tuple[str, str], Callable[[], bytes]] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def create_container(self, container: str) -> bool:
@@ -133,12 +108,10 @@ class Blobs:
             ContainerNotFoundError: Its container is not there.
             BlobNotFoundError: It is not there.
         """
-        self.container(container)
-        with self._database.transaction() as db:
-            row = db.execute("SELECT * FROM blobs WHERE container = ? AND name = ?", (container, name)).fetchone()
-        if row is None:
-            raise BlobNotFoundError(f"{container}/{name}")
-        return _blob(row)
+        with self._database.transaction():
+            more = self._growing.get((container, name))
+            data = more() if more else b""
+            return self.append(container, name, data) if data else self._find(container, name)
 
     def below(self, container: str, prefix: str = "") -> list[Blob]:
         """The blobs whose names begin with a prefix, sorted by name.
@@ -149,10 +122,10 @@ class Blobs:
         self.container(container)
         with self._database.transaction() as db:
             rows = db.execute(
-                "SELECT * FROM blobs WHERE container = ? AND name >= ? AND substr(name, 1, ?) = ? ORDER BY name",
-                (container, prefix, len(prefix), prefix),
+                "SELECT * FROM blobs WHERE container = ? AND name >= ? AND name < ? ORDER BY name",
+                (container, prefix, prefix + _AFTER_ALL),
             ).fetchall()
-        return [_blob(row) for row in rows]
+        return [blob_of(row) for row in rows]
 
     def names(self, container: str, prefix: str = "") -> list[str]:
         """The names that begin with a prefix, sorted.
@@ -238,7 +211,7 @@ class Blobs:
         """
         with self._database.transaction():
             try:
-                blob = self.find(container, name)
+                blob = self._find(container, name)
             except BlobNotFoundError:
                 file = self.scratch()
                 file.touch()
@@ -256,6 +229,26 @@ class Blobs:
             )
             self._note(grown)
         return grown
+
+    def grow(self, container: str, name: str, more: Callable[[], bytes]) -> None:
+        """Let a blob grow by itself: what it has gained is asked for whenever somebody reads it.
+
+        Args:
+            container: The container.
+            name: The blob.
+            more: Gives the bytes that have come since it was asked before.
+
+        Raises:
+            ContainerNotFoundError: The container is not there.
+        """
+        self._growing[container, name] = more
+        self.append(container, name, more())
+
+    def stop_growing(self, container: str, name: str) -> None:
+        """Let a blob be as it is now, if it grew by itself."""
+        if (container, name) in self._growing:
+            self.find(container, name)
+            del self._growing[container, name]
 
     def read(self, container: str, name: str) -> bytes:
         """The bytes of a blob.
@@ -362,29 +355,20 @@ class Blobs:
         shutil.copyfile(source, file)
         self.adopt(container, name, file)
 
+    def _find(self, container: str, name: str) -> Blob:
+        self.container(container)
+        with self._database.transaction() as db:
+            row = db.execute("SELECT * FROM blobs WHERE container = ? AND name = ?", (container, name)).fetchone()
+        if row is None:
+            raise BlobNotFoundError(f"{container}/{name}")
+        return blob_of(row)
+
     def _note(self, blob: Blob) -> None:
         with self._database.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    blob.container,
-                    blob.name,
-                    blob.file,
-                    blob.size,
-                    blob.etag,
-                    blob.modified.isoformat(),
-                    blob.kind,
-                    blob.content_type,
-                    json.dumps(dict(blob.metadata)),
-                    blob.blocks,
-                ),
+                blob.row(),
             )
-
-
-def _blob(row: tuple[str, str, str, int, str, str, Kind, str, str, int]) -> Blob:
-    container, name, file, size, etag, modified, kind, content_type, metadata, blocks = row
-    moment = datetime.fromisoformat(modified)
-    return Blob(container, name, file, size, etag, moment, kind, content_type, json.loads(metadata), blocks)
 
 
 def _etag() -> str:

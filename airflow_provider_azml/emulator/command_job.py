@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.job_files import JobFilesError
+from airflow_provider_azml.emulator.job_records import JobFailure
 from airflow_provider_azml.emulator.locations import LocationError
 from airflow_provider_azml.emulator.placeholders import CommandError, fill_in
 from airflow_provider_azml.emulator.processes import birth, end_group, inherited_environment, output_pipe
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, layered
 from airflow_provider_azml.emulator.threads import done_in_thread
-from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -36,22 +36,6 @@ _LOG_LINES = 20
 _LOG_PAUSE_SECONDS = 0.05
 _LOG_CHUNK = 2**20
 _DRAIN_SECONDS = 2.0
-
-
-class JobFailure(AzmlError):
-    """A job ends badly.
-
-    Args:
-        code: The service's error code.
-        message: What happened.
-        status: The status that the job ends in.
-    """
-
-    def __init__(self, code: str, message: str, status: str = "Failed") -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
-        self.status = status
 
 
 @dataclass(frozen=True)

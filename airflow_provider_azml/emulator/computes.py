@@ -34,6 +34,7 @@ _NAME = re.compile(r"[a-zA-Z](?![a-zA-Z0-9-]*-\d+$)[a-zA-Z0-9-]{2,23}")
 _STATES = {"start": "Running", "stop": "Stopped", "restart": "Running"}
 _BETWEEN = {"start": "Starting", "stop": "Stopping", "restart": "Restarting"}
 _LEFT = {"Creating": "CreateFailed", **dict.fromkeys(_BETWEEN.values(), "Stopped")}
+_NODE_STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")
 _OPERATIONS = {"start": "Start", "stop": "Stop", "restart": "Restart"}
 
 
@@ -87,23 +88,34 @@ class Compute(Behaviour):
         self.emulator.jobs.compute_changed()
 
     def show(self, document: Json) -> Json:
-        """Count the nodes that run jobs at this moment."""
+        """Count the nodes that jobs hold at this moment.
+
+        Source: ``AllocationState`` ("Resizing - the number of compute nodes is being changed") and ``NodeStateCounts``
+        of the 2024-04-01 OpenAPI file.
+        """
         properties = document["properties"]
         if properties["computeType"] != "AmlCompute":
             return document
-        jobs = self.emulator.store.children(f"{document['id'].rpartition('/computes/')[0]}/jobs")
-        running = sum(
-            str(job["properties"].get("computeId", "")).lower() == document["id"].lower()
-            and job["properties"].get("status") == "Running"
-            for job in jobs
-        )
         inner = properties["properties"]
-        nodes = max(running, int(inner["scaleSettings"].get("minNodeCount") or 0))
-        counts = {
-            f"{state}NodeCount": 0 for state in ("preparing", "running", "idle", "unusable", "leaving", "preempted")
+        scale = inner["scaleSettings"]
+        use = self.emulator.jobs.use_of(document["id"])
+        least = int(scale.get("minNodeCount") or 0)
+        held = use.preparing + use.running
+        nodes = max(held, least)
+        target = max(nodes, min(held + use.awaited, int(scale["maxNodeCount"])))
+        counts = dict.fromkeys((f"{state}NodeCount" for state in _NODE_STATES), 0)
+        counts |= {
+            "preparingNodeCount": use.preparing,
+            "runningNodeCount": use.running,
+            "idleNodeCount": nodes - held,
         }
-        counts |= {"runningNodeCount": running, "idleNodeCount": nodes - running}
-        shown = {**inner, "currentNodeCount": nodes, "targetNodeCount": nodes, "nodeStateCounts": counts}
+        shown = {
+            **inner,
+            "allocationState": "Resizing" if use.preparing or target > nodes else "Steady",
+            "currentNodeCount": nodes,
+            "targetNodeCount": target,
+            "nodeStateCounts": counts,
+        }
         return {**document, "properties": {**properties, "properties": shown}}
 
     def check_delete(self, target: Target, document: Json, query: Mapping[str, str]) -> None:  # noqa: ARG002

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS records (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT, collection TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL,
     UNIQUE (collection, key)
 );
+CREATE INDEX IF NOT EXISTS records_of_collection ON records (collection, ordinal);
 CREATE TABLE IF NOT EXISTS containers (name TEXT PRIMARY KEY, etag TEXT NOT NULL, modified TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS blobs (
     container TEXT NOT NULL, name TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,

@@ -58,12 +58,12 @@ class Job(Behaviour):
             "services": {**(properties.get("services") or {}), **self._services(target)},
             "status": "NotStarted",
         }
-        return {"properties": properties}
+        return {"properties": self.emulator.jobs.accept(target.name, properties)}
 
     def stored(self, target: Target, document: Json, *, created: bool) -> None:  # noqa: ARG002
         """Run a new job."""
         if created:
-            self.emulator.jobs.submit(target.arm_id)
+            self.emulator.jobs.submit(document)
 
     def listed(self, target: Target, query: Mapping[str, str]) -> list[Json]:
         """The jobs, newest first, by type where one is asked for."""

@@ -10,28 +10,26 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.capacity import Capacity
-from airflow_provider_azml.emulator.clock import timestamp
-from airflow_provider_azml.emulator.command_job import JOB_PACKAGES, CommandJob, JobFailure
+from airflow_provider_azml.emulator.command_job import JOB_PACKAGES, CommandJob
+from airflow_provider_azml.emulator.compute_nodes import nodes_of, nodes_wanted, queueing_info, too_many_nodes
 from airflow_provider_azml.emulator.job_files import JobFiles
-from airflow_provider_azml.emulator.job_outputs import record_outputs
+from airflow_provider_azml.emulator.job_records import CANCELED, STOPPED, JobFailure, JobRecords
 from airflow_provider_azml.emulator.job_variables import identity_variables
 from airflow_provider_azml.emulator.locations import Locations
 from airflow_provider_azml.emulator.processes import end_leftover
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, PythonEnvironments, curated
-from airflow_provider_azml.emulator.runs import Runs
 from airflow_provider_azml.rest import arm_ids
-from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from airflow_provider_azml.emulator.capacity import Place, Use
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
 log = logging.getLogger(__name__)
 _PROCESSES = "job_processes"
 _MOST_AT_ONCE = max(2, os.cpu_count() or 1)
-_STOPPED = JobFailure("SystemError", "The emulator was stopped while the job was active; submit it again.")
 
 
 class JobRunner:
@@ -47,16 +45,21 @@ class JobRunner:
         self._emulator = emulator
         self._folder = emulator.home / "jobs"
         self._environments = PythonEnvironments(emulator.home / "envs")
+        self._records = JobRecords(emulator)
         self._capacity = Capacity(_MOST_AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._places: dict[str, Place] = {}
         self._preparing: set[asyncio.Task[None]] = set()
         self._cancel_requested: set[str] = set()
 
-    def submit(self, job_id: str) -> None:
+    def accept(self, name: str, properties: Json) -> Json:  # noqa: ARG002 (for who can tell before it runs)
+        """The properties with which a new job is stored."""
+        return properties
+
+    def submit(self, job: Json) -> None:
         """Start a job that the store holds; it runs in the background, and its status says how far it is."""
-        job = self._job(job_id)
-        self._clear(job_id, job["name"])
-        self._runs(job_id).begin(job)
+        self._records.begin(job)
+        job_id = str(job["id"])
         task = asyncio.create_task(self._run(job_id))
         self._tasks[job_id.lower()] = task
         task.add_done_callback(lambda done: self._forget(job_id, done))
@@ -79,6 +82,10 @@ class JobRunner:
         """Let jobs run for which a compute has room by now."""
         self._capacity.admit()
 
+    def use_of(self, compute_id: str) -> Use:
+        """How many nodes of a compute are in use."""
+        return self._capacity.use(compute_id.lower())
+
     def prepare(self, environment_id: str) -> None:
         """Make the Python of an environment in the background, so that its first job starts sooner."""
         environment = self._emulator.store.get(environment_id)
@@ -89,13 +96,9 @@ class JobRunner:
 
     def recover(self) -> None:
         """At the start: jobs that were active when an emulator ended without notice failed; their processes end."""
-        store, row = self._emulator.store, RESOURCES["job"]
-        for process in store.records(_PROCESSES):
+        for process in self._emulator.store.records(_PROCESSES):
             end_leftover(process["pid"], process["born"])
-        kind = f"/workspaces/{row.segment}".lower()
-        for job in store.below("/subscriptions"):
-            if job["type"].lower().endswith(kind) and job["properties"].get("status") not in row.terminal:
-                self._abandon(job)
+        self._records.abandon()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
 
@@ -106,12 +109,6 @@ class JobRunner:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-    def _abandon(self, job: Json) -> None:
-        runs = self._runs(job["id"])
-        if runs.get(job["name"]) is None:
-            runs.begin(job)
-        self._end(job["id"], _STOPPED)
 
     async def _prepare(self, environment: Json) -> None:
         try:
@@ -127,7 +124,7 @@ class JobRunner:
         except JobFailure as error:
             failure = error
         except asyncio.CancelledError:
-            failure = _STOPPED
+            failure = STOPPED
         except BaseException:
             self._end(job_id, JobFailure("SystemError", "The emulator itself broke; its log has the reason."))
             raise
@@ -136,10 +133,10 @@ class JobRunner:
     def _cancellation(self, job_id: str) -> JobFailure | None:
         if job_id.lower() not in self._cancel_requested:
             return None
-        return JobFailure("UserError", "The job was canceled on request.", status="Canceled")
+        return CANCELED
 
     async def _execute(self, job_id: str) -> None:
-        job = self._job(job_id)
+        job = self._records.job(job_id)
         kind = job["properties"].get("jobType")
         if kind != "Command":
             raise JobFailure("UserError", f"The emulator does not run jobs of type {kind}.")
@@ -149,7 +146,7 @@ class JobRunner:
 
     def _command_job(self, job_id: str, job: Json, environment: Json) -> CommandJob:
         emulator, workspace = self._emulator, arm_ids.parse(job_id).workspace
-        run = self._runs(job_id).get(job["name"])
+        run = self._records.runs(job_id).get(job["name"])
         assert run is not None
         locations = Locations(emulator.store, workspace)
         return CommandJob(
@@ -170,22 +167,20 @@ class JobRunner:
     async def _room(self, job_id: str, job: Json) -> AsyncIterator[None]:
         """Wait until the job's compute has room for it."""
         compute_id = str(job["properties"].get("computeId") or "")
-        nodes = int((job["properties"].get("resources") or {}).get("instanceCount") or 1)
-        most = self._nodes_of(compute_id)
-        if nodes > most > 0:
-            raise JobFailure("UserError", f"The job asks for {nodes} nodes, and {compute_id} has at most {most}.")
-        self._report(job_id, {"status": "Queued"})
-        async with self._capacity.held(compute_id.lower(), nodes, lambda: self._nodes_of(compute_id)):
-            yield
+        nodes = nodes_wanted(job)
 
-    def _nodes_of(self, compute_id: str) -> int:
-        if not compute_id or compute_id.lower().endswith("/computes/serverless"):
-            return _MOST_AT_ONCE
-        compute = self._emulator.store.get(compute_id)
-        if compute is None:
-            raise JobFailure("UserError", f"The compute {compute_id} does not exist.")
-        scale = (compute["properties"].get("properties") or {}).get("scaleSettings") or {}
-        return int(scale.get("maxNodeCount", 1))
+        def limit() -> int:
+            return nodes_of(self._emulator.store, compute_id) or _MOST_AT_ONCE
+
+        if nodes > limit():
+            raise too_many_nodes(job, limit())
+        place = self._places[job_id.lower()] = self._capacity.ask(compute_id.lower(), nodes, limit)
+        waits = not place.granted.done()
+        self._report(job_id, {"status": "Queued", "queueingInfo": queueing_info(compute_id, nodes) if waits else None})
+        async with self._capacity.held(place):
+            if waits:
+                self._report(job_id, {"queueingInfo": None})
+            yield
 
     def _environment(self, job: Json) -> Json:
         environment_id = str(job["properties"].get("environmentId") or "")
@@ -200,42 +195,22 @@ class JobRunner:
         return environment
 
     def _report(self, job_id: str, fields: Json) -> None:
+        if fields.get("status") == "Running":
+            self._places[job_id.lower()].ready = True
         if job_id.lower() in self._cancel_requested:
             fields = {name: value for name, value in fields.items() if name != "status"}
-        self._runs(job_id).change(arm_ids.parse(job_id).name, fields)
+        self._records.report(job_id, fields)
 
     def _end(self, job_id: str, failure: JobFailure | None) -> None:
-        workspace, name = arm_ids.parse(job_id).workspace, arm_ids.parse(job_id).name
-        fields: Json = {"status": "Completed", "endTimeUtc": timestamp()}
-        if failure is not None:
-            error = {"code": failure.code, "message": failure.message, "messageParameters": {}, "details": []}
-            fields |= {"status": failure.status, "error": {"error": error, "time": timestamp()}}
-        job = self._emulator.store.get(job_id)
-        if job is not None:
-            fields["outputs"] = record_outputs(self._emulator.store, workspace, job, completed=failure is None)
-        self._runs(job_id).change(name, fields)
+        self._places.pop(job_id.lower(), None)
+        self._records.end(job_id, failure)
         self._emulator.store.delete_record(_PROCESSES, job_id.lower())
 
     def _forget(self, job_id: str, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             # before its first step: whatever is cancelled later ends by itself
-            self._end(job_id, self._cancellation(job_id) or _STOPPED)
+            self._end(job_id, self._cancellation(job_id) or STOPPED)
         del self._tasks[job_id.lower()]
         self._cancel_requested.discard(job_id.lower())
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("job %s broke the emulator", job_id, exc_info=error)
-
-    def _clear(self, job_id: str, name: str) -> None:
-        """Drop the artifacts of a deleted job of the same name."""
-        blobs = self._emulator.blobs
-        place = Locations(self._emulator.store, arm_ids.parse(job_id).workspace).of_artifacts(name)
-        for blob in blobs.names(place.container, f"{place.path}/"):
-            blobs.remove(place.container, blob)
-
-    def _job(self, job_id: str) -> Json:
-        job = self._emulator.store.get(job_id)
-        assert job is not None
-        return job
-
-    def _runs(self, job_id: str) -> Runs:
-        return Runs(self._emulator.store, arm_ids.parse(job_id).workspace)

@@ -21,6 +21,7 @@ _OF_JOB = {
     "properties": "properties",
     "hidden": "isArchived",
 }
+_RUN_TYPES = {"AutoML": "automl", "Pipeline": "azureml.PipelineRun", "Sweep": "hyperdrive"}
 
 
 class Runs:
@@ -39,16 +40,22 @@ class Runs:
         self._workspace = workspace
         self._scope = str(workspace).lower()
 
-    def begin(self, job: Json) -> Json:
-        """The run of a job that was just submitted."""
+    def begin(self, job: Json, fields: Json | None = None) -> Json:
+        """The run of a job that was just submitted.
+
+        Args:
+            job: The job, as the control plane has it.
+            fields: What else is known of the run, in run history's words.
+        """
         properties = job["properties"]
         return self.create(
             job["name"],
             experiment=properties.get("experimentName") or DEFAULT_EXPERIMENT,
             fields={
                 "ofJob": True,
-                "runType": "azureml.scriptrun",
+                "runType": _RUN_TYPES.get(properties["jobType"], "azureml.scriptrun"),
                 "target": str(properties.get("computeId") or "").rpartition("/")[2] or "Serverless",
+                **(fields or {}),
             },
         )
 
@@ -64,7 +71,7 @@ class Runs:
         record: Json = {
             "runId": run_id,
             "runUuid": str(uuid.uuid4()),
-            "runNumber": len(self._store.records(self._collection)) + 1,
+            "runNumber": self._store.next_number(f"run_numbers:{self._scope}"),
             "rootRunId": parent["rootRunId"] if parent else run_id,
             "parentRunId": None,
             "experimentName": experiment,
@@ -82,20 +89,24 @@ class Runs:
             **fields,
         }
         self._store.put_record(self._collection, run_id.lower(), record)
+        if parent:
+            self._store.put_record(self._children(parent), run_id.lower(), {"runId": run_id})
         return record
 
     def get(self, run_id: str) -> Json | None:
         """A run, or ``None``."""
         record = self._record(run_id)
-        return self._with_job(record) if record and self._exists(record) else None
+        return self._with_job(record) if record else None
 
     def all(self) -> list[Json]:
         """All runs, oldest first."""
-        return [self._with_job(record) for record in self._store.records(self._collection) if self._exists(record)]
+        return [run for record in self._store.records(self._collection) if (run := self._with_job(record))]
 
     def children(self, run_id: str) -> list[Json]:
         """The runs whose parent a run is, oldest first."""
-        return [run for run in self.all() if str(run["parentRunId"] or "").lower() == run_id.lower()]
+        parent = self._record(run_id)
+        named = self._store.records(self._children(parent)) if parent else []
+        return [run for child in named if (run := self.get(child["runId"]))]
 
     def change(self, run_id: str, fields: Json) -> Json | None:
         """Set fields of a run; of tags and properties, those that are given. ``None`` when it is not there.
@@ -108,10 +119,13 @@ class Runs:
         if record is None:
             return None
         job = self._store.update(self._job_id(run_id), lambda document: _merge(document["properties"], fields, _OF_JOB))
+        if job is None and record.get("ofJob"):
+            return None
         own = {field: field for field in fields if job is None or field not in _OF_JOB}
-        _merge(record, fields, own)
-        self._store.put_record(self._collection, run_id.lower(), record)
-        return self.get(run_id)
+        if own:
+            _merge(record, fields, own)
+            self._store.put_record(self._collection, run_id.lower(), record)
+        return _shared(record, job)
 
     def remove_tags(self, run_id: str, names: set[str]) -> None:
         """Take tags from a run, if it is there."""
@@ -170,6 +184,9 @@ class Runs:
     def _collection(self) -> str:
         return f"runs:{self._scope}"
 
+    def _children(self, record: Json) -> str:
+        return f"children:{self._scope}/runs/{record['runUuid']}"
+
     def _metrics(self, record: Json) -> str:
         # not by name: a job that was deleted may have had the same one
         return f"metrics:{self._scope}/runs/{record['runUuid']}"
@@ -180,15 +197,16 @@ class Runs:
     def _record(self, run_id: str) -> Json | None:
         return self._store.record(self._collection, run_id.lower()) if run_id else None
 
-    def _exists(self, record: Json) -> bool:
-        """A run goes with its job."""
-        return not record.get("ofJob") or self.is_job(record["runId"])
-
-    def _with_job(self, record: Json) -> Json:
+    def _with_job(self, record: Json) -> Json | None:
+        """A run with what it shares with its job; ``None`` when it is one of a job that is gone."""
         job = self._store.get(self._job_id(record["runId"]))
-        shared = {field: job["properties"].get(name) for field, name in _OF_JOB.items()} if job else {}
-        run = {**record, **shared}
-        return {**run, "tags": run.get("tags") or {}, "properties": run.get("properties") or {}}
+        return None if job is None and record.get("ofJob") else _shared(record, job)
+
+
+def _shared(record: Json, job: Json | None) -> Json:
+    shared = {field: job["properties"].get(name) for field, name in _OF_JOB.items()} if job else {}
+    run = {**record, **shared}
+    return {**run, "tags": run.get("tags") or {}, "properties": run.get("properties") or {}}
 
 
 def _merge(target: Json, fields: Json, names: dict[str, str]) -> None:

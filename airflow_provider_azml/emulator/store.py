@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator.clock import timestamp
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.emulator.database import Database
@@ -45,17 +46,8 @@ class Store:
         Returns:
             The resource with ``id`` (in the spelling in which it was first put), ``name``, ``type`` and ``systemData``.
         """
-        key = _key(arm_id)
         with self._database.transaction() as db:
-            old = self.get(arm_id)
-            document = {**document, **_identity(old["id"] if old else "/" + arm_id.strip("/"))}
-            document["systemData"] = _system_data(old)
-            db.execute(
-                "INSERT INTO resources (key, collection, document) VALUES (?, ?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET document = excluded.document",
-                (key, key.rpartition("/")[0], json.dumps(document)),
-            )
-        return document
+            return _write(db, arm_id, document, self.get(arm_id))
 
     def update(self, arm_id: str, change: Callable[[Json], None]) -> Json | None:
         """Change a resource in place, in one transaction; ``None`` when it is not there.
@@ -64,12 +56,13 @@ class Store:
             arm_id: The resource.
             change: Changes the document that it is given.
         """
-        with self._database.transaction():
-            document = self.get(arm_id)
-            if document is None:
+        with self._database.transaction() as db:
+            old = self.get(arm_id)
+            if old is None:
                 return None
+            document = {**old}
             change(document)
-            return self.put(arm_id, document)
+            return _write(db, arm_id, document, old)
 
     def delete(self, arm_id: str) -> bool:
         """Delete a resource with everything below it and all records of either; whether it was there.
@@ -123,6 +116,17 @@ class Store:
         with self._database.transaction() as db:
             db.execute("DELETE FROM records WHERE collection = ? AND key = ?", (collection, key))
 
+    def next_number(self, collection: str) -> int:
+        """The next number of a collection's own count, from 1."""
+        with self._database.transaction() as db:
+            row = db.execute(
+                "INSERT INTO records (collection, key, document) VALUES (?, 'last', '1')"
+                " ON CONFLICT (collection, key) DO UPDATE SET document = CAST(document AS INTEGER) + 1"
+                " RETURNING document",
+                (collection,),
+            ).fetchone()
+        return int(row[0])
+
     def records(self, collection: str) -> list[Json]:
         """All records of a collection, oldest first."""
         with self._database.transaction() as db:
@@ -145,6 +149,18 @@ class Store:
             db.create_function("readdressed", 1, lambda text: old.sub(lambda found: addresses[found[0]], text))
             for table in ("resources", "records"):
                 db.execute(f"UPDATE {table} SET document = readdressed(document)")  # noqa: S608 (own names)
+
+
+def _write(db: sqlite3.Connection, arm_id: str, document: Json, old: Json | None) -> Json:
+    key = _key(arm_id)
+    document = {**document, **_identity(old["id"] if old else "/" + arm_id.strip("/"))}
+    document["systemData"] = _system_data(old)
+    db.execute(
+        "INSERT INTO resources (key, collection, document) VALUES (?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET document = excluded.document",
+        (key, key.rpartition("/")[0], json.dumps(document)),
+    )
+    return document
 
 
 def _key(arm_id: str) -> str:

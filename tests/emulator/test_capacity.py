@@ -16,7 +16,7 @@ async def hold(capacity: Capacity, release: asyncio.Event, limit: list[int]) -> 
             raise AzmlError("the compute is gone")
         return limit[0]
 
-    async with capacity.held("cpu", 1, nodes):
+    async with capacity.held(capacity.ask("cpu", 1, nodes)):
         await release.wait()
     return "done"
 
