@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.operators.files import AzmlSpecOperator
+from airflow_provider_azml.operators.job_waiting import AzmlJobOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 
-class AzmlApplyOperator(AzmlSpecOperator):
+class AzmlApplyOperator(AzmlJobOperator):
     """Creates or updates what an AML file describes, as ``az ml <kind> create --file`` does; a job is waited for.
 
     A retry takes up what an earlier try began: it attaches to a job that is active, takes the result of one that is
@@ -41,7 +41,7 @@ class AzmlApplyOperator(AzmlSpecOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-overview
     """
 
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, "kind", "overrides")
+    template_fields: Sequence[str] = (*AzmlJobOperator.template_fields, "kind", "overrides")
 
     def __init__(
         self,

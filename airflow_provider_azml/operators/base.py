@@ -45,15 +45,24 @@ class AzmlOperator(BaseOperator):
         workspace: Instead of the connection's.
         deferrable: Wait in the triggerer instead of in a worker; by default what ``[operators] default_deferrable``
             says.
-        poll_seconds: Pause between two looks at the service, in seconds.
-        timeout_seconds: How long to wait at most, in seconds; without one, as long as Airflow lets the task run. It
-            ends the wait, not what is waited for; a retry takes that up again.
+        poll_seconds: Pause between two looks at the service, in seconds; slower for what lasts long.
+        timeout_seconds: How long a try waits at most, in seconds; without one, as long as ``execution_timeout`` lets
+            it. Both hold while the task is deferred too. They end the wait, not what is waited for (but for jobs with
+            ``cancel_on_kill``); a retry takes it up again.
+        tolerate_errors_seconds: How long the service may be out of reach while something is waited for, in seconds:
+            no answer, 408, 429, 5xx, an expired token. A refusal (401, 403, 404) is borne for a minute at most.
         multiple_outputs: Push each key of the result as an XCom of its own too, for ``task.output["name"]``.
     """
 
     template_fields: Sequence[str] = ("azml_conn_id", "subscription_id", "resource_group", "workspace")
     template_ext: Sequence[str] = ()
     ui_color = "#e8f1fb"
+
+    stream_logs: bool = False
+    """Whether a job's log is told as it grows."""
+
+    cancel_on_kill: bool = False
+    """Whether a job is cancelled when its task is killed or its time is up."""
 
     def __init__(
         self,
@@ -65,6 +74,7 @@ class AzmlOperator(BaseOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_seconds: float = 15,
         timeout_seconds: float | None = None,
+        tolerate_errors_seconds: float = 600,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -76,6 +86,7 @@ class AzmlOperator(BaseOperator):
         self.deferrable = deferrable
         self.poll_seconds = poll_seconds
         self.timeout_seconds = timeout_seconds
+        self.tolerate_errors_seconds = tolerate_errors_seconds
         self.links: dict[str, str] = {}
 
     # -- what a subclass says ------------------------------------------------------------------------------------
@@ -105,8 +116,9 @@ class AzmlOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:  # whatever the last step answers
         """Submit, wait, and return the result."""
-        deadlines = self.deadlines(time.time())
         with self._permanent_errors():
+            self.check_arguments()
+            deadlines = self.deadlines(time.time())
             return self._follow(context, self.submit(context), deadlines)
 
     def resume(self, context: Context, event: Json) -> Any:  # whatever the last step answers
@@ -116,13 +128,31 @@ class AzmlOperator(BaseOperator):
 
         self.links.update(event.get("links") or {})
         with self._permanent_errors():
+            self.check_arguments()
             return self._follow(context, self.advance(context, outcome_of(event)), Deadlines(**event["deadlines"]))
+
+    def check_arguments(self) -> None:
+        """Check the arguments that say how to wait, once templates are rendered.
+
+        Raises:
+            SpecError: One cannot be used; it is named.
+        """
+        from airflow_provider_azml.operators.arguments import LONGEST_POLL_SECONDS, optional_seconds, seconds
+
+        self.poll_seconds = seconds("poll_seconds", self.poll_seconds, longest=LONGEST_POLL_SECONDS)
+        self.timeout_seconds = optional_seconds("timeout_seconds", self.timeout_seconds)
+        self.tolerate_errors_seconds = seconds("tolerate_errors_seconds", self.tolerate_errors_seconds, zero=True)
 
     def deadlines(self, now: float) -> Deadlines:
         """When the wait is given up, if the task begins now, in seconds since the epoch."""
         from airflow_provider_azml.rest.deadlines import Deadlines
 
-        return Deadlines(now + self.timeout_seconds if self.timeout_seconds else None)
+        ends = None if self.timeout_seconds is None else now + self.timeout_seconds
+        if self.execution_timeout is not None:
+            stopped = now + self.execution_timeout.total_seconds()
+            if ends is None or stopped < ends:
+                return Deadlines(stopped, "execution_timeout")
+        return Deadlines(ends)
 
     def _follow(self, context: Context, step: object, deadlines: Deadlines) -> object:
         from airflow_provider_azml.rest.waiting import Ticket, ended
@@ -136,17 +166,25 @@ class AzmlOperator(BaseOperator):
 
     def _settle(self, pending: Ticket, deadlines: Deadlines) -> Outcome:
         from airflow_provider_azml.rest.following import Follower
+        from airflow_provider_azml.rest.patience import Patience
         from airflow_provider_azml.rest.waiting import settle
 
-        follower = Follower(pending.arm_id, self.log.log)
-        waiting = settle(pending, poll_seconds=self.poll_seconds, deadlines=deadlines, follow=follower.look)
+        waiting = settle(
+            pending,
+            poll_seconds=self.poll_seconds,
+            deadlines=deadlines,
+            patience=Patience(self.tolerate_errors_seconds),
+            follow=Follower(pending.arm_id, self.log.log).look,
+        )
         return self.hook.run(waiting)
 
     def _defer(self, pending: Ticket, deadlines: Deadlines) -> None:
         from dataclasses import asdict
 
+        from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.triggers.wait import AzmlWaitTrigger
 
+        is_job = parse(pending.arm_id).kind == "job"
         trigger = AzmlWaitTrigger(
             arm_id=pending.arm_id,
             operation_url=pending.operation_url,
@@ -157,6 +195,9 @@ class AzmlOperator(BaseOperator):
             workspace=self.workspace,
             poll_seconds=self.poll_seconds,
             deadlines=asdict(deadlines),
+            tolerate_errors_seconds=self.tolerate_errors_seconds,
+            stream_logs=self.stream_logs and is_job,
+            cancel_on_kill=self.cancel_on_kill and is_job,
             links=self.links,
         )
         self.defer(trigger=trigger, method_name="resume")

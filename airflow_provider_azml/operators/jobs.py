@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.operators.files import AzmlSpecOperator
+from airflow_provider_azml.operators.job_waiting import AzmlJobOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 
-class AzmlSubmitJobOperator(AzmlSpecOperator):
+class AzmlSubmitJobOperator(AzmlJobOperator):
     """Submits a job of any type and waits for its end; never twice, whatever happens to worker or triggerer.
 
     A retry looks for the job that an earlier try submitted: it attaches to one that is active, takes the result of one

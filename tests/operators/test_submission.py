@@ -27,6 +27,7 @@ from airflow_provider_azml.rest import flows, waiting
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.credentials import TokenCache
+from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.spec.source import from_mapping
 from airflow_provider_azml.spec.target import Target
 from airflow_provider_azml.spec.workspaces import create
@@ -110,7 +111,9 @@ def submit(hook):
 
 def settled(hook: AzmlHook, job: flows.Json) -> str:
     arm_id = hook.workspace_id.child("job", job["name"])
-    return hook.run(waiting.settle(waiting.Ticket(arm_id), poll_seconds=0.1, deadline=time.time() + 60)).status
+    return hook.run(
+        waiting.settle(waiting.Ticket(arm_id), poll_seconds=0.1, deadlines=Deadlines(time.time() + 60))
+    ).status
 
 
 def test_a_retry_attaches_to_the_active_job_and_takes_the_result_of_a_completed_one(hook, submit):

@@ -1,0 +1,95 @@
+"""Arguments that say how to wait: checked when a task runs, because templates are rendered only then."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_azml.exceptions import Problem, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T = TypeVar("T", bound=str)
+ARGUMENTS = "<arguments>"
+"""What stands for the file in a problem with an operator's own arguments."""
+LONGEST_POLL_SECONDS = 86_400.0
+LONGEST_SECONDS = 52 * 7 * 86_400.0
+"""What is longer is a slip: milliseconds for seconds, or a moment for a duration."""
+
+
+def seconds(name: str, value: object, *, longest: float = LONGEST_SECONDS, zero: bool = False) -> float:
+    """A duration in seconds.
+
+    Args:
+        name: The argument.
+        value: What it was given: a number, or text that is one, as templates make it.
+        longest: What is still taken, in seconds.
+        zero: Whether nothing at all is a duration too.
+
+    Raises:
+        SpecError: It is no such number.
+
+    Example:
+        >>> seconds("poll_seconds", "15")
+        15.0
+    """
+    given = _number(value)
+    if given is not None and (given > 0 or (zero and given == 0)) and given <= longest:
+        return given
+    least = "0 or more" if zero else "more than 0"
+    raise refused(name, f"is {value!r:.80}; it must be a number of seconds, {least} and at most {longest:.0f}")
+
+
+def optional_seconds(name: str, value: object) -> float | None:
+    """A duration in seconds, or ``None`` where none is given; a template that renders to nothing gives none.
+
+    Raises:
+        SpecError: It is neither.
+    """
+    return None if value in (None, "", "None") else seconds(name, value)
+
+
+def one_of(name: str, value: object, words: Sequence[T]) -> T:
+    """One of the words that an argument may be.
+
+    Raises:
+        SpecError: It is none of them.
+    """
+    for word in words:
+        if value == word:
+            return word
+    raise refused(name, f"is {value!r:.80}; it must be {_listed(words)}")
+
+
+def some_of(name: str, value: object, words: Sequence[T]) -> frozenset[T] | None:
+    """Some of the words that a list may hold, or ``None`` where no list is given.
+
+    Raises:
+        SpecError: It is no list, or something in it is none of the words.
+    """
+    if value is None:
+        return None
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return frozenset(one_of(name, member, words) for member in value)
+    raise refused(name, f"is {value!r:.80}; it must be a list of {_listed(words)}")
+
+
+def refused(name: str, reason: str) -> SpecError:
+    """The exception for an argument."""
+    return SpecError([Problem(ARGUMENTS, 0, 0, name, reason)])
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        given = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return given if math.isfinite(given) else None
+
+
+def _listed(words: Sequence[str]) -> str:
+    *others, last = (repr(word) for word in words)
+    return f"{', '.join(others)} or {last}" if others else last
