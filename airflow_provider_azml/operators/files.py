@@ -95,8 +95,7 @@ class AzmlSpecOperator(AzmlOperator):
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Turn what was made into the task's result, or into an error that says why it was not."""
-        from airflow_provider_azml.operators import results
-        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest import flows, results
         from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.waiting import Ticket
 
@@ -147,7 +146,7 @@ class AzmlSpecOperator(AzmlOperator):
         return self.hook.workspace_id.sibling("workspace", str(source.value["name"]))
 
     def _begun(self, context: Context, ticket: Ticket) -> Ticket | Json:
-        from airflow_provider_azml.operators import results
+        from airflow_provider_azml.rest import results
         from airflow_provider_azml.rest.waiting import status_of
 
         self._submitted = ticket.arm_id

@@ -116,8 +116,7 @@ class AzmlSwitchScheduleOperator(AzmlScheduleActOperator):
 
     def advance(self, context: Context, outcome: Outcome) -> Json:
         """The schedule as it is now."""
-        from airflow_provider_azml.operators import results
-        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest import flows, results
 
         studio_url = self._show(context, "schedule", self.name)
         if not outcome.succeeded:
