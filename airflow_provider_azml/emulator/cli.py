@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 HTTP_PORT = 8080
 HTTPS_PORT = 8443
+SIMULATED_SECONDS = 5.0
 DEFAULT_HOME = Path("~/.azml/emulator")
 _LAST_PORT = 65535
 
@@ -43,6 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port for https; 0 picks a free one (default: %(default)s)",
     )
     parser.add_argument("--create-workspace", action="store_true", help="have the default workspace from the start")
+    parser.add_argument(
+        "--simulate",
+        type=_seconds,
+        nargs="?",
+        const=SIMULATED_SECONDS,
+        metavar="SECONDS",
+        help="run no job: each only takes so long (default: %(const)s), unless it says otherwise",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,15 +62,18 @@ def run(arguments: argparse.Namespace) -> int:
         The exit code: 0, or 1 when it could not start, with the reason on standard error.
     """
     # the web server is imported when it is needed: --help is to be quick
-    from airflow_provider_azml.emulator.server import CannotStartError, serve  # noqa: PLC0415
+    from airflow_provider_azml.emulator.server import CannotStartError, Settings, serve  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         serve(
-            arguments.home.expanduser().resolve(),
-            https_port=arguments.https_port,
-            http_port=arguments.http_port,
-            create_workspace=arguments.create_workspace,
+            Settings(
+                home=arguments.home.expanduser().resolve(),
+                https_port=arguments.https_port,
+                http_port=arguments.http_port,
+                create_workspace=arguments.create_workspace,
+                simulate_seconds=arguments.simulate,
+            ),
             ready=_announce,
         )
     except CannotStartError as error:
@@ -83,6 +96,16 @@ def _port(text: str) -> int:
     if not (text.isdecimal() and int(text) <= _LAST_PORT):
         raise argparse.ArgumentTypeError(f"{text} is not a port (0 to {_LAST_PORT})")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return seconds
 
 
 def _announce(emulator: Emulator) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_azml.emulator import computes, identity
 from airflow_provider_azml.emulator.auth import Auth
@@ -11,12 +11,47 @@ from airflow_provider_azml.emulator.database import Database
 from airflow_provider_azml.emulator.jobs import JobRunner
 from airflow_provider_azml.emulator.operations import Operations
 from airflow_provider_azml.emulator.serving import Deployments
+from airflow_provider_azml.emulator.simulation import Simulation
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_azml.emulator.capacity import Use
+    from airflow_provider_azml.rest.flows import Json
+
 _ADDRESSES = "addresses"
+
+
+class Jobs(Protocol):
+    """What happens to jobs; ``JobRunner`` and ``Simulation`` say more."""
+
+    def accept(self, name: str, properties: Json) -> Json:
+        """The properties with which a new job is stored."""
+
+    def submit(self, job: Json) -> None:
+        """Start a job that the store holds."""
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job."""
+
+    async def ended(self, job_id: str) -> None:
+        """Wait until a job is not active."""
+
+    def compute_changed(self) -> None:
+        """Let jobs run for which a compute has room by now."""
+
+    def use_of(self, compute_id: str) -> Use:
+        """How many nodes of a compute are in use."""
+
+    def prepare(self, environment_id: str) -> None:
+        """Make an environment, so that its first job starts sooner."""
+
+    def recover(self) -> None:
+        """At the start: end what was active when an emulator ended without notice."""
+
+    async def close(self) -> None:
+        """At the end: end what runs."""
 
 
 class Emulator:
@@ -26,6 +61,7 @@ class Emulator:
         home: The folder that holds all that it keeps; its certificates are there already.
         https_port: Where it listens for clients.
         http_port: Where it listens for what cannot speak TLS to it, e.g. MLflow in jobs.
+        simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
 
     Attributes:
         home: The folder.
@@ -34,6 +70,7 @@ class Emulator:
         ca_bundle: What clients of ``https_url`` must trust: the usual authorities and the emulator's own.
         account_name: ``accountName`` of datastores: SDKs make ``https://<account_name>.blob.core.windows.net`` of it,
             which so becomes a URL of the emulator.
+        database: The file in which it remembers.
         store: What it remembers.
         blobs: Its storage account.
         auth: Its tokens.
@@ -42,19 +79,18 @@ class Emulator:
         deployments: Serves models.
     """
 
-    def __init__(self, home: Path, *, https_port: int, http_port: int) -> None:
+    def __init__(self, home: Path, *, https_port: int, http_port: int, simulate_seconds: float | None = None) -> None:
         self.home = home
         self.https_url = f"https://localhost:{https_port}"
         self.http_url = f"http://127.0.0.1:{http_port}"
         self.ca_bundle = home / "tls" / "ca-bundle.pem"
         self.account_name = f"localhost:{https_port}/{ACCOUNT}"
-        self._database = Database(home / "emulator.db")
-        self.store = Store(self._database)
+        self.database = Database(home / "emulator.db")
+        self.store = Store(self.database)
         self.auth = Auth(home, identity.secrets_of(home), self.https_url)
-        self.blobs = Blobs(self._database, home / "blobs", f"https://{self.account_name}.blob.{SUFFIX}", self.auth.sas)
+        self.blobs = Blobs(self.database, home / "blobs", f"https://{self.account_name}.blob.{SUFFIX}", self.auth.sas)
         self.operations = Operations(self.store, self.https_url, identity.LOCATION)
-
-        self.jobs = JobRunner(self)
+        self.jobs: Jobs = JobRunner(self) if simulate_seconds is None else Simulation(self, simulate_seconds)
         self.deployments = Deployments(self)
 
     def recover(self) -> None:
@@ -69,7 +105,7 @@ class Emulator:
     def _readdress(self) -> None:
         now = {"https": self.https_url, "http": self.http_url, "account": self.account_name}
         before = self.store.record(_ADDRESSES, "last") or now
-        with self._database.transaction():
+        with self.database.transaction():
             self.store.readdress({before[name]: now[name] for name in now if before[name] != now[name]})
             self.store.put_record(_ADDRESSES, "last", now)
 
@@ -81,4 +117,4 @@ class Emulator:
 
     def close(self) -> None:
         """Close the files."""
-        self._database.close()
+        self.database.close()

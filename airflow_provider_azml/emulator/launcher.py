@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 READY_SECONDS = 30
 STOP_SECONDS = 15
+_LOOK_SECONDS = 0.05
 _TAIL_LINES = 10
 
 
@@ -41,16 +42,18 @@ class EmulatorProcess:
         home: Its folder; made if need be. What clients need is in ``env.sh`` there once it is ready.
         log: File that takes what it prints.
         environment: Its environment; this process's when not given.
+        options: Further options of ``azml emulator``.
 
     Example:
-        >>> emulator = EmulatorProcess(home, home / "emulator.log")
-        >>> while not emulator.ready():
-        ...     time.sleep(0.05)
+        >>> emulator = EmulatorProcess(home, home / "emulator.log", options=["--simulate", "60", "--create-workspace"])
+        >>> emulator.wait()
         >>> subprocess.run(["az", "group", "list"], env={**os.environ, **emulator.exports()})
         >>> emulator.stop()
     """
 
-    def __init__(self, home: Path, log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, log: Path, environment: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self._exports = home / "env.sh"
         self._exports.unlink(missing_ok=True)
@@ -59,7 +62,7 @@ class EmulatorProcess:
         command = [sys.executable, "-m", "airflow_provider_azml.emulator", "--home", str(home)]
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 (the command is ours)
-                [*command, "--http-port", "0", "--https-port", "0"],
+                [*command, "--http-port", "0", "--https-port", "0", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -77,6 +80,15 @@ class EmulatorProcess:
         if not self._exports.exists() and time.monotonic() > self._deadline:
             raise EmulatorDown(f"the emulator was not ready after {READY_SECONDS} s{self._tail()}")
         return self._exports.exists()
+
+    def wait(self) -> None:
+        """Wait until it serves.
+
+        Raises:
+            EmulatorDown: It ended, or has had all the time that it was given.
+        """
+        while not self.ready():
+            time.sleep(_LOOK_SECONDS)
 
     def check(self) -> None:
         """Do nothing while it runs.

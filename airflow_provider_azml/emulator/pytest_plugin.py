@@ -13,7 +13,7 @@ with all in the environment that the provider, ``az`` and ``MLClient(DefaultAzur
 from __future__ import annotations
 
 import os
-import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,21 +84,36 @@ def azml_emulator(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningEmulator]:
     """An emulator, started at its first use in the test run and stopped at the end of the run."""
+    chosen: str | None = request.config.getoption("--azml-emulator-home")
+    home = Path(chosen).absolute() if chosen else tmp_path_factory.mktemp("azml")
+    home /= os.environ.get("PYTEST_XDIST_WORKER", "")  # processes that run tests beside each other must not share one
+    with running_emulator(home) as emulator:
+        yield emulator
+
+
+@contextmanager
+def running_emulator(home: Path, *options: str) -> Iterator[RunningEmulator]:
+    """An emulator of one's own, for as long as the block runs.
+
+    Args:
+        home: Its folder; made if need be.
+        options: Options of ``azml emulator``.
+
+    Example:
+        >>> with running_emulator(tmp_path, "--simulate", "1", "--create-workspace") as emulator:
+        ...     requests.get(f"{emulator.url}/emulator/requests")
+    """
     from airflow_provider_azml.emulator.launcher import (  # noqa: PLC0415 (only when asked for)
         EmulatorDown,
         EmulatorProcess,
         with_lasting_cache,
     )
 
-    chosen: str | None = request.config.getoption("--azml-emulator-home")
-    home = Path(chosen).absolute() if chosen else tmp_path_factory.mktemp("azml")
-    home /= os.environ.get("PYTEST_XDIST_WORKER", "")  # processes that run tests beside each other must not share one
     home.mkdir(parents=True, exist_ok=True)
     log = home / "emulator.log"
-    process = EmulatorProcess(home, log, with_lasting_cache(os.environ))
+    process = EmulatorProcess(home, log, with_lasting_cache(os.environ), options)
     try:
-        while not process.ready():
-            time.sleep(0.05)
+        process.wait()
         yield RunningEmulator(home, process.exports(), log)
     except EmulatorDown as down:
         raise pytest.fail.Exception(f"{down}\nThe whole log: {log}", pytrace=False) from None

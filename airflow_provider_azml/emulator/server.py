@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -52,41 +53,59 @@ class _Server(uvicorn.Server):
         self.answers.set()
 
 
-def serve(
-    home: Path, *, https_port: int, http_port: int, create_workspace: bool, ready: Callable[[Emulator], None]
-) -> None:
-    """Run an emulator until the process is told to end.
+@dataclass(frozen=True)
+class Settings:
+    """How an emulator is to be.
 
     Args:
         home: Folder for all that it keeps; made when it is not there.
         https_port: Port for clients of Azure; 0 picks a free one.
         http_port: Port for what cannot be taught its certificate; 0 picks a free one.
         create_workspace: Have the default workspace from the start.
+        simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
+    """
+
+    home: Path
+    https_port: int
+    http_port: int
+    create_workspace: bool = False
+    simulate_seconds: float | None = None
+
+
+def serve(settings: Settings, *, ready: Callable[[Emulator], None]) -> None:
+    """Run an emulator until the process is told to end.
+
+    Args:
+        settings: How it is to be.
         ready: Called once everything answers and ``env.sh`` is written.
 
     Raises:
         CannotStartError: A port is taken, the home cannot be made, or another emulator uses it.
     """
+    home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise CannotStartError(f"{home} cannot be made ({error.strerror}): choose another --home.") from error
-    with _lock(home), _listener(https_port, "--https-port") as https, _listener(http_port, "--http-port") as http:
+    with (
+        _lock(home),
+        _listener(settings.https_port, "--https-port") as https,
+        _listener(settings.http_port, "--http-port") as http,
+    ):
         (home / NAME).unlink(missing_ok=True)
-        files = certificates(home)
-        emulator = Emulator(home, https_port=https.getsockname()[1], http_port=http.getsockname()[1])
-        asyncio.run(_run(emulator, files, https, http, create_workspace=create_workspace, ready=ready))
+        asyncio.run(_run(settings, https, http, ready))
 
 
 async def _run(
-    emulator: Emulator,
-    files: Certificates,
-    https: socket.socket,
-    http: socket.socket,
-    *,
-    create_workspace: bool,
-    ready: Callable[[Emulator], None],
+    settings: Settings, https: socket.socket, http: socket.socket, ready: Callable[[Emulator], None]
 ) -> None:
+    files = certificates(settings.home)
+    emulator = Emulator(
+        settings.home,
+        https_port=https.getsockname()[1],
+        http_port=http.getsockname()[1],
+        simulate_seconds=settings.simulate_seconds,
+    )
     app = make_app(emulator)
     servers = [_Server(_config(app, files)), _Server(_config(app))]
     stop = asyncio.Event()
@@ -100,7 +119,7 @@ async def _run(
     try:
         for server in servers:
             await server.answers.wait()
-        if create_workspace:
+        if settings.create_workspace:
             await create_default_workspace(emulator)
         write_environment(emulator)
         ready(emulator)
@@ -152,7 +171,8 @@ def _lock(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _listener(port: int, option: str) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+    # asyncio sends at once only on what says that it is TCP; on others an answer in two parts takes 40 ms
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
