@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Severity: TypeAlias = Literal["error", "warning", "note"]
 """How much a problem matters; see :class:`Problem`."""
 
+ErrorClass: TypeAlias = Literal["user_error", "system_error", "quota", "preemption"]
+"""Why a job failed: by its own fault, by the service's, for want of quota, or because its nodes were taken away."""
+
 
 class AzmlError(Exception):
     """Base of all errors of this package."""
@@ -141,6 +144,7 @@ class RunFailed(AzmlError):
         message: The service's reason, where it gave one.
         studio_url: Where to look at it in Azure ML studio.
         log_tail: The end of its log.
+        error_class: Whose fault it is, where the service's code says so.
     """
 
     def __init__(
@@ -153,8 +157,9 @@ class RunFailed(AzmlError):
         message: str | None = None,
         studio_url: str | None = None,
         log_tail: Sequence[str] = (),
+        error_class: ErrorClass | None = None,
     ) -> None:
-        super().__init__(kind, name, status, code, message, studio_url, tuple(log_tail))
+        super().__init__(kind, name, status, code, message, studio_url, tuple(log_tail), error_class)
         self.kind = kind
         self.name = name
         self.status = status
@@ -162,10 +167,13 @@ class RunFailed(AzmlError):
         self.message = message
         self.studio_url = studio_url
         self.log_tail = tuple(log_tail)
+        self.error_class = error_class
 
     def __str__(self) -> str:
         said = self._said()
-        reason = ": ".join(part for part in (self.code, said) if part)
+        # a message that names the failing child says the child's code behind its name
+        code = None if said and f"{self.code}: " in said else self.code
+        reason = ": ".join(part for part in (code, said) if part)
         lines = [f"{self.kind} {self.name!r} ended as {self.status}" + (f" ({reason})" if reason else "")]
         if self.studio_url:
             lines.append(f"Studio: {self.studio_url}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from azure.core.rest import HttpResponse
 
+    from airflow_provider_azml.exceptions import ErrorClass
     from airflow_provider_azml.rest.deadlines import Deadlines
     from airflow_provider_azml.rest.goals import GoalName
 
@@ -73,7 +74,9 @@ class Outcome:
         """Whether the status is one of the good ones of the goal."""
         return self.status in goals.words(self.arm_id, self.goal).good | {DELETED}
 
-    def failure(self, *, studio_url: str | None = None, log_tail: Sequence[str] = ()) -> RunFailed:
+    def failure(
+        self, *, studio_url: str | None = None, log_tail: Sequence[str] = (), error_class: ErrorClass | None = None
+    ) -> RunFailed:
         """The exception for an act that ended badly."""
         made = arm_ids.parse(self.arm_id)
         return RunFailed(
@@ -84,6 +87,7 @@ class Outcome:
             message=self.message,
             studio_url=studio_url,
             log_tail=log_tail,
+            error_class=error_class,
         )
 
 
@@ -194,6 +198,7 @@ class Glance:
         retry_after: How long the service asks to be left alone, in seconds.
         run: What run history tells of a job besides, where the look was made there: ``queueingInfo``...
         known: Whether the table has the word.
+        body: The resource, where the look was made there.
     """
 
     status: str
@@ -201,6 +206,7 @@ class Glance:
     retry_after: float = 0
     run: Json = field(default_factory=dict)
     known: bool = True
+    body: Json = field(default_factory=dict)
 
 
 def look(pending: Ticket) -> Flow[Glance]:
@@ -243,7 +249,7 @@ def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
     if status is None or status in words.terminal:
         made = status or "Succeeded"
         return Glance(made, Outcome(pending.arm_id, made, body, goal=pending.goal))
-    return Glance(status, None, retry_after, known=status in words.active)
+    return Glance(status, None, retry_after, known=status in words.active, body=body)
 
 
 def _object(response: HttpResponse) -> Json:
