@@ -6,6 +6,7 @@ import asyncio
 import re
 import ssl
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from airflow_provider_azml.rest.http_log import HTTP_LOG
 from airflow_provider_azml.rest.workers import Group, Workers
 
 if TYPE_CHECKING:
+    from aiohttp import ClientSession
     from azure.core import AsyncPipelineClient, PipelineClient
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
     from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -66,6 +68,7 @@ class Client:
         self._user_agent = user_agent
         self._pipelines: dict[Scope, PipelineClient[HttpRequest, HttpResponse]] = {}
         self._async_pipelines: dict[Scope, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = {}
+        self._session: ClientSession | None = None
         self._building = threading.Lock()
         self._abuilding = asyncio.Lock()
 
@@ -84,6 +87,9 @@ class Client:
         """Close the connections of the asynchronous side."""
         while self._async_pipelines:
             await self._async_pipelines.popitem()[1].close()
+        session, self._session = self._session, None
+        if session:
+            await session.close()
 
     def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its end, blocking.
@@ -170,21 +176,47 @@ class Client:
         try:
             if step.token_header:
                 sent.headers[step.token_header] = self._aml_token()
-            return self._pipeline(step.scope).send_request(sent, stream=step.stream, **_retries(step))
+            pipeline = self._pipeline(step.scope)
+            response = pipeline.send_request(sent, stream=step.stream, **_options(step))
+            if refused := self._refused_token(step, response):
+                response.close()
+                self._forget(refused)
+                response = pipeline.send_request(sent, stream=step.stream, **_options(step))
         except AzureError as error:
             raise self._unanswered(sent, error) from error
+        return response
 
     async def _asend(self, step: Send) -> AsyncHttpResponse:
         from azure.core.exceptions import AzureError
 
         sent = self._addressed(step)
         try:
-            if step.token_header:
-                sent.headers[step.token_header] = await asyncio.to_thread(self._aml_token)
-            pipeline = await self._async_pipeline(step.scope)
-            return await pipeline.send_request(sent, stream=step.stream, **_retries(step))
+            return await asyncio.wait_for(self._aexchange(step, sent), step.timeout_seconds)
         except AzureError as error:
             raise self._unanswered(sent, error) from error
+        except asyncio.TimeoutError as error:
+            raise _too_slow(step, sent) from error
+
+    async def _aexchange(self, step: Send, sent: HttpRequest) -> AsyncHttpResponse:
+        if step.token_header:
+            sent.headers[step.token_header] = await asyncio.to_thread(self._aml_token)
+        pipeline = await self._async_pipeline(step.scope)
+        response = await pipeline.send_request(sent, stream=step.stream, **_options(step))
+        if refused := self._refused_token(step, response):
+            await response.close()
+            await asyncio.to_thread(self._forget, refused)
+            response = await pipeline.send_request(sent, stream=step.stream, **_options(step))
+        return response
+
+    def _refused_token(self, step: Send, response: HttpResponse | AsyncHttpResponse) -> str | None:
+        """The token that a request was refused for, e.g. one that has been withdrawn; another may be taken."""
+        if response.status_code != HTTPStatus.UNAUTHORIZED or step.scope == "anonymous":
+            return None
+        return str(response.request.headers.get("Authorization", "")).removeprefix("Bearer ")
+
+    def _forget(self, refused: str) -> None:
+        if self._tokens:
+            self._tokens.forget(refused)
 
     def _addressed(self, step: Send) -> HttpRequest:
         """The request with a full URL, once it is sure that its token may go there."""
@@ -238,13 +270,18 @@ class Client:
 
     async def _async_pipeline(self, scope: Scope) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
         async with self._abuilding:  # flows beside each other share a pipeline from the first request on
+            if not self._session:
+                self._session = await _new_session(self._ca_bundle)
             if scope not in self._async_pipelines:
-                self._async_pipelines[scope] = await self._new_async_pipeline(scope)
+                self._async_pipelines[scope] = self._new_async_pipeline(scope, self._session)
         return self._async_pipelines[scope]
 
-    async def _new_async_pipeline(self, scope: Scope) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
+    def _new_async_pipeline(
+        self, scope: Scope, session: ClientSession
+    ) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
         from azure.core import AsyncPipelineClient
         from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncRetryPolicy
+        from azure.core.pipeline.transport import AioHttpTransport
 
         bearer = (
             [AsyncBearerTokenCredentialPolicy(_InThread(self._tokens), self._audience(scope))]
@@ -254,7 +291,7 @@ class Client:
         return AsyncPipelineClient(
             base_url="",
             policies=[*self._first_policies(), AsyncRetryPolicy(), *bearer, *_last_policies()],
-            transport=await _aiohttp_transport(self._ca_bundle),
+            transport=AioHttpTransport(session=session, session_owner=False),
         )
 
     def _aml_token(self) -> str:
@@ -336,8 +373,24 @@ def _last_policies() -> list[Any]:  # policies of azure-core share no public bas
     return [DistributedTracingPolicy(), HttpLoggingPolicy(HTTP_LOG)]
 
 
-def _retries(step: Send) -> dict[str, int]:
-    return {"retry_total": 0} if step.retry == "never" else {}
+def _options(step: Send) -> dict[str, float]:
+    """How azure-core is to send it: how often, and how long it may be silent."""
+    retries: dict[str, float] = {"retry_total": 0} if step.retry == "never" else {}
+    if step.timeout_seconds is None:
+        return retries
+    return {**retries, "connection_timeout": step.timeout_seconds, "read_timeout": step.timeout_seconds}
+
+
+def _too_slow(step: Send, sent: HttpRequest) -> ApiError:
+    host = urlsplit(sent.url).netloc
+    return ApiError(
+        method=sent.method,
+        url=sent.url.partition("?")[0],
+        status=None,
+        code="TimeoutError",
+        message=f"{host} did not answer within {step.timeout_seconds:.0f} s",
+        hint=f"Check that {host} can be reached from here, and the proxy and ca_bundle settings.",
+    )
 
 
 async def _together(tasks: list[asyncio.Future[Any]]) -> list[Any]:
@@ -351,13 +404,11 @@ async def _together(tasks: list[asyncio.Future[Any]]) -> list[Any]:
         raise
 
 
-async def _aiohttp_transport(ca_bundle: str | None) -> Any:  # aiohttp is not typed where azure-core is not installed
-    """A transport whose certificates are read once, off the loop; azure-core's own reads them at every request."""
+async def _new_session(ca_bundle: str | None) -> ClientSession:
+    """A session for all scopes, whose certificates are read once, off the loop; azure-core reads them every time."""
     import aiohttp
-    from azure.core.pipeline.transport import AioHttpTransport
 
     trusted = await asyncio.to_thread(ssl.create_default_context, cafile=ca_bundle)
-    session = aiohttp.ClientSession(
+    return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=trusted), trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
     )
-    return AioHttpTransport(session=session, session_owner=True)

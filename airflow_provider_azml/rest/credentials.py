@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.rest.http_log import HTTP_LOG
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _RENEW_SECONDS = 300
 """A token is renewed when it has less than this left, as azure-core does."""
+_NEW_SECONDS = 10
+"""A token that was had so lately is not had again because it was refused: the refusal has another reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +55,21 @@ class TokenCache:
     Args:
         credential: Any credential of azure-identity.
         now: The clock, in seconds since the epoch.
+        anew: Makes the credential again, without the tokens that it remembers itself.
     """
 
-    def __init__(self, credential: SupportsTokenInfo, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        credential: SupportsTokenInfo,
+        now: Callable[[], float] = time.time,
+        anew: Callable[[], SupportsTokenInfo] | None = None,
+    ) -> None:
         self._credential = credential
         self._now = now
+        self._anew = anew
         self._tokens: dict[tuple[str, ...], AccessTokenInfo] = {}
         self._lock = threading.Lock()
+        self._asked = -math.inf
 
     def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """A token for the scopes that is good for some minutes yet.
@@ -74,9 +85,19 @@ class TokenCache:
                 return token
             return self._renew(scopes, options)
 
-    def forget(self) -> None:
-        """Drop all tokens, so that the next call asks anew."""
-        self._tokens.clear()
+    def forget(self, refused: str) -> None:
+        """Drop a token that the service refused, so that the next call asks anew.
+
+        Of many that were refused at once the first has it renewed, and one that is new is not to blame.
+        """
+        with self._lock:
+            held = [scopes for scopes, token in self._tokens.items() if token.token == refused]
+            if not held or time.monotonic() - self._asked < _NEW_SECONDS:
+                return
+            for scopes in held:
+                del self._tokens[scopes]
+            if self._anew:  # azure-identity would answer the same token as long as its own clock allows
+                self._credential = self._anew()
 
     def close(self) -> None:
         """Nothing: the cache outlives its users."""
@@ -90,6 +111,7 @@ class TokenCache:
     def _renew(self, scopes: tuple[str, ...], options: TokenRequestOptions | None) -> AccessTokenInfo:
         token = self._credential.get_token_info(*scopes, options=options or {})
         self._tokens[scopes] = token
+        self._asked = time.monotonic()
         return token
 
     def _stale(self, token: AccessTokenInfo) -> bool:
@@ -99,7 +121,8 @@ class TokenCache:
 @lru_cache(maxsize=64)
 def token_cache(identity: Identity) -> TokenCache:
     """The cache that all users of an identity in this process share."""
-    return TokenCache(_MAKERS[identity.auth](identity))
+    make = partial(_MAKERS[identity.auth], identity)
+    return TokenCache(make(), anew=make)
 
 
 def _client_secret(identity: Identity) -> SupportsTokenInfo:

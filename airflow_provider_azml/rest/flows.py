@@ -13,10 +13,11 @@ the triggerer::
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -49,6 +50,8 @@ class Send:
         retry: ``never`` for acts that the service would do twice.
         stream: Leave the body unread.
         token_header: A header that carries a token of the AML data plane besides the one that ``scope`` asks for.
+        timeout_seconds: How long the service may be silent, in seconds; on the event loop the whole exchange takes no
+            longer. Without one, as long as azure-core bears, which is minutes.
     """
 
     request: HttpRequest
@@ -56,6 +59,7 @@ class Send:
     retry: Literal["safe", "never"] = "safe"
     stream: bool = False
     token_header: str | None = None
+    timeout_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ _ERRORS = {401: AuthError, 403: AuthError, 404: NotFound, 409: Conflict, 412: Co
 MISSING_PARENTS = frozenset({"SubscriptionNotFound", "ResourceGroupNotFound"})
 """Codes of a 404 that does not mean that the resource itself is gone."""
 _MISSING_WORKSPACE = re.compile(r"MachineLearningServices/workspaces/[^/']+'", re.IGNORECASE)
+_RATE_LIMIT = "x-ms-ratelimit-remaining-"
 _HINTS = {
     "SubscriptionNotFound": "Check subscription_id of the connection, and that its identity may read it.",
     "ResourceGroupNotFound": "Check resource_group of the connection, or create the resource group first.",
@@ -137,6 +142,37 @@ def call(send: Send) -> Flow[HttpResponse]:
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return response
     raise error_of(send.request, response)
+
+
+def once(flow: Flow[T], *, timeout_seconds: float) -> Flow[T]:
+    """The same flow, each of its requests sent once and for so long: for whoever has a clock of his own for retries.
+
+    Args:
+        flow: Any flow.
+        timeout_seconds: How long a request may take that has no time of its own, in seconds.
+    """
+    try:
+        step = next(flow)
+        while True:
+            try:
+                result = yield _sent_once(step, timeout_seconds)
+            except ApiError as error:
+                step = flow.throw(error)
+            else:
+                step = flow.send(result)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    finally:
+        flow.close()
+
+
+def _sent_once(step: Step, timeout_seconds: float) -> Step:
+    if isinstance(step, Send):
+        return replace(step, retry="never", timeout_seconds=step.timeout_seconds or timeout_seconds)
+    if isinstance(step, All):
+        return All([once(flow, timeout_seconds=timeout_seconds) for flow in step.flows])
+    return step
 
 
 def error_of(sent: HttpRequest, response: HttpResponse) -> ApiError:
@@ -178,6 +214,16 @@ def _seconds(said: str) -> float:
 def _names_workspace(code: str, message: str) -> bool:
     """Whether it is the workspace itself that is missing, in Resource Manager's words."""
     return code == "ResourceNotFound" and _MISSING_WORKSPACE.search(message) is not None
+
+
+def requests_left(response: HttpResponse) -> float:
+    """How many requests of this kind the service still takes for now, by the scarcest of its counts; often unsaid.
+
+    Source: ``x-ms-ratelimit-remaining-subscription-reads`` and its like,
+    https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+    """
+    counts = [value for name, value in response.headers.items() if name.lower().startswith(_RATE_LIMIT)]
+    return min((float(count) for count in counts if count.isdigit()), default=math.inf)
 
 
 def get(arm_id: str) -> Flow[Json]:
