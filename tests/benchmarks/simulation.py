@@ -1,0 +1,123 @@
+"""An emulator in a process of its own whose jobs only take time, and what it tells of them and of its requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.pytest_plugin import running_emulator
+from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.rest import arm_ids, flows
+from airflow_provider_azml.rest.history import data_plane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from airflow_provider_azml.rest.flows import Flow, Json
+
+_AT_ONCE = 16
+_PER_REQUEST = 100
+
+
+@contextmanager
+def simulation(home: Path) -> Iterator[Simulation]:
+    """A running emulator, and the connection ``azml_default`` to it, for as long as the block runs.
+
+    Args:
+        home: Its folder.
+    """
+    before = dict(os.environ)
+    with running_emulator(home, "--simulate", "3600", "--create-workspace") as emulator:
+        os.environ.update(emulator.environment)
+        try:
+            yield Simulation(emulator.url)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A running emulator whose jobs only take time.
+
+    Args:
+        url: Its http URL.
+    """
+
+    url: str
+
+    def requests(self) -> Counter[str]:
+        """How many requests it has had so far, by method and path with ``*`` for names."""
+        with urllib.request.urlopen(f"{self.url}/emulator/requests") as answer:
+            return Counter(json.load(answer))
+
+    async def submit(self, seconds_of: Mapping[str, float], **properties: str) -> list[str]:
+        """Submit jobs, and answer their ARM ids.
+
+        Args:
+            seconds_of: Name -> how long it runs, in seconds.
+            properties: What else is said of all of them: ``log_lines``...
+        """
+        hook, ids = AzmlHook(), []
+        names = [*seconds_of]
+        try:
+            for start in range(0, len(names), _AT_ONCE):
+                part = {name: seconds_of[name] for name in names[start : start + _AT_ONCE]}
+                ids += await hook.arun(_submitted(hook, part, properties))
+        finally:
+            await hook.aclose()
+        return ids
+
+    async def ends(self, job_ids: Sequence[str]) -> dict[str, float]:
+        """When those jobs ended that have, in seconds since the epoch, as run history tells it."""
+        hook, ended = AzmlHook(), {}
+        try:
+            for start in range(0, len(job_ids), _PER_REQUEST):
+                ended |= await hook.arun(_ends(hook, job_ids[start : start + _PER_REQUEST]))
+        finally:
+            await hook.aclose()
+        return ended
+
+
+def _submitted(hook: AzmlHook, seconds_of: Mapping[str, float], properties: Mapping[str, str]) -> Flow[list[str]]:
+    ids = [hook.workspace_id.child("job", name) for name in seconds_of]
+    bodies = [_job({"seconds": f"{seconds}", **properties}) for seconds in seconds_of.values()]
+    yield flows.All([flows.put(job_id, body) for job_id, body in zip(ids, bodies, strict=True)])
+    return ids
+
+
+def _job(simulated: Mapping[str, str]) -> Json:
+    said = {f"simulate.{name}": value for name, value in simulated.items()}
+    return {
+        "properties": {
+            "jobType": "Command",
+            "command": "python train.py --epochs 10",
+            "environmentId": "azureml:sklearn-1.5:1",
+            "experimentName": "benchmark",
+            "tags": {"team": "vision", "stage": "nightly"},
+            "properties": {"airflow.dag_id": "benchmark", "airflow.try_number": "1", **said},
+        }
+    }
+
+
+def _ends(hook: AzmlHook, job_ids: Sequence[str]) -> Flow[dict[str, float]]:
+    api = yield from data_plane(hook.workspace_id)
+    asked = {arm_ids.parse(job_id).name: job_id for job_id in job_ids}
+    body = {"requests": {name: {"runId": name, "selectRunMetadata": True} for name in asked}}
+    url = f"{api}/history/v1.0{hook.workspace_id}/batchrundata"
+    response = yield from flows.call(flows.Send(flows.request("POST", url, json=body), scope="aml"))
+    found = response.json()["successfulResults"]
+    ended = {asked[name]: run["runMetadata"].get("endTimeUtc") for name, run in found.items()}
+    return {job_id: datetime.fromisoformat(at).timestamp() for job_id, at in ended.items() if at}
+
+
+def is_ranged_read(route: str) -> bool:
+    """Whether a route of ``Simulation.requests`` is a read of a part of a blob."""
+    return route.startswith("GET /azml")

@@ -1,0 +1,122 @@
+"""Runs triggers as Airflow's triggerer does, and measures what they cost its process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import greenback
+from structlog.contextvars import bind_contextvars
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+TICK_SECONDS = 0.01
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_MEMORY = Path("/proc/self/statm")
+
+
+@dataclass(frozen=True)
+class Firing:
+    """A trigger's event.
+
+    Args:
+        at: When it came, in seconds since the epoch.
+        event: What the trigger told.
+    """
+
+    at: float
+    event: TriggerEvent
+
+
+@dataclass
+class Triggerer:
+    """Many triggers on one event loop, each in a task of its own.
+
+    Source: ``TriggerRunner.create_triggers`` and ``run_trigger`` of Airflow 3.3.2.
+    """
+
+    fired: dict[str, Firing] = field(default_factory=dict)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self, triggers: Mapping[str, BaseTrigger]) -> None:
+        """Start triggers, by their names."""
+        for name, trigger in triggers.items():
+            await asyncio.sleep(0)
+            self._tasks.append(asyncio.create_task(self._run(name, trigger), name=name))
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Cancel what waits, as the end of a triggerer does.
+
+        Raises:
+            BaseException: What a trigger raised; none is to.
+        """
+        for task in self._tasks:
+            task.cancel()
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        for error in ended:
+            if error is not None and not isinstance(error, asyncio.CancelledError):
+                raise error
+
+    async def _run(self, name: str, trigger: BaseTrigger) -> None:
+        await greenback.ensure_portal()
+        bind_contextvars(trigger_id=name, ti_id=name, dag_id="benchmark", task_id=name, try_number=1, map_index=-1)
+        async for event in trigger.run():
+            self.fired[name] = Firing(time.time(), event)
+
+
+@dataclass
+class LoopWatch:
+    """How an event loop and its process fared over some time.
+
+    Args:
+        lag_seconds: The longest that the loop was held up, by this code or by a machine that has more to do.
+        held_seconds: The most processor time that its thread took in one go: what this code alone did to it.
+        cpu_seconds: Processor time of the process.
+        peak_bytes: The most memory that the process held.
+    """
+
+    lag_seconds: float = 0
+    held_seconds: float = 0
+    cpu_seconds: float = 0
+    peak_bytes: int = 0
+
+    async def _tick(self) -> None:
+        while True:
+            began, worked = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(TICK_SECONDS)
+            self.lag_seconds = max(self.lag_seconds, time.perf_counter() - began - TICK_SECONDS)
+            self.held_seconds = max(self.held_seconds, time.thread_time() - worked)
+            self.peak_bytes = max(self.peak_bytes, _resident_bytes())
+
+
+@asynccontextmanager
+async def loop_watched() -> AsyncIterator[LoopWatch]:
+    """Watch the running event loop for as long as the block runs."""
+    watch, began = LoopWatch(), time.process_time()
+    ticking = asyncio.create_task(watch._tick())
+    try:
+        yield watch
+    finally:
+        ticking.cancel()
+        watch.cpu_seconds = time.process_time() - began
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds, after what is garbage has gone."""
+    gc.collect()
+    return _resident_bytes()
+
+
+def _resident_bytes() -> int:
+    return int(_MEMORY.read_text(encoding="ascii").split()[1]) * _PAGE_BYTES

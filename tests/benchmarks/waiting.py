@@ -1,0 +1,157 @@
+"""What many waits cost one triggerer, beside what they cost as other providers wait.
+
+::
+
+    python -m tests.benchmarks.waiting --jobs 10000 --poll-seconds 30 --cycles 4
+
+prints a table. Jobs only take time, in an emulator that is a process of its own. The triggers run on one event loop, as
+in the triggerer; beside them, in the same run, the same jobs are waited for with a GET for each every interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.simulation import is_ranged_read, simulation
+from tests.benchmarks.waiting_jobs import SLACK_SECONDS, Load, bytes_of_a_task, wait_as_peers_do, wait_in_triggers
+from tests.benchmarks.waiting_logs import follow, follow_large, log_of_the_triggerer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.benchmarks.simulation import Simulation
+    from tests.benchmarks.waiting_jobs import Cost
+
+_PARTS = ("jobs", "logs", "large")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of the table.
+
+    Args:
+        what: What was measured.
+        measured: How much it was.
+        limit: How much it may be; ``None`` for what is only told.
+    """
+
+    what: str
+    measured: float
+    limit: float | None = None
+
+    def __str__(self) -> str:
+        limit = "" if self.limit is None else f"{self.limit:12,.3g}"
+        late = "" if self.limit is None or self.measured <= self.limit else "  <- too much"
+        return f"{self.what:<76}{limit:>12}{self.measured:12,.3g}{late}"
+
+
+async def of_jobs(simulated: Simulation, load: Load) -> list[Figure]:
+    """Figures of waits without logs, in triggers and as others wait."""
+    idle = await bytes_of_a_task(load.jobs)
+    ours = await wait_in_triggers(simulated, load)
+    theirs = await wait_as_peers_do(simulated, load)
+    waiting, starting = ours.waiting, ours.starting
+    share = load.jobs / 10_000
+    return [
+        Figure("requests per cycle", waiting.requests_per_cycle, 150 * share),
+        Figure("requests of the first cycle", starting.requests_per_cycle),
+        Figure("requests per cycle, one GET per trigger", theirs.requests_per_cycle),
+        Figure("CPU seconds per cycle", waiting.cpu_seconds_per_cycle, 1 * share),
+        Figure("CPU seconds of the first cycle", starting.cpu_seconds_per_cycle),
+        Figure("CPU seconds per cycle, one GET per trigger", theirs.cpu_seconds_per_cycle),
+        Figure("longest loop lag, seconds", max(starting.loop.lag_seconds, waiting.loop.lag_seconds), 0.1),
+        Figure("longest use of the loop's thread in one go, CPU seconds", _held(starting, waiting), 0.1),
+        Figure("longest loop lag, one GET per trigger, seconds", theirs.loop.lag_seconds),
+        Figure("bytes per waiting trigger", ours.bytes_per_trigger, 30_000),
+        Figure("of these, bytes of an idle task of the triggerer", idle),
+        Figure("jobs that ended", len(ours.delays)),
+        Figure("longest delay from a job's end to its event, seconds", max(ours.delays), _latest(load)),
+        Figure("mean delay from a job's end to its event, seconds", sum(ours.delays) / len(ours.delays)),
+        Figure("jobs that ended without an event", len(ours.silent), 0),
+    ]
+
+
+async def of_logs(simulated: Simulation, load: Load, log: Path) -> list[Figure]:
+    """Figures of waits with logs, of which a third grows."""
+    writing = max(1, load.jobs // 3)
+    followed = await follow(simulated, load, log, writing=writing)
+    cost = followed.cost
+    reads = sum(count for route, count in cost.requests.items() if is_ranged_read(route)) / load.cycles
+    return [
+        Figure("logs: jobs that write", writing),
+        Figure("logs: ranged reads per cycle", reads, writing),
+        Figure("logs: requests per cycle", cost.requests_per_cycle),
+        Figure("logs: CPU seconds per cycle", cost.cpu_seconds_per_cycle),
+        Figure("logs: lines told per cycle and job that writes", followed.lines / load.cycles / writing),
+        Figure("logs: longest loop lag, seconds", cost.loop.lag_seconds, 0.1),
+        Figure("logs: longest use of the loop's thread in one go, CPU seconds", cost.loop.held_seconds, 0.1),
+    ]
+
+
+async def of_large_log(simulated: Simulation, load: Load, log: Path, size: int) -> list[Figure]:
+    """Figures of waits beside a log that is very large."""
+    followed = await follow_large(simulated, load, log, size=size)
+    return [
+        Figure("large log: megabytes that one job writes", size / 1e6),
+        Figure("large log: jobs beside it", load.jobs + load.ending),
+        Figure("large log: megabytes of memory that all that takes", followed.peak_bytes / 1e6, 100),
+        Figure("large log: longest delay from a job's end to its event, seconds", max(followed.delays), _latest(load)),
+        Figure("large log: longest loop lag, seconds", followed.cost.loop.lag_seconds, 0.1),
+        Figure("large log: longest use of the loop's thread in one go, CPU seconds", _held(followed.cost), 0.1),
+    ]
+
+
+def _held(*costs: Cost) -> float:
+    return max(cost.loop.held_seconds for cost in costs)
+
+
+def _latest(load: Load) -> float:
+    return load.poll_seconds + SLACK_SECONDS
+
+
+async def measure(arguments: argparse.Namespace, home: Path) -> list[Figure]:
+    """All figures that are asked for."""
+    load = Load(arguments.jobs, arguments.ending, arguments.poll_seconds, arguments.cycles)
+    log, figures = home / "triggerer.log", []
+    with simulation(home / "emulator") as simulated, log_of_the_triggerer(log):
+        if "jobs" in arguments.parts:
+            figures += await of_jobs(simulated, load)
+        if "logs" in arguments.parts:
+            few = replace(load, jobs=min(load.jobs, arguments.logs), cycles=min(load.cycles, 3))
+            figures += await of_logs(simulated, few, log)
+        if "large" in arguments.parts:
+            beside = replace(load, jobs=min(load.jobs, arguments.beside), poll_seconds=min(load.poll_seconds, 5))
+            figures += await of_large_log(simulated, beside, log, arguments.large_bytes)
+    return figures
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure, print the table, and return 1 when something is above its limit."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.waiting", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=10_000, help="jobs that are waited for (default: %(default)s)")
+    parser.add_argument("--ending", type=int, default=300, help="and more that end meanwhile (default: %(default)s)")
+    parser.add_argument("--poll-seconds", type=float, default=30, help="pause between looks (default: %(default)s)")
+    parser.add_argument("--cycles", type=int, default=4, help="pauses that are measured (default: %(default)s)")
+    parser.add_argument("--logs", type=int, default=1000, help="jobs followed with their logs (default: %(default)s)")
+    parser.add_argument("--beside", type=int, default=1000, help="jobs beside a large log (default: %(default)s)")
+    parser.add_argument("--large-bytes", type=int, default=10**9, help="size of the large log (default: %(default)s)")
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, default=_PARTS, help="what to measure (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    arguments = parser.parse_args(words)
+    with tempfile.TemporaryDirectory(prefix="waiting-") as home:
+        figures = asyncio.run(measure(arguments, Path(home)))
+    sys.stdout.write(f"{'':<76}{'limit':>12}{'measured':>12}\n" + "".join(f"{figure}\n" for figure in figures))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({figure.what: asdict(figure) for figure in figures}), encoding="utf-8")
+    return any(figure.limit is not None and figure.measured > figure.limit for figure in figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

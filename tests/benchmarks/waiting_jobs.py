@@ -1,0 +1,225 @@
+"""What many waits cost one triggerer: requests, processor time, memory, and how soon an end is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest.resources import RESOURCES
+from airflow_provider_azml.triggers.wait import AzmlWaitTrigger
+from tests.benchmarks.triggerer import LoopWatch, Triggerer, loop_watched, resident_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from typing import Any
+
+    from tests.benchmarks.simulation import Simulation
+
+SLACK_SECONDS = 2.0
+"""How much later than one pause between two looks a trigger may fire."""
+LASTING_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is waited for.
+
+    Args:
+        jobs: How many jobs run on and on.
+        ending: How many more end while they are watched.
+        poll_seconds: Pause between two looks, in seconds.
+        cycles: For how many such pauses they are watched.
+    """
+
+    jobs: int
+    ending: int
+    poll_seconds: float
+    cycles: int
+
+
+@dataclass
+class Cost:
+    """What it cost to wait for some time.
+
+    Args:
+        cycles: How many pauses between two looks that was.
+        loop: How the event loop fared.
+        requests: Requests that the service had, by route.
+    """
+
+    cycles: int
+    loop: LoopWatch
+    requests: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def requests_per_cycle(self) -> float:
+        """Requests from one look at each job to the next."""
+        return sum(self.requests.values()) / self.cycles
+
+    @property
+    def cpu_seconds_per_cycle(self) -> float:
+        """Processor time of this process from one look at each job to the next."""
+        return self.loop.cpu_seconds / self.cycles
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How triggers fared that waited for jobs.
+
+    Args:
+        starting: The cost of the first pause, from the start of the first trigger on.
+        waiting: The cost of the pauses afterwards.
+        bytes_per_trigger: Memory that one of them takes.
+        delays: How long after its job's end a trigger fired, in seconds, for each job that ended.
+        silent: Jobs that ended in time, and whose trigger did not fire.
+    """
+
+    starting: Cost
+    waiting: Cost
+    bytes_per_trigger: float
+    delays: Sequence[float]
+    silent: Sequence[str]
+
+
+class IdleTrigger(BaseTrigger):
+    """Waits for nothing: what a task of the triggerer takes by itself."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Nothing to store."""
+        return f"{__name__}.IdleTrigger", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        yield TriggerEvent(None)
+
+
+class PeerTrigger(BaseTrigger):
+    """Waits as other providers do: a GET of its own every interval, here through a client that all share.
+
+    Args:
+        hook: What speaks to the service.
+        job_id: The job.
+        poll_seconds: The interval.
+    """
+
+    def __init__(self, hook: AzmlHook, job_id: str, poll_seconds: float) -> None:
+        super().__init__()
+        self._hook, self._job_id, self._poll_seconds = hook, job_id, poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Nothing to store."""
+        return f"{__name__}.PeerTrigger", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until the job has ended."""
+        await asyncio.sleep(random.uniform(0, self._poll_seconds))
+        while True:
+            body = await self._hook.arun(flows.get(self._job_id))
+            if body["properties"]["status"] in RESOURCES["job"].terminal:
+                yield TriggerEvent(body["properties"]["status"])
+                return
+            await asyncio.sleep(self._poll_seconds)
+
+
+@asynccontextmanager
+async def costs(simulation: Simulation, cycles: int) -> AsyncIterator[Cost]:
+    """Measure what the block costs."""
+    before = simulation.requests()
+    async with loop_watched() as loop:
+        cost = Cost(cycles, loop)
+        yield cost
+    cost.requests = dict(simulation.requests() - before)
+
+
+async def bytes_of_a_task(tasks: int) -> float:
+    """Memory that a trigger takes that does nothing."""
+    empty, triggerer = resident_bytes(), Triggerer()
+    await triggerer.start({f"idle-{number}": IdleTrigger() for number in range(tasks)})
+    await asyncio.sleep(0.1)
+    held = resident_bytes() - empty
+    await triggerer.stop()
+    return held / tasks
+
+
+async def wait_in_triggers(simulation: Simulation, load: Load, *, prefix: str = "quiet") -> Waits:
+    """Wait for jobs as the triggerer does, without their logs.
+
+    Args:
+        simulation: Where they run.
+        load: How many, and for how long.
+        prefix: What their names begin with.
+    """
+    lasting = await simulation.submit({f"{prefix}-{number}": LASTING_SECONDS for number in range(load.jobs)})
+    await _wait_a_moment(simulation, lasting[0], load.poll_seconds)
+    watched = load.cycles * load.poll_seconds
+    seconds = {
+        f"{prefix}-ending-{number}": load.poll_seconds + number * watched / load.ending for number in range(load.ending)
+    }
+    ending = await simulation.submit(seconds)
+    jobs, triggerer, empty = [*lasting, *ending], Triggerer(), resident_bytes()
+    async with costs(simulation, 1) as starting:
+        await triggerer.start({job: trigger_of(job, load.poll_seconds) for job in jobs})
+        await asyncio.sleep(load.poll_seconds)
+    held = resident_bytes() - empty
+    async with costs(simulation, load.cycles) as waiting:
+        await asyncio.sleep(watched)
+    due = time.time() - load.poll_seconds - SLACK_SECONDS
+    await triggerer.stop()
+    ended = await simulation.ends(ending)
+    return Waits(
+        starting,
+        waiting,
+        bytes_per_trigger=held / len(jobs),
+        delays=[firing.at - ended[job] for job, firing in triggerer.fired.items()],
+        silent=[job for job, at in ended.items() if at < due and job not in triggerer.fired],
+    )
+
+
+async def wait_as_peers_do(simulation: Simulation, load: Load, *, prefix: str = "quiet") -> Cost:
+    """Wait for jobs with one GET for each in each cycle.
+
+    Args:
+        simulation: Where they run, since ``wait_in_triggers`` submitted them.
+        load: How many, and for how long.
+        prefix: What their names begin with.
+    """
+    hook, triggerer = AzmlHook(), Triggerer()
+    await hook.arun(flows.get(str(hook.workspace_id)))
+    jobs = [hook.workspace_id.child("job", f"{prefix}-{number}") for number in range(load.jobs)]
+    await triggerer.start({job: PeerTrigger(hook, job, load.poll_seconds) for job in jobs})
+    await asyncio.sleep(load.poll_seconds)
+    async with costs(simulation, load.cycles) as cost:
+        await asyncio.sleep(load.cycles * load.poll_seconds)
+    await triggerer.stop()
+    await hook.aclose()
+    return cost
+
+
+def trigger_of(job_id: str, poll_seconds: float, *, stream_logs: bool = False) -> AzmlWaitTrigger:
+    """The trigger that an operator would make for a job."""
+    return AzmlWaitTrigger(
+        arm_id=job_id,
+        azml_conn_id="azml_default",
+        poll_seconds=poll_seconds,
+        deadlines={"ends": time.time() + LASTING_SECONDS, "limit": "timeout_seconds", "queue_ends": None},
+        stream_logs=stream_logs,
+        cancel_on_kill=True,
+        links={"azml_studio_url": f"https://ml.azure.com/runs/{job_id.rpartition('/')[2]}?wsid={job_id}"},
+    )
+
+
+async def _wait_a_moment(simulation: Simulation, job_id: str, poll_seconds: float) -> None:
+    """Have everything imported, connected and cached that is so once for a process."""
+    triggerer = Triggerer()
+    await triggerer.start({job_id: trigger_of(job_id, poll_seconds)})
+    await asyncio.sleep(2)
+    await triggerer.stop()

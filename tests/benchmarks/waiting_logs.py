@@ -1,0 +1,106 @@
+"""What logs cost while many wait: reads, memory, and whether a large one holds up the others."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow.sdk.log import configure_logging
+
+from tests.benchmarks.triggerer import Triggerer, loop_watched, resident_bytes
+from tests.benchmarks.waiting_jobs import LASTING_SECONDS, costs, trigger_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from tests.benchmarks.simulation import Simulation
+    from tests.benchmarks.waiting_jobs import Cost, Load
+
+BYTES_PER_SECOND = 200
+"""What each job writes that writes at all; a line of the simulation has 100 bytes."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How triggers fared that told the logs of their jobs.
+
+    Args:
+        cost: What it cost once all logs had been found.
+        lines: How many lines were told in that time.
+        peak_bytes: How much more memory the process held at most than before.
+        delays: How long after its job's end a trigger fired, in seconds, for each job that ended.
+    """
+
+    cost: Cost
+    lines: int
+    peak_bytes: int
+    delays: Sequence[float]
+
+
+@contextmanager
+def log_of_the_triggerer(file: Path) -> Iterator[None]:
+    """Have a file take what is logged, line by line as the triggerer's process hands it on.
+
+    Source: ``_configure_logs_over_json_channel`` of Airflow 3.3.2, ``sdk/execution_time/supervisor.py``.
+    """
+    with file.open("wb") as output:
+        configure_logging(json_output=True, output=output, sending_to_supervisor=True)
+        yield
+
+
+async def follow(simulation: Simulation, load: Load, log: Path, *, writing: int) -> Followed:
+    """Wait for jobs with their logs, of which only some write.
+
+    Args:
+        simulation: Where they run.
+        load: How many, and for how long.
+        log: Where the lines go that are told.
+        writing: How many of the jobs write.
+    """
+    silent = await simulation.submit({f"silent-{number}": LASTING_SECONDS for number in range(load.jobs - writing)})
+    seconds = load.poll_seconds * (load.cycles + 20)
+    loud = await simulation.submit(
+        {f"loud-{number}": seconds for number in range(writing)}, log_bytes_per_second=str(BYTES_PER_SECOND)
+    )
+    return await _followed(simulation, load, log, [*silent, *loud])
+
+
+async def follow_large(simulation: Simulation, load: Load, log: Path, *, size: int) -> Followed:
+    """Wait for jobs with their logs, one of which writes very much, and some of which end.
+
+    Args:
+        simulation: Where they run.
+        load: How many, and for how long.
+        log: Where the lines go that are told.
+        size: How much the one writes in all, in bytes.
+    """
+    watched = load.poll_seconds * (load.cycles + 2)
+    quiet = await simulation.submit({f"beside-{number}": LASTING_SECONDS for number in range(load.jobs)})
+    large = await simulation.submit({"large": watched}, log_bytes_per_second=str(size / watched))
+    step = load.cycles * load.poll_seconds / load.ending
+    seconds = {f"beside-ending-{number}": 3 * load.poll_seconds + number * step for number in range(load.ending)}
+    ending = await simulation.submit(seconds, log_lines="10")
+    return await _followed(simulation, load, log, [*quiet, *large, *ending])
+
+
+async def _followed(simulation: Simulation, load: Load, log: Path, jobs: Sequence[str]) -> Followed:
+    triggerer, empty = Triggerer(), resident_bytes()
+    async with loop_watched() as whole:
+        await triggerer.start({job: trigger_of(job, load.poll_seconds, stream_logs=True) for job in jobs})
+        await asyncio.sleep(2 * load.poll_seconds)
+        before = _lines(log)
+        async with costs(simulation, load.cycles) as cost:
+            await asyncio.sleep(load.cycles * load.poll_seconds)
+        told = _lines(log) - before
+    fired = {job: firing.at for job, firing in triggerer.fired.items()}
+    await triggerer.stop()
+    ended = await simulation.ends([*fired])
+    return Followed(cost, told, whole.peak_bytes - empty, [at - ended[job] for job, at in fired.items()])
+
+
+def _lines(log: Path) -> int:
+    with log.open("rb") as told:
+        return sum(b"simulated line" in line for line in told)
