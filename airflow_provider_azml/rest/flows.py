@@ -27,7 +27,7 @@ from airflow_provider_azml.exceptions import ApiError, AuthError, Conflict, NotF
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from azure.core.rest import HttpRequest, HttpResponse
 
@@ -144,6 +144,35 @@ def call(send: Send) -> Flow[HttpResponse]:
     raise error_of(send.request, response)
 
 
+def around(flow: Flow[T], do: Callable[[Step], Flow[Any]]) -> Flow[T]:
+    """A flow whose every step is done by another flow.
+
+    Args:
+        flow: The flow.
+        do: What is done for a step: it yields the step, or what stands for it, and answers the step's result. Steps
+            inside of ``All`` are not asked about.
+
+    Example:
+        >>> client.run(around(submission, lambda step: (yield step)))
+    """
+    result: object = None
+    error: ApiError | None = None
+    try:
+        while True:
+            try:
+                step = flow.send(result) if error is None else flow.throw(error)
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+            result, error = None, None
+            try:
+                result = yield from do(step)
+            except ApiError as caught:
+                error = caught
+    finally:
+        flow.close()
+
+
 def once(flow: Flow[T], *, timeout_seconds: float) -> Flow[T]:
     """The same flow, each of its requests sent once and for so long: for whoever has a clock of his own for retries.
 
@@ -151,20 +180,11 @@ def once(flow: Flow[T], *, timeout_seconds: float) -> Flow[T]:
         flow: Any flow.
         timeout_seconds: How long a request may take that has no time of its own, in seconds.
     """
-    try:
-        step = next(flow)
-        while True:
-            try:
-                result = yield _sent_once(step, timeout_seconds)
-            except ApiError as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(result)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    finally:
-        flow.close()
+
+    def do(step: Step) -> Flow[object]:
+        return (yield _sent_once(step, timeout_seconds))
+
+    return around(flow, do)
 
 
 def _sent_once(step: Step, timeout_seconds: float) -> Step:
@@ -214,6 +234,29 @@ def _seconds(said: str) -> float:
 def _names_workspace(code: str, message: str) -> bool:
     """Whether it is the workspace itself that is missing, in Resource Manager's words."""
     return code == "ResourceNotFound" and _MISSING_WORKSPACE.search(message) is not None
+
+
+def json_object(sent: HttpRequest, response: HttpResponse) -> Json:
+    """The JSON object that a success answers.
+
+    Raises:
+        ApiError: It answers something else, e.g. the page of a proxy; that passes.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return body
+    raise ApiError(
+        method=sent.method,
+        url=_without_query(sent.url),
+        status=response.status_code,
+        code="NoJsonObject",
+        message=f"the answer is no JSON object: {response.text()[:100]!r}",
+        hint="Check that no proxy answers in the service's place.",
+        retry_after=retry_after(response),
+    )
 
 
 def requests_left(response: HttpResponse) -> float:
