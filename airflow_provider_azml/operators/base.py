@@ -189,6 +189,7 @@ class AzmlOperator(BaseOperator):
             arm_id=pending.arm_id,
             operation_url=pending.operation_url,
             goal=pending.goal,
+            wanted=pending.wanted,
             azml_conn_id=self.azml_conn_id,
             subscription_id=self.subscription_id,
             resource_group=self.resource_group,

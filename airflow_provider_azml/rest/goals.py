@@ -1,16 +1,19 @@
-"""THE table of what can be waited for: where the word stands, which words end the wait, and what absence means."""
+"""THE table of what can be waited for: how it is looked for, which words end the wait, and what absence means."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest import arm_ids, compute_states, model_versions
+from airflow_provider_azml.rest.readings import Reading, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-GoalName = Literal["ended", "deleted", "exists"]
+    from airflow_provider_azml.rest.flows import Flow, Json
+
+GoalName = Literal["ended", "deleted", "exists", "state", "version"]
 
 
 @dataclass(frozen=True)
@@ -22,20 +25,28 @@ class Goal:
         status: Keys that lead to the word in a GET body; ``None``: those of the resource's row.
         good: Words that end it well; ``None``: those of the resource's row.
         bad: Words that end it badly; ``None``: those of the resource's row.
+        checked: For a goal that takes values: these as templates leave them -> as ``find`` and ``read`` take them.
+        find: The resource's body, given its ARM id and the values; ``None``: what a GET of the id answers.
+        read: What the body means, given the values; ``None``: what its word means.
     """
 
     absent: Literal["error", "wait", "good"] = "error"
     status: tuple[str, ...] | None = None
     good: frozenset[str] | None = None
     bad: frozenset[str] | None = None
+    checked: Callable[[Json], Json] | None = None
+    find: Callable[[str, Json], Flow[Json | None]] | None = None
+    read: Callable[[Json, Json], Reading] | None = None
 
 
 GOALS: Mapping[GoalName, Goal] = {
     "ended": Goal(),
     "deleted": Goal(absent="good"),
     "exists": Goal(absent="wait"),
+    "state": Goal(checked=compute_states.checked, read=compute_states.read),
+    "version": Goal(absent="wait", checked=model_versions.checked, find=model_versions.find, read=model_versions.read),
 }
-"""Goal by name; a name is what travels in triggers and events."""
+"""Goal by name; a name, and the values that the goal takes as JSON, are what travels in triggers and events."""
 
 
 @dataclass(frozen=True)
@@ -62,3 +73,25 @@ def words(arm_id: str, goal: GoalName) -> Words:
         bad=row.bad if wanted.bad is None else wanted.bad,
         active=row.active,
     )
+
+
+def read(arm_id: str, body: Json, goal: GoalName, wanted: Json) -> Reading:
+    """What a resource's body means to somebody who waits for a goal, with the values that it takes."""
+    own = GOALS[goal].read
+    if own:
+        return own(body, wanted)
+    expected = words(arm_id, goal)
+    word = word_of(body, expected.status)
+    if word is None:  # nothing tells how it is: that it is there is all there is to wait for
+        return Reading("Succeeded", "good")
+    if word in expected.bad:
+        return failed(word, body)
+    return Reading(word, "good" if word in expected.good else None, known=word in expected.terminal | expected.active)
+
+
+def word_of(body: Json, place: tuple[str, ...]) -> str | None:
+    """The word at a place in a resource's body; ``None`` when there is none."""
+    value: object = body
+    for key in place:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and place else None

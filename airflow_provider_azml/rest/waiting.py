@@ -41,12 +41,14 @@ class Ticket:
         operation_url: Where the service tells how the act goes, if it named a place.
         body: The resource as the service last showed it; empty after a delete.
         goal: What is waited for, a key of ``goals.GOALS``.
+        wanted: The values that the goal takes, checked.
     """
 
     arm_id: str
     operation_url: str | None = None
     body: Json = field(default_factory=dict)
     goal: GoalName = "ended"
+    wanted: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Outcome:
         code: The service's error code, where the act failed.
         message: The service's reason, where the act failed.
         goal: What was waited for, a key of ``goals.GOALS``.
+        good: Whether it ended well, where more than the word tells.
     """
 
     arm_id: str
@@ -68,10 +71,13 @@ class Outcome:
     code: str | None = None
     message: str | None = None
     goal: GoalName = "ended"
+    good: bool | None = None
 
     @property
     def succeeded(self) -> bool:
-        """Whether the status is one of the good ones of the goal."""
+        """Whether it ended well: as a look told, or with one of the good words of the goal."""
+        if self.good is not None:
+            return self.good
         return self.status in goals.words(self.arm_id, self.goal).good | {DELETED}
 
     def failure(
@@ -93,10 +99,7 @@ class Outcome:
 
 def status_of(arm_id: str, body: Json, goal: GoalName = "ended") -> str | None:
     """The word in a resource's body that a goal looks at; ``None`` when there is none."""
-    value: object = body
-    for key in goals.words(arm_id, goal).status:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, str) else None
+    return goals.word_of(body, goals.words(arm_id, goal).status)
 
 
 def submit(arm_id: str, body: Json, *, token_header: str | None = None) -> Flow[Ticket]:
@@ -170,6 +173,21 @@ def settle(
         yield Sleep(min(pause, left))
 
 
+def observe(pending: Ticket, patience: Patience) -> Flow[Glance]:
+    """Look once, and bear errors until there is an answer.
+
+    Raises:
+        ApiError: An error that did not pass in time.
+    """
+    while True:
+        try:
+            return (yield from look(pending))
+        except ApiError as error:
+            pause = patience.bear(error)
+            _log.warning("Looking again in %.0f s: %s", pause, error)
+            yield Sleep(pause)
+
+
 def borne(pending: Ticket, error: ApiError, patience: Patience, last_status: str) -> float:
     """Bear an error of a look, and answer the pause before the next, in seconds.
 
@@ -227,14 +245,17 @@ def look(pending: Ticket) -> Flow[Glance]:
 
 
 def _look_at_resource(pending: Ticket) -> Flow[Glance]:
-    absent = goals.GOALS[pending.goal].absent
-    if absent == "good":
+    goal = goals.GOALS[pending.goal]
+    if goal.absent == "good":
         return Glance(DELETED, Outcome(pending.arm_id, DELETED, goal=pending.goal))
+    if goal.find:
+        found = yield from goal.find(pending.arm_id, pending.wanted)
+        return Glance(ABSENT) if found is None else shown(pending, found)
     sent = request("GET", pending.arm_id, params=flows.version_of(pending.arm_id))
     try:
         response = yield from call(Send(sent, retry="never"))
     except NotFound as error:
-        if absent == "wait" and error.code not in flows.MISSING_PARENTS:
+        if goal.absent == "wait" and error.code not in flows.MISSING_PARENTS:
             return Glance(ABSENT)
         raise
     return shown(pending, _object(response), flows.retry_after(response))
@@ -242,14 +263,27 @@ def _look_at_resource(pending: Ticket) -> Flow[Glance]:
 
 def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
     """What a resource's body shows."""
-    words = goals.words(pending.arm_id, pending.goal)
-    status = status_of(pending.arm_id, body, pending.goal)
-    if status is None and not words.status:
-        status = "Succeeded"
-    if status is None or status in words.terminal:
-        made = status or "Succeeded"
-        return Glance(made, Outcome(pending.arm_id, made, body, goal=pending.goal))
-    return Glance(status, None, retry_after, known=status in words.active, body=body)
+    read = goals.read(pending.arm_id, body, pending.goal, pending.wanted)
+    if read.end is None:
+        return Glance(read.status, None, retry_after, known=read.known, body=body)
+    outcome = Outcome(
+        arm_id=_found_at(pending.arm_id, body),
+        status=read.status,
+        body=body,
+        code=read.code,
+        message=read.message,
+        goal=pending.goal,
+        good=read.end == "good",
+    )
+    return Glance(read.status, outcome, body=body)
+
+
+def _found_at(arm_id: str, body: Json) -> str:
+    """ARM id of what was found: itself, or below the id of an asset the version that is wanted."""
+    asked_for = arm_ids.parse(arm_id)
+    if asked_for.row.versioned and not asked_for.version and body.get("name"):
+        return f"{arm_id}/versions/{body['name']}"
+    return arm_id
 
 
 def _object(response: HttpResponse) -> Json:

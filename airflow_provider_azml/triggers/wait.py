@@ -38,6 +38,7 @@ class AzmlWaitTrigger(BaseTrigger):
         arm_id: The resource that is acted on.
         operation_url: Where the service tells how the act goes.
         goal: What is waited for, a key of ``rest.goals.GOALS``.
+        wanted: The values that the goal takes, checked.
         azml_conn_id: Connection of type ``azml``.
         subscription_id: Instead of the connection's.
         resource_group: Instead of the connection's.
@@ -57,6 +58,7 @@ class AzmlWaitTrigger(BaseTrigger):
         arm_id: str,
         operation_url: str | None = None,
         goal: GoalName = "ended",
+        wanted: Json | None = None,
         azml_conn_id: str,
         subscription_id: str | None = None,
         resource_group: str | None = None,
@@ -73,6 +75,7 @@ class AzmlWaitTrigger(BaseTrigger):
         self.arm_id = arm_id
         self.operation_url = operation_url
         self.goal = goal
+        self.wanted = wanted or {}
         self.azml_conn_id = azml_conn_id
         self.subscription_id = subscription_id
         self.resource_group = resource_group
@@ -91,6 +94,7 @@ class AzmlWaitTrigger(BaseTrigger):
             "arm_id",
             "operation_url",
             "goal",
+            "wanted",
             "azml_conn_id",
             "subscription_id",
             "resource_group",
@@ -110,7 +114,7 @@ class AzmlWaitTrigger(BaseTrigger):
         shortest = conf.getfloat("azml", "shortest_deferral_seconds", fallback=SHORTEST_SECONDS)
         fires_at = time.monotonic() + shortest
         hook = AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
-        pending = Ticket(self.arm_id, self.operation_url, {}, self.goal)
+        pending = Ticket(self.arm_id, self.operation_url, {}, self.goal, self.wanted)
         waiting = settle(
             pending,
             poll_seconds=self.poll_seconds,
