@@ -10,10 +10,21 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
-from airflow_provider_azml.emulator import arm, blob, cloud_metadata, history, mlflow, scoring, studio, token_endpoint
+from airflow_provider_azml.emulator import (
+    arm,
+    blob,
+    cloud_metadata,
+    controls,
+    history,
+    mlflow,
+    scoring,
+    studio,
+    token_endpoint,
+)
 from airflow_provider_azml.emulator.arm_errors import ArmError
 from airflow_provider_azml.emulator.auth import TokenRefused
 from airflow_provider_azml.emulator.identity import TENANT_ID
+from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, first_part
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,18 +34,37 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.emulator.emulator import Emulator
 
-_ARM = ("subscriptions", "tenants", "providers")
-_DATA_PLANE = ("history", "data", "metric", "mlflow", "modelmanagement", "modelregistry", "artifact", "execution")
 
-
-def make_app(emulator: Emulator) -> Starlette:
+def make_app(emulator: Emulator) -> ASGIApp:
     """The application of an emulator; the same one answers on both listeners."""
-    parts = (cloud_metadata, arm, blob, history, mlflow, scoring, studio, token_endpoint)
-    return Starlette(
+    parts = (cloud_metadata, controls, arm, blob, history, mlflow, scoring, studio, token_endpoint)
+    app = Starlette(
         routes=[route for part in parts for route in part.routes(emulator)],
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],
         exception_handlers={ArmError: _arm_error, HTTPException: _http_error, 500: _broken},
     )
+    return Front(app, emulator)
+
+
+class Front:
+    """What every request passes first: it is counted, and may go wrong.
+
+    Args:
+        app: What answers.
+        emulator: The emulator.
+    """
+
+    def __init__(self, app: ASGIApp, emulator: Emulator) -> None:
+        self._app = app
+        self._emulator = emulator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        if scope["type"] != "http" or scope["path"].startswith(controls.PREFIX):
+            await self._app(scope, receive, send)
+            return
+        self._emulator.requests.note(scope)
+        await self._emulator.faults.answer(self._app, scope, receive, send)
 
 
 class RequestIds:
@@ -94,11 +124,11 @@ class Tokens:
         await self._app(scope, receive, send)
 
     def _audiences(self, path: str) -> Collection[str]:
-        first = path.lstrip("/").partition("/")[0].lower()
+        first = first_part(path)
         auth = self._emulator.auth
-        if first in _ARM:
+        if first in ARM:
             return auth.arm_audiences
-        return (*auth.aml_audiences, *auth.arm_audiences) if first in _DATA_PLANE else ()
+        return (*auth.aml_audiences, *auth.arm_audiences) if first in DATA_PLANE else ()
 
     def _refusal(self, refused: TokenRefused) -> Response:
         challenge = (

@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="run no job: each only takes so long (default: %(const)s), unless it says otherwise",
     )
+    parser.add_argument(
+        "--faults",
+        default="",
+        metavar="SPEC",
+        help="let requests go wrong with these probabilities, e.g. 429=0.1,500=0.1,reset=0.05,lost=0.05,slow=0.05",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,7 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
         The exit code: 0, or 1 when it could not start, with the reason on standard error.
     """
     # the web server is imported when it is needed: --help is to be quick
-    from airflow_provider_azml.emulator.server import CannotStartError, Settings, serve  # noqa: PLC0415
+    from airflow_provider_azml.emulator.faults import FaultPlan, FaultsError  # noqa: PLC0415
+    from airflow_provider_azml.emulator.server import CannotStartError, serve  # noqa: PLC0415
+    from airflow_provider_azml.emulator.settings import Settings  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
@@ -73,10 +81,11 @@ def run(arguments: argparse.Namespace) -> int:
                 http_port=arguments.http_port,
                 create_workspace=arguments.create_workspace,
                 simulate_seconds=arguments.simulate,
+                faults=FaultPlan(arguments.faults),
             ),
             ready=_announce,
         )
-    except CannotStartError as error:
+    except (CannotStartError, FaultsError) as error:
         sys.stderr.write(f"azml emulator: {error}\n")
         return 1
     return 0

@@ -8,16 +8,18 @@ from airflow_provider_azml.emulator import computes, identity
 from airflow_provider_azml.emulator.auth import Auth
 from airflow_provider_azml.emulator.blobs import ACCOUNT, SUFFIX, Blobs
 from airflow_provider_azml.emulator.database import Database
+from airflow_provider_azml.emulator.faults import Faults
 from airflow_provider_azml.emulator.jobs import JobRunner
+from airflow_provider_azml.emulator.open_connections import OpenConnections
 from airflow_provider_azml.emulator.operations import Operations
+from airflow_provider_azml.emulator.request_counts import RequestCounts
 from airflow_provider_azml.emulator.serving import Deployments
 from airflow_provider_azml.emulator.simulation import Simulation
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_provider_azml.emulator.capacity import Use
+    from airflow_provider_azml.emulator.settings import Settings
     from airflow_provider_azml.rest.flows import Json
 
 _ADDRESSES = "addresses"
@@ -58,10 +60,9 @@ class Emulator:
     """One emulator: its home and everything in it.
 
     Args:
-        home: The folder that holds all that it keeps; its certificates are there already.
+        settings: Its options; the certificates are in its home already.
         https_port: Where it listens for clients.
         http_port: Where it listens for what cannot speak TLS to it, e.g. MLflow in jobs.
-        simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
 
     Attributes:
         home: The folder.
@@ -77,10 +78,13 @@ class Emulator:
         operations: Its long-running operations.
         jobs: Runs jobs.
         deployments: Serves models.
+        open_connections: The connections that clients hold.
+        faults: What goes wrong with requests.
+        requests: How many have come.
     """
 
-    def __init__(self, home: Path, *, https_port: int, http_port: int, simulate_seconds: float | None = None) -> None:
-        self.home = home
+    def __init__(self, settings: Settings, *, https_port: int, http_port: int) -> None:
+        home = self.home = settings.home
         self.https_url = f"https://localhost:{https_port}"
         self.http_url = f"http://127.0.0.1:{http_port}"
         self.ca_bundle = home / "tls" / "ca-bundle.pem"
@@ -90,8 +94,12 @@ class Emulator:
         self.auth = Auth(home, identity.secrets_of(home), self.https_url)
         self.blobs = Blobs(self.database, home / "blobs", f"https://{self.account_name}.blob.{SUFFIX}", self.auth.sas)
         self.operations = Operations(self.store, self.https_url, identity.LOCATION)
-        self.jobs: Jobs = JobRunner(self) if simulate_seconds is None else Simulation(self, simulate_seconds)
+        seconds = settings.simulate_seconds
+        self.jobs: Jobs = JobRunner(self) if seconds is None else Simulation(self, seconds)
         self.deployments = Deployments(self)
+        self.open_connections = OpenConnections()
+        self.faults = Faults(settings.faults, self.open_connections)
+        self.requests = RequestCounts()
 
     def recover(self) -> None:
         """At the start: end what ran when an emulator in this home ended without notice."""

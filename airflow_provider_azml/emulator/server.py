@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -24,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
+    from airflow_provider_azml.emulator.settings import Settings
     from airflow_provider_azml.emulator.tls import Certificates
 
 HOST = "127.0.0.1"
 _GRACE_SECONDS = 2
+_FAREWELL_SECONDS = 0.3
 _BACKLOG = 128
 
 
@@ -51,25 +52,6 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.answers.set()
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How an emulator is to be.
-
-    Args:
-        home: Folder for all that it keeps; made when it is not there.
-        https_port: Port for clients of Azure; 0 picks a free one.
-        http_port: Port for what cannot be taught its certificate; 0 picks a free one.
-        create_workspace: Have the default workspace from the start.
-        simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
-    """
-
-    home: Path
-    https_port: int
-    http_port: int
-    create_workspace: bool = False
-    simulate_seconds: float | None = None
 
 
 def serve(settings: Settings, *, ready: Callable[[Emulator], None]) -> None:
@@ -100,14 +82,9 @@ async def _run(
     settings: Settings, https: socket.socket, http: socket.socket, ready: Callable[[Emulator], None]
 ) -> None:
     files = certificates(settings.home)
-    emulator = Emulator(
-        settings.home,
-        https_port=https.getsockname()[1],
-        http_port=http.getsockname()[1],
-        simulate_seconds=settings.simulate_seconds,
-    )
-    app = make_app(emulator)
-    servers = [_Server(_config(app, files)), _Server(_config(app))]
+    emulator = Emulator(settings, https_port=https.getsockname()[1], http_port=http.getsockname()[1])
+    app, protocol = make_app(emulator), emulator.open_connections.protocol()
+    servers = [_Server(_config(app, protocol, files)), _Server(_config(app, protocol))]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -129,15 +106,20 @@ async def _run(
         for server in servers:
             server.should_exit = True
         await emulator.stop_work()
+        await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
+        emulator.open_connections.drop_closing()
         await asyncio.wait(tasks)
         # what the last requests have begun meanwhile
         await emulator.stop_work()
         emulator.close()
 
 
-def _config(app: Starlette, files: Certificates | None = None) -> uvicorn.Config:
+def _config(app: ASGIApp, protocol: type[asyncio.Protocol], files: Certificates | None = None) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
+        http=protocol,
+        # who is at the other end is what the connection says, and nothing else
+        proxy_headers=False,
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -1,0 +1,63 @@
+"""What stands before a service and turns requests away answers in that service's shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from starlette.responses import Response
+
+from airflow_provider_azml.emulator.arm_errors import ArmError
+from airflow_provider_azml.emulator.blobs import ACCOUNT, SUFFIX
+from airflow_provider_azml.emulator.data_plane import DataPlaneError
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+ARM = ("subscriptions", "tenants", "providers")
+DATA_PLANE = ("history", "data", "metric", "mlflow", "modelmanagement", "modelregistry", "artifact", "execution")
+STORAGE = f"{ACCOUNT}.blob.{SUFFIX}"
+SCORING = "score"
+_TOO_MANY = 429
+_UNAVAILABLE = 503
+_BROKEN = 500
+_OF_ARM = {429: "TooManyRequests", 500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable"}
+_OF_STORAGE = {429: "TooManyRequests", 500: "InternalError", 503: "ServerBusy"}
+_MESSAGE = "The emulator was told to let this request fail."
+
+
+def first_part(path: str) -> str:
+    """What a path begins with, by which the services differ that share the emulator's address."""
+    return path.lstrip("/").partition("/")[0].lower()
+
+
+def is_azure(scope: Scope) -> bool:
+    """Whether a request is for Resource Manager, the data plane, storage or an endpoint."""
+    return scope["type"] == "http" and first_part(scope["path"]) in (*ARM, *DATA_PLANE, STORAGE, SCORING)
+
+
+def refusal(path: str, status: int, *, retry_after: float) -> Response:
+    """An error that says nothing about what was asked for.
+
+    Args:
+        path: The path of the request.
+        status: HTTP status.
+        retry_after: Seconds after which to come again; said with 429 and 503.
+
+    Sources: the codes that ``RootError`` of the 2019-09-30 run history file lists; for storage
+    https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+    """
+    first = first_part(path)
+    if first in DATA_PLANE:
+        code = "RequestThrottled" if status == _TOO_MANY else "ServiceError" if status >= _BROKEN else "UserError"
+        response: Response = DataPlaneError(status, code, _MESSAGE).response()
+    elif first == STORAGE:
+        code = _OF_STORAGE.get(status, "InvalidInput")
+        error = f"<Error><Code>{code}</Code><Message>{escape(_MESSAGE)}</Message></Error>"
+        body = f'<?xml version="1.0" encoding="utf-8"?>{error}'
+        response = Response(body, status, {"x-ms-error-code": code}, "application/xml")
+    else:
+        response = ArmError(status, _OF_ARM.get(status, "UserError"), _MESSAGE).response()
+    if status in (_TOO_MANY, _UNAVAILABLE):
+        response.headers["Retry-After"] = f"{retry_after:g}"
+    return response

@@ -1,0 +1,32 @@
+"""The options of an emulator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.faults import FaultPlan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an emulator is to be.
+
+    Args:
+        home: Folder for all that it keeps; made when it is not there.
+        https_port: Port for clients of Azure; 0 picks a free one.
+        http_port: Port for what cannot be taught its certificate; 0 picks a free one.
+        create_workspace: Have the default workspace from the start.
+        simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
+        faults: Which requests go wrong from the start, and how.
+    """
+
+    home: Path
+    https_port: int
+    http_port: int
+    create_workspace: bool = False
+    simulate_seconds: float | None = None
+    faults: FaultPlan = field(default_factory=FaultPlan)
