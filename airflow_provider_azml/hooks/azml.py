@@ -150,11 +150,19 @@ class AzmlHook(BaseHook):
 
     async def arun(self, flow: Flow[T]) -> T:
         """Drive a flow on the event loop, without ever blocking it."""
+        await self.aopen()
+        return await self.client.arun(flow)
+
+    async def aopen(self) -> None:
+        """Read the connection and make ready to sign in, without blocking the event loop; once.
+
+        Raises:
+            ConnectionIncomplete: There is none of that id, or something in it is missing or wrong.
+        """
         if "client" not in self.__dict__:
             with _existing(self.azml_conn_id):
                 self.settings = _settings(await self.aget_connection(self.azml_conn_id))
             self.client = await asyncio.to_thread(lambda: self.client)
-        return await self.client.arun(flow)
 
     def close(self) -> None:
         """Close the blocking connections."""

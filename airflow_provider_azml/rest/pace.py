@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+POLL_SECONDS = 15.0
 SHORTEST_POLL_SECONDS = 0.05
+LONGEST_POLL_SECONDS = 3600.0
 _SHARE = 0.01
 """How late an end may be noticed, as a share of how long it took to come."""
 _SLOWEST_SECONDS = 120.0
 _JITTER = 0.1
+
+
+def sane(poll_seconds: float) -> float:
+    """A pause that neither spins nor hangs, whatever was asked for: for what no operator has checked.
+
+    Example:
+        >>> sane(0), sane(30), sane(1e9), sane(float("nan"))
+        (15.0, 30, 3600.0, 15.0)
+    """
+    if math.isnan(poll_seconds) or poll_seconds <= 0:
+        return POLL_SECONDS
+    return min(max(poll_seconds, SHORTEST_POLL_SECONDS), LONGEST_POLL_SECONDS)
+
+
+def steady_clock() -> Callable[[], float]:
+    """A clock in seconds since the epoch that goes on from now as it should, whatever is done to the machine's."""
+    ahead = time.time() - time.monotonic()
+    return lambda: time.monotonic() + ahead
 
 
 def pause_seconds(poll_seconds: float, waited_seconds: float, retry_after: float = 0) -> float:

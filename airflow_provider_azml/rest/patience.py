@@ -21,6 +21,7 @@ seen everywhere at once."""
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NEVER_PASSING = frozenset({"UntrustedHost"})
 _EXPIRED = frozenset({"ExpiredAuthenticationToken", "TokenExpired"})
+_GARBLED = frozenset({"NoJsonObject"})
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
@@ -72,5 +73,5 @@ class Patience:
             return min(self.refusal_seconds, self.tolerate_errors_seconds)
         if isinstance(error, NotFound):
             return min(self.refusal_seconds, self.tolerate_errors_seconds)
-        passing = error.status is None or error.status in _PASSING or error.code in _EXPIRED
+        passing = error.status is None or error.status in _PASSING or error.code in _EXPIRED | _GARBLED
         return self.tolerate_errors_seconds if passing else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -139,7 +138,7 @@ def settle(
     deadlines: Deadlines = NO_DEADLINES,
     patience: Patience | None = None,
     follow: Callable[[Glance], Flow[None]] | None = None,
-    now: Callable[[], float] = time.time,
+    now: Callable[[], float] | None = None,
 ) -> Flow[Outcome]:
     """Wait until an act has ended, well or badly. What the triggerer's watcher does for many, this does for one.
 
@@ -149,12 +148,13 @@ def settle(
         deadlines: When to give up.
         patience: How long errors in between are borne.
         follow: Called with every look, the last one too; by default a follower that tells this module's logger.
-        now: The clock, in seconds since the epoch.
+        now: The clock, in seconds since the epoch; by default one that does not jump.
 
     Raises:
         WaitTimeout: A deadline passed first.
         ApiError: An error of a look that did not pass in time; it says what was seen last.
     """
+    now = now or pace.steady_clock()
     patience, began, last = patience or Patience(), now(), Glance("")
     follow = follow or Follower(pending.arm_id, _log.log).look
     while True:
@@ -197,13 +197,16 @@ def borne(pending: Ticket, error: ApiError, patience: Patience, last_status: str
     try:
         pause = patience.bear(error)
     except ApiError as final:
-        waited_for = arm_ids.parse(pending.arm_id)
-        final.last_seen = (
-            f"{waited_for.kind.replace('_', ' ')} {waited_for.name!r} was last seen {last_status or 'never'}"
-        )
-        raise
+        raise last_of(pending, final, last_status) from final
     _log.warning("Looking again in %.0f s: %s", pause, error)
     return pause
+
+
+def last_of(pending: Ticket, error: ApiError, last_status: str) -> ApiError:
+    """The error that ends a wait, saying what was seen last; the one that it is made from may end others too."""
+    waited_for = arm_ids.parse(pending.arm_id)
+    seen = f"{waited_for.kind.replace('_', ' ')} {waited_for.name!r} was last seen {last_status or 'never'}"
+    return type(error)(**{**vars(error), "last_seen": seen})
 
 
 @dataclass(frozen=True)

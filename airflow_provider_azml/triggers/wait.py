@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import conf
-from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.rest import arm_ids, cancelling, pace
 from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.patience import TOLERATE_ERRORS_SECONDS, Patience
-from airflow_provider_azml.rest.waiting import Outcome, Ticket, settle
+from airflow_provider_azml.rest.waiting import Outcome, Ticket
+from airflow_provider_azml.triggers.waits import Borne
+from airflow_provider_azml.triggers.watcher import watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.goals import GoalName
+    from airflow_provider_azml.triggers.waits import Wait
+    from airflow_provider_azml.triggers.watcher import Watcher
 
 SHORTEST_SECONDS = 5.0
 """How long a task is deferred at least, unless ``[azml] shortest_deferral_seconds`` says otherwise.
@@ -29,6 +33,8 @@ SHORTEST_SECONDS = 5.0
 Airflow's scheduler takes a task that comes back within some seconds of its deferral for one that was killed from
 outside, and fails it without a word in its log: apache/airflow#66374, #67287, #72716. With 5 s that was never seen.
 """
+FIRST_LOOK_SECONDS = LAST_LOOK_SECONDS = 60.0
+"""How long the first look is waited for, and the one at a deadline, whatever the deadline."""
 
 
 class AzmlWaitTrigger(BaseTrigger):
@@ -113,25 +119,69 @@ class AzmlWaitTrigger(BaseTrigger):
         """Wait, then fire once with what :func:`outcome_of` reads."""
         shortest = conf.getfloat("azml", "shortest_deferral_seconds", fallback=SHORTEST_SECONDS)
         fires_at = time.monotonic() + shortest
-        hook = AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
-        pending = Ticket(self.arm_id, self.operation_url, {}, self.goal, self.wanted)
-        waiting = settle(
-            pending,
-            poll_seconds=self.poll_seconds,
-            deadlines=Deadlines(**self.deadlines),
-            patience=Patience(self.tolerate_errors_seconds),
-            follow=Follower(self.arm_id, self.log.log).look,
-        )
         try:
-            outcome = await hook.arun(waiting)
+            outcome = await self._outcome()
         except (ApiError, WaitTimeout, ConnectionIncomplete) as error:
             told = _told(error)
         else:
-            told = {"outcome": {**asdict(outcome), "body": {}}}
-        finally:
-            await hook.aclose()
+            told = {"outcome": asdict(replace(outcome, body={}))}
         await asyncio.sleep(fires_at - time.monotonic())
         yield self._event(told)
+
+    async def _outcome(self) -> Outcome:
+        """Wait until the act has ended.
+
+        Raises:
+            WaitTimeout: A deadline passed first.
+            ApiError: An error of a look that did not pass in time.
+            ConnectionIncomplete: The connection cannot be used.
+        """
+        pending = Ticket(self.arm_id, self.operation_url, {}, self.goal, self.wanted)
+        async with watching(self.azml_conn_id, arm_ids.parse(self.arm_id).workspace) as watcher:
+            clock = pace.steady_clock()
+            watched = watcher.watch(
+                pending,
+                poll_seconds=pace.sane(self.poll_seconds),
+                waited_seconds=clock() - self.began,
+                patience=Patience(self.tolerate_errors_seconds),
+            )
+            with watched as wait:
+                try:
+                    return await self._end(watcher, wait, clock)
+                except WaitTimeout as late:
+                    late.cancelled = self.cancel_on_kill and await self._cancel(watcher)
+                    raise
+
+    async def _end(self, watcher: Watcher, wait: Wait, clock: Callable[[], float]) -> Outcome:
+        """Hear of looks, and tell of them in this task, until one shows the end."""
+        deadlines, follower = Deadlines(**self.deadlines), Follower(self.arm_id, self.log.log)
+        left, hurried = FIRST_LOOK_SECONDS, False
+        while True:
+            news = await wait.news(left)
+            if isinstance(news, Borne):
+                self.log.warning("Looking again in %.0f s: %s", news.pause, news.error)
+            elif news:
+                await watcher.follow(follower.look(news))
+                if news.outcome:
+                    return news.outcome
+            try:
+                left, hurried = deadlines.check(self.arm_id, wait.status, now=clock(), began=self.began), False
+            except WaitTimeout:
+                if hurried:
+                    raise
+                # it may have ended since the last look
+                watcher.hurry(wait)
+                left, hurried = LAST_LOOK_SECONDS, True
+
+    async def _cancel(self, watcher: Watcher) -> bool:
+        """Cancel the job, and say whether the service took it."""
+        try:
+            cancelled = await watcher.follow(cancelling.cancel(self.arm_id))
+        except (ApiError, ConnectionIncomplete) as error:
+            self.log.warning("The job could not be cancelled: %s", error)
+            return False
+        self.log.info("The job is cancelled" if cancelled else "The job is gone")
+        return cancelled
 
     def _event(self, told: Json) -> TriggerEvent:
         payload = {**told, "deadlines": self.deadlines, "began": self.began, "links": self.links}

@@ -1,0 +1,100 @@
+"""The one sign-in of a watcher: its connection is read once, and again when the service refuses it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete
+from airflow_provider_azml.hooks.azml import AzmlHook
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.rest.flows import Flow
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_REREAD_SECONDS = 15.0
+"""How often the connection is read again, while the service refuses what it says."""
+
+
+@dataclass
+class _Opened:
+    hook: AzmlHook
+    uses: int = 0
+    retired: bool = False
+
+
+class Session:
+    """Drives flows with one client, for whoever waits on this event loop.
+
+    Args:
+        azml_conn_id: Connection of type ``azml``.
+    """
+
+    def __init__(self, azml_conn_id: str) -> None:
+        self._conn_id = azml_conn_id
+        self._opened: _Opened | None = None
+        self._opening = asyncio.Lock()
+        self._read_at = 0.0
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Drive a flow.
+
+        Raises:
+            ConnectionIncomplete: The connection cannot be used.
+            AzmlError: Whatever the flow raises.
+        """
+        opened = await self._open()
+        opened.uses += 1
+        try:
+            return await opened.hook.arun(flow)
+        finally:
+            opened.uses -= 1
+            if opened.retired and not opened.uses:
+                await opened.hook.aclose()
+
+    async def reread(self) -> None:
+        """Read the connection again, after the service refused it: its secret may have been changed."""
+        async with self._opening:
+            loop, old = asyncio.get_running_loop(), self._opened
+            if not old or loop.time() - self._read_at < _REREAD_SECONDS:
+                return
+            self._read_at = loop.time()
+            hook = AzmlHook(self._conn_id)
+            try:
+                await hook.aopen()
+            except (ApiError, ConnectionIncomplete) as error:
+                _log.warning("Connection %r could not be read again: %s", self._conn_id, error)
+                return
+            if hook.settings == old.hook.settings:
+                return
+            _log.info("Connection %r has changed, and is used as it is now", self._conn_id)
+            self._opened, old.retired = _Opened(hook), True
+            if not old.uses:
+                await old.hook.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; nobody may drive a flow any more."""
+        if self._opened:
+            await self._opened.hook.aclose()
+
+    async def _open(self) -> _Opened:
+        if self._opened:
+            return self._opened
+        async with self._opening:  # whoever comes meanwhile waits for the one who was first
+            if not self._opened:
+                hook = AzmlHook(self._conn_id)
+                try:
+                    await hook.aopen()
+                except ConnectionIncomplete as error:
+                    raise _passing(error) or error from error
+                self._opened, self._read_at = _Opened(hook), asyncio.get_running_loop().time()
+        return self._opened
+
+
+def _passing(error: BaseException) -> ApiError | None:
+    """The answer, or the want of one, that the connection was found unusable by, if it was that."""
+    cause = error.__cause__
+    return cause if cause is None or isinstance(cause, ApiError) else _passing(cause)

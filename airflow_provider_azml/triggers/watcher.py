@@ -1,0 +1,313 @@
+"""Many waits, few requests: all that one event loop waits for in a workspace is looked at by one watcher."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import math
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakKeyDictionary
+
+from airflow_provider_azml.exceptions import ApiError, AuthError
+from airflow_provider_azml.rest import arm_ids, flows, history, pace
+from airflow_provider_azml.rest.resources import RESOURCES
+from airflow_provider_azml.rest.run_states import MOST_JOBS, refused, run_states
+from airflow_provider_azml.rest.waiting import Glance, last_of, look
+from airflow_provider_azml.triggers.session import Session
+from airflow_provider_azml.triggers.waits import Borne, Lane, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+
+    from airflow_provider_azml.rest.arm_ids import WorkspaceId
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.patience import Patience
+    from airflow_provider_azml.rest.run_states import RunStates
+    from airflow_provider_azml.rest.waiting import Ticket
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_JOB = RESOURCES["job"]
+REQUEST_SECONDS = 60.0
+"""How long one request may take."""
+GATHER_SECONDS = 0.5
+"""How long after a wait began its first look comes, so that those that begin together are looked at together."""
+_BATCHES_AT_ONCE = 8
+_LOOKS_AT_ONCE = 16
+_FOLLOWED_AT_ONCE = 64
+_LONGEST_HOLD_SECONDS = 600.0
+_LARGE_BYTES = 1_000_000
+"""Answers of more are asked for in smaller parts: reading one holds the event loop up."""
+_FEWEST_JOBS = 10
+_WITHOUT_HISTORY_SECONDS = 3600.0
+"""For how long run history is not asked, after it refused to be."""
+_AHEAD_SECONDS = 1.0
+"""When a job is looked at again whose end only run history knows yet."""
+
+_watchers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, WorkspaceId], Watcher]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def watching(azml_conn_id: str, workspace: WorkspaceId) -> AsyncIterator[Watcher]:
+    """The watcher of the running event loop for what a connection reaches in a workspace.
+
+    The first who comes makes it, the last who goes closes it.
+
+    Args:
+        azml_conn_id: Connection of type ``azml``.
+        workspace: Where that is which is waited for.
+
+    Example:
+        >>> async with watching("azml_default", workspace) as watcher:
+        ...     with watcher.watch(ticket, poll_seconds=15, waited_seconds=0, patience=Patience()) as wait:
+        ...         seen = await wait.news(60)
+    """
+    watchers = _watchers.setdefault(asyncio.get_running_loop(), {})
+    key = (azml_conn_id, workspace)
+    watcher = watchers.get(key)
+    if watcher is None or watcher.stopped:
+        watcher = watchers[key] = Watcher(Session(azml_conn_id), workspace)
+    watcher.users += 1
+    try:
+        yield watcher
+    finally:
+        watcher.users -= 1
+        if not watcher.users:
+            if watchers.get(key) is watcher:
+                del watchers[key]
+            await watcher.close()
+
+
+class Watcher:
+    """Looks at what others wait for, and tells them.
+
+    Args:
+        session: What requests are sent by.
+        workspace: Where that is which is waited for.
+    """
+
+    def __init__(self, session: Session, workspace: WorkspaceId) -> None:
+        self.users = 0
+        self._session = session
+        self._workspace = workspace
+        self._waits: set[Wait] = set()
+        self._jobs = Lane(_BATCHES_AT_ONCE)
+        self._each = Lane(_LOOKS_AT_ONCE)
+        self._looks: set[asyncio.Task[None]] = set()
+        self._following = asyncio.Semaphore(_FOLLOWED_AT_ONCE)
+        self._wake = asyncio.Event()
+        self._api: str | None = None
+        self._finding = asyncio.Lock()
+        self._most_jobs = MOST_JOBS
+        self._history_from = -math.inf
+        # whoever comes first must not have what is logged for all
+        self._polling: asyncio.Task[None] = contextvars.Context().run(asyncio.create_task, self._poll())
+        self._polling.add_done_callback(self._break_off)
+
+    @contextmanager
+    def watch(
+        self,
+        ticket: Ticket,
+        *,
+        poll_seconds: float,
+        waited_seconds: float,
+        patience: Patience,
+        every_look: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Wait]:
+        """Have something looked at for as long as the block lasts.
+
+        Args:
+            ticket: What is waited for.
+            poll_seconds: Pause between two looks, in seconds.
+            waited_seconds: How long it has been waited for already, by whomever.
+            patience: How long errors are borne.
+            every_look: Asked after each look whether it is to be heard of though nothing has changed.
+        """
+        named, now = arm_ids.parse(ticket.arm_id), asyncio.get_running_loop().time()
+        is_job = named.kind == "job" and ticket.goal == "ended" and not ticket.operation_url
+        wait = Wait(ticket, named.name, is_job, poll_seconds, now - waited_seconds, patience, every_look)
+        self._waits.add(wait)
+        self._put(wait, now + min(GATHER_SECONDS, poll_seconds))
+        try:
+            yield wait
+        finally:
+            wait.over = True
+            self._waits.discard(wait)
+
+    def hurry(self, wait: Wait) -> None:
+        """Look at something now, and tell what was seen, be it new or not."""
+        wait.hurried = True
+        self._put(wait, asyncio.get_running_loop().time())
+
+    async def follow(self, flow: Flow[T]) -> T:
+        """Drive a flow for one of those who wait, in whose task this runs, so that what it logs is theirs."""
+        async with self._following:
+            return await self._session.arun(flows.once(flow, timeout_seconds=REQUEST_SECONDS))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it looks no more."""
+        return self._polling.done()
+
+    async def close(self) -> None:
+        """Stop looking, and close all connections."""
+        self._polling.cancel()
+        await asyncio.wait([self._polling])
+
+    # -- when to look --------------------------------------------------------------------------------------------
+
+    async def _poll(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                self._wake.clear()
+                self._begin_due(loop.time())
+                next_at = min(self._jobs.due_at(), self._each.due_at())
+                timer = loop.call_at(next_at, self._wake.set) if math.isfinite(next_at) else None
+                try:
+                    await self._wake.wait()
+                finally:
+                    if timer:
+                        timer.cancel()
+        finally:
+            looks = list(self._looks)
+            for task in looks:
+                task.cancel()
+            await asyncio.gather(*looks, return_exceptions=True)
+            await self._session.aclose()
+
+    def _break_off(self, polling: asyncio.Task[None]) -> None:
+        error = None if polling.cancelled() else polling.exception()
+        for wait in self._waits:
+            wait.fail(error if isinstance(error, Exception) else RuntimeError("the watcher was stopped"))
+
+    def _begin_due(self, now: float) -> None:
+        while self._jobs.due_at() <= now:
+            waits = self._jobs.take(now, self._most_jobs)
+            if len(waits) > 1 and now >= self._history_from:
+                self._begin(self._jobs, waits, self._look_at_many(waits))
+                continue
+            for wait in waits:
+                self._each.put(wait, now)
+        while self._each.due_at() <= now:
+            (wait,) = self._each.take(now, 1)
+            self._begin(self._each, [wait], self._look_at_one(wait))
+
+    def _begin(self, lane: Lane, waits: Sequence[Wait], looking: Coroutine[None, None, None]) -> None:
+        lane.begin()
+        task = asyncio.create_task(_guarded(waits, looking))
+        self._looks.add(task)
+        task.add_done_callback(partial(self._ended, lane))
+
+    def _ended(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        lane.end()
+        self._looks.discard(task)
+        self._wake.set()
+
+    def _put(self, wait: Wait, due: float) -> None:
+        if wait.over:
+            return
+        (self._jobs if wait.is_job else self._each).put(wait, due)
+        self._wake.set()
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    async def _look_at_one(self, wait: Wait) -> None:
+        try:
+            seen = await self._session.arun(flows.once(look(wait.ticket), timeout_seconds=REQUEST_SECONDS))
+        except ApiError as error:
+            self._failed(self._each, [wait], error)
+        else:
+            self._seen(wait, seen)
+
+    async def _look_at_many(self, waits: Sequence[Wait]) -> None:
+        of_job: dict[str, list[Wait]] = {}
+        for wait in waits:
+            of_job.setdefault(wait.name, []).append(wait)
+        try:
+            states = await self._ask_run_history(list(of_job))
+        except ApiError as error:
+            if refused(error):
+                self._do_without_history(waits, error)
+            else:
+                self._failed(self._jobs, waits, error)
+            return
+        self._fit(states.size)
+        for job, same in of_job.items():
+            for wait in same:
+                self._told(wait, states.runs.get(job))
+
+    async def _ask_run_history(self, jobs: Sequence[str]) -> RunStates:
+        async with self._finding:
+            if self._api is None:
+                finding = flows.once(history.data_plane(self._workspace), timeout_seconds=REQUEST_SECONDS)
+                self._api = await self._session.arun(finding)
+        asking = run_states(self._api, self._workspace, jobs)
+        return await self._session.arun(flows.once(asking, timeout_seconds=REQUEST_SECONDS))
+
+    def _do_without_history(self, waits: Sequence[Wait], error: ApiError) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._history_from:
+            _log.warning("Jobs are looked at one by one for an hour, as run history refuses to tell of many: %s", error)
+        self._history_from, self._api = now + _WITHOUT_HISTORY_SECONDS, None
+        for wait in waits:
+            self._each.put(wait, now)
+
+    def _fit(self, size: int) -> None:
+        if size > _LARGE_BYTES:
+            self._most_jobs = max(self._most_jobs // 2, _FEWEST_JOBS)
+
+    # -- what was seen -------------------------------------------------------------------------------------------
+
+    def _told(self, wait: Wait, run: Json | None) -> None:
+        """Take what run history tells of a job; of its end the resource itself has the last word."""
+        if run is None or run["status"] in _JOB.good | _JOB.bad:
+            wait.claimed += 1
+            self._each.put(wait, asyncio.get_running_loop().time())
+            return
+        wait.claimed = 0
+        self._seen(wait, Glance(run["status"], run=run, known=run["status"] in _JOB.active))
+
+    def _seen(self, wait: Wait, seen: Glance) -> None:
+        if wait.over:
+            return
+        now = asyncio.get_running_loop().time()
+        wait.patience.relieved()
+        new, wait.status, wait.hurried = wait.hurried or seen.status != wait.status, seen.status, False
+        if seen.outcome:
+            wait.over = True
+        else:
+            wait.pause = pace.pause_seconds(wait.poll_seconds, now - wait.began, seen.retry_after)
+            if wait.claimed:
+                wait.pause = min(wait.pause, _AHEAD_SECONDS * 2.0**wait.claimed)
+            self._put(wait, now + wait.pause)
+        if new or seen.outcome or wait.every_look():
+            wait.tell(seen)
+
+    def _failed(self, lane: Lane, waits: Sequence[Wait], error: ApiError) -> None:
+        now = asyncio.get_running_loop().time()
+        if error.retry_after:
+            lane.hold(now + min(error.retry_after, _LONGEST_HOLD_SECONDS))
+        if isinstance(error, AuthError):
+            self._begin(self._each, (), self._session.reread())
+        for wait in waits:
+            try:
+                pause = wait.patience.bear(error)
+            except ApiError:
+                wait.fail(last_of(wait.ticket, error, wait.status))
+                continue
+            wait.pause = pause
+            self._put(wait, now + pause)
+            wait.tell(Borne(error, pause))
+
+
+async def _guarded(waits: Sequence[Wait], looking: Coroutine[None, None, None]) -> None:
+    """Whatever a look fails by is told to those who wait for it; nobody waits for ever."""
+    try:
+        await looking
+    except Exception as error:  # noqa: BLE001 (it is raised in their tasks)
+        for wait in waits:
+            wait.fail(error)
