@@ -54,9 +54,14 @@ class Simulation:
     url: str
 
     def requests(self) -> Counter[str]:
-        """How many requests it has had so far, by method and path with ``*`` for names."""
+        """How many requests it has had so far, by operation: ``POST batchrundata``, ``GET blob (range)``..."""
         with urllib.request.urlopen(f"{self.url}/emulator/requests") as answer:
-            return Counter(json.load(answer))
+            return Counter(json.load(answer)["by_operation"])
+
+    def set_faults(self, spec: str) -> None:
+        """Let requests go wrong from now on, as ``azml emulator --faults`` says; an empty ``spec`` ends it."""
+        body = json.dumps({"spec": spec}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/emulator/faults", body, method="PUT")).close()
 
     async def submit(self, seconds_of: Mapping[str, float], **properties: str) -> list[str]:
         """Submit jobs, and answer their ARM ids.
@@ -116,8 +121,3 @@ def _ends(hook: AzmlHook, job_ids: Sequence[str]) -> Flow[dict[str, float]]:
     found = response.json()["successfulResults"]
     ended = {asked[name]: run["runMetadata"].get("endTimeUtc") for name, run in found.items()}
     return {job_id: datetime.fromisoformat(at).timestamp() for job_id, at in ended.items() if at}
-
-
-def is_ranged_read(route: str) -> bool:
-    """Whether a route of ``Simulation.requests`` is a read of a part of a blob."""
-    return route.startswith("GET /azml")

@@ -19,9 +19,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.simulation import is_ranged_read, simulation
+from tests.benchmarks.simulation import simulation
 from tests.benchmarks.waiting_jobs import SLACK_SECONDS, Load, bytes_of_a_task, wait_as_peers_do, wait_in_triggers
 from tests.benchmarks.waiting_logs import follow, follow_large, log_of_the_triggerer
+from tests.benchmarks.waiting_outage import wait_through
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.simulation import Simulation
     from tests.benchmarks.waiting_jobs import Cost
 
-_PARTS = ("jobs", "logs", "large")
+_PARTS = ("jobs", "logs", "large", "outage")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ async def of_logs(simulated: Simulation, load: Load, log: Path) -> list[Figure]:
     writing = max(1, load.jobs // 3)
     followed = await follow(simulated, load, log, writing=writing)
     cost = followed.cost
-    reads = sum(count for route, count in cost.requests.items() if is_ranged_read(route)) / load.cycles
+    reads = cost.requests.get("GET blob (range)", 0) / load.cycles
     return [
         Figure("logs: jobs that write", writing),
         Figure("logs: ranged reads per cycle", reads, writing),
@@ -108,6 +109,22 @@ async def of_large_log(simulated: Simulation, load: Load, log: Path, size: int) 
     ]
 
 
+async def of_outage(simulated: Simulation, load: Load, down_seconds: float) -> list[Figure]:
+    """Figures of a service that is out of reach for some time."""
+    outage = await wait_through(simulated, load, down_seconds=down_seconds)
+    often = 150 * load.jobs / 10_000 / load.poll_seconds
+    return [
+        Figure("outage: seconds", down_seconds),
+        Figure("outage: requests meanwhile", sum(outage.down.requests.values())),
+        Figure("outage: CPU seconds meanwhile", outage.down.loop.cpu_seconds),
+        Figure("outage: most requests in one second afterwards", max(outage.per_second)),
+        Figure("outage: the same, as a multiple of what is usual", max(outage.per_second) / often),
+        Figure("outage: waits that failed", outage.failed, 0),
+        Figure("outage: ends meanwhile that were not noticed afterwards", outage.silent, 0),
+        Figure("outage: longest time from its end to such an event, seconds", max(outage.delays), _latest(load)),
+    ]
+
+
 def _held(*costs: Cost) -> float:
     return max(cost.loop.held_seconds for cost in costs)
 
@@ -129,6 +146,8 @@ async def measure(arguments: argparse.Namespace, home: Path) -> list[Figure]:
         if "large" in arguments.parts:
             beside = replace(load, jobs=min(load.jobs, arguments.beside), poll_seconds=min(load.poll_seconds, 5))
             figures += await of_large_log(simulated, beside, log, arguments.large_bytes)
+        if "outage" in arguments.parts:
+            figures += await of_outage(simulated, replace(load, cycles=2), arguments.down_seconds)
     return figures
 
 
@@ -142,6 +161,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--logs", type=int, default=1000, help="jobs followed with their logs (default: %(default)s)")
     parser.add_argument("--beside", type=int, default=1000, help="jobs beside a large log (default: %(default)s)")
     parser.add_argument("--large-bytes", type=int, default=10**9, help="size of the large log (default: %(default)s)")
+    parser.add_argument("--down-seconds", type=float, default=60, help="length of the outage (default: %(default)s)")
     parser.add_argument("--parts", nargs="+", choices=_PARTS, default=_PARTS, help="what to measure (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args(words)
