@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 import threading
 from http import HTTPStatus
@@ -11,18 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_azml import __version__
-from airflow_provider_azml.exceptions import ApiError, AuthError
+from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest.blobs import send_files
 from airflow_provider_azml.rest.clouds import STORAGE_SCOPE
 from airflow_provider_azml.rest.flows import All, Flow, Send, Sleep, Step, Upload
 from airflow_provider_azml.rest.http_log import HTTP_LOG
+from airflow_provider_azml.rest.unanswered import no_answer, no_token
 from airflow_provider_azml.rest.workers import Group, Workers
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
     from azure.core import AsyncPipelineClient, PipelineClient
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
-    from azure.core.exceptions import AzureError, ClientAuthenticationError
+    from azure.core.exceptions import AzureError
     from azure.core.rest import AsyncHttpResponse, HttpRequest, HttpResponse
     from typing_extensions import Self
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CONCURRENT = 8
-_AADSTS = re.compile(r"AADSTS\d+")
-_TRACES = re.compile(r"\s*Trace ID:|\n")
 
 
 class Client:
@@ -195,7 +193,8 @@ class Client:
         except AzureError as error:
             raise self._unanswered(sent, error) from error
         except asyncio.TimeoutError as error:
-            raise _too_slow(step, sent) from error
+            waited = f"it did not answer within {step.timeout_seconds:.0f} s"
+            raise no_answer(sent, "TimeoutError", waited) from error
 
     async def _aexchange(self, step: Send, sent: HttpRequest) -> AsyncHttpResponse:
         if step.token_header:
@@ -315,29 +314,8 @@ class Client:
         from azure.core.exceptions import ClientAuthenticationError
 
         if isinstance(error, ClientAuthenticationError):
-            return self._no_token(error)
-        host = urlsplit(sent.url).netloc
-        return ApiError(
-            method=sent.method,
-            url=sent.url.partition("?")[0],
-            status=None,
-            code=type(error).__name__,
-            message=str(error.message).partition("\n")[0],
-            hint=f"Check that {host} can be reached from here, and the proxy and ca_bundle settings.",
-        )
-
-    def _no_token(self, error: ClientAuthenticationError) -> AuthError:
-        words = str(error.message)
-        found = _AADSTS.search(words)
-        code = found.group() if found else type(error).__name__
-        return AuthError(
-            method="POST",
-            url=self._cloud.authority if self._cloud else "",
-            status=error.status_code,
-            code=code,
-            message=_TRACES.split(words[found.end() :].lstrip(": "))[0].strip() if found else words,
-            hint=f"In {self._origin}, {_AADSTS_HINTS.get(code, 'check auth, login, password, tenant_id and cloud.')}",
-        )
+            return no_token(error, self._cloud.authority if self._cloud else "", self._origin)
+        return no_answer(sent, type(error).__name__, str(error.message).partition("\n")[0])
 
 
 class _InThread:
@@ -359,14 +337,6 @@ class _InThread:
         """Nothing: the cache outlives its users."""
 
 
-_AADSTS_HINTS = {
-    "AADSTS7000215": "the password is no valid secret of the application in login: set a current one.",
-    "AADSTS7000222": "the secret in password has expired: make a new one in Entra and set it.",
-    "AADSTS700016": "login (the client id) names no application of this tenant: check it, and tenant_id.",
-    "AADSTS90002": "tenant_id names no tenant of this cloud: check it, and cloud.",
-}
-
-
 def _last_policies() -> list[Any]:  # policies of azure-core share no public base class
     from azure.core.pipeline.policies import DistributedTracingPolicy, HttpLoggingPolicy
 
@@ -379,18 +349,6 @@ def _options(step: Send) -> dict[str, float]:
     if step.timeout_seconds is None:
         return retries
     return {**retries, "connection_timeout": step.timeout_seconds, "read_timeout": step.timeout_seconds}
-
-
-def _too_slow(step: Send, sent: HttpRequest) -> ApiError:
-    host = urlsplit(sent.url).netloc
-    return ApiError(
-        method=sent.method,
-        url=sent.url.partition("?")[0],
-        status=None,
-        code="TimeoutError",
-        message=f"{host} did not answer within {step.timeout_seconds:.0f} s",
-        hint=f"Check that {host} can be reached from here, and the proxy and ca_bundle settings.",
-    )
 
 
 async def _together(tasks: list[asyncio.Future[Any]]) -> list[Any]:
