@@ -63,8 +63,8 @@ class Front:
         if scope["type"] != "http" or scope["path"].startswith(controls.PREFIX):
             await self._app(scope, receive, send)
             return
-        self._emulator.requests.note(scope)
-        await self._emulator.faults.answer(self._app, scope, receive, send)
+        with self._emulator.requests.noted(scope):
+            await self._emulator.faults.answer(self._app, scope, receive, send)
 
 
 class RequestIds:

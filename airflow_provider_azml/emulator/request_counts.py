@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, STORAGE, first_part
 from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.types import Scope
 
     from airflow_provider_azml.rest.flows import Json
@@ -25,18 +28,34 @@ class RequestCounts:
 
     def __init__(self) -> None:
         self._by_operation: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+        self._most_at_once: dict[str, int] = {}
 
-    def note(self, scope: Scope) -> None:
-        """Count a request."""
-        self._by_operation[operation_of(scope)] += 1
+    @contextmanager
+    def noted(self, scope: Scope) -> Iterator[None]:
+        """Count a request, which is answered while the block runs."""
+        operation = operation_of(scope)
+        self._by_operation[operation] += 1
+        self._open[operation] += 1
+        self._most_at_once[operation] = max(self._most_at_once.get(operation, 0), self._open[operation])
+        try:
+            yield
+        finally:
+            self._open[operation] -= 1
 
     def shown(self) -> Json:
-        """``{"total": n, "by_operation": {"POST batchrundata": 12, ...}}``, the most frequent first."""
-        return {"total": self._by_operation.total(), "by_operation": dict(self._by_operation.most_common())}
+        """``{"total": n, "by_operation": {"POST batchrundata": 12, ...}, "most_at_once": {...}}``.
+
+        The most frequent come first; ``most_at_once`` is how many of an operation were being answered at one moment.
+        """
+        counts = self._by_operation.most_common()
+        at_once = {operation: self._most_at_once[operation] for operation, _ in counts}
+        return {"total": self._by_operation.total(), "by_operation": dict(counts), "most_at_once": at_once}
 
     def reset(self) -> None:
         """Begin anew."""
         self._by_operation.clear()
+        self._most_at_once.clear()
 
 
 def operation_of(scope: Scope) -> str:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -153,7 +154,15 @@ def test_requests_are_counted_by_what_they_do(workspace: Workspace) -> None:
     }
     assert counted(workspace)["total"] == sum(by_operation.values())
     requests.delete(f"{workspace.emulator.url}/emulator/requests", timeout=10).raise_for_status()
-    assert counted(workspace) == {"total": 0, "by_operation": {}}
+    assert counted(workspace) == {"total": 0, "by_operation": {}, "most_at_once": {}}
+
+
+def test_requests_are_counted_that_are_answered_at_one_moment(workspace: Workspace) -> None:
+    put_job(workspace, "crowded")
+    requests.put(f"{workspace.emulator.url}/emulator/faults", json={"spec": "slow=1,slow_seconds=0.5"}, timeout=10)
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda _: workspace.get("job", "crowded"), range(3)))
+    assert counted(workspace)["most_at_once"]["GET job"] == 3
 
 
 def test_a_seed_makes_faults_repeatable_and_probabilities_hold() -> None:
