@@ -1,11 +1,16 @@
-"""What Airflow says of a task while it runs: whether it was killed, or only its process."""
+"""What Airflow's API says of the state of one task."""
 
 from __future__ import annotations
 
-import logging
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GONE = "gone"
+"""Our word for what Airflow has no record of any more."""
+NONE = "none"
+"""Our word for having no state, as a task that was cleared and waits to be scheduled."""
 
 
 class TaskKey(Protocol):
@@ -14,33 +19,25 @@ class TaskKey(Protocol):
     dag_id: str
     run_id: str
     task_id: str
-    map_index: int | None
+
+    @property
+    def map_index(self) -> int | None: ...
 
 
-def state_of(task: TaskKey) -> str | None:
-    """The state of a task instance, e.g. ``running``; ``None`` when nobody answers, or it has none.
+def state_in(states: Mapping[str, Mapping[str, str | None]], task: TaskKey) -> str:
+    """The state of a task, in the answer to a question for states.
 
-    It asks Airflow's API by way of the process that supervises this one, and waits for the answer: to be called in a
-    thread of its own.
+    Args:
+        states: Run id -> task -> state.
+        task: The task.
 
     Example:
-        >>> state_of(context["ti"])
-        'running'
+        >>> state_in({"run": {"train_3": "deferred"}}, task)   # the mapped task train, index 3
+        'deferred'
 
     Source: ``GET /task-instances/states`` of Airflow's execution API; mapped ones are called ``<task id>_<map index>``.
     """
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
     mapped = task.map_index is not None and task.map_index >= 0
-    try:
-        found = RuntimeTaskInstance.get_task_states(
-            dag_id=task.dag_id,
-            run_ids=[task.run_id],
-            task_ids=[task.task_id],
-            map_index=task.map_index if mapped else None,
-        )
-    except Exception as error:  # noqa: BLE001 (whatever it is, the state is not known)
-        _log.warning("Airflow does not say which state %s is in: %s", task.task_id, error)
-        return None
-    state = found.get(task.run_id, {}).get(f"{task.task_id}_{task.map_index}" if mapped else task.task_id)
-    return str(state) if state else None
+    name = f"{task.task_id}_{task.map_index}" if mapped else task.task_id
+    state = (states.get(task.run_id) or {}).get(name, GONE)
+    return NONE if state is None else str(state)

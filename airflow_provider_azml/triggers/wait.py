@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, WaitTimeout
+from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, NotFound, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import conf
-from airflow_provider_azml.rest import arm_ids, cancelling, pace
+from airflow_provider_azml.rest import arm_ids, flows, pace
 from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.patience import TOLERATE_ERRORS_SECONDS, Patience
 from airflow_provider_azml.rest.waiting import Outcome, Ticket
+from airflow_provider_azml.triggers import killing
 from airflow_provider_azml.triggers.waits import Borne
 from airflow_provider_azml.triggers.watcher import watching
 
@@ -35,6 +36,8 @@ outside, and fails it without a word in its log: apache/airflow#66374, #67287, #
 """
 FIRST_LOOK_SECONDS = LAST_LOOK_SECONDS = 60.0
 """How long the first look is waited for, and the one at a deadline, whatever the deadline."""
+CANCEL_SECONDS = 10.0
+"""How long errors are borne of the request that cancels a job; Airflow gives a killed trigger 30 s."""
 
 
 class AzmlWaitTrigger(BaseTrigger):
@@ -54,6 +57,7 @@ class AzmlWaitTrigger(BaseTrigger):
         tolerate_errors_seconds: How long errors in between are borne, in seconds.
         stream_logs: Whether a job's log is told as it grows.
         cancel_on_kill: Whether a job is cancelled when its task is killed or its time is up.
+        max_tries: Up to which try number the task is tried again, as its task instance says.
         began: When the wait began, in seconds since the epoch; by default now.
         links: Links of the task so far, handed through to where it goes on.
     """
@@ -74,6 +78,7 @@ class AzmlWaitTrigger(BaseTrigger):
         tolerate_errors_seconds: float = TOLERATE_ERRORS_SECONDS,
         stream_logs: bool = False,
         cancel_on_kill: bool = False,
+        max_tries: int | None = None,
         began: float | None = None,
         links: dict[str, str] | None = None,
     ) -> None:
@@ -91,6 +96,7 @@ class AzmlWaitTrigger(BaseTrigger):
         self.tolerate_errors_seconds = tolerate_errors_seconds
         self.stream_logs = stream_logs
         self.cancel_on_kill = cancel_on_kill
+        self.max_tries = max_tries
         self.began = time.time() if began is None else began
         self.links = links
 
@@ -110,6 +116,7 @@ class AzmlWaitTrigger(BaseTrigger):
             "tolerate_errors_seconds",
             "stream_logs",
             "cancel_on_kill",
+            "max_tries",
             "began",
             "links",
         )
@@ -121,6 +128,10 @@ class AzmlWaitTrigger(BaseTrigger):
         fires_at = time.monotonic() + shortest
         try:
             outcome = await self._outcome()
+        except asyncio.CancelledError:
+            if not killing.TELLS_KILLS:
+                await self._killed_within(killing.KILL_SECONDS)
+            raise
         except (ApiError, WaitTimeout, ConnectionIncomplete) as error:
             told = _told(error)
         else:
@@ -149,7 +160,7 @@ class AzmlWaitTrigger(BaseTrigger):
                 try:
                     return await self._end(watcher, wait, clock)
                 except WaitTimeout as late:
-                    late.cancelled = self.cancel_on_kill and await self._cancel(watcher)
+                    late.cancelled = self._may_cancel and await self._cancel(watcher)
                     raise
 
     async def _end(self, watcher: Watcher, wait: Wait, clock: Callable[[], float]) -> Outcome:
@@ -173,15 +184,51 @@ class AzmlWaitTrigger(BaseTrigger):
                 watcher.hurry(wait)
                 left, hurried = LAST_LOOK_SECONDS, True
 
-    async def _cancel(self, watcher: Watcher) -> bool:
-        """Cancel the job, and say whether the service took it."""
+    async def on_kill(self) -> None:
+        """Cancel the job if somebody ended its task; Airflow 3.3 calls this, older ones only cancel :meth:`run`."""
+        if not self._may_cancel:
+            return
+        found = await killing.verdict(self.task_instance, self.links or {}, self.max_tries)
+        name = arm_ids.parse(self.arm_id).name
+        if not found.cancel:
+            self.log.info("Job %s goes on: %s", name, found.reason)
+            return
+        self.log.info("Cancelling job %s: %s", name, found.reason)
+        async with watching(self.azml_conn_id, arm_ids.parse(self.arm_id).workspace) as watcher:
+            await self._cancel(watcher)
+
+    async def _killed_within(self, seconds: float) -> None:
         try:
-            cancelled = await watcher.follow(cancelling.cancel(self.arm_id))
-        except (ApiError, ConnectionIncomplete) as error:
-            self.log.warning("The job could not be cancelled: %s", error)
-            return False
-        self.log.info("The job is cancelled" if cancelled else "The job is gone")
-        return cancelled
+            await asyncio.wait_for(self.on_kill(), seconds)
+        except asyncio.TimeoutError:
+            self.log.warning("Whether the job is to be cancelled could not be found out within %.0f s", seconds)
+
+    @property
+    def _may_cancel(self) -> bool:
+        return self.cancel_on_kill and arm_ids.parse(self.arm_id).kind == "job" and self.goal == "ended"
+
+    async def _cancel(self, watcher: Watcher) -> bool:
+        """Cancel the job, by its exact name, and say whether the service took it."""
+        patience, name = Patience(CANCEL_SECONDS, refusal_seconds=0), arm_ids.parse(self.arm_id).name
+        while True:
+            try:
+                await watcher.follow(flows.act(self.arm_id, "cancel"))
+            except NotFound:
+                self.log.info("Job %s is not there, so there is nothing to cancel", name)
+                return False
+            except ConnectionIncomplete as error:
+                self.log.warning("Job %s could not be cancelled and goes on: %s", name, error)
+                return False
+            except ApiError as error:
+                try:
+                    pause = patience.bear(error)
+                except ApiError:
+                    self.log.warning("Job %s could not be cancelled and may go on: %s", name, error)
+                    return False
+                await asyncio.sleep(pause)
+            else:
+                self.log.info("Job %s is being cancelled", name)
+                return True
 
     def _event(self, told: Json) -> TriggerEvent:
         payload = {**told, "deadlines": self.deadlines, "began": self.began, "links": self.links}
