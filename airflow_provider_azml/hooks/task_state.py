@@ -21,7 +21,8 @@ class TaskKey(Protocol):
     task_id: str
 
     @property
-    def map_index(self) -> int | None: ...
+    def map_index(self) -> int | None:
+        """Index of a mapped task; ``-1`` or ``None`` for any other."""
 
 
 def state_in(states: Mapping[str, Mapping[str, str | None]], task: TaskKey) -> str:
