@@ -1,18 +1,21 @@
-"""Run history and MLflow, of the AML data plane: what a job logged, why it failed, its metrics."""
+"""Run history and MLflow, of the AML data plane: what a job logged, what runs below it, its metrics."""
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.rest.flows import Flow, Json, Send, call, request
+from airflow_provider_azml.rest.log_lines import LogLines
 
 if TYPE_CHECKING:
-    from airflow_provider_azml.rest.arm_ids import WorkspaceId
+    from collections.abc import Iterable, Mapping
 
 _TAIL_BYTES = 64 * 1024
 _LOG_NAMES = tuple(
@@ -20,6 +23,14 @@ _LOG_NAMES = tuple(
     for pattern in (r"user_logs/std_log[\w.-]*\.txt", r"azureml-logs/\d+[\w.-]*\.txt", r"logs/azureml/[\w.-]+\.txt")
 )
 """What users' output is called, newest scheme first. Source: azure-ai-ml 1.35.2, ``jobs.stream``."""
+_FIRST_PROCESS = re.compile(r"user_logs/std_log\D*0*(?:_ps)?\.txt")
+_OLDER_RUNTIME: Mapping[str | None, re.Pattern[str]] = {
+    "Pipeline": re.compile(r"logs/azureml/executionlogs\.txt"),
+    "Sweep": re.compile(r"azureml-logs/hyperdrive\.txt"),
+    None: re.compile(r"azureml-logs/\d{2}.+\.txt"),
+}
+_CHILDREN_PER_PAGE = 100
+_VERSION: Mapping[str, str] = {"api-version": "v1.0"}
 
 
 def data_plane(workspace: WorkspaceId) -> Flow[str]:
@@ -32,13 +43,87 @@ def data_plane(workspace: WorkspaceId) -> Flow[str]:
     return str(response.json()["api"]).rstrip("/")
 
 
-def run_details(workspace: WorkspaceId, job: str) -> Flow[Json]:
+@dataclass(slots=True)
+class DataPlane:
+    """Where a workspace's data plane is, found out once for all who share this.
+
+    Args:
+        workspace: The workspace.
+        api: Its URL, once it is known.
+    """
+
+    workspace: WorkspaceId
+    api: str | None = None
+
+    def get(self, service: str, below: str, params: Mapping[str, str]) -> Flow[Json]:
+        """What one of its services answers.
+
+        Args:
+            service: The service and its version, e.g. ``/history/v1.0``.
+            below: The path below the workspace.
+            params: Query parameters.
+        """
+        if self.api is None:
+            self.api = yield from data_plane(self.workspace)
+        return (yield from self.follow(f"{self.api}{service}{self.workspace}{below}", params))
+
+    def follow(self, url: str, params: Mapping[str, str] | None = None) -> Flow[Json]:
+        """What a URL of it answers."""
+        sent = request("GET", url, params=params)
+        return flows.json_object(sent, (yield from call(Send(sent, scope="aml"))))
+
+
+def _plane(place: WorkspaceId | DataPlane) -> DataPlane:
+    return DataPlane(place) if isinstance(place, WorkspaceId) else place
+
+
+def run_details(place: WorkspaceId | DataPlane, job: str) -> Flow[Json]:
     """What run history knows of a job: ``status``, ``error``, ``warnings``, ``logFiles`` (name -> SAS URL)."""
-    api = yield from data_plane(workspace)
-    url = f"{api}/history/v1.0{workspace}/runs/{quote(job)}/details"
-    response = yield from call(Send(request("GET", url, params={"api-version": "v1.0"}), scope="aml"))
-    details: Json = response.json()
-    return details
+    return (yield from _plane(place).get("/history/v1.0", f"/runs/{quote(job)}/details", _VERSION))
+
+
+def run(place: WorkspaceId | DataPlane, job: str) -> Flow[Json]:
+    """The run of a job: ``status``, ``runType``, ``properties``, ``queueingInfo``..."""
+    return (yield from _plane(place).get("/history/v1.0", f"/runs/{quote(job)}", _VERSION))
+
+
+def children(place: WorkspaceId | DataPlane, job: str, page: str | None = None) -> Flow[tuple[list[Json], str | None]]:
+    """Runs right below a job, one page of them, and what asks for the next page.
+
+    Args:
+        place: Where the job is.
+        job: Its name.
+        page: What the page before named; by default the first page is asked for.
+
+    Source: ``runs_get_child`` and ``PaginatedRunList`` of azure-ai-ml's run history client.
+    """
+    if page and page.startswith("https://"):
+        document = yield from _plane(place).follow(page)
+    else:
+        params = {**_VERSION, "$top": str(_CHILDREN_PER_PAGE), **({"$continuationtoken": page} if page else {})}
+        document = yield from _plane(place).get("/history/v1.0", f"/runs/{quote(job)}/children", params)
+    following = document.get("nextLink") or document.get("continuationToken")
+    return document.get("value") or [], following if following != page else None
+
+
+def streamed(files: Iterable[str], job_type: str | None = None) -> list[str]:
+    """The log files that are shown of a job as they grow, in the order in which they are.
+
+    Args:
+        files: The names of all its log files.
+        job_type: ``Pipeline`` or ``Sweep``; anything else for what runs itself.
+
+    Example:
+        >>> streamed(["system_logs/cs.log", "user_logs/std_log_process_1.txt", "user_logs/std_log_process_0.txt"])
+        ['user_logs/std_log_process_0.txt']
+
+    Source: azure-ai-ml 1.35.2, ``_get_sorted_filtered_logs`` and ``JobLogPattern``. Of the older runtime's, the first
+    (``20_image_build_log.txt``) is written by either while the image of a job is made.
+    """
+    named = sorted(files)
+    own = [name for name in named if _FIRST_PROCESS.match(name)]
+    older = _OLDER_RUNTIME.get(job_type, _OLDER_RUNTIME[None])
+    return own or [name for name in named if older.match(name)]
 
 
 def log_url(details: Json) -> str | None:
@@ -71,18 +156,17 @@ def log_tail(details: Json, lines: int) -> Flow[list[str]]:
         return []
     part = {"x-ms-range": f"bytes={max(0, size - _TAIL_BYTES)}-{size - 1}"}
     response = yield from call(Send(request("GET", url, headers=part), scope="anonymous"))
-    return response.content.decode("utf-8", "replace").splitlines()[-lines:]
+    text = LogLines()
+    return [*text.feed(response.content), *text.end()][-lines:]
 
 
-def metrics(workspace: WorkspaceId, job: str) -> Flow[dict[str, float | str]]:
+def metrics(place: WorkspaceId | DataPlane, job: str) -> Flow[dict[str, float | str]]:
     """The last value of each metric that a job logged; what JSON has no number for (``nan``, ``inf``) is text.
 
     Source: MLflow REST API, ``runs/get``, below ``mlflow/v2.0`` of the data plane as azureml-mlflow addresses it.
     """
-    api = yield from data_plane(workspace)
-    url = f"{api}/mlflow/v2.0{workspace}/api/2.0/mlflow/runs/get"
-    response = yield from call(Send(request("GET", url, params={"run_id": job}), scope="aml"))
-    logged = response.json()["run"]["data"].get("metrics") or ()
+    found = yield from _plane(place).get("/mlflow/v2.0", "/api/2.0/mlflow/runs/get", {"run_id": job})
+    logged = found["run"]["data"].get("metrics") or ()
     return {metric["key"]: _number(metric["value"]) for metric in logged}
 
 

@@ -8,7 +8,7 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import trustme
@@ -19,11 +19,33 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class Written(Protocol):
+    """What has been written to a blob so far, e.g. a bytearray that a test adds to."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes | bytearray: ...
+
+
 @dataclass
 class Answer:
     status: int = 200
     body: object = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    blob: Written | None = None
+
+
+def part_of(blob: Written, asked: str) -> Answer:
+    """A part of a blob.
+
+    Source: https://learn.microsoft.com/rest/api/storageservices/get-blob
+    """
+    first, last = (int(number) for number in asked.removeprefix("bytes=").split("-"))
+    size = len(blob)
+    if first >= size:
+        return Answer(416, b"<Error><Code>InvalidRange</Code></Error>", {"Content-Range": f"bytes */{size}"})
+    content = bytes(blob[first : last + 1])
+    return Answer(206, content, {"Content-Range": f"bytes {first}-{first + len(content) - 1}/{size}"})
 
 
 @dataclass
@@ -90,6 +112,8 @@ class ScriptedService:
         answer = Answer(404, {"error": {"code": "NotScripted", "message": handler.path}})
         if script:
             answer = script.pop(0) if len(script) > 1 else script[0]
+        if answer.blob is not None:
+            answer = part_of(answer.blob, handler.headers["x-ms-range"])
         self._send(handler, answer)
 
     def close(self) -> None:

@@ -1,0 +1,215 @@
+"""The log of a job as it grows: increments alone, each read once."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.exceptions import ApiError
+from airflow_provider_azml.rest import flows, history
+from airflow_provider_azml.rest.flows import Send, Sleep, request
+from airflow_provider_azml.rest.log_lines import LogLines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from azure.core.rest import HttpResponse
+
+    from airflow_provider_azml.rest.flows import Flow
+    from airflow_provider_azml.rest.history import DataPlane
+
+CHUNK_BYTES = 256 * 1024
+MOST_BYTES = 4 * 1024 * 1024
+_LONGEST_PAUSE_SECONDS = 600.0
+_LINES_AT_ONCE = 50
+_OVERLAP_BYTES = 16
+_MEBIBYTE = 1024 * 1024
+_LAST_FILES = ("user_logs/", "logs/azureml/executionlogs", "azureml-logs/hyperdrive")
+"""Beginnings of the names of log files that none comes after."""
+_URL_GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+
+
+class JobLog:
+    """Tells a job's log, piece by piece.
+
+    What is streamed is what ``az ml job stream`` shows: the output of the job's first process, before it is there the
+    logs of an older runtime, e.g. that of the image's build. A line is told once it has ended. Every read begins some
+    bytes before what is new, so that a log is noticed that was begun anew.
+
+    Args:
+        job: Name of the job.
+        tell: Called with each line.
+        job_type: ``Pipeline`` or ``Sweep``; anything else for what runs itself.
+
+    Example:
+        >>> log = JobLog("train", print)
+        >>> yield from log.look(plane, now=time.monotonic())
+    """
+
+    __slots__ = (
+        "_cut",
+        "_due",
+        "_file",
+        "_job",
+        "_job_type",
+        "_last",
+        "_lines",
+        "_offset",
+        "_read_at",
+        "_tell",
+        "_url",
+    )
+
+    def __init__(self, job: str, tell: Callable[[str], None], *, job_type: str | None = None) -> None:
+        self._job = job
+        self._tell = tell
+        self._job_type = job_type
+        self._due = 0.0
+        self._read_at: float | None = None
+        self._file = ""
+        self._url: str | None = None
+        self._begin()
+
+    def hurry(self) -> None:
+        """Read at the next look, however quiet the log has been."""
+        self._due = 0
+
+    def look(self, plane: DataPlane, *, now: float, ended: bool = False, most_bytes: int = MOST_BYTES) -> Flow[None]:
+        """Tell what is new, if it is time to look: a log that stays quiet is read ever less often.
+
+        Args:
+            plane: Where the job's workspace is.
+            now: The moment, in seconds of a monotonic clock.
+            ended: Whether the job has ended; then all is told to the last byte.
+            most_bytes: How much of a file is told at most; of more, the middle is left out.
+
+        Raises:
+            ApiError: The service cannot be asked, or the log cannot be read.
+        """
+        if now < self._due and not ended:
+            return
+        waited = now - self._read_at if self._read_at is not None else 0
+        self._read_at, self._due = now, now + min(2 * waited, _LONGEST_PAUSE_SECONDS)
+        if (yield from self._follow(plane, most_bytes, ended=ended)):
+            self._due = 0
+        if ended:
+            yield from self._say(self._lines.end())
+
+    def _follow(self, plane: DataPlane, most_bytes: int, *, ended: bool) -> Flow[bool]:
+        """Read on, in the next file too once this one is quiet; answer whether there was anything new."""
+        grown, found = False, self._url is None
+        if found:
+            self._open_next((yield from self._files(plane)))
+        while self._url:
+            try:
+                more = yield from self._read(most_bytes)
+            except ApiError as error:
+                if found or error.status not in _URL_GONE:
+                    raise
+                found = True  # the SAS of the URL has expired
+                self._url = (yield from self._files(plane)).get(self._file)
+                continue
+            grown = grown or more
+            if self._file.startswith(_LAST_FILES) or (more and not ended):
+                break
+            if not self._open_next((yield from self._files(plane))):
+                break
+        return grown
+
+    def _files(self, plane: DataPlane) -> Flow[dict[str, str]]:
+        """URL of each log file of the job by its name."""
+        details = yield from history.run_details(plane, self._job)
+        return details.get("logFiles") or {}
+
+    def _open_next(self, files: dict[str, str]) -> bool:
+        """Go on with the file that comes after this one, if there is one."""
+        names = history.streamed(files, self._job_type)
+        following = names[names.index(self._file) + 1 :] if self._file in names else names
+        if not following:
+            return False
+        for line in self._lines.end():
+            self._tell(line)
+        self._file, self._url = following[0], files[following[0]]
+        self._begin()
+        return True
+
+    def _begin(self) -> None:
+        self._offset, self._last, self._cut, self._lines = 0, b"", False, LogLines()
+
+    def _read(self, most_bytes: int) -> Flow[bool]:
+        """Read the file to its end, and answer whether it had grown."""
+        left, grown = most_bytes, False
+        while left > 0:
+            response = yield from self._part(min(CHUNK_BYTES, left))
+            new = self._new(response)
+            if new is None:
+                self._tell(f"{self._file} of {self._job} was begun anew:")
+                self._begin()
+                continue
+            if not new:
+                break
+            if not self._offset:
+                self._tell(f"{self._file} of {self._job}:")
+            grown, left = True, left - len(new)
+            yield from self._take(new)
+            size = _size(response)
+            if self._offset >= size:
+                break
+            if size - self._offset > left:
+                self._leave_out(size - left)
+        return grown
+
+    def _part(self, most_bytes: int) -> Flow[HttpResponse]:
+        """What stands from just before what is new.
+
+        Source: ``x-ms-range``, and 416 for a range behind the end,
+        https://learn.microsoft.com/rest/api/storageservices/get-blob
+        """
+        begin, end = self._offset - len(self._last), self._offset + most_bytes
+        sent = request("GET", self._url or "", headers={"x-ms-range": f"bytes={begin}-{end - 1}"})
+        response: HttpResponse = yield Send(sent, scope="anonymous")
+        if response.status_code < HTTPStatus.BAD_REQUEST or (
+            response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        ):
+            return response
+        raise flows.error_of(sent, response)
+
+    def _new(self, response: HttpResponse) -> bytes | None:
+        """What is new in an answer, or ``None`` when the file is not the one that was read so far."""
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return None if self._offset else b""
+        content = response.content
+        if response.status_code != HTTPStatus.PARTIAL_CONTENT:  # a proxy that knows no ranges sends it all
+            content = content[self._offset - len(self._last) :]
+        return content[len(self._last) :] if content.startswith(self._last) else None
+
+    def _take(self, new: bytes) -> Flow[None]:
+        self._offset += len(new)
+        self._last = (self._last + new)[-_OVERLAP_BYTES:]
+        if self._cut:  # what is left of the line that the gap ends in is of no use
+            _, end, new = new.partition(b"\n")
+            self._cut = not end
+        yield from self._say(self._lines.feed(new))
+
+    def _leave_out(self, offset: int) -> None:
+        """Go on further behind."""
+        for line in self._lines.end():
+            self._tell(line)
+        size = (offset - self._offset) / _MEBIBYTE
+        self._tell(
+            f"({size:.1f} MiB of {self._file} of {self._job} are left out here; the whole file is under "
+            "Outputs + logs of the job in Azure ML studio)"
+        )
+        self._offset, self._last, self._cut = offset, b"", True
+
+    def _say(self, lines: Iterable[str]) -> Flow[None]:
+        for number, line in enumerate(lines, 1):
+            self._tell(line)
+            if number % _LINES_AT_ONCE == 0:
+                yield Sleep(0)  # lets others have the event loop
+
+
+def _size(response: HttpResponse) -> int:
+    """Size of the whole file, as far as an answer tells."""
+    size = response.headers.get("Content-Range", "").rpartition("/")[2]
+    return int(size) if size.isdigit() else 0
