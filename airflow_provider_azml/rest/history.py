@@ -55,6 +55,11 @@ class DataPlane:
     workspace: WorkspaceId
     api: str | None = None
 
+    @classmethod
+    def of(cls, place: WorkspaceId | DataPlane) -> DataPlane:
+        """The data plane of a workspace, or the one that is given."""
+        return cls(place) if isinstance(place, WorkspaceId) else place
+
     def get(self, service: str, below: str, params: Mapping[str, str]) -> Flow[Json]:
         """What one of its services answers.
 
@@ -73,18 +78,14 @@ class DataPlane:
         return flows.json_object(sent, (yield from call(Send(sent, scope="aml"))))
 
 
-def _plane(place: WorkspaceId | DataPlane) -> DataPlane:
-    return DataPlane(place) if isinstance(place, WorkspaceId) else place
-
-
 def run_details(place: WorkspaceId | DataPlane, job: str) -> Flow[Json]:
     """What run history knows of a job: ``status``, ``error``, ``warnings``, ``logFiles`` (name -> SAS URL)."""
-    return (yield from _plane(place).get("/history/v1.0", f"/runs/{quote(job)}/details", _VERSION))
+    return (yield from DataPlane.of(place).get("/history/v1.0", f"/runs/{quote(job)}/details", _VERSION))
 
 
 def run(place: WorkspaceId | DataPlane, job: str) -> Flow[Json]:
     """The run of a job: ``status``, ``runType``, ``properties``, ``queueingInfo``..."""
-    return (yield from _plane(place).get("/history/v1.0", f"/runs/{quote(job)}", _VERSION))
+    return (yield from DataPlane.of(place).get("/history/v1.0", f"/runs/{quote(job)}", _VERSION))
 
 
 def children(place: WorkspaceId | DataPlane, job: str, page: str | None = None) -> Flow[tuple[list[Json], str | None]]:
@@ -98,10 +99,10 @@ def children(place: WorkspaceId | DataPlane, job: str, page: str | None = None) 
     Source: ``runs_get_child`` and ``PaginatedRunList`` of azure-ai-ml's run history client.
     """
     if page and page.startswith("https://"):
-        document = yield from _plane(place).follow(page)
+        document = yield from DataPlane.of(place).follow(page)
     else:
         params = {**_VERSION, "$top": str(_CHILDREN_PER_PAGE), **({"$continuationtoken": page} if page else {})}
-        document = yield from _plane(place).get("/history/v1.0", f"/runs/{quote(job)}/children", params)
+        document = yield from DataPlane.of(place).get("/history/v1.0", f"/runs/{quote(job)}/children", params)
     following = document.get("nextLink") or document.get("continuationToken")
     return document.get("value") or [], following if following != page else None
 
@@ -165,7 +166,7 @@ def metrics(place: WorkspaceId | DataPlane, job: str) -> Flow[dict[str, float | 
 
     Source: MLflow REST API, ``runs/get``, below ``mlflow/v2.0`` of the data plane as azureml-mlflow addresses it.
     """
-    found = yield from _plane(place).get("/mlflow/v2.0", "/api/2.0/mlflow/runs/get", {"run_id": job})
+    found = yield from DataPlane.of(place).get("/mlflow/v2.0", "/api/2.0/mlflow/runs/get", {"run_id": job})
     logged = found["run"]["data"].get("metrics") or ()
     return {metric["key"]: _number(metric["value"]) for metric in logged}
 
