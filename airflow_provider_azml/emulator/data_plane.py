@@ -44,16 +44,19 @@ class DataPlaneError(Exception):
         self.code = code
         self.message = message
 
-    def response(self) -> JSONResponse:
-        """The answer, shaped as run history's errors are."""
-        body = {
+    def document(self) -> Json:
+        """The error as run history says it: ``RunHistoryErrorResponse`` of its client in azure-ai-ml."""
+        return {
             "error": {"code": self.code, "message": self.message, "details": []},
             "correlation": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]},
             "environment": "local",
             "location": "local",
             "time": timestamp(),
         }
-        return JSONResponse(body, self.status)
+
+    def response(self) -> JSONResponse:
+        """The answer."""
+        return JSONResponse(self.document(), self.status)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, urlencode
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,10 +11,11 @@ from starlette.routing import Route
 from airflow_provider_azml.emulator.data_plane import Call, DataPlaneError, Operation, endpoint
 from airflow_provider_azml.emulator.job_outputs import resolved
 from airflow_provider_azml.emulator.locations import LocationError, Locations
+from airflow_provider_azml.emulator.run_queries import QueryError, matching, ordered
 from airflow_provider_azml.emulator.runs import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from starlette.routing import BaseRoute
 
@@ -97,8 +98,24 @@ class History:
         return {**_shown(run), "logFiles": logs, "services": {}}
 
     def _children(self, call: Call) -> Json:
-        run = self._run(call)
-        return {"value": [_shown(child) for child in Runs(self._emulator.store, call.workspace).children(run["runId"])]}
+        """A page of the children.
+
+        Source: ``PaginatedRunList``, ``$top`` ("if not specified, all items are returned") and ``$continuationtoken``
+        of the 2019-09-30 run history file.
+        """
+        run, query = self._run(call), call.request.query_params
+        children = [_shown(child) for child in Runs(self._emulator.store, call.workspace).children(run["runId"])]
+        try:
+            found = ordered(matching(children, query.get("$filter", "")), query.get("$orderby", ""))
+        except QueryError as error:
+            raise DataPlaneError(400, "UserError", f"{error}.") from error
+        start = _count(query, "$continuationtoken", 0)
+        end = start + max(1, _count(query, "$top", len(found)))
+        if end >= len(found):
+            return {"value": found[start:], "continuationToken": None, "nextLink": None}
+        following = urlencode({**query, "$continuationtoken": str(end)})
+        url = f"{self._emulator.https_url}{quote(call.request.scope['path'])}?{following}"
+        return {"value": found[start:end], "continuationToken": str(end), "nextLink": url}
 
     def _delete_tags(self, call: Call) -> Json:
         run = self._run(call)
@@ -122,7 +139,7 @@ class History:
             try:
                 good[key] = _run_data(self._run(call, str(asked.get("runId") or key)))
             except DataPlaneError as error:
-                bad[key] = {"error": {"code": error.code, "message": error.message}}
+                bad[key] = error.document()
         return {"successfulResults": good, "failedResults": bad}
 
     def _artifacts(self, call: Call) -> Json:
@@ -213,6 +230,13 @@ class Resolving:
         if found is None:
             raise DataPlaneError(404, "UserError", f"{asset_id} was not found in workspace {call.workspace.name}.")
         return {field: found["uri"], "type": found["type"]}
+
+
+def _count(query: Mapping[str, str], name: str, default: int) -> int:
+    value = query.get(name) or str(default)
+    if not value.isdecimal():
+        raise DataPlaneError(400, "UserError", f"The query parameter '{name}' must be a number, not '{value}'.")
+    return int(value)
 
 
 def _asked(call: Call) -> str:

@@ -10,7 +10,10 @@ from starlette.responses import Response
 from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.arm_errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.behaviour import Behaviour, invalid_name, required
+from airflow_provider_azml.emulator.job_services import services_of
 from airflow_provider_azml.emulator.reference_checks import check_references
+from airflow_provider_azml.emulator.runs import Runs
+from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 TYPES = ("AutoML", "Command", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
-STUDIO = "/studio"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 _METADATA = frozenset({"description", "displayName", "isArchived", "properties", "tags"})
 _READ_ONLY = frozenset({"outputs", "services", "status"})
@@ -55,7 +57,10 @@ class Job(Behaviour):
             "inputs": properties.get("inputs") or {},
             "outputs": properties.get("outputs") or {},
             "isArchived": bool(properties.get("isArchived")),
-            "services": {**(properties.get("services") or {}), **self._services(target)},
+            "services": {
+                **(properties.get("services") or {}),
+                **services_of(self.emulator, target.workspace_id, target.name),
+            },
             "status": "NotStarted",
         }
         return {"properties": self.emulator.jobs.accept(target.name, properties)}
@@ -77,6 +82,14 @@ class Job(Behaviour):
         if document["properties"]["status"] not in self.row.terminal:
             status = document["properties"]["status"]
             raise conflict(f"Job '{target.name}' is {status} and cannot be deleted; cancel it first.")
+
+    async def unmake(self, arm_id: str) -> None:
+        """Delete the children with their parent."""
+        job = arm_ids.parse(arm_id)
+        for child in Runs(self.emulator.store, job.workspace).children(job.name):
+            child_id = job.workspace.child("job", child["runId"])
+            await self.unmake(child_id)
+            self.emulator.store.delete(child_id)
 
     def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
         """Cancel."""
@@ -106,16 +119,6 @@ class Job(Behaviour):
                 "Give the new job another name."
             )
         return {"properties": {**kept, **{name: given[name] for name in _METADATA & set(given)}}}
-
-    def _services(self, target: Target) -> Json:
-        # without the tenant, which azure-ai-ml appends itself
-        studio = f"{self.emulator.https_url}{STUDIO}/runs/{target.name}?wsid={target.workspace_id}"
-        tracking = f"{self.emulator.http_url}/mlflow/v1.0{target.workspace_id}"
-        blank = {"port": None, "status": None, "errorMessage": None, "properties": None, "nodes": None}
-        return {
-            "Tracking": {"jobServiceType": "Tracking", "endpoint": tracking, **blank},
-            "Studio": {"jobServiceType": "Studio", "endpoint": studio, **blank},
-        }
 
 
 def _check_timeout(target: Target, properties: Json) -> None:

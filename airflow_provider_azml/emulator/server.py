@@ -106,9 +106,8 @@ async def _run(
         for server in servers:
             server.should_exit = True
         await emulator.stop_work()
-        await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS)
-        emulator.open_connections.drop_closing()
-        await asyncio.wait(tasks)
+        while (await asyncio.wait(tasks, timeout=_FAREWELL_SECONDS))[1]:
+            emulator.open_connections.drop_closing()
         # what the last requests have begun meanwhile
         await emulator.stop_work()
         emulator.close()

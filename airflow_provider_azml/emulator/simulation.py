@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm_errors import bad_request
 from airflow_provider_azml.emulator.capacity import Capacity, Place, Use
 from airflow_provider_azml.emulator.clock import timestamp
-from airflow_provider_azml.emulator.command_job import STD_LOG
 from airflow_provider_azml.emulator.compute_nodes import nodes_of, nodes_wanted, queueing_info, too_many_nodes
 from airflow_provider_azml.emulator.job_records import CANCELED, JobFailure, JobRecords
-from airflow_provider_azml.emulator.locations import Locations
-from airflow_provider_azml.emulator.simulation_plan import Plan, PlanError, line, plan_of
+from airflow_provider_azml.emulator.job_services import services_of
+from airflow_provider_azml.emulator.simulated_log import SimulatedLog
+from airflow_provider_azml.emulator.simulated_pipeline import OF_PIPELINE, Pipeline, check_nodes, nodes_of_pipeline
+from airflow_provider_azml.emulator.simulated_sweep import Sweep, of_sweep
+from airflow_provider_azml.emulator.simulation_plan import Plan, PlanError, plan_of
 from airflow_provider_azml.emulator.timeline import Timeline
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.emulator.emulator import Emulator
-    from airflow_provider_azml.emulator.locations import Location
+    from airflow_provider_azml.emulator.simulated_children import Child, Children
     from airflow_provider_azml.rest.flows import Json
 
 MARK = "azml.simulated"
@@ -32,15 +35,35 @@ _CANCELING_SECONDS = 0.1
 
 @dataclass(eq=False)
 class _Job:
-    """A simulated job that has not ended."""
+    """A simulated job that has not ended.
+
+    Args:
+        id: Its id.
+        plan: How it goes.
+        parent: The job whose child it is.
+        metrics: What it logs at its end.
+        children: Its own children.
+        running: Those of them that have not ended.
+        place: Its place on a cluster.
+        log: Its log.
+        canceling: Whether it takes no further step but its end.
+        ended: Done at its end, for those who wait for it.
+    """
 
     id: str
     plan: Plan
-    compute_id: str
+    parent: _Job | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    children: Children | None = None
+    running: dict[str, _Job] = field(default_factory=dict)
     place: Place | None = None
-    log: Location | None = None
+    log: SimulatedLog | None = None
     canceling: bool = False
     ended: asyncio.Future[None] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.id.rpartition("/")[2]
 
 
 class Simulation:
@@ -71,28 +94,26 @@ class Simulation:
         """
         try:
             plan_of(properties["properties"], self._seconds)
+            if properties["jobType"] == "Pipeline":
+                check_nodes(nodes_of_pipeline(properties, self._emulator.store.get), self._seconds)
         except PlanError as error:
             raise bad_request(f"Job '{name}' cannot be simulated: {error}.", code="ValidationError") from error
-        return {**properties, "status": "Queued", "properties": {**properties["properties"], MARK: "true"}}
+        return _accepted(properties)
 
     def submit(self, job: Json) -> None:
         """Start a job that the store holds; its status says how far it is."""
-        properties = job["properties"]
         self._records.begin(job)
-        one = _Job(job["id"], plan_of(properties["properties"], self._seconds), str(properties.get("computeId") or ""))
-        self._jobs[one.id.lower()] = one
-        if self._is_cluster(one.compute_id):
-            self._queue(one, job)
-        else:
-            self._leave_queue(one)
+        self._queue(_Job(job["id"], plan_of(job["properties"]["properties"], self._seconds)), job)
 
     def cancel(self, job_id: str) -> None:
-        """Cancel a job; nothing happens to one that has ended."""
+        """Cancel a job and its children; nothing happens to one that has ended."""
         job = self._jobs.get(job_id.lower())
         if job is None or job.canceling:
             return
         job.canceling = True
         self._records.report(job.id, {"status": "CancelRequested"})
+        for child in job.running.values():
+            self.cancel(child.id)
         self._timeline.at(self._timeline.now() + _CANCELING_SECONDS, partial(self._end, job, CANCELED))
 
     async def ended(self, job_id: str) -> None:
@@ -120,34 +141,55 @@ class Simulation:
         """Leave the jobs as they are."""
         self._timeline.close()
 
+    def _queue(self, job: _Job, document: Json) -> None:
+        self._jobs[job.id.lower()] = job
+        try:
+            job.children = self._children_of(document, job.plan)
+        except PlanError as error:
+            wrong = JobFailure("UserError", f"The job cannot be simulated: {error}.")
+            self._timeline.at(self._timeline.now(), partial(self._end, job, wrong))
+            return
+        compute_id = str(document["properties"].get("computeId") or "")
+        if job.children is None and self._is_cluster(compute_id):
+            self._wait_for_nodes(job, document, compute_id)
+        else:
+            self._leave_queue(job)
+
+    def _children_of(self, document: Json, plan: Plan) -> Children | None:
+        properties, find = document["properties"], self._emulator.store.get
+        if properties["jobType"] == "Sweep":
+            return Sweep(document, plan)
+        nodes = nodes_of_pipeline(properties, find) if properties["jobType"] == "Pipeline" else {}
+        check_nodes(nodes, plan.seconds)
+        return Pipeline(document, nodes, plan, find) if nodes else None
+
     def _is_cluster(self, compute_id: str) -> bool:
         compute = self._emulator.store.get(compute_id) if compute_id else None
         return compute is not None and compute["properties"]["computeType"] == "AmlCompute"
 
-    def _queue(self, job: _Job, document: Json) -> None:
-        most, nodes = nodes_of(self._emulator.store, job.compute_id) or 0, nodes_wanted(document)
-        if nodes > most:
-            self._timeline.at(self._timeline.now(), partial(self._end, job, too_many_nodes(document, most)))
+    def _wait_for_nodes(self, job: _Job, document: Json, compute_id: str) -> None:
+        nodes, limit = nodes_wanted(document), partial(self._nodes_of, compute_id)
+        if nodes > limit():
+            self._timeline.at(self._timeline.now(), partial(self._end, job, too_many_nodes(document, limit())))
             return
-        limit = partial(self._nodes_of, job.compute_id)
-        job.place = self._capacity.ask(job.compute_id.lower(), nodes, limit)
+        job.place = self._capacity.ask(compute_id.lower(), nodes, limit)
         if job.place.granted.done():
             self._leave_queue(job)
             return
-        self._records.report(job.id, {"queueingInfo": queueing_info(job.compute_id, nodes)})
-        job.place.granted.add_done_callback(partial(self._granted, job))
+        self._records.report(job.id, {"queueingInfo": queueing_info(compute_id, nodes)})
+        job.place.granted.add_done_callback(partial(self._have_nodes, job))
 
-    def _granted(self, job: _Job, granted: asyncio.Future[None]) -> None:
-        if granted.cancelled() or self._jobs.get(job.id.lower()) is not job:
+    def _nodes_of(self, compute_id: str) -> int:
+        return nodes_of(self._emulator.store, compute_id) or 0
+
+    def _have_nodes(self, job: _Job, granted: asyncio.Future[None]) -> None:
+        if job.canceling:
             return
         if error := granted.exception():
             self._end(job, error if isinstance(error, JobFailure) else JobFailure("SystemError", str(error)))
             return
         self._records.report(job.id, {"queueingInfo": None})
         self._leave_queue(job)
-
-    def _nodes_of(self, compute_id: str) -> int:
-        return nodes_of(self._emulator.store, compute_id) or 0
 
     def _leave_queue(self, job: _Job) -> None:
         self._then(job, self._timeline.now() + job.plan.queue_seconds, self._prepare)
@@ -160,7 +202,11 @@ class Simulation:
         if job.place is not None:
             job.place.ready = True
         self._records.report(job.id, {"status": "Running", "startTimeUtc": timestamp()})
-        self._write_log(job, moment)
+        if job.children is not None:
+            self._go_on(job)
+            return
+        if job.plan.lines:
+            job.log = SimulatedLog(self._emulator, job.id, job.plan, lambda: self._timeline.now() - moment)
         self._then(job, moment + job.plan.seconds, self._finish)
 
     def _finish(self, job: _Job, _moment: float) -> None:
@@ -182,26 +228,63 @@ class Simulation:
         if self._jobs.pop(job.id.lower(), None) is None:
             return
         if job.log is not None:
-            self._emulator.blobs.stop_growing(job.log.container, job.log.path)
+            job.log.close()
+        if failure is None:
+            self._log_metrics(job)
         self._records.end(job.id, failure, registers=False)
         if job.place is not None:
             self._capacity.leave(job.place)
         if job.ended is not None:
             job.ended.set_result(None)
+        if job.parent is not None:
+            self._child_ended(job.parent, job, failure)
 
-    def _write_log(self, job: _Job, begun: float) -> None:
-        """Let a log grow; its lines are written when somebody looks, however many jobs have one."""
-        if not job.plan.lines:
-            return
-        target = arm_ids.parse(job.id)
-        job.log = Locations(self._emulator.store, target.workspace).of_artifacts(target.name).below(STD_LOG)
-        written = 0
+    def _log_metrics(self, job: _Job) -> None:
+        runs, now = self._records.runs(job.id), int(time.time() * 1000)
+        for key, value in job.metrics.items():
+            runs.log_metric(job.name, {"key": key, "value": value, "timestamp": now, "step": 0})
 
-        def more() -> bytes:
-            nonlocal written
-            due = job.plan.lines_after(self._timeline.now() - begun)
-            lines = [line(number, target.name) for number in range(written + 1, due + 1)]
-            written = due
-            return b"".join(lines)
+    def _child_ended(self, parent: _Job, child: _Job, failure: JobFailure | None) -> None:
+        assert parent.children is not None
+        del parent.running[child.name]
+        if changed := parent.children.ended(child.name, failure):
+            self._records.report(parent.id, changed)
+        if not parent.canceling:
+            self._go_on(parent)
 
-        self._emulator.blobs.grow(job.log.container, job.log.path, more)
+    def _go_on(self, parent: _Job) -> None:
+        """Start the children that may start by now; with the last of them, the parent ends."""
+        children = parent.children
+        assert children is not None
+        if children.doomed():
+            for child in parent.running.values():
+                self.cancel(child.id)
+        for due in children.due():
+            self._start_child(parent, due)
+        if not parent.running:
+            self._end(parent, children.outcome())
+
+    def _start_child(self, parent: _Job, child: Child) -> None:
+        workspace = arm_ids.parse(parent.id).workspace
+        services = services_of(self._emulator, str(workspace), child.name)
+        properties = _accepted({"tags": {}, "properties": {}, "isArchived": False, **child.properties})
+        job_id = workspace.child("job", child.name)
+        document = self._emulator.store.put(
+            job_id, {"properties": {**properties, "services": services, "outputs": {}}}, listed=False
+        )
+        self._records.begin(document, {"parentRunId": parent.name, **child.run})
+        if child.of_parent:
+            self._records.report(parent.id, child.of_parent)
+        job = parent.running[child.name] = _Job(job_id, child.plan, parent, child.metrics)
+        self._queue(job, document)
+
+
+def _accepted(properties: Json) -> Json:
+    """The properties of a job as they are stored: queued, and marked."""
+    own: Json = {}
+    if properties["jobType"] == "Pipeline":
+        own = OF_PIPELINE
+    elif properties["jobType"] == "Sweep":
+        own = of_sweep(properties)
+    # what a step of a pipeline says of itself is said with the whole pipeline in mind
+    return {**properties, "status": "Queued", "properties": {**own, **properties["properties"], MARK: "true"}}

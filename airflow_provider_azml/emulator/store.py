@@ -40,14 +40,19 @@ class Store:
             row = db.execute("SELECT document FROM resources WHERE key = ?", (_key(arm_id),)).fetchone()
         return json.loads(row[0]) if row else None
 
-    def put(self, arm_id: str, document: Json) -> Json:
+    def put(self, arm_id: str, document: Json, *, listed: bool = True) -> Json:
         """Create or replace a resource; what identifies and dates it is set here, its place in lists stays.
+
+        Args:
+            arm_id: The resource.
+            document: What it is to be.
+            listed: Whether a new one is among the ``children`` of its collection.
 
         Returns:
             The resource with ``id`` (in the spelling in which it was first put), ``name``, ``type`` and ``systemData``.
         """
         with self._database.transaction() as db:
-            return _write(db, arm_id, document, self.get(arm_id))
+            return _write(db, arm_id, document, self.get(arm_id), listed=listed)
 
     def update(self, arm_id: str, change: Callable[[Json], None]) -> Json | None:
         """Change a resource in place, in one transaction; ``None`` when it is not there.
@@ -151,14 +156,14 @@ class Store:
                 db.execute(f"UPDATE {table} SET document = readdressed(document)")  # noqa: S608 (own names)
 
 
-def _write(db: sqlite3.Connection, arm_id: str, document: Json, old: Json | None) -> Json:
+def _write(db: sqlite3.Connection, arm_id: str, document: Json, old: Json | None, *, listed: bool = True) -> Json:
     key = _key(arm_id)
     document = {**document, **_identity(old["id"] if old else "/" + arm_id.strip("/"))}
     document["systemData"] = _system_data(old)
     db.execute(
         "INSERT INTO resources (key, collection, document) VALUES (?, ?, ?)"
         " ON CONFLICT (key) DO UPDATE SET document = excluded.document",
-        (key, key.rpartition("/")[0], json.dumps(document)),
+        (key, key.rpartition("/")[0] if listed else "", json.dumps(document)),
     )
     return document
 

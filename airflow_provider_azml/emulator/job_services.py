@@ -1,0 +1,29 @@
+"""Where a job can be looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.rest.flows import Json
+
+STUDIO = "/studio"
+
+
+def services_of(emulator: Emulator, workspace_id: str, job: str) -> Json:
+    """The ``services`` of a job: Studio and Tracking.
+
+    Args:
+        emulator: The emulator.
+        workspace_id: The job's workspace.
+        job: Its name.
+    """
+    # without the tenant, which azure-ai-ml appends itself
+    studio = f"{emulator.https_url}{STUDIO}/runs/{job}?wsid={workspace_id}"
+    tracking = f"{emulator.http_url}/mlflow/v1.0{workspace_id}"
+    blank = {"port": None, "status": None, "errorMessage": None, "properties": None, "nodes": None}
+    return {
+        "Tracking": {"jobServiceType": "Tracking", "endpoint": tracking, **blank},
+        "Studio": {"jobServiceType": "Studio", "endpoint": studio, **blank},
+    }
