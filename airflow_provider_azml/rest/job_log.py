@@ -137,35 +137,36 @@ class JobLog:
         self._offset, self._last, self._cut, self._lines = 0, b"", False, LogLines()
 
     def _read(self, most_bytes: int) -> Flow[bool]:
-        """Read the file to its end, and answer whether it had grown."""
-        left, grown = most_bytes, False
-        while left > 0:
-            response = yield from self._part(min(CHUNK_BYTES, left))
+        """Read the file to where it ends for now, and answer whether it had grown."""
+        end, grown, anew = 0, False, False
+        while True:
+            response = yield from self._part()
             new = self._new(response)
-            if new is None:
+            if new is None and not anew:
                 self._tell(f"{self._file} of {self._job} was begun anew:")
                 self._begin()
+                end, anew = 0, True
                 continue
             if not new:
-                break
-            if not self._offset:
+                return grown
+            if not self._offset and not anew:
                 self._tell(f"{self._file} of {self._job}:")
-            grown, left = True, left - len(new)
+            grown = True
             yield from self._take(new)
-            size = _size(response)
-            if self._offset >= size:
-                break
-            if size - self._offset > left:
-                self._leave_out(size - left)
-        return grown
+            if not end:
+                end = _size(response)
+                if end - self._offset > most_bytes:
+                    self._leave_out(end - most_bytes + CHUNK_BYTES)
+            if self._offset >= end:
+                return grown
 
-    def _part(self, most_bytes: int) -> Flow[HttpResponse]:
+    def _part(self) -> Flow[HttpResponse]:
         """What stands from just before what is new.
 
         Source: ``x-ms-range``, and 416 for a range behind the end,
         https://learn.microsoft.com/rest/api/storageservices/get-blob
         """
-        begin, end = self._offset - len(self._last), self._offset + most_bytes
+        begin, end = self._offset - len(self._last), self._offset + CHUNK_BYTES
         sent = request("GET", self._url or "", headers={"x-ms-range": f"bytes={begin}-{end - 1}"})
         response: HttpResponse = yield Send(sent, scope="anonymous")
         if response.status_code < HTTPStatus.BAD_REQUEST or (
