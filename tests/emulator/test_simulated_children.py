@@ -14,7 +14,7 @@ from tests.emulator.simulated import History, node, submit, sweep
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECONDS = 0.3
+SECONDS = 0.2
 
 
 @pytest.fixture(scope="module")
