@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.hooks.azml import AzmlHook
     from airflow_provider_azml.rest.deadlines import Deadlines
-    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
 LOG_LINES = 20
@@ -119,7 +119,8 @@ class AzmlOperator(BaseOperator):
         with self._permanent_errors():
             self.check_arguments()
             deadlines = self.deadlines(time.time())
-            return self._follow(context, self.submit(context), deadlines)
+            with self.guarded(context):
+                return self._follow(context, self.submit(context), deadlines)
 
     def resume(self, context: Context, event: Json) -> Any:  # whatever the last step answers
         """Go on when the trigger has fired."""
@@ -129,7 +130,8 @@ class AzmlOperator(BaseOperator):
         self.links.update(event.get("links") or {})
         with self._permanent_errors():
             self.check_arguments()
-            return self._follow(context, self.advance(context, outcome_of(event)), Deadlines(**event["deadlines"]))
+            with self.guarded(context):
+                return self._follow(context, self.advance(context, outcome_of(event)), Deadlines(**event["deadlines"]))
 
     def check_arguments(self) -> None:
         """Check the arguments that say how to wait, once templates are rendered.
@@ -160,25 +162,37 @@ class AzmlOperator(BaseOperator):
         while isinstance(step, Ticket):
             outcome = ended(step)
             if outcome is None and self.deferrable:
-                self._defer(step, deadlines)
+                self._defer(context, step, deadlines)
             step = self.advance(context, outcome or self._settle(step, deadlines))
         return step
 
     def _settle(self, pending: Ticket, deadlines: Deadlines) -> Outcome:
+        from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.following import Follower
         from airflow_provider_azml.rest.patience import Patience
         from airflow_provider_azml.rest.waiting import settle
 
+        streams = self.stream_logs and parse(pending.arm_id).kind == "job"
+        follower = Follower(pending.arm_id, self.log.log, stream_logs=streams, body=pending.body)
         waiting = settle(
             pending,
             poll_seconds=self.poll_seconds,
             deadlines=deadlines,
             patience=Patience(self.tolerate_errors_seconds),
-            follow=Follower(pending.arm_id, self.log.log).look,
+            follow=follower.look,
         )
+        return self.drive(waiting)
+
+    def drive(self, waiting: Flow[Outcome]) -> Outcome:
+        """Drive a flow that waits, blocking."""
         return self.hook.run(waiting)
 
-    def _defer(self, pending: Ticket, deadlines: Deadlines) -> None:
+    @contextmanager
+    def guarded(self, context: Context) -> Iterator[None]:
+        """What holds while the task runs; for whatever has to be seen to when that is interrupted."""
+        yield
+
+    def _defer(self, context: Context, pending: Ticket, deadlines: Deadlines) -> None:
         from dataclasses import asdict
 
         from airflow_provider_azml.rest.arm_ids import parse
@@ -199,6 +213,7 @@ class AzmlOperator(BaseOperator):
             tolerate_errors_seconds=self.tolerate_errors_seconds,
             stream_logs=self.stream_logs and is_job,
             cancel_on_kill=self.cancel_on_kill and is_job,
+            max_tries=context["ti"].max_tries,
             links=self.links,
         )
         self.defer(trigger=trigger, method_name="resume")

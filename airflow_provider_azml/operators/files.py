@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_azml.links import AzmlLink
-    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
 
@@ -73,8 +73,6 @@ class AzmlSpecOperator(AzmlOperator):
         self.file = file
         self.spec = spec
         self.follow_symlinks = follow_symlinks
-        self._submitted: str | None = None
-        self._killed = False
 
     def keep(self, given: Mapping[str, object]) -> None:
         """Keep the keyword arguments that are keys of the AML file, each as the attribute of its name."""
@@ -86,12 +84,15 @@ class AzmlSpecOperator(AzmlOperator):
 
     def submit(self, context: Context) -> Ticket | Json:
         """Create or update what the file describes, unless an earlier try has."""
-        from airflow_provider_azml.operators import submission
-
         source = self.source(context)
         kind = self.checked(source)
-        ticket = self.hook.run(submission.submit(self.hook.target, kind, source, context))
-        return self._begun(context, ticket)
+        return self._begun(context, self.hook.run(self.submission(kind, source, context)))
+
+    def submission(self, kind: str, source: Source, context: Context) -> Flow[Ticket]:
+        """What creates or updates it, once."""
+        from airflow_provider_azml.operators import submission
+
+        return submission.submit(self.hook.target, kind, source, context)
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Turn what was made into the task's result, or into an error that says why it was not."""
@@ -109,20 +110,6 @@ class AzmlSpecOperator(AzmlOperator):
         body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
         metrics = self._metrics(made.name) if made.kind == "job" else {}
         return results.result(outcome.arm_id, body, studio_url, metrics)
-
-    def on_kill(self) -> None:
-        """Cancel the job of a task that is killed in a worker; one that is being submitted, as soon as it is there.
-
-        Airflow lets a task go on for some seconds after this, which can be enough to end an upload and submit the job.
-        """
-        from airflow_provider_azml.rest import flows
-        from airflow_provider_azml.rest.arm_ids import parse
-
-        if not self._submitted:
-            self._killed = True
-        elif parse(self._submitted).kind == "job":
-            self.log.info("Cancelling %s", self._submitted)
-            self.hook.run(flows.act(self._submitted, "cancel"))
 
     def checked(self, source: Source) -> str:
         """The kind of a source without problems; warnings and notes go to the task's log.
@@ -149,10 +136,7 @@ class AzmlSpecOperator(AzmlOperator):
         from airflow_provider_azml.rest import results
         from airflow_provider_azml.rest.waiting import status_of
 
-        self._submitted = ticket.arm_id
         self.log.info("%s is %s", _called(ticket.arm_id), status_of(ticket.arm_id, ticket.body) or "accepted")
-        if self._killed:
-            self.on_kill()
         studio_url = self._show_made(context, ticket.arm_id)
         return ticket if self.wait else results.result(ticket.arm_id, ticket.body, studio_url)
 
@@ -167,7 +151,7 @@ class AzmlSpecOperator(AzmlOperator):
     def _failure(self, outcome: Outcome, studio_url: str) -> RunFailed:
         from dataclasses import replace
 
-        from airflow_provider_azml.rest import history
+        from airflow_provider_azml.rest import failures
         from airflow_provider_azml.rest.arm_ids import parse
 
         made = parse(outcome.arm_id)
@@ -175,9 +159,9 @@ class AzmlSpecOperator(AzmlOperator):
             return self._not_deployed(outcome, made.names[1])
         if made.kind != "job":
             return outcome.failure(studio_url=studio_url)
-        code, message, tail = self.hook.run(history.failure(self.hook.workspace_id, made.name, lines=LOG_LINES))
-        why = replace(outcome, code=outcome.code or code, message=outcome.message or message)
-        return why.failure(studio_url=studio_url, log_tail=tail)
+        why = self.hook.run(failures.failure(self.hook.workspace_id, made.name, lines=LOG_LINES))
+        told = replace(outcome, code=outcome.code or why.code, message=outcome.message or why.message)
+        return told.failure(studio_url=studio_url, log_tail=why.log_tail, error_class=why.error_class)
 
     def _metrics(self, job: str) -> dict[str, float | str]:
         from airflow_provider_azml.exceptions import ApiError

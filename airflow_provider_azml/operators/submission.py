@@ -7,7 +7,7 @@ import logging
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
 from airflow_provider_azml.hooks.airflow_versions import conf
@@ -18,7 +18,7 @@ from airflow_provider_azml.rest.waiting import Ticket, status_of
 from airflow_provider_azml.spec.jobs import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow.sdk import Context
 
@@ -84,12 +84,30 @@ def ownership(context: Context) -> dict[str, str]:
     }
 
 
-def submit(target: Target, kind: str, source: Source, context: Context) -> Flow[Ticket]:
+Submitting: TypeAlias = "Callable[[Flow[Ticket], str], Flow[Ticket]]"
+"""What is put around the flow that submits the job of an ARM id."""
+
+
+def as_it_is(flow: Flow[Ticket], arm_id: str) -> Flow[Ticket]:  # noqa: ARG001 (nothing is put around it)
+    """The flow itself."""
+    return flow
+
+
+def submit(
+    target: Target, kind: str, source: Source, context: Context, submitting: Submitting = as_it_is
+) -> Flow[Ticket]:
     """Create or update what a checked source describes, unless an earlier try of the same task has.
 
     Jobs are found by their name, versions of assets by their tag; anything else has one name, and the same PUT again
     changes nothing. Made-up names come from the submission. A job belongs to the experiment of the DAG's name unless it
     names another: a worker's folder, which azure-ai-ml would take, says nothing.
+
+    Args:
+        target: The workspace.
+        kind: Its kind, a key of ``spec.table.KINDS``.
+        source: The source, checked.
+        context: The task's context.
+        submitting: What is put around the flow that submits a job.
     """
     from airflow_provider_azml.spec import kinds
 
@@ -98,7 +116,7 @@ def submit(target: Target, kind: str, source: Source, context: Context) -> Flow[
         ti = context["ti"]
         unsaid = {"experiment_name": experiment_name(ti.dag_id), "display_name": ti.task_id}
         named = source.merged({key: value for key, value in unsaid.items() if key not in source.value})
-        return (yield from submit_job(seeded, named, job_name(context), ownership(context)))
+        return (yield from submit_job(seeded, named, job_name(context), ownership(context), submitting))
     chosen = source.value.get("version") is not None or not source.value.get("name")
     if chosen or not RESOURCES[kind].versioned:
         return (yield from kinds.submit(source, kind, seeded))
@@ -110,7 +128,13 @@ def submit(target: Target, kind: str, source: Source, context: Context) -> Flow[
     return (yield from kinds.submit(marked, kind, seeded))
 
 
-def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[str, str]) -> Flow[Ticket]:
+def submit_job(
+    target: Target,
+    source: Source,
+    base_name: str,
+    owner: Mapping[str, str],
+    submitting: Submitting = as_it_is,
+) -> Flow[Ticket]:
     """Submit a job unless an earlier try of the same task has: then attach to that one.
 
     Active or completed: it is taken. Failed, canceled or on its way there: the next attempt is submitted.
@@ -120,6 +144,7 @@ def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[st
         source: The job, checked.
         base_name: Its name without the attempt; a job that names itself has one attempt.
         owner: The properties that say whose the job is.
+        submitting: What is put around the flow that submits it.
 
     Raises:
         Conflict: A job of that name is somebody else's, or, for a job that names itself, has failed before.
@@ -132,7 +157,8 @@ def submit_job(target: Target, source: Source, base_name: str, owner: Mapping[st
         found = yield from flows.find(arm_id)
         if found is None:
             properties = {**(source.value.get("properties") or {}), **owner}
-            return (yield from _put_job(target, source.merged({"name": name, "properties": properties}), arm_id, owner))
+            named_source = source.merged({"name": name, "properties": properties})
+            return (yield from _put_job(target, named_source, arm_id, owner, submitting))
         if not _is_owned(found, owner):
             raise _taken(arm_id, name, "was not submitted by this task")
         status = status_of(arm_id, found)
@@ -169,11 +195,13 @@ def made_before(container_id: str, context: Context) -> Flow[Json | None]:
     return None
 
 
-def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, str]) -> Flow[Ticket]:
+def _put_job(
+    target: Target, source: Source, arm_id: str, owner: Mapping[str, str], submitting: Submitting
+) -> Flow[Ticket]:
     from airflow_provider_azml.spec import kinds
 
     try:
-        return (yield from kinds.submit(source, "job", target))
+        return (yield from submitting(kinds.submit(source, "job", target), arm_id))
     except ApiError as refused:
         if refused.status is None or refused.status >= 500:  # noqa: PLR2004 (a fault of the service: the retry looks)
             raise

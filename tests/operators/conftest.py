@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rest.scripted_service import Answer
-from tests.spec.stand_in import StandIn
+from tests.rest.scripted_service import Answer, Asked
+from tests.spec.stand_in import WS, StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from http.server import BaseHTTPRequestHandler
     from pathlib import Path
 
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -59,6 +62,63 @@ class SignedIn(StandIn):
             "ca_bundle": self.ca_bundle,
         }
         return json.dumps({"conn_type": "azml", "login": "client", "password": "never said", "extra": extra})
+
+
+class OneJob(SignedIn):
+    """A workspace with one job, which is there after its PUT, runs until a test ends it, and can be cancelled."""
+
+    path = f"{WS}/jobs/train-1"
+
+    def open(self) -> OneJob:
+        """Answer what a connection asks for."""
+        super().open()
+        self.status: str | None = None
+        self.properties: dict[str, str] = {}
+        self._held: dict[str, tuple[threading.Event, threading.Event]] = {}
+        return self
+
+    def hold(self, method: str) -> tuple[threading.Event, threading.Event]:
+        """Hold back the next answer about the job: one event tells that it was asked for, the other lets it go."""
+        return self._held.setdefault(method, (threading.Event(), threading.Event()))
+
+    def count(self, method: str) -> int:
+        """How often the job was asked about with a method."""
+        return sum(asked.method == method and asked.path.startswith(self.path) for asked in self.asked)
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer about the job by what has become of it."""
+        path = handler.path.partition("?")[0]
+        if not path.startswith(self.path):
+            super().serve(handler)
+            return
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        self.asked.append(Asked(handler.command, path, "", dict(handler.headers), body))
+        arrived, released = self._held.pop(handler.command, (threading.Event(), None))
+        arrived.set()
+        if released:
+            released.wait(30)
+        with contextlib.suppress(OSError):  # who asked may be gone
+            self._send(handler, self._about_job(handler.command, body))
+
+    def _about_job(self, method: str, body: bytes) -> Answer:
+        if method == "PUT" and self.status is None:
+            self.status, self.properties = "Running", json.loads(body)["properties"]["properties"]
+        if self.status is None:
+            return Answer(404, {"error": {"code": "UserError", "message": "there is no such job"}})
+        if method == "POST":
+            self.status = "CancelRequested"
+            return Answer(202)
+        status, self.status = self.status, "Canceled" if self.status == "CancelRequested" else self.status
+        return Answer(body={"name": "train-1", "properties": {"status": status, "properties": self.properties}})
+
+
+@pytest.fixture
+def one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OneJob]:
+    """A service with one job, and a connection ``azml_default`` to it."""
+    scripted = OneJob(tmp_path).open()
+    monkeypatch.setenv("AIRFLOW_CONN_AZML_DEFAULT", scripted.connection)
+    yield scripted
+    scripted.close()
 
 
 @pytest.fixture

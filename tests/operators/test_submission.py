@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.operators import AzmlApplyOperator, AzmlRegisterModelOperator, AzmlSubmitCommandJobOperator
+from airflow_provider_azml.operators import AzmlApplyOperator, AzmlRegisterModelOperator
 from airflow_provider_azml.operators.submission import (
     TAG,
     experiment_name,
@@ -267,16 +267,3 @@ def test_a_retry_of_a_workspace_follows_the_template_that_is_being_deployed(tmp_
         assert [asked.method for asked in service.asked].count("PUT") == 1
     finally:
         service.close()
-
-
-def test_a_task_that_is_killed_takes_its_job_with_it(azml_connection, hook):
-    operator = AzmlSubmitCommandJobOperator(task_id="train", command="sleep 60", environment=ENVIRONMENT)
-    job = operator.submit(context()).body
-    operator.on_kill()
-    assert settled(hook, job) == "Canceled"
-
-
-def test_a_task_that_is_killed_while_it_submits_cancels_the_job_at_once(azml_connection, hook):
-    operator = AzmlSubmitCommandJobOperator(task_id="train", command="sleep 60", environment=ENVIRONMENT)
-    operator.on_kill()  # nothing is submitted yet
-    assert settled(hook, operator.submit(context()).body) == "Canceled"
