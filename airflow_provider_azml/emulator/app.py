@@ -25,6 +25,7 @@ from airflow_provider_azml.emulator.arm_errors import ArmError
 from airflow_provider_azml.emulator.auth import TokenRefused
 from airflow_provider_azml.emulator.identity import TENANT_ID
 from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, first_part
+from airflow_provider_azml.emulator.throttle import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -47,7 +48,7 @@ def make_app(emulator: Emulator) -> ASGIApp:
 
 
 class Front:
-    """What every request passes first: it is counted, and may go wrong.
+    """What every request passes first: it is counted, and may go wrong or come too soon.
 
     Args:
         app: What answers.
@@ -57,6 +58,7 @@ class Front:
     def __init__(self, app: ASGIApp, emulator: Emulator) -> None:
         self._app = app
         self._emulator = emulator
+        self._throttle = Throttle() if emulator.throttles else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
@@ -64,7 +66,13 @@ class Front:
             await self._app(scope, receive, send)
             return
         with self._emulator.requests.noted(scope):
-            await self._emulator.faults.answer(self._app, scope, receive, send)
+            await self._emulator.faults.answer(self._throttled, scope, receive, send)
+
+    async def _throttled(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._throttle is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._throttle.answer(self._app, scope, receive, send)
 
 
 class RequestIds:

@@ -15,6 +15,7 @@ from airflow_provider_azml.emulator.arm_behaviours import behaviours
 from airflow_provider_azml.emulator.arm_errors import ArmError, bad_request, not_allowed, not_found
 from airflow_provider_azml.emulator.arm_targets import AML, resolve
 from airflow_provider_azml.emulator.behaviour import answer, json_body, require_parent
+from airflow_provider_azml.emulator.usages import usages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +83,8 @@ class Manager:
                 subscription = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
                 found = self._emulator.store.below(subscription)
                 return answer({"value": [one for one in found if one["type"] == f"{AML}/workspaces"]})
+            case [_, "locations", _, "usages"]:
+                return answer({"value": usages(self._emulator)})
             case [_, "locations", _, place, name] if place.endswith("operationsstatus"):
                 return self._operation(request, name, by_location=False)
             case [_, "locations", _, place, name] if place.endswith("operationresults"):

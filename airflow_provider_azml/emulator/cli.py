@@ -59,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help="let requests go wrong with these probabilities, e.g. 429=0.1,500=0.1,reset=0.05,lost=0.05,slow=0.05",
     )
+    parser.add_argument(
+        "--throttle", action="store_true", help="take only as many requests a second as Azure Resource Manager does"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -82,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
                 create_workspace=arguments.create_workspace,
                 simulate_seconds=arguments.simulate,
                 faults=FaultPlan(arguments.faults),
+                throttle=arguments.throttle,
             ),
             ready=_announce,
         )

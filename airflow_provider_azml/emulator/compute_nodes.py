@@ -8,6 +8,7 @@ from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.job_records import JobFailure
 
 if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.capacity import Use
     from airflow_provider_azml.emulator.store import Store
     from airflow_provider_azml.rest.flows import Json
 
@@ -31,6 +32,16 @@ def nodes_of(store: Store, compute_id: str) -> int | None:
         raise JobFailure("UserError", f"The compute {compute_id} does not exist.")
     scale = (compute["properties"].get("properties") or {}).get("scaleSettings") or {}
     return int(scale.get("maxNodeCount", 1))
+
+
+def nodes_held(use: Use, scale: Json) -> int:
+    """How many nodes a cluster has at this moment: those of its jobs, and no less than it keeps.
+
+    Args:
+        use: How many its jobs hold.
+        scale: Its ``scaleSettings``.
+    """
+    return max(use.preparing + use.running, int(scale.get("minNodeCount") or 0))
 
 
 def nodes_wanted(job: Json) -> int:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from airflow_provider_azml.emulator.arm_errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.behaviour import Behaviour, answer, invalid_name, required
 from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.compute_nodes import nodes_held
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -99,9 +100,7 @@ class Compute(Behaviour):
         inner = properties["properties"]
         scale = inner["scaleSettings"]
         use = self.emulator.jobs.use_of(document["id"])
-        least = int(scale.get("minNodeCount") or 0)
-        held = use.preparing + use.running
-        nodes = max(held, least)
+        held, nodes = use.preparing + use.running, nodes_held(use, scale)
         target = max(nodes, min(held + use.awaited, int(scale["maxNodeCount"])))
         counts = dict.fromkeys((f"{state}NodeCount" for state in _NODE_STATES), 0)
         counts |= {

@@ -81,6 +81,7 @@ class Emulator:
         open_connections: The connections that clients hold.
         faults: What goes wrong with requests.
         requests: How many have come.
+        throttles: Whether Resource Manager takes only so many a second.
     """
 
     def __init__(self, settings: Settings, *, https_port: int, http_port: int) -> None:
@@ -100,6 +101,7 @@ class Emulator:
         self.open_connections = OpenConnections()
         self.faults = Faults(settings.faults, self.open_connections)
         self.requests = RequestCounts()
+        self.throttles = settings.throttle
 
     def recover(self) -> None:
         """At the start: end what ran when an emulator in this home ended without notice."""

@@ -22,6 +22,7 @@ class Settings:
         create_workspace: Have the default workspace from the start.
         simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
         faults: Which requests go wrong from the start, and how.
+        throttle: Let Resource Manager take only as many requests a second as Azure's does.
     """
 
     home: Path
@@ -30,3 +31,4 @@ class Settings:
     create_workspace: bool = False
     simulate_seconds: float | None = None
     faults: FaultPlan = field(default_factory=FaultPlan)
+    throttle: bool = False

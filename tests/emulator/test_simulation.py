@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
+from airflow_provider_azml.emulator.usages import cores_of
 from tests.emulator.execution import Workspace
 from tests.emulator.simulated import History, submit
 
@@ -201,6 +202,33 @@ def test_a_job_that_wants_more_nodes_than_there_are_fails(workspace: Workspace) 
     )
     job = submit(workspace, computeId=cluster, resources={"instanceCount": 3})
     assert "3 nodes" in workspace.error(job)["message"]
+
+
+def test_usages_count_clusters_and_the_cores_of_their_nodes(workspace: Workspace) -> None:
+    properties = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 4}}
+    before = used(workspace)
+    cluster = workspace.put(
+        "compute", "four", location="local", properties={"computeType": "AmlCompute", "properties": properties}
+    )
+    submit(workspace, computeId=cluster, resources={"instanceCount": 3}, simulate={"seconds": 600})
+    clusters, cores = used(workspace)
+    assert (clusters - before[0], cores - before[1]) == (1, 12)
+
+
+def used(workspace: Workspace) -> list[int]:
+    path = f"/subscriptions/{workspace.id.subscription_id}/providers/Microsoft.MachineLearningServices/locations/local"
+    found = {
+        one["name"]["value"]: one["currentValue"] for one in workspace.call("GET", f"{path}/usages").json()["value"]
+    }
+    return [found["Clusters"], found["Total Cluster Dedicated Regional vCPUs"]]
+
+
+@pytest.mark.parametrize(
+    ("size", "cores"),
+    [("STANDARD_DS3_V2", 4), ("Standard_D11_v2", 2), ("Standard_D4s_v3", 4), ("Standard_NC24ads_A100_v4", 24)],
+)
+def test_the_name_of_a_size_says_how_many_cores_it_has(size: str, cores: int) -> None:
+    assert cores_of(size) == cores
 
 
 def nodes(workspace: Workspace) -> tuple[str, int, int, dict[str, int]]:
