@@ -17,6 +17,7 @@ from airflow_provider_azml.emulator.placeholders import CommandError, fill_in
 from airflow_provider_azml.emulator.processes import birth, end_group, inherited_environment, output_pipe
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, layered
 from airflow_provider_azml.emulator.threads import done_in_thread
+from airflow_provider_azml.emulator.trials import sampled_values, sampled_variables
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -79,7 +80,7 @@ class CommandJob:
             self.report({"status": "Preparing"})
             python = await self.environments.ready(self.environment, JOB_PACKAGES, self._log_to(BUILD_LOG))
             self.report({"status": "Starting"})
-            values = await done_in_thread(self.files.fetch)
+            values = {**await done_in_thread(self.files.fetch), **sampled_values(self.job)}
             command = fill_in(self.job["properties"]["command"], values)
             own = await done_in_thread(layered, python, self.files.environment)
             await self._execute(command, self._environment([own, python], values), timeout_seconds)
@@ -157,6 +158,7 @@ class CommandJob:
             "PYTHONUNBUFFERED": "1",
             "VIRTUAL_ENV": str(pythons[0].parent.parent),
             **{f"AZURE_ML_{_older_name(name)}": value for name, value in values.items()},
+            **sampled_variables(self.job, values),
             **self.variables,
             **{name: str(value) for name, value in given.items() if value is not None},
         }

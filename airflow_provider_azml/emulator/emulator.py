@@ -10,6 +10,7 @@ from airflow_provider_azml.emulator.blobs import ACCOUNT, SUFFIX, Blobs
 from airflow_provider_azml.emulator.database import Database
 from airflow_provider_azml.emulator.faults import Faults
 from airflow_provider_azml.emulator.jobs import JobRunner
+from airflow_provider_azml.emulator.metric_news import MetricNews
 from airflow_provider_azml.emulator.open_connections import OpenConnections
 from airflow_provider_azml.emulator.operations import Operations
 from airflow_provider_azml.emulator.request_counts import RequestCounts
@@ -77,6 +78,7 @@ class Emulator:
         auth: Its tokens.
         operations: Its long-running operations.
         jobs: Runs jobs.
+        metric_news: Tells jobs what metrics those below them log.
         deployments: Serves models.
         open_connections: The connections that clients hold.
         faults: What goes wrong with requests.
@@ -97,6 +99,7 @@ class Emulator:
         self.operations = Operations(self.store, self.https_url, identity.LOCATION)
         seconds = settings.simulate_seconds
         self.jobs: Jobs = JobRunner(self) if seconds is None else Simulation(self, seconds)
+        self.metric_news = MetricNews()
         self.deployments = Deployments(self)
         self.open_connections = OpenConnections()
         self.faults = Faults(settings.faults, self.open_connections)

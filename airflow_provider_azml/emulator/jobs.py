@@ -18,6 +18,7 @@ from airflow_provider_azml.emulator.job_variables import identity_variables
 from airflow_provider_azml.emulator.locations import Locations
 from airflow_provider_azml.emulator.processes import end_leftover
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, PythonEnvironments, curated
+from airflow_provider_azml.emulator.sweeps import Sweep, accepted
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
@@ -50,27 +51,38 @@ class JobRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._places: dict[str, Place] = {}
         self._preparing: set[asyncio.Task[None]] = set()
-        self._cancel_requested: set[str] = set()
+        self._cancel_requested: dict[str, JobFailure] = {}
+        self._closing = False
 
-    def accept(self, name: str, properties: Json) -> Json:  # noqa: ARG002 (for who can tell before it runs)
-        """The properties with which a new job is stored."""
-        return properties
+    def accept(self, name: str, properties: Json) -> Json:
+        """The properties with which a new job is stored.
+
+        Raises:
+            ArmError: A sweep asks for something that cannot be.
+        """
+        return accepted(name, properties) if properties["jobType"] == "Sweep" else properties
 
     def submit(self, job: Json) -> None:
         """Start a job that the store holds; it runs in the background, and its status says how far it is."""
-        self._records.begin(job)
+        parent = job["properties"].get("parentJobName")
+        self._records.begin(job, {"parentRunId": parent} if parent else None)
         job_id = str(job["id"])
         task = asyncio.create_task(self._run(job_id))
         self._tasks[job_id.lower()] = task
         task.add_done_callback(lambda done: self._forget(job_id, done))
 
-    def cancel(self, job_id: str) -> None:
-        """End a job and everything that it started; nothing happens to one that has ended."""
+    def cancel(self, job_id: str, why: JobFailure = CANCELED) -> None:
+        """End a job and everything that it started; nothing happens to one that has ended.
+
+        Args:
+            job_id: The job.
+            why: What it says of its end.
+        """
         task = self._tasks.get(job_id.lower())
-        if task is None or task.done() or job_id.lower() in self._cancel_requested:
+        if task is None or task.done() or job_id.lower() in self._cancel_requested or self._closing:
             return
         self._report(job_id, {"status": "CancelRequested"})
-        self._cancel_requested.add(job_id.lower())
+        self._cancel_requested[job_id.lower()] = why
         task.cancel()
 
     async def ended(self, job_id: str) -> None:
@@ -104,6 +116,7 @@ class JobRunner:
 
     async def close(self) -> None:
         """End what runs."""
+        self._closing = True
         tasks = [*self._tasks.values(), *self._preparing]
         for task in tasks:
             task.cancel()
@@ -128,16 +141,14 @@ class JobRunner:
         except BaseException:
             self._end(job_id, JobFailure("SystemError", "The emulator itself broke; its log has the reason."))
             raise
-        self._end(job_id, self._cancellation(job_id) or failure)
-
-    def _cancellation(self, job_id: str) -> JobFailure | None:
-        if job_id.lower() not in self._cancel_requested:
-            return None
-        return CANCELED
+        self._end(job_id, self._cancel_requested.get(job_id.lower(), failure))
 
     async def _execute(self, job_id: str) -> None:
         job = self._records.job(job_id)
         kind = job["properties"].get("jobType")
+        if kind == "Sweep":
+            await Sweep(self._emulator, job, self).run()
+            return
         if kind != "Command":
             raise JobFailure("UserError", f"The emulator does not run jobs of type {kind}.")
         environment = self._environment(job)
@@ -209,8 +220,8 @@ class JobRunner:
     def _forget(self, job_id: str, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             # before its first step: whatever is cancelled later ends by itself
-            self._end(job_id, self._cancellation(job_id) or STOPPED)
+            self._end(job_id, self._cancel_requested.get(job_id.lower(), STOPPED))
         del self._tasks[job_id.lower()]
-        self._cancel_requested.discard(job_id.lower())
+        self._cancel_requested.pop(job_id.lower(), None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("job %s broke the emulator", job_id, exc_info=error)

@@ -140,7 +140,9 @@ def _update_run(call: MlflowCall) -> Json:
 
 
 def _log_metric(call: MlflowCall) -> Json:
-    call.runs.log_metric(run_of(call)["runId"], _metric(call.arguments))
+    run = run_of(call)
+    call.runs.log_metric(run["runId"], _metric(call.arguments))
+    _tell(call, run)
     return {}
 
 
@@ -152,6 +154,8 @@ def _log_batch(call: MlflowCall) -> Json:
     _set_params(call, run, mapping(call.arguments.get("params")))
     for metric in metrics:
         call.runs.log_metric(run["runId"], _metric(metric))
+    if metrics:
+        _tell(call, run)
     if tags := mapping(call.arguments.get("tags")):
         call.runs.change(run["runId"], {"tags": tags})
     return {}
@@ -215,6 +219,12 @@ def _set_params(call: MlflowCall, run: Json, given: dict[str, str]) -> None:
             raise invalid(f"Parameter '{key}' of run {run['runId']} is {known[key]!r} and cannot become {value!r}.")
     if given:
         call.runs.change(run["runId"], {"params": {**known, **given}})
+
+
+def _tell(call: MlflowCall, run: Json) -> None:
+    """Tell the sweep that a run belongs to, if it belongs to one, that it has logged metrics."""
+    if run["parentRunId"]:
+        call.emulator.metric_news.tell(call.workspace.child("job", run["parentRunId"]), run["runId"])
 
 
 def _metric(given: Json) -> Json:
