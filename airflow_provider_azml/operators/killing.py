@@ -98,9 +98,9 @@ class Kill:
 
     def _decide(self, state: str | None, then: Callable[[Verdict], None]) -> None:
         try:
-            if self.verdict != "cancel":
-                self.verdict = self._judged(state)
-            then(self.verdict)
+            verdict = "cancel" if self.verdict == "cancel" else self._judged(state)
+            then(verdict)
+            self.verdict = verdict  # last: once it is known, the task itself ends
         except Exception:  # noqa: BLE001 (nobody else could tell of it)
             self._log.exception("What becomes of the job could not be decided")
 
