@@ -53,7 +53,7 @@ def checked(wanted: Json) -> Json:
     state, least = wanted.get("state") or None, wanted.get("min_nodes")
     if state is not None and state not in STATES:
         raise _refused("state", f"is {state!r:.80}; it must be {_listed(STATES)}")
-    if least in (None, ""):
+    if least in (None, "", "None"):
         return {"state": state, "min_nodes": None}
     try:
         count = int(str(least))
@@ -97,6 +97,14 @@ def usable_nodes(inner: Mapping[str, Any]) -> int | None:
         shown = inner.get("currentNodeCount")
         return None if shown is None else int(shown)
     return int(counts.get("idleNodeCount") or 0) + int(counts.get("runningNodeCount") or 0)
+
+
+def told(body: Json) -> Json:
+    """What a result tells of a compute: the state of an instance, allocation and usable nodes of a cluster."""
+    inner = body["properties"].get("properties") or {}
+    kind = body["properties"].get("computeType")
+    state = {"state": inner.get(_WORD[kind])} if kind in _WORD else {}
+    return {**state, "nodes": usable_nodes(inner)} if kind == CLUSTER else state
 
 
 def _never(kind: str, inner: Mapping[str, Any], wanted: Json) -> str | None:

@@ -32,7 +32,7 @@ def checked(wanted: Json) -> Json:
         ])
     newer_than, stage = wanted.get("newer_than"), wanted.get("stage")
     return {
-        "newer_than": None if newer_than in (None, "") else str(newer_than),
+        "newer_than": None if newer_than in (None, "", "None") else str(newer_than),
         "tags": {str(name): str(value) for name, value in tags.items()},
         "stage": str(stage) if stage else None,
     }

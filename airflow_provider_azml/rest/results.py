@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.exceptions import ApiError
+from airflow_provider_azml.rest import arm_ids, compute_states, flows, history
 from airflow_provider_azml.rest.waiting import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.flows import Flow, Json
+
+_log = logging.getLogger(__name__)
+
+
+def told(arm_id: str, body: Json, studio_url: str) -> Flow[Json]:
+    """The result of a task, with what only the service knows.
+
+    Args:
+        arm_id: What was made or waited for.
+        body: It, as the service shows it; empty where that is to be asked.
+        studio_url: Where studio shows it.
+    """
+    shown = body or (yield from flows.get(arm_id))
+    made = arm_ids.parse(arm_id)
+    if made.kind != "job":
+        return result(arm_id, shown, studio_url)
+    try:
+        metrics = yield from history.metrics(made.workspace, made.name)
+    except ApiError as error:
+        _log.warning("The job is done, but its metrics cannot be read: %s", error)
+        metrics = {}
+    return result(arm_id, shown, studio_url, metrics)
 
 
 def result(arm_id: str, body: Json, studio_url: str, metrics: Mapping[str, float | str] | None = None) -> Json:
@@ -66,6 +90,7 @@ def _of_endpoint(body: Json) -> Json:
 _TOLD: Mapping[str, Callable[[Json], Json]] = {
     "job": _of_job,
     "data": lambda body: {"path": body["properties"].get("dataUri"), "type": body["properties"].get("dataType")},
+    "compute": compute_states.told,
     "model": lambda body: {"path": body["properties"].get("modelUri")},
     "online_endpoint": _of_endpoint,
     "batch_endpoint": _of_endpoint,

@@ -2,88 +2,183 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue
-
-from airflow_provider_azml.exceptions import RunFailed, WaitTimeout
-from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSensorTimeout, conf
+from airflow_provider_azml.exceptions import RunFailed
 from airflow_provider_azml.links import AzmlStudioLink
-from airflow_provider_azml.operators.base import AzmlOperator
+from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator
+from airflow_provider_azml.sensors.base import AzmlSensor
+from airflow_provider_azml.sensors.resources import AzmlResourceSensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import timedelta
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
     from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.goals import GoalName
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
 
-class AzmlSensor(AzmlOperator, BaseSensorOperator):
-    """Base of sensors: the operators' ``submit`` and ``advance``, looked at by poking or in the triggerer.
+class AzmlJobSensor(AzmlResourceSensor):
+    """Waits until a job has ended, whoever submitted it: another DAG, a schedule, the CLI, a person in studio.
 
-    A failure that it sees is not tried again, because it would only be seen again; ``soft_fail`` and ``never_fail``
-    hold in both modes.
+    Fails at once when the job ends badly, with the service's reason and the end of its log. It never cancels the job.
 
     Args:
-        poll_seconds: Pause between two looks at the service, in seconds.
-        poke_interval: Airflow's own word for ``poll_seconds``; wins where both are given.
-        timeout_seconds: How long to wait at most, in seconds; by default ``[sensors] default_timeout``.
-        timeout: Airflow's own word for ``timeout_seconds``; wins where both are given.
+        job_name: Name of the job.
+        wait_until_exists: Wait for a job that nobody has submitted yet, too, instead of failing at once.
+        stream_logs: Tell what the job's code writes in the task's log, as it is written; for ``deferrable=True``.
+
+    Returns:
+        ``{"name", "id", "status", "studio_url", "experiment_name", "outputs", "metrics"}``, as from the operators that
+        submit jobs.
+
+    Raises:
+        RunFailed: The job failed or was canceled.
+        NotFound: There is no such job, or it was deleted meanwhile.
+
+    Example:
+        >>> AzmlJobSensor(task_id="nightly", job_name="nightly-{{ ds_nodash }}", wait_until_exists=True)
+
+    Source: ``JobStatus`` of the service's OpenAPI file.
     """
+
+    kind = "job"
+    named_by = ("job_name",)
+    template_fields: Sequence[str] = (*AzmlSensor.template_fields, "job_name")
+
+    def __init__(
+        self, *, job_name: str, wait_until_exists: bool = False, stream_logs: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_name = job_name
+        self.wait_until_exists = wait_until_exists
+        self.stream_logs = stream_logs
+        self.arrange_start()
+
+    @property
+    def goal(self) -> GoalName:
+        """The job's end."""
+        return "exists" if self.wait_until_exists else "ended"
+
+    def _failure(self, outcome: Outcome, studio_url: str) -> RunFailed:
+        from airflow_provider_azml.rest import history
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        name = parse(outcome.arm_id).name
+        code, message, tail = self.hook.run(history.failure(self.hook.workspace_id, name, lines=LOG_LINES))
+        why = replace(outcome, code=code, message=message)
+        return why.failure(studio_url=studio_url, log_tail=tail)
+
+
+class AzmlComputeSensor(AzmlResourceSensor):
+    """Waits until a compute is provisioned, or until it is in a state.
+
+    Fails at once, with the compute's own errors, when it is broken or being deleted, or can never be as it is wanted.
+
+    Args:
+        compute_name: Name of the compute.
+        state: ``Running`` or ``Stopped``, of a compute instance; ``Steady``, of a cluster that neither grows nor
+            shrinks. By default it only has to be provisioned.
+        min_nodes: How many nodes of a cluster have to be able to run jobs, be they idle or busy.
+
+    Returns:
+        ``{"name", "id", "status", "studio_url"}``; with ``state`` of instances and clusters, and ``nodes`` of clusters.
+
+    Raises:
+        RunFailed: The compute is broken, or never will be as it is wanted.
+        NotFound: There is no such compute, or it was deleted meanwhile.
+
+    Example:
+        >>> AzmlComputeSensor(task_id="warm", compute_name="gpu-cluster", state="Steady", min_nodes=2)
+
+    Source: ``ComputeInstanceState``, ``AmlComputeProperties`` and ``NodeStateCounts`` of the service's OpenAPI file.
+    """
+
+    kind = "compute"
+    named_by = ("compute_name",)
+    wanted = ("state", "min_nodes")
+    template_fields: Sequence[str] = (*AzmlSensor.template_fields, "compute_name", "state", "min_nodes")
+
+    def __init__(
+        self, *, compute_name: str, state: str | None = None, min_nodes: int | str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.compute_name = compute_name
+        self.state = state
+        self.min_nodes = min_nodes
+        self.arrange_start()
+
+    @property
+    def goal(self) -> GoalName:
+        """A state, with so many nodes."""
+        return "state"
+
+
+class AzmlModelVersionSensor(AzmlResourceSensor):
+    """Waits until a version of a model is registered: one of that number, a newer one than some, or any.
+
+    Where several fit, the newest is taken. Archived versions do not count, unless the version is named.
+
+    Args:
+        name: Name of the model; it need not exist yet.
+        version: The version.
+        newer_than: A version that it has to be newer than: of a higher number, or registered later where one of them is
+            no number. Empty text is none.
+        tags: Tags that the version has to have, by name.
+        stage: Stage that the version has to be in.
+
+    Returns:
+        ``{"name", "version", "id", "status", "studio_url", "path"}``.
+
+    Raises:
+        NotFound: No version is called ``newer_than``, where it is no number.
+
+    Example:
+        >>> AzmlModelVersionSensor(
+        ...     task_id="approved", name="iris", newer_than="{{ var.value.deployed }}", tags={"approved": "yes"}
+        ... )
+
+    Source: ``GET models/{name}/versions`` of the service's OpenAPI file, newest first as azure-ai-ml asks for
+    ``@latest`` (recorded exchange).
+    """
+
+    kind = "model"
+    named_by = ("name", "version")
+    wanted = ("newer_than", "tags", "stage")
+    template_fields: Sequence[str] = (
+        *AzmlSensor.template_fields,
+        "name",
+        "version",
+        "newer_than",
+        "tags",
+        "stage",
+    )
 
     def __init__(
         self,
         *,
-        poll_seconds: float = 15,
-        poke_interval: float | timedelta | None = None,
-        timeout_seconds: float = conf.getfloat("sensors", "default_timeout", fallback=604800.0),
-        timeout: float | timedelta | None = None,
+        name: str,
+        version: str | None = None,
+        newer_than: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        stage: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            poke_interval=poll_seconds if poke_interval is None else poke_interval,
-            timeout=timeout_seconds if timeout is None else timeout,
-            **kwargs,
-        )
-        self.poll_seconds = float(self.poke_interval)
-        self.timeout_seconds = float(self.timeout)
+        super().__init__(**kwargs)
+        self.name = name
+        self.version = version
+        self.newer_than = newer_than
+        self.tags = tags
+        self.stage = stage
+        self.arrange_start()
 
-    def execute(self, context: Context) -> Any:  # Airflow's own signature
-        """Poke, or wait in the triggerer."""
-        if self.deferrable:
-            return self.resume_execution("begin", {}, context)  # which is where Airflow obeys soft_fail and never_fail
-        return BaseSensorOperator.execute(self, context)
-
-    def begin(self, context: Context) -> Any:  # whatever the last step answers
-        """Look once, and wait in the triggerer for what has not ended yet."""
-        return AzmlOperator.execute(self, context)
-
-    @contextmanager
-    def _permanent_errors(self) -> Iterator[None]:
-        try:
-            with super()._permanent_errors():
-                yield
-        except RunFailed as error:
-            raise AirflowFailException(str(error)) from error
-        except WaitTimeout as error:
-            raise AirflowSensorTimeout(str(error)) from error
-
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Look once, as far as what is there allows."""
-        from airflow_provider_azml.rest.waiting import Ticket, ended, look
-
-        with self._permanent_errors():
-            step = self.submit(context)
-            while isinstance(step, Ticket):
-                outcome = ended(step) or self.hook.run(look(step)).outcome
-                if outcome is None:
-                    return PokeReturnValue(is_done=False)
-                step = self.advance(context, outcome)
-        return PokeReturnValue(is_done=True, xcom_value=step)
+    @property
+    def goal(self) -> GoalName:
+        """A version."""
+        return "version"
 
 
 class AzmlWaitForServiceHealthySensor(AzmlSensor):
@@ -118,11 +213,10 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
 
     def submit(self, context: Context) -> Ticket:
         """Look at the endpoint."""
-        from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.waiting import Ticket
 
         self._show(context, "online_endpoint", self.endpoint_name)
-        return Ticket(self._endpoint_id, None, self.hook.run(flows.get(self._endpoint_id)))
+        return self._seen(Ticket(self._endpoint_id))
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """From the endpoint to each of its deployments, from the last of them to the result."""
@@ -139,7 +233,7 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
         passed = names.index(looked_at.name) + 1 if looked_at.kind == "online_deployment" else 0
         if passed < len(names):
             arm_id = self.hook.workspace_id.child("online_deployment", self.endpoint_name, names[passed])
-            return Ticket(arm_id, None, self.hook.run(flows.get(arm_id)))
+            return self._seen(Ticket(arm_id))
         return {
             "name": endpoint["name"],
             "id": self._endpoint_id,

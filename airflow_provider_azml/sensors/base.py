@@ -1,0 +1,96 @@
+"""What all sensors share: poking and waiting in the triggerer by the operators' ``submit`` and ``advance``."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_provider_azml.exceptions import RunFailed, WaitTimeout
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSensorTimeout, conf
+from airflow_provider_azml.operators.base import AzmlOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.rest.waiting import Ticket
+
+
+class AzmlSensor(AzmlOperator, BaseSensorOperator):
+    """Base of sensors: the operators' ``submit`` and ``advance``, looked at by poking or in the triggerer.
+
+    A failure that it sees is not tried again, because it would only be seen again; ``soft_fail`` and ``never_fail``
+    hold in both modes.
+
+    Args:
+        poll_seconds: Pause between two looks at the service, in seconds.
+        poke_interval: Airflow's own word for ``poll_seconds``; wins where both are given.
+        timeout_seconds: How long to wait at most, in seconds; by default ``[sensors] default_timeout``.
+        timeout: Airflow's own word for ``timeout_seconds``; wins where both are given.
+    """
+
+    def __init__(
+        self,
+        *,
+        poll_seconds: float = 15,
+        poke_interval: float | timedelta | None = None,
+        timeout_seconds: float = conf.getfloat("sensors", "default_timeout", fallback=604800.0),
+        timeout: float | timedelta | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            poke_interval=poll_seconds if poke_interval is None else poke_interval,
+            timeout=timeout_seconds if timeout is None else timeout,
+            **kwargs,
+        )
+        self.poll_seconds = float(self.poke_interval)
+        self.timeout_seconds = float(self.timeout)
+
+    def execute(self, context: Context) -> Any:  # Airflow's own signature
+        """Poke, or wait in the triggerer."""
+        if self.deferrable:
+            return self.resume_execution("begin", {}, context)  # which is where Airflow obeys soft_fail and never_fail
+        return BaseSensorOperator.execute(self, context)
+
+    def begin(self, context: Context) -> Any:  # whatever the last step answers
+        """Look once, and wait in the triggerer for what has not ended yet."""
+        return AzmlOperator.execute(self, context)
+
+    @contextmanager
+    def _permanent_errors(self) -> Iterator[None]:
+        try:
+            with super()._permanent_errors():
+                yield
+        except RunFailed as error:
+            raise AirflowFailException(str(error)) from error
+        except WaitTimeout as error:
+            raise AirflowSensorTimeout(str(error)) from error
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once, as far as what is there allows."""
+        from airflow_provider_azml.rest.waiting import Ticket, ended
+
+        with self._permanent_errors():
+            self.check_arguments()
+            step = self.submit(context)
+            while isinstance(step, Ticket):
+                outcome = ended(step)
+                if outcome is None:
+                    return PokeReturnValue(is_done=False)
+                step = self.advance(context, outcome)
+        return PokeReturnValue(is_done=True, xcom_value=step)
+
+    def _seen(self, ticket: Ticket) -> Ticket:
+        """A ticket with what is there now; errors in between are borne, a refusal is not."""
+        from airflow_provider_azml.rest.patience import Patience
+        from airflow_provider_azml.rest.waiting import observe
+
+        patience = Patience(self.tolerate_errors_seconds, refusal_seconds=0)
+        glance = self.hook.run(observe(ticket, patience))
+        self.log.info("%s is %s", self.task_id, glance.status)
+        return replace(ticket, body=glance.body)
