@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 HEALTH = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 _LOOK_SECONDS = 0.5
+_TIMES = 5
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class Task:
 class RestApi:
     """The REST API of an Airflow; threads may share it.
 
+    It changes one thing at a time, and some more times when that is refused with 500: with SQLite, two changes beside
+    each other stop the API server of Airflow 3.2 until its database gives up, and one beside a change of the
+    scheduler's can find the database locked.
+
     Args:
         url: Where its API server listens.
     """
@@ -49,6 +55,7 @@ class RestApi:
         self._url = url
         self._token: str | None = None
         self._threads = threading.local()
+        self._changing = threading.Lock()
 
     def call(self, method: str, path: str, **request: Any) -> Any:
         """Send a request and answer the JSON of its response, None for an empty one.
@@ -57,7 +64,13 @@ class RestApi:
             AssertionError: It was refused.
         """
         headers = {"Authorization": f"Bearer {self._signed_in()}"}
-        response = self._session.request(method, f"{self._url}/api/v2/{path}", headers=headers, timeout=60, **request)
+        url = f"{self._url}/api/v2/{path}"
+        with nullcontext() if method == "GET" else self._changing:
+            for _ in range(_TIMES):
+                response = self._session.request(method, url, headers=headers, timeout=60, **request)
+                if response.status_code != requests.codes.server_error:
+                    break
+                time.sleep(_LOOK_SECONDS)
         assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
         return response.json() if response.content else None
 
