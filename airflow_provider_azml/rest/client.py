@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import ssl
 import threading
 from http import HTTPStatus
@@ -272,7 +273,8 @@ class Client:
             if not self._session:
                 self._session = await _new_session(self._ca_bundle)
             if scope not in self._async_pipelines:
-                self._async_pipelines[scope] = self._new_async_pipeline(scope, self._session)
+                # importing what it needs takes longer than an event loop may be held up
+                self._async_pipelines[scope] = await asyncio.to_thread(self._new_async_pipeline, scope, self._session)
         return self._async_pipelines[scope]
 
     def _new_async_pipeline(
@@ -364,9 +366,9 @@ async def _together(tasks: list[asyncio.Future[Any]]) -> list[Any]:
 
 async def _new_session(ca_bundle: str | None) -> ClientSession:
     """A session for all scopes, whose certificates are read once, off the loop; azure-core reads them every time."""
-    import aiohttp
-
     trusted = await asyncio.to_thread(ssl.create_default_context, cafile=ca_bundle)
-    return aiohttp.ClientSession(
+    aiohttp = await asyncio.to_thread(importlib.import_module, "aiohttp")
+    session: ClientSession = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=trusted), trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
     )
+    return session

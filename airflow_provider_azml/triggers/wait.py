@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -124,8 +126,7 @@ class AzmlWaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once with what :func:`outcome_of` reads."""
-        shortest = conf.getfloat("azml", "shortest_deferral_seconds", fallback=SHORTEST_SECONDS)
-        fires_at = time.monotonic() + shortest
+        fires_at = time.monotonic() + _shortest_seconds(os.environ.get("AIRFLOW__AZML__SHORTEST_DEFERRAL_SECONDS"))
         try:
             outcome = await self._outcome()
         except asyncio.CancelledError:
@@ -150,22 +151,24 @@ class AzmlWaitTrigger(BaseTrigger):
         pending = Ticket(self.arm_id, self.operation_url, {}, self.goal, self.wanted)
         async with watching(self.azml_conn_id, arm_ids.parse(self.arm_id).workspace) as watcher:
             clock = pace.steady_clock()
+            follower = Follower(self.arm_id, self.log.log, stream_logs=self.stream_logs, plane=watcher.plane)
             watched = watcher.watch(
                 pending,
                 poll_seconds=pace.sane(self.poll_seconds),
                 waited_seconds=clock() - self.began,
                 patience=Patience(self.tolerate_errors_seconds),
+                every_look=lambda: follower.wants_every_look,
             )
             with watched as wait:
                 try:
-                    return await self._end(watcher, wait, clock)
+                    return await self._end(watcher, wait, follower, clock)
                 except WaitTimeout as late:
                     late.cancelled = self._may_cancel and await self._cancel(watcher)
                     raise
 
-    async def _end(self, watcher: Watcher, wait: Wait, clock: Callable[[], float]) -> Outcome:
+    async def _end(self, watcher: Watcher, wait: Wait, follower: Follower, clock: Callable[[], float]) -> Outcome:
         """Hear of looks, and tell of them in this task, until one shows the end."""
-        deadlines, follower = Deadlines(**self.deadlines), Follower(self.arm_id, self.log.log)
+        deadlines = Deadlines(**self.deadlines)
         left, hurried = FIRST_LOOK_SECONDS, False
         while True:
             news = await wait.news(left)
@@ -233,6 +236,13 @@ class AzmlWaitTrigger(BaseTrigger):
     def _event(self, told: Json) -> TriggerEvent:
         payload = {**told, "deadlines": self.deadlines, "began": self.began, "links": self.links}
         return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
+
+
+@lru_cache(maxsize=1)
+def _shortest_seconds(_variable: str | None) -> float:
+    """How long a task is deferred at least; looking it up takes longer than all else that a trigger begins with."""
+    seconds: float = conf.getfloat("azml", "shortest_deferral_seconds", fallback=SHORTEST_SECONDS)
+    return seconds
 
 
 def outcome_of(event: Json) -> Outcome:

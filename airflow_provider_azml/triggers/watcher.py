@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_azml.exceptions import ApiError, AuthError
-from airflow_provider_azml.rest import arm_ids, flows, history, pace
+from airflow_provider_azml.rest import arm_ids, flows, pace
+from airflow_provider_azml.rest.history import DataPlane, data_plane
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.run_states import MOST_JOBS, refused, run_states
 from airflow_provider_azml.rest.waiting import Glance, last_of, look
@@ -91,15 +92,14 @@ class Watcher:
 
     def __init__(self, session: Session, workspace: WorkspaceId) -> None:
         self.users = 0
+        self.plane = DataPlane(workspace)
         self._session = session
-        self._workspace = workspace
         self._waits: set[Wait] = set()
         self._jobs = Lane(_BATCHES_AT_ONCE)
         self._each = Lane(_LOOKS_AT_ONCE)
         self._looks: set[asyncio.Task[None]] = set()
         self._following = asyncio.Semaphore(_FOLLOWED_AT_ONCE)
         self._wake = asyncio.Event()
-        self._api: str | None = None
         self._finding = asyncio.Lock()
         self._most_jobs = MOST_JOBS
         self._history_from = -math.inf
@@ -241,18 +241,19 @@ class Watcher:
                 self._told(wait, states.runs.get(job))
 
     async def _ask_run_history(self, jobs: Sequence[str]) -> RunStates:
+        plane = self.plane
         async with self._finding:
-            if self._api is None:
-                finding = flows.once(history.data_plane(self._workspace), timeout_seconds=REQUEST_SECONDS)
-                self._api = await self._session.arun(finding)
-        asking = run_states(self._api, self._workspace, jobs)
+            if plane.api is None:
+                finding = flows.once(data_plane(plane.workspace), timeout_seconds=REQUEST_SECONDS)
+                plane.api = await self._session.arun(finding)
+        asking = run_states(plane.api, plane.workspace, jobs)
         return await self._session.arun(flows.once(asking, timeout_seconds=REQUEST_SECONDS))
 
     def _do_without_history(self, waits: Sequence[Wait], error: ApiError) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._history_from:
             _log.warning("Jobs are looked at one by one for an hour, as run history refuses to tell of many: %s", error)
-        self._history_from, self._api = now + _WITHOUT_HISTORY_SECONDS, None
+        self._history_from, self.plane.api = now + _WITHOUT_HISTORY_SECONDS, None
         for wait in waits:
             self._each.put(wait, now)
 
