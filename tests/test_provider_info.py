@@ -25,6 +25,7 @@ NOT_PUBLIC = {
     "AzmlScheduleActOperator",
     "AzmlSwitchScheduleOperator",
     "AzmlSensor",
+    "AzmlResourceSensor",
 }
 """Bases, which no DAG uses."""
 
