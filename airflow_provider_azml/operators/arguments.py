@@ -62,7 +62,7 @@ def one_of(name: str, value: object, words: Sequence[T]) -> T:
     raise refused(name, f"is {value!r:.80}; it must be {_listed(words)}")
 
 
-def some_of(name: str, value: object, words: Sequence[T]) -> frozenset[T] | None:
+def some_of(name: str, value: object, words: Sequence[T]) -> list[T] | None:
     """Some of the words that a list may hold, or ``None`` where no list is given.
 
     Raises:
@@ -71,7 +71,7 @@ def some_of(name: str, value: object, words: Sequence[T]) -> frozenset[T] | None
     if value is None:
         return None
     if isinstance(value, (list, tuple, set, frozenset)):
-        return frozenset(one_of(name, member, words) for member in value)
+        return [one_of(name, member, words) for member in value]
     raise refused(name, f"is {value!r:.80}; it must be a list of {_listed(words)}")
 
 

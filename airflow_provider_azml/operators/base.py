@@ -223,12 +223,14 @@ class AzmlOperator(BaseOperator):
         """Errors that another try would meet again end the task at once."""
         try:
             yield
-        except (SpecError, AuthError, NotFound, ConnectionIncomplete) as error:
+        except (SpecError, NotFound, ConnectionIncomplete) as error:
             raise AirflowFailException(str(error)) from error
         except ApiError as error:
-            if error.status in _REFUSED:
-                raise AirflowFailException(str(error)) from error
-            raise
+            # what was waited for goes on, for another try to take up once the credentials are right again
+            is_of_a_wait = isinstance(error, AuthError) and error.last_seen
+            if is_of_a_wait or not (isinstance(error, AuthError) or error.status in _REFUSED):
+                raise
+            raise AirflowFailException(str(error)) from error
 
     # -- what subclasses use -------------------------------------------------------------------------------------
 

@@ -107,9 +107,7 @@ class AzmlSpecOperator(AzmlOperator):
         studio_url = self._show_made(context, outcome.arm_id)
         if not outcome.succeeded:
             raise self._failure(outcome, studio_url)
-        body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
-        metrics = self._metrics(made.name) if made.kind == "job" else {}
-        return results.result(outcome.arm_id, body, studio_url, metrics)
+        return self.hook.run(results.told(outcome.arm_id, outcome.body, studio_url))
 
     def checked(self, source: Source) -> str:
         """The kind of a source without problems; warnings and notes go to the task's log.
@@ -162,16 +160,6 @@ class AzmlSpecOperator(AzmlOperator):
         why = self.hook.run(failures.failure(self.hook.workspace_id, made.name, lines=LOG_LINES))
         told = replace(outcome, code=outcome.code or why.code, message=outcome.message or why.message)
         return told.failure(studio_url=studio_url, log_tail=why.log_tail, error_class=why.error_class)
-
-    def _metrics(self, job: str) -> dict[str, float | str]:
-        from airflow_provider_azml.exceptions import ApiError
-        from airflow_provider_azml.rest import history
-
-        try:
-            return self.hook.run(history.metrics(self.hook.workspace_id, job))
-        except ApiError as error:
-            self.log.warning("The job is done, but its metrics cannot be read: %s", error)
-            return {}
 
     # -- the file ------------------------------------------------------------------------------------------------
 

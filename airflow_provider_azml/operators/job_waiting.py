@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.exceptions import WaitTimeout
-from airflow_provider_azml.hooks.airflow_versions import AirflowTaskTimeout
+from airflow_provider_azml.exceptions import ErrorClass, RunFailed, WaitTimeout
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowTaskTimeout
 from airflow_provider_azml.operators.files import AzmlSpecOperator
 
 if TYPE_CHECKING:
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.operators.job_guard import JobGuard
     from airflow_provider_azml.operators.killing import Verdict
+    from airflow_provider_azml.operators.submission import FailOn, OnExisting
     from airflow_provider_azml.rest.deadlines import Deadlines
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
+
+
+ERROR_CLASSES: tuple[ErrorClass, ...] = ("user_error", "system_error", "quota", "preemption")
+_WORDS = ("on_worker_shutdown", "on_existing", "fail_on", "retry_on")
 
 
 class AzmlJobOperator(AzmlSpecOperator):
@@ -32,10 +37,17 @@ class AzmlJobOperator(AzmlSpecOperator):
             ``queue_timeout_seconds`` runs out.
         on_worker_shutdown: What becomes of the job when the worker goes away while the task is running, as in a
             redeploy: ``leave`` it, for the next try to take up, or ``cancel`` it.
+        on_existing: What a try does with an active or completed job that an earlier try submitted: ``attach`` to it, or
+            ``fail``.
+        fail_on: What fails the task: the job's own status, as the ``service`` sees it, or also ``any_child`` of a
+            pipeline, sweep or AutoML job that completed all the same. The next try begins anew then.
+        retry_on: Classes of errors after which the task is tried again, where it has retries: ``user_error``,
+            ``system_error``, ``quota``, ``preemption``. By default any failure is; with a list, a job that was canceled
+            or failed without a reason is not.
         queue_timeout_seconds: How long the job may wait before it runs, in seconds, apart from how long it runs.
     """
 
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, "on_worker_shutdown", "queue_timeout_seconds")
+    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *_WORDS, "queue_timeout_seconds")
 
     def __init__(
         self,
@@ -43,6 +55,9 @@ class AzmlJobOperator(AzmlSpecOperator):
         stream_logs: bool = True,
         cancel_on_kill: bool = True,
         on_worker_shutdown: Verdict = "leave",
+        on_existing: OnExisting = "attach",
+        fail_on: FailOn = "service",
+        retry_on: Sequence[ErrorClass] | None = None,
         queue_timeout_seconds: float | None = None,
         **kwargs: Any,
     ) -> None:
@@ -50,6 +65,9 @@ class AzmlJobOperator(AzmlSpecOperator):
         self.stream_logs = stream_logs
         self.cancel_on_kill = cancel_on_kill
         self.on_worker_shutdown = on_worker_shutdown
+        self.on_existing = on_existing
+        self.fail_on = fail_on
+        self.retry_on = retry_on
         self.queue_timeout_seconds = queue_timeout_seconds
         self._guard: JobGuard | None = None
         self._was_killed = False
@@ -60,11 +78,15 @@ class AzmlJobOperator(AzmlSpecOperator):
         Raises:
             SpecError: One cannot be used; it is named.
         """
-        from airflow_provider_azml.operators.arguments import one_of, optional_seconds
+        from airflow_provider_azml.operators.arguments import one_of, optional_seconds, some_of
         from airflow_provider_azml.operators.killing import VERDICTS
+        from airflow_provider_azml.operators.submission import FAIL_ON, ON_EXISTING
 
         super().check_arguments()
         self.on_worker_shutdown = one_of("on_worker_shutdown", self.on_worker_shutdown, VERDICTS)
+        self.on_existing = one_of("on_existing", self.on_existing, ON_EXISTING)
+        self.fail_on = one_of("fail_on", self.fail_on, FAIL_ON)
+        self.retry_on = some_of("retry_on", self.retry_on, ERROR_CLASSES)
         self.queue_timeout_seconds = optional_seconds("queue_timeout_seconds", self.queue_timeout_seconds)
 
     def deadlines(self, now: float) -> Deadlines:
@@ -81,7 +103,35 @@ class AzmlJobOperator(AzmlSpecOperator):
         from airflow_provider_azml.operators import submission
 
         submitting = self._guard.submitting if self._guard else submission.as_it_is
-        return submission.submit(self.hook.target, kind, source, context, submitting)
+        terms = submission.Terms(self.on_existing, self.fail_on, submitting)
+        return submission.submit(self.hook.target, kind, source, context, terms)
+
+    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
+        """Turn what was made into the task's result, or into an error that says why it was not.
+
+        Raises:
+            RunFailed: It failed, and may be tried again.
+            AirflowFailException: It failed for a reason for which it is not to be.
+        """
+        try:
+            if outcome.succeeded and self._has_failed_children(outcome.arm_id):
+                raise self._failure(outcome, self._show_made(context, outcome.arm_id))
+            return super().advance(context, outcome)
+        except RunFailed as failed:
+            if failed.kind != "job" or self.retry_on is None or failed.error_class in self.retry_on:
+                raise
+            found = f"its error class is {failed.error_class or 'not known'}"
+            reason = f"Not tried again: {found}, and retry_on is {', '.join(self.retry_on) or 'empty'}"
+            raise AirflowFailException(f"{failed}\n{reason}") from failed
+
+    def _has_failed_children(self, arm_id: str) -> bool:
+        from airflow_provider_azml.rest.arm_ids import parse
+        from airflow_provider_azml.rest.failures import failing_children
+
+        job = parse(arm_id)
+        if self.fail_on == "service" or job.kind != "job":
+            return False
+        return bool(self.hook.run(failing_children(job.workspace, job.name)))
 
     def drive(self, waiting: Flow[Outcome]) -> Outcome:
         """Drive a flow that waits, blocking, until the task is killed."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
 from airflow_provider_azml.hooks.airflow_versions import conf
-from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest import arm_ids, failures, flows
 from airflow_provider_azml.rest.flows import Send, call, request
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.waiting import Ticket, status_of
@@ -32,7 +32,13 @@ _READABLE_LENGTH = 80
 _CLOCK_SKEW = timedelta(hours=1)
 """How far Airflow's clock may be ahead of the service's."""
 TAG = "airflow.submission"
-"""Tag of a version that was made without one being named: the hash of the submission that made it."""
+"""Tag of a version that was made without one being named, and property of a job: the hash of the submission."""
+
+
+TI_ID = "airflow.ti_id"
+"""Property of a job: the id of the task instance that submitted it, another one for every try."""
+_ANOTHER_NAME = "Leave name out to have one made, or give another."
+_ATTACH = "With on_existing='attach' this try takes it up."
 
 
 def submission_hash(context: Context) -> str:
@@ -75,7 +81,8 @@ def ownership(context: Context) -> dict[str, str]:
     """The properties that say whose a job is."""
     ti = context["ti"]
     return {
-        "airflow.ti_id": str(ti.id),
+        TAG: submission_hash(context),
+        TI_ID: str(ti.id),
         "airflow.try_number": str(ti.try_number),
         "airflow.dag_id": ti.dag_id,
         "airflow.run_id": ti.run_id,
@@ -84,8 +91,10 @@ def ownership(context: Context) -> dict[str, str]:
     }
 
 
-Submitting: TypeAlias = "Callable[[Flow[Ticket], str], Flow[Ticket]]"
-"""What is put around the flow that submits the job of an ARM id."""
+OnExisting = Literal["attach", "fail"]
+ON_EXISTING: tuple[OnExisting, ...] = ("attach", "fail")
+FailOn = Literal["service", "any_child"]
+FAIL_ON: tuple[FailOn, ...] = ("service", "any_child")
 
 
 def as_it_is(flow: Flow[Ticket], arm_id: str) -> Flow[Ticket]:  # noqa: ARG001 (nothing is put around it)
@@ -93,9 +102,25 @@ def as_it_is(flow: Flow[Ticket], arm_id: str) -> Flow[Ticket]:  # noqa: ARG001 (
     return flow
 
 
-def submit(
-    target: Target, kind: str, source: Source, context: Context, submitting: Submitting = as_it_is
-) -> Flow[Ticket]:
+@dataclass(frozen=True)
+class Terms:
+    """How a job is submitted.
+
+    Args:
+        on_existing: Whether a try takes up the job that an earlier try submitted, or refuses to.
+        fail_on: Whether the service says what failed, or a child that failed is enough.
+        submitting: What is put around the flow that submits the job of an ARM id.
+    """
+
+    on_existing: OnExisting = "attach"
+    fail_on: FailOn = "service"
+    submitting: Callable[[Flow[Ticket], str], Flow[Ticket]] = as_it_is
+
+
+USUAL_TERMS = Terms()
+
+
+def submit(target: Target, kind: str, source: Source, context: Context, terms: Terms = USUAL_TERMS) -> Flow[Ticket]:
     """Create or update what a checked source describes, unless an earlier try of the same task has.
 
     Jobs are found by their name, versions of assets by their tag; anything else has one name, and the same PUT again
@@ -107,7 +132,7 @@ def submit(
         kind: Its kind, a key of ``spec.table.KINDS``.
         source: The source, checked.
         context: The task's context.
-        submitting: What is put around the flow that submits a job.
+        terms: How a job is submitted.
     """
     from airflow_provider_azml.spec import kinds
 
@@ -116,7 +141,7 @@ def submit(
         ti = context["ti"]
         unsaid = {"experiment_name": experiment_name(ti.dag_id), "display_name": ti.task_id}
         named = source.merged({key: value for key, value in unsaid.items() if key not in source.value})
-        return (yield from submit_job(seeded, named, job_name(context), ownership(context), submitting))
+        return (yield from submit_job(seeded, named, job_name(context), ownership(context), terms))
     chosen = source.value.get("version") is not None or not source.value.get("name")
     if chosen or not RESOURCES[kind].versioned:
         return (yield from kinds.submit(source, kind, seeded))
@@ -133,7 +158,7 @@ def submit_job(
     source: Source,
     base_name: str,
     owner: Mapping[str, str],
-    submitting: Submitting = as_it_is,
+    terms: Terms = USUAL_TERMS,
 ) -> Flow[Ticket]:
     """Submit a job unless an earlier try of the same task has: then attach to that one.
 
@@ -144,10 +169,11 @@ def submit_job(
         source: The job, checked.
         base_name: Its name without the attempt; a job that names itself has one attempt.
         owner: The properties that say whose the job is.
-        submitting: What is put around the flow that submits it.
+        terms: How it is submitted.
 
     Raises:
-        Conflict: A job of that name is somebody else's, or, for a job that names itself, has failed before.
+        Conflict: A job of that name is somebody else's; or, for a job that names itself, has failed before; or an
+            earlier try submitted it, which the terms do not allow.
     """
     named = name_of(source.value) if source.value.get("name") else None
     attempt = 1
@@ -158,11 +184,13 @@ def submit_job(
         if found is None:
             properties = {**(source.value.get("properties") or {}), **owner}
             named_source = source.merged({"name": name, "properties": properties})
-            return (yield from _put_job(target, named_source, arm_id, owner, submitting))
+            return (yield from _put_job(target, named_source, arm_id, owner, terms))
         if not _is_owned(found, owner):
-            raise _taken(arm_id, name, "was not submitted by this task")
+            raise _taken(arm_id, name, _whose(found, owner))
         status = status_of(arm_id, found)
-        if status not in RESOURCES["job"].bad | {"CancelRequested"}:
+        if not (yield from _has_failed(arm_id, status, terms)):
+            if terms.on_existing == "fail" and _of(found).get(TI_ID) != owner[TI_ID]:
+                raise _taken(arm_id, name, f"is {status} already, of an earlier try", _ATTACH)
             return Ticket(arm_id, None, found)
         if named:
             raise _taken(arm_id, name, f"ended as {status}, and a job cannot run twice under one name")
@@ -195,35 +223,58 @@ def made_before(container_id: str, context: Context) -> Flow[Json | None]:
     return None
 
 
-def _put_job(
-    target: Target, source: Source, arm_id: str, owner: Mapping[str, str], submitting: Submitting
-) -> Flow[Ticket]:
+def _has_failed(arm_id: str, status: str | None, terms: Terms) -> Flow[bool]:
+    """Whether a job is one that another attempt comes after."""
+    if status in RESOURCES["job"].bad | {"CancelRequested"}:
+        return True
+    if terms.fail_on == "service" or status not in RESOURCES["job"].good:
+        return False
+    job = arm_ids.parse(arm_id)
+    return bool((yield from failures.failing_children(job.workspace, job.name)))
+
+
+def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, str], terms: Terms) -> Flow[Ticket]:
     from airflow_provider_azml.spec import kinds
 
     try:
-        return (yield from submitting(kinds.submit(source, "job", target), arm_id))
+        return (yield from terms.submitting(kinds.submit(source, "job", target), arm_id))
     except ApiError as refused:
         if refused.status is None or refused.status >= 500:  # noqa: PLR2004 (a fault of the service: the retry looks)
             raise
-        # a first PUT whose answer was lost makes azure-core's second one look refused
-        found = yield from flows.find(arm_id)
+        # a first PUT whose answer was lost makes the second one look refused
+        try:
+            found = yield from flows.find(arm_id)
+        except ApiError:
+            raise refused from None
         if found is None or not _is_owned(found, owner):
             raise
         return Ticket(arm_id, None, found)
 
 
+def _of(job: Json) -> Json:
+    """The properties that a job was given."""
+    given: Json = job["properties"].get("properties") or {}
+    return given
+
+
 def _is_owned(job: Json, owner: Mapping[str, str]) -> bool:
-    properties = job["properties"].get("properties") or {}
+    return _of(job).get(TAG) == owner[TAG]
+
+
+def _whose(job: Json, owner: Mapping[str, str]) -> str:
+    """Whose a job is that is not this submission's."""
     names = ("airflow.dag_id", "airflow.run_id", "airflow.task_id", "airflow.map_index")
-    return all(properties.get(name) == owner[name] for name in names)
+    if all(_of(job).get(name) == owner[name] for name in names):
+        return "was submitted before this task was cleared, and a job cannot run twice under one name"
+    return "was not submitted by this task"
 
 
-def _taken(arm_id: str, name: str, reason: str) -> Conflict:
+def _taken(arm_id: str, name: str, reason: str, hint: str = _ANOTHER_NAME) -> Conflict:
     return Conflict(
         method="PUT",
         url=arm_id,
         status=409,
         code="JobNameTaken",
         message=f"job {name!r} {reason}",
-        hint="Leave name out to have one made, or give another.",
+        hint=hint,
     )

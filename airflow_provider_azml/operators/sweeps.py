@@ -14,7 +14,8 @@ class AzmlSubmitSweepOperator(AzmlSubmitJobOperator):
     """Submits a sweep and waits for its end; never twice, whatever happens to worker or triggerer.
 
     Everything that :class:`AzmlSubmitJobOperator` takes and promises, and a sweep's own keys. The result has
-    ``best_trial``, the name of the job that did best.
+    ``best_trial``: its ``name``, the ``parameters`` that it tried, the best value of the primary metric that it logged
+    (``metric``), its ``outputs`` and, of these, the one that is a model (``model_output``), by type or else by name.
 
     Args:
         trial: The job that is tried: a mapping with ``command``, ``code``, ``environment``, or a component.
@@ -27,7 +28,9 @@ class AzmlSubmitSweepOperator(AzmlSubmitJobOperator):
         queue_settings: ``job_tier`` and ``priority``.
 
     Example:
-        >>> AzmlSubmitSweepOperator(task_id="tune", file="sweep.yml", limits={"max_total_trials": 20})
+        >>> tune = AzmlSubmitSweepOperator(task_id="tune", file="sweep.yml", limits={"max_total_trials": 20})
+        >>> path = "{{ ti.xcom_pull(task_ids='tune')['best_trial']['model_output'] }}"
+        >>> tune >> AzmlRegisterModelOperator(task_id="register", name="iris", path=path, type="mlflow_model")
 
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-sweep
     """
@@ -66,7 +69,8 @@ class AzmlSubmitAutoMLOperator(AzmlSubmitJobOperator):
     """Submits an AutoML job and waits for its end; never twice, whatever happens to worker or triggerer.
 
     Everything that :class:`AzmlSubmitJobOperator` takes and promises, and the keys of AutoML jobs; which of them a task
-    has, its schema says. The result has ``best_trial``, the name of the job that made the best model.
+    has, its schema says. The result has ``best_trial``, the job that made the best model: its ``name``, the primary
+    metric that it reached (``metric``), its ``outputs`` and the model (``model_output``).
 
     Args:
         task: ``classification``, ``regression``, ``forecasting``, ``image_classification``, ``text_ner``...
