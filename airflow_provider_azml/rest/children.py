@@ -1,81 +1,158 @@
-"""Jobs below a job: the steps of a pipeline, the trials of a sweep."""
+"""What is told of the jobs below a job, the steps of a pipeline or the trials of a sweep, while it is waited for."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Literal
+import logging
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
 
-from airflow_provider_azml.rest import history
+from airflow_provider_azml.exceptions import ApiError
+from airflow_provider_azml.rest import families, history
+from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
+from airflow_provider_azml.rest.job_log import CHUNK_BYTES, MOST_BYTES, JobLog
+from airflow_provider_azml.rest.resources import RESOURCES
+from airflow_provider_azml.rest.trials import Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Sequence
 
-    from airflow_provider_azml.rest.arm_ids import WorkspaceId
+    from airflow_provider_azml.rest.families import Family
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.history import DataPlane
+    from airflow_provider_azml.rest.waiting import Glance
 
-Family = Literal["Pipeline", "Sweep", "AutoML", "single"]
-"""What a job has below it; ``single`` for one that has nothing."""
-
-_MOST_PAGES = 100
-_BY_RUN_TYPE: Mapping[str, Family] = {
-    "azureml.pipelinerun": "Pipeline",
-    "hyperdrive": "Sweep",
-    "automl": "AutoML",
-}
+_MOST_LINES = 20
+"""How many changes of one look are told each by a line of its own."""
+_MOST_OLD_LOGS = 20
+"""How many logs are told of children that had ended before they were seen first."""
+_SECONDS_PER_PAGE, _MOST_PAGES = 15.0, 400
+_LONGEST_REASON = 300
+_ENDED = RESOURCES["job"].terminal
 
 
-def family_of(body: Json, run: Json) -> Family | None:
-    """What a job has below it, by its resource or by its run; ``None`` when neither says.
+class Children:
+    """Tells what changes among the children of a job, and their logs, each line behind the child's name.
 
     Args:
-        body: The job, as Resource Manager shows it, or nothing.
-        run: Its run, as run history shows it, or nothing.
+        job: Name of the parent.
+        family: What it has below it.
+        tell: Called with a level of :mod:`logging` and a line.
+        stream_logs: Whether logs are told.
 
     Example:
-        >>> family_of({"properties": {"jobType": "Sweep"}}, {})
-        'Sweep'
-
-    Sources: ``JobType`` of the 2024-04-01 OpenAPI file; ``run_type`` and ``azureml.runsource`` of the printed details
-    of runs of azureml-core.
+        >>> steps = Children("pipeline-1", "Pipeline", logger.log, stream_logs=True)
+        >>> yield from steps.look(plane, glance, now=time.monotonic())
     """
-    job_type = (body.get("properties") or {}).get("jobType")
-    if job_type:
-        return job_type if job_type in ("Pipeline", "Sweep", "AutoML") else "single"
-    run_type = run.get("runType") or (run.get("properties") or {}).get("azureml.runsource")
-    return _BY_RUN_TYPE.get(str(run_type).lower(), "single") if run_type else None
+
+    __slots__ = ("_due", "_job", "_logs", "_statuses", "_stream_logs", "_tell", "_trials")
+
+    def __init__(self, job: str, family: Family, tell: Callable[[int, str], None], *, stream_logs: bool) -> None:
+        self._job = job
+        self._tell = tell
+        self._stream_logs = stream_logs
+        self._statuses: dict[str, str] = {}
+        self._logs: dict[str, _ChildLog] = {}
+        self._trials = Trials(tell) if family in ("Sweep", "AutoML") else None
+        self._due = 0.0
+
+    def look(self, plane: DataPlane, glance: Glance, *, now: float) -> Flow[None]:
+        """Tell what has changed.
+
+        Raises:
+            ApiError: The children cannot be asked for.
+        """
+        ended = glance.outcome is not None
+        if now >= self._due or ended:
+            first = not self._statuses
+            changed = yield from self._changed(plane, now)
+            self._tell_changes(changed)
+            if self._stream_logs:
+                self._take_logs(changed, first=first)
+            if self._trials:
+                yield from self._trials.look(plane, glance, changed, Counter(self._statuses.values()))
+        yield from self._follow_logs(plane, now, ended=ended)
+
+    def _changed(self, plane: DataPlane, now: float) -> Flow[list[Json]]:
+        """The children whose status is another than at the look before."""
+        changed: list[Json] = []
+        page, pages = None, 0
+        while pages < _MOST_PAGES and (page is not None or not pages):
+            runs, page = yield from history.children(plane, self._job, page)
+            pages += 1
+            for run in runs:
+                job, status = str(run.get("runId")), str(run.get("status"))
+                if self._statuses.get(job) != status:
+                    self._statuses[job] = sys.intern(status)
+                    changed.append(run)
+        self._due = now + (pages - 1) * _SECONDS_PER_PAGE
+        return changed
+
+    def _tell_changes(self, changed: Sequence[Json]) -> None:
+        for run in changed[:_MOST_LINES]:
+            self._tell(logging.INFO, f"{families.called(run)} is {run.get('status')}{_reason(run)}")
+        if len(changed) > _MOST_LINES:
+            self._tell(logging.INFO, f"{len(changed) - _MOST_LINES} more children of {self._job} have changed")
+
+    def _take_logs(self, changed: Sequence[Json], *, first: bool) -> None:
+        """Follow the logs of children that have begun to run."""
+        begun = [run for run in changed if run.get("status") not in BEFORE_RUNNING and _has_run(run)]
+        old = [run for run in begun if first and run.get("status") in _ENDED]
+        left_out = {str(run["runId"]) for run in old[:-_MOST_OLD_LOGS]}
+        if left_out:
+            self._tell(logging.INFO, f"(the logs of {len(left_out)} children that had ended before are left out)")
+        for run in begun:
+            job = str(run["runId"])
+            if job not in self._logs and job not in left_out:
+                self._logs[job] = _ChildLog(run, self._tell)
+            elif job in self._logs:
+                self._logs[job].log.look_at(0)
+
+    def _follow_logs(self, plane: DataPlane, now: float, *, ended: bool) -> Flow[None]:
+        most = max(2 * CHUNK_BYTES, MOST_BYTES // max(1, len(self._logs)))
+        for job, child in list(self._logs.items()):
+            last = ended or self._statuses[job] in _ENDED
+            yield from child.look(plane, now=now, last=last, most_bytes=most)
+            if last:
+                del self._logs[job]
 
 
-def called(run: Json) -> str:
-    """What a child is called: by what it is to its parent, and its display name.
+class _ChildLog:
+    """The log of a child.
 
-    Example:
-        >>> called({"runId": "sweep_1", "parentRunId": "sweep", "displayName": "sweep_1"})
-        "trial 'sweep_1'"
+    Args:
+        run: The child.
+        tell: Called with a level of :mod:`logging` and a line.
     """
-    job, parent = str(run.get("runId")), str(run.get("parentRunId") or "")
-    properties = run.get("properties") or {}
-    if re.fullmatch(re.escape(parent) + r"_\d+", job):
-        kind = "trial"
-    elif run.get("runType") == "azureml.StepRun" or "azureml.pipelinerunid" in properties:
-        kind = "step"
-    else:
-        kind = "child"
-    return f"{kind} '{name_of(run)}'"
+
+    __slots__ = ("_called", "_tell", "_troubled", "log")
+
+    def __init__(self, run: Json, tell: Callable[[int, str], None]) -> None:
+        self._called = families.called(run)
+        self._tell = tell
+        self._troubled = False
+        prefix, family = families.name_of(run), families.family_of({}, run)
+        self.log = JobLog(str(run["runId"]), lambda line: tell(logging.INFO, f"{prefix}: {line}"), job_type=family)
+
+    def look(self, plane: DataPlane, *, now: float, last: bool, most_bytes: int) -> Flow[None]:
+        """Tell what is new; that it cannot be read is said once, and keeps nothing else from being told."""
+        try:
+            yield from self.log.look(plane, now=now, ended=last, most_bytes=most_bytes)
+        except ApiError as error:
+            if not self._troubled:
+                self._troubled = True
+                self._tell(logging.WARNING, f"the log of {self._called} cannot be read: {error}")
 
 
-def name_of(run: Json) -> str:
-    """The name that a run is shown by."""
-    return str(run.get("displayName") or run.get("name") or run.get("runId"))
+def _has_run(run: Json) -> bool:
+    """Whether there may be a log: a child that was canceled may never have begun."""
+    return bool(run.get("startTimeUtc")) or run.get("status") != "Canceled"
 
 
-def all_of(place: WorkspaceId | DataPlane, job: str) -> Flow[list[Json]]:
-    """The runs right below a job."""
-    plane = history.DataPlane.of(place)
-    runs, page = yield from history.children(plane, job)
-    for _ in range(_MOST_PAGES):
-        if page is None:
-            break
-        more, page = yield from history.children(plane, job, page)
-        runs += more
-    return runs
+def _reason(run: Json) -> str:
+    """Why a child failed, in short."""
+    if run.get("status") not in ("Failed", "NotResponding"):
+        return ""
+    error = (run.get("error") or {}).get("error") or {}
+    parts = [str(part) for part in (error.get("code"), error.get("message")) if part]
+    return f": {' '.join(': '.join(parts).split())[:_LONGEST_REASON]}" if parts else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
-from airflow_provider_azml.rest import children, history
+from airflow_provider_azml.rest import families, history
 from airflow_provider_azml.rest.error_classes import error_class, inner_codes
 from airflow_provider_azml.rest.history import DataPlane
 
@@ -117,7 +117,7 @@ def failing_children(place: WorkspaceId | DataPlane, job: str) -> Flow[list[Fail
         >>> client.run(failing_children(workspace, "sweep-1"))[0].code
         'UserError'
     """
-    runs = yield from children.all_of(place, job)
+    runs = yield from families.all_of(place, job)
     failed = [run for run in runs if run.get("status") in _FAILED]
     failed.sort(key=lambda run: (str(run.get("endTimeUtc") or "~"), run.get("runNumber") or 0))
     return [_failed(run) for run in failed]
@@ -143,7 +143,7 @@ def _culprit(plane: DataPlane, job: str) -> Flow[tuple[FailedChild | None, int]]
 def _failed(run: Json) -> FailedChild:
     why = _reason(run)
     job = str(run.get("runId"))
-    return FailedChild(job, children.called(run), str(run.get("status")), why.code, why.message, why.error_class)
+    return FailedChild(job, families.called(run), str(run.get("status")), why.code, why.message, why.error_class)
 
 
 def _reason(run: Json) -> Failure:

@@ -1,4 +1,4 @@
-"""What is told while something is waited for: one line per change, and a job's log as it grows."""
+"""What is told while something is waited for: one line per change, and logs as they grow."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
-from airflow_provider_azml.rest import arm_ids, flows
+from airflow_provider_azml.rest import arm_ids, families, flows
+from airflow_provider_azml.rest.children import Children
+from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.job_log import JobLog
+from airflow_provider_azml.rest.queueing import Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_azml.rest.families import Family
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Glance
 
 _STALLED = frozenset({"Paused"})
 """Status words of a job that goes on only if somebody lets it."""
-_WITHOUT_LOG = frozenset({"", "NotStarted", "Queued", "Provisioning", "Preparing", "Starting"})
-"""Status words of a job that has not begun to run."""
+_NOT_BEGUN = BEFORE_RUNNING | {""}
+_WITHOUT_LOG = _NOT_BEGUN - {"Preparing"}
+"""Status words of a job without a log; while one is prepared, its image may be built, which has one."""
+_BUILD_SECONDS = 30.0
+"""How long a job is prepared, at least, if its image is built."""
+_JOB = "/jobs/"
 _REQUEST_SECONDS = 60.0
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 30.0, 600.0
 
@@ -28,21 +36,35 @@ _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 30.0, 600.0
 class Follower:
     """Tells what changes between two looks at what is waited for.
 
-    It never fails a wait: what cannot be told for now is said once, and tried again later.
+    Of a job it tells too what it waits for while it does not run, what becomes of its steps or trials, and with
+    ``stream_logs`` its log and theirs. It never fails a wait: what cannot be told for now is said once, and tried again
+    later.
 
     Args:
         arm_id: What is waited for.
         tell: Called with a level of :mod:`logging` and a line.
-        stream_logs: Whether a job's log is told as it grows.
+        stream_logs: Whether logs are told as they grow.
         body: The job, where it is known already.
         plane: Where the workspace's data plane is, for followers that share it.
-        now: The clock, in seconds; only differences count.
+        now: A monotonic clock, in seconds.
 
     Example:
         >>> client.run(settle(ticket, poll_seconds=15, follow=Follower(ticket.arm_id, logger.log).look))
     """
 
-    __slots__ = ("_arm_id", "_job_type", "_log", "_now", "_plane", "_status", "_stream_logs", "_tell", "_trouble")
+    __slots__ = (
+        "_arm_id",
+        "_children",
+        "_family",
+        "_log",
+        "_now",
+        "_plane",
+        "_queue",
+        "_status",
+        "_stream_logs",
+        "_tell",
+        "_trouble",
+    )
 
     def __init__(
         self,
@@ -57,17 +79,21 @@ class Follower:
         self._arm_id = arm_id
         self._tell = tell
         self._stream_logs = stream_logs
-        self._job_type = _job_type(body or {})
+        self._family: Family | None = families.family_of(body or {}, {}) if _JOB in arm_id.lower() else "single"
         self._plane = plane
         self._now = now
         self._status = ""
         self._log: JobLog | None = None
+        self._children: Children | None = None
+        self._queue: Queue | None = None
         self._trouble: dict[str, _Trouble] | None = None
 
     @property
     def wants_every_look(self) -> bool:
         """Whether it has something to do at a look that shows what the one before did."""
-        return self._stream_logs
+        if _JOB not in self._arm_id.lower():
+            return False
+        return self._stream_logs or self._family != "single" or self._status in BEFORE_RUNNING
 
     def look(self, glance: Glance) -> Flow[None]:
         """Tell what a look showed that the one before did not."""
@@ -75,9 +101,19 @@ class Follower:
         if changed:
             self._status = glance.status
             self._tell_status(glance)
-        self._job_type = self._job_type or _job_type(glance.body)
-        if self._stream_logs and glance.status not in _WITHOUT_LOG:
-            yield from self._bear("the log", self._follow_log(glance, changed=changed), last=glance.outcome is not None)
+        if _JOB not in self._arm_id.lower():
+            return
+        self._family = self._family or families.family_of(glance.body, glance.run)
+        if glance.status in BEFORE_RUNNING:
+            yield from self._bear("what is said of the queue", self._look_at_queue, glance)
+        else:
+            self._queue = None
+        if glance.status not in _NOT_BEGUN and self._family not in (None, "single"):
+            yield from self._bear("what runs below", self._look_at_children, glance)
+        if glance.status not in _WITHOUT_LOG and self._stream_logs:
+            if changed:
+                self._job_log().look_at(self._now() + _BUILD_SECONDS if glance.status == "Preparing" else 0)
+            yield from self._bear("the log", self._look_at_log, glance)
 
     def _tell_status(self, glance: Glance) -> None:
         name = arm_ids.parse(self._arm_id).name
@@ -88,53 +124,58 @@ class Follower:
         else:
             self._tell(logging.INFO, f"{name} is {glance.status}")
 
-    def _follow_log(self, glance: Glance, *, changed: bool) -> Flow[None]:
-        job = arm_ids.parse(self._arm_id)
-        self._plane = self._plane or DataPlane(job.workspace)
-        if self._log is None:
-            self._log = JobLog(job.name, lambda line: self._tell(logging.INFO, line), job_type=self._job_type)
-        if changed:
-            self._log.hurry()
-        yield from self._log.look(self._plane, now=self._now(), ended=glance.outcome is not None)
+    def _look_at_queue(self, glance: Glance) -> Flow[None]:
+        self._queue = self._queue or Queue(self._arm_id, self._tell, self._now())
+        return self._queue.look(self._shared_plane(), glance, now=self._now())
 
-    def _bear(self, what: str, telling: Flow[None], *, last: bool) -> Flow[None]:
+    def _look_at_children(self, glance: Glance) -> Flow[None]:
+        if self._children is None:
+            name, family = arm_ids.parse(self._arm_id).name, self._family or "single"
+            self._children = Children(name, family, self._tell, stream_logs=self._stream_logs)
+        return self._children.look(self._shared_plane(), glance, now=self._now())
+
+    def _look_at_log(self, glance: Glance) -> Flow[None]:
+        return self._job_log().look(self._shared_plane(), now=self._now(), ended=glance.outcome is not None)
+
+    def _job_log(self) -> JobLog:
+        if self._log is None:
+            name, tell = arm_ids.parse(self._arm_id).name, self._tell
+            self._log = JobLog(name, lambda line: tell(logging.INFO, line), job_type=self._family)
+        return self._log
+
+    def _shared_plane(self) -> DataPlane:
+        self._plane = self._plane or DataPlane(arm_ids.parse(self._arm_id).workspace)
+        return self._plane
+
+    def _bear(self, what: str, telling: Callable[[Glance], Flow[None]], glance: Glance) -> Flow[None]:
         """Tell a part of it; an error is said once, and the part is tried again later, less and less often."""
-        trouble = (self._trouble or {}).get(what)
-        now = self._now()
-        if trouble and now < trouble.until and not last:
-            telling.close()
+        trouble, now = (self._trouble or {}).get(what), self._now()
+        if trouble and now < trouble.until and not glance.outcome:
             return
         try:
-            yield from flows.once(telling, timeout_seconds=_REQUEST_SECONDS)
+            yield from flows.once(telling(glance), timeout_seconds=_REQUEST_SECONDS)
         except (ApiError, AttributeError, LookupError, TypeError, ValueError) as error:
             # also what comes of an answer in an unknown shape: what is only told must not end a wait
-            if not trouble:
-                name = arm_ids.parse(self._arm_id).name
-                self._tell(logging.WARNING, f"{what} of {name} cannot be read for now: {error}")
-            pause = min(2 * trouble.pause, _LONGEST_PAUSE_SECONDS) if trouble else _PAUSE_SECONDS
-            retry_after = error.retry_after if isinstance(error, ApiError) else 0
-            self._trouble = {**(self._trouble or {}), what: _Trouble(now + max(pause, retry_after), pause)}
+            name, level = arm_ids.parse(self._arm_id).name, logging.DEBUG if trouble else logging.WARNING
+            self._tell(level, f"{what} of {name} cannot be read for now: {error}")
+            trouble = trouble or _Trouble()
+            trouble.pause = min(2 * trouble.pause, _LONGEST_PAUSE_SECONDS) or _PAUSE_SECONDS
+            trouble.until = now + max(trouble.pause, error.retry_after if isinstance(error, ApiError) else 0)
+            self._trouble = {**(self._trouble or {}), what: trouble}
         else:
-            if trouble and self._trouble:
-                del self._trouble[what]
+            if trouble:
+                trouble.pause = 0.0
 
 
 class _Trouble:
-    """Since when something cannot be told.
+    """That something could not be told.
 
-    Args:
+    Attributes:
         until: When it is tried again.
-        pause: The pause until then, in seconds.
+        pause: The pause before that, in seconds.
     """
 
     __slots__ = ("pause", "until")
 
-    def __init__(self, until: float, pause: float) -> None:
-        self.until = until
-        self.pause = pause
-
-
-def _job_type(body: Json) -> str | None:
-    properties = body.get("properties")
-    job_type = properties.get("jobType") if isinstance(properties, dict) else None
-    return job_type if isinstance(job_type, str) else None
+    def __init__(self) -> None:
+        self.until = self.pause = 0.0

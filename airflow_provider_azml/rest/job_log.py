@@ -70,9 +70,13 @@ class JobLog:
         self._url: str | None = None
         self._begin()
 
-    def hurry(self) -> None:
-        """Read at the next look, however quiet the log has been."""
-        self._due = 0
+    def look_at(self, moment: float) -> None:
+        """Read at the first look from a moment on, however quiet the log has been.
+
+        Args:
+            moment: It, in seconds of the clock of the looks.
+        """
+        self._due = moment
 
     def look(self, plane: DataPlane, *, now: float, ended: bool = False, most_bytes: int = MOST_BYTES) -> Flow[None]:
         """Tell what is new, if it is time to look: a log that stays quiet is read ever less often.

@@ -69,4 +69,5 @@ def test_what_cannot_be_told_is_said_once_and_ends_nothing(service, drive, told,
     drive(looks(follower, clock, *[glance("train", "Running")] * 4, glance("train", "Completed")))
     assert told[0] == "train is Running"
     assert told[1].startswith("WARNING: the log of train cannot be read for now: ")
-    assert told[2:] == ["train is Completed", "user_logs/std_log.txt of train:", "done"]
+    assert told[2].startswith("DEBUG: the log of train cannot be read for now: ")
+    assert told[3:] == ["train is Completed", "user_logs/std_log.txt of train:", "done"]

@@ -1,0 +1,84 @@
+"""What runs below a job: its steps or trials, what they are called, and how a job is known to have some."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_azml.rest import history
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_azml.rest.arm_ids import WorkspaceId
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.history import DataPlane
+
+Family = Literal["Pipeline", "Sweep", "AutoML", "single"]
+"""What a job has below it; ``single`` for one that has nothing."""
+
+_MOST_PAGES = 100
+_IN_RUN_TYPES: Mapping[str, Family] = {
+    "pipelinerun": "Pipeline",
+    "hyperdrive": "Sweep",
+    "sweep": "Sweep",
+    "automl": "AutoML",
+}
+
+
+def family_of(body: Json, run: Json) -> Family | None:
+    """What a job has below it, by its resource or by its run; ``None`` when neither says.
+
+    Args:
+        body: The job, as Resource Manager shows it, or nothing.
+        run: Its run, as run history shows it, or nothing.
+
+    Example:
+        >>> family_of({"properties": {"jobType": "Sweep"}}, {})
+        'Sweep'
+
+    Sources: ``JobType`` of the 2024-04-01 OpenAPI file; ``run_type`` and ``azureml.runsource`` of the printed details
+    of runs of azureml-core.
+    """
+    job_type = (body.get("properties") or {}).get("jobType")
+    if job_type:
+        return job_type if job_type in ("Pipeline", "Sweep", "AutoML") else "single"
+    run_type = run.get("runType") or (run.get("properties") or {}).get("azureml.runsource")
+    if not run_type:
+        return None
+    return next((family for word, family in _IN_RUN_TYPES.items() if word in str(run_type).lower()), "single")
+
+
+def called(run: Json) -> str:
+    """What a child is called: by what it is to its parent, and its display name.
+
+    Example:
+        >>> called({"runId": "sweep_1", "parentRunId": "sweep", "displayName": "sweep_1"})
+        "trial 'sweep_1'"
+    """
+    job, parent = str(run.get("runId")), str(run.get("parentRunId") or "")
+    properties = run.get("properties") or {}
+    if re.fullmatch(re.escape(parent) + r"_\d+", job):
+        kind = "trial"
+    elif run.get("runType") == "azureml.StepRun" or "azureml.pipelinerunid" in properties:
+        kind = "step"
+    else:
+        kind = "child"
+    return f"{kind} '{name_of(run)}'"
+
+
+def name_of(run: Json) -> str:
+    """The name that a run is shown by."""
+    return str(run.get("displayName") or run.get("name") or run.get("runId"))
+
+
+def all_of(place: WorkspaceId | DataPlane, job: str) -> Flow[list[Json]]:
+    """The runs right below a job."""
+    plane = history.DataPlane.of(place)
+    runs, page = yield from history.children(plane, job)
+    for _ in range(_MOST_PAGES):
+        if page is None:
+            break
+        more, page = yield from history.children(plane, job, page)
+        runs += more
+    return runs
