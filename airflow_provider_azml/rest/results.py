@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import arm_ids, compute_states, flows, history
+from airflow_provider_azml.rest.best_trials import best_trial, completed, output_uri
 from airflow_provider_azml.rest.waiting import status_of
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ def told(arm_id: str, body: Json, studio_url: str) -> Flow[Json]:
     made = arm_ids.parse(arm_id)
     if made.kind != "job":
         return result(arm_id, shown, studio_url)
+    plane = history.DataPlane(made.workspace)
     try:
-        metrics = yield from history.metrics(made.workspace, made.name)
+        metrics = yield from history.metrics(plane, made.name)
     except ApiError as error:
         _log.warning("The job is done, but its metrics cannot be read: %s", error)
         metrics = {}
+    shown = yield from completed(plane, shown)
     return result(arm_id, shown, studio_url, metrics)
 
 
@@ -61,26 +64,12 @@ def result(arm_id: str, body: Json, studio_url: str, metrics: Mapping[str, float
 
 def _of_job(body: Json) -> Json:
     properties = body["properties"]
-    best = _best_trial(properties)
+    best = best_trial(body)
     return {
         "experiment_name": properties.get("experimentName"),
-        "outputs": {name: _output_uri(body["name"], name) for name in properties.get("outputs") or {}},
+        "outputs": {name: output_uri(body["name"], name) for name in properties.get("outputs") or {}},
         **({"best_trial": best} if best else {}),
     }
-
-
-def _output_uri(job: str, output: str) -> str:
-    return f"azureml://jobs/{job}/outputs/{'artifacts' if output == 'default' else output}/paths/"
-
-
-def _best_trial(properties: Json) -> str | None:
-    """Name of the job that did best, of a job that tried many.
-
-    Sources: azure-ai-ml 1.35.2 reads the property ``best_child_run_id`` of sweep jobs; AutoML jobs have the tag
-    ``automl_best_child_run_id`` (Azure/azureml-examples).
-    """
-    found = (properties.get("properties") or {}).get("best_child_run_id")
-    return found or (properties.get("tags") or {}).get("automl_best_child_run_id")
 
 
 def _of_endpoint(body: Json) -> Json:

@@ -65,11 +65,29 @@ def submitted(service: SignedIn, operator: type[Any], name: str, body: dict[str,
 
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_a_sweep_tells_its_best_trial(deferrable: bool, service: SignedIn) -> None:
-    told = {"properties": {"best_child_run_id": "tune_3"}}
+    told = {
+        "jobType": "Sweep",
+        "objective": {"goal": "Maximize", "primaryMetric": "accuracy"},
+        "outputs": {"model": {"jobOutputType": "mlflow_model"}, "report": {}},
+        "properties": {"best_child_run_id": "tune_3", "score": "0.93"},
+        "tags": {"tune_3": '{"lr": 0.05}'},
+    }
     finished = submitted(service, AzmlSubmitSweepOperator, "tune", told, deferrable=deferrable, **SWEEP)
     assert finished.errors == {}
     result = finished.value("it")
-    assert (result["name"], result["status"], result["best_trial"]) == ("tune", "Completed", "tune_3")
+    assert (result["name"], result["status"]) == ("tune", "Completed")
+    assert result["best_trial"] == {
+        "name": "tune_3",
+        "parameters": {"lr": 0.05},
+        "primary_metric": "accuracy",
+        "metric": 0.93,
+        "outputs": {
+            "default": "azureml://jobs/tune_3/outputs/artifacts/paths/",
+            "model": "azureml://jobs/tune_3/outputs/model/paths/",
+            "report": "azureml://jobs/tune_3/outputs/report/paths/",
+        },
+        "model_output": "azureml://jobs/tune_3/outputs/model/paths/",
+    }
     assert result["metrics"] == {}  # there is no MLflow here, which is a warning and no more
     ((_, body),) = service.puts()
     assert body["properties"]["jobType"] == "Sweep"
@@ -79,10 +97,17 @@ def test_a_sweep_tells_its_best_trial(deferrable: bool, service: SignedIn) -> No
 
 
 def test_an_automl_job_tells_its_best_trial(service: SignedIn) -> None:
-    told = {"tags": {"automl_best_child_run_id": "found_7"}}
+    told = {"taskDetails": {"primaryMetric": "accuracy"}, "tags": {"automl_best_child_run_id": "found_7"}}
     finished = submitted(service, AzmlSubmitAutoMLOperator, "found", told, **AUTOML)
     assert finished.errors == {}
-    assert finished.value("it")["best_trial"] == "found_7"
+    assert finished.value("it")["best_trial"] == {
+        "name": "found_7",
+        "parameters": {},
+        "primary_metric": "accuracy",
+        "metric": None,  # there is no MLflow here, which is a warning and no more
+        "outputs": {"default": "azureml://jobs/found_7/outputs/artifacts/paths/"},
+        "model_output": "azureml://jobs/found_7/outputs/artifacts/outputs/mlflow-model/",
+    }
     ((_, body),) = service.puts()
     assert body["properties"]["taskDetails"]["taskType"] == "Classification"
 
