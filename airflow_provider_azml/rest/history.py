@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.rest.flows import Flow, Json, Send, call, request
@@ -173,21 +172,3 @@ def metrics(place: WorkspaceId | DataPlane, job: str) -> Flow[dict[str, float | 
 
 def _number(value: float | str) -> float | str:
     return value if isinstance(value, str) or math.isfinite(value) else str(value)
-
-
-def failure(workspace: WorkspaceId, job: str, *, lines: int) -> Flow[tuple[str | None, str | None, list[str]]]:
-    """Why a job failed: the service's error code, its message, and the end of the log.
-
-    What cannot be read any more (a deleted run, a storage account behind a firewall) is left out: the failure that
-    is being explained matters more.
-    """
-    try:
-        details = yield from run_details(workspace, job)
-    except ApiError:
-        return None, None, []
-    error: Json = (details.get("error") or {}).get("error") or {}
-    try:
-        tail = yield from log_tail(details, lines)
-    except ApiError:
-        tail = []
-    return error.get("code"), error.get("message"), tail

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from azure.ai.ml.operations import _job_ops_helper
 
 from airflow_provider_azml.rest import history
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from tests.rest.scripted_service import Answer
 
 WORKSPACE = WorkspaceId("s", "rg", "ws")
-DETAILS = f"/history/v1.0{WORKSPACE}/runs/train/details"
 
 
 @pytest.fixture
@@ -32,6 +32,36 @@ def test_the_log_of_the_users_code_is_found_among_all(names, expected):
     assert history.log_url({"logFiles": files}) == expected
 
 
+@pytest.mark.parametrize(
+    ("names", "job_type", "expected"),
+    [
+        (["user_logs/std_log.txt", "azureml-logs/20_image_build_log.txt"], "Command", ["user_logs/std_log.txt"]),
+        (["user_logs/std_log_1.txt", "user_logs/std_log_0.txt"], "Command", ["user_logs/std_log_0.txt"]),
+        (
+            ["user_logs/std_log_process_01.txt", "user_logs/std_log_process_00.txt"],
+            None,
+            ["user_logs/std_log_process_00.txt"],
+        ),
+        (
+            ["azureml-logs/70_driver_log.txt", "azureml-logs/55_x.txt"],
+            None,
+            ["azureml-logs/55_x.txt", "azureml-logs/70_driver_log.txt"],
+        ),
+        (
+            ["logs/azureml/executionlogs.txt", "logs/azureml/stdoutlogs.txt"],
+            "Pipeline",
+            ["logs/azureml/executionlogs.txt"],
+        ),
+        (["azureml-logs/hyperdrive.txt", "azureml-logs/20_x.txt"], "Sweep", ["azureml-logs/hyperdrive.txt"]),
+        (["system_logs/lifecycler/lifecycler.log"], "Command", []),
+    ],
+)
+def test_the_logs_that_are_streamed_are_those_that_azure_ai_ml_shows(names, job_type, expected):
+    assert history.streamed(names, job_type) == expected
+    theirs = _job_ops_helper._get_sorted_filtered_logs(names, job_type or "Command", {})
+    assert theirs == expected
+
+
 def test_only_the_end_of_a_long_log_is_fetched(service, drive):
     service.answer("HEAD", "/log", Answer(body=b"", headers={"Content-Length": "1000000"}))
     service.answer("GET", "/log", Answer(206, b"half a li\nline 1\nline 2\n"))
@@ -50,23 +80,3 @@ def test_metrics_are_numbers_or_what_json_has_no_number_for(discovered, drive):
     run = f"/mlflow/v2.0{WORKSPACE}/api/2.0/mlflow/runs/get"
     discovered.answer("GET", run, Answer(body={"run": {"data": {"metrics": logged}}}))
     assert drive(history.metrics(WORKSPACE, "train")) == {"accuracy": 0.5, "loss": "NaN", "norm": "inf"}
-
-
-def test_a_failure_is_told_with_the_services_code_and_the_end_of_the_log(discovered, drive):
-    log = {"user_logs/std_log.txt": f"{discovered.url}/log"}
-    error = {"error": {"code": "UserError", "message": "Exit code 1."}}
-    discovered.answer("GET", DETAILS, Answer(body={"error": error, "logFiles": log}))
-    discovered.answer("HEAD", "/log", Answer(body=b"ValueError: no\n"))
-    discovered.answer("GET", "/log", Answer(body=b"ValueError: no\n"))
-    assert drive(history.failure(WORKSPACE, "train", lines=20)) == ("UserError", "Exit code 1.", ["ValueError: no"])
-
-
-def test_a_log_that_cannot_be_read_does_not_hide_the_failure(discovered, drive):
-    error = {"error": {"code": "UserError", "message": "Exit code 1."}}
-    log = {"user_logs/std_log.txt": f"{discovered.url}/gone"}
-    discovered.answer("GET", DETAILS, Answer(body={"error": error, "logFiles": log}))
-    assert drive(history.failure(WORKSPACE, "train", lines=20)) == ("UserError", "Exit code 1.", [])
-
-
-def test_a_run_that_is_gone_leaves_the_reason_open(discovered, drive):
-    assert drive(history.failure(WORKSPACE, "train", lines=20)) == (None, None, [])
