@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import urllib.request
@@ -44,6 +45,19 @@ def simulation(home: Path) -> Iterator[Simulation]:
 
 
 @dataclass(frozen=True)
+class Requests:
+    """The requests that an emulator has had.
+
+    Args:
+        by_operation: How many of each: ``POST batchrundata``, ``GET blob (range)``...
+        most_at_once: How many of each it was answering at one moment.
+    """
+
+    by_operation: Counter[str]
+    most_at_once: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Simulation:
     """A running emulator whose jobs only take time.
 
@@ -53,15 +67,19 @@ class Simulation:
 
     url: str
 
-    def requests(self) -> Counter[str]:
-        """How many requests it has had so far, by operation: ``POST batchrundata``, ``GET blob (range)``..."""
-        with urllib.request.urlopen(f"{self.url}/emulator/requests") as answer:
-            return Counter(json.load(answer)["by_operation"])
+    async def requests(self) -> Requests:
+        """The requests that it has had so far."""
+        return await asyncio.to_thread(self._requests)
 
-    def set_faults(self, spec: str) -> None:
+    def _requests(self) -> Requests:
+        with urllib.request.urlopen(f"{self.url}/emulator/requests") as answer:
+            told = json.load(answer)
+        return Requests(Counter(told["by_operation"]), told["most_at_once"])
+
+    async def set_faults(self, spec: str) -> None:
         """Let requests go wrong from now on, as ``azml emulator --faults`` says; an empty ``spec`` ends it."""
-        body = json.dumps({"spec": spec}).encode()
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/emulator/faults", body, method="PUT")).close()
+        asked = urllib.request.Request(f"{self.url}/emulator/faults", json.dumps({"spec": spec}).encode(), method="PUT")
+        (await asyncio.to_thread(urllib.request.urlopen, asked)).close()
 
     async def submit(self, seconds_of: Mapping[str, float], **properties: str) -> list[str]:
         """Submit jobs, and answer their ARM ids.

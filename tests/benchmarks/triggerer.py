@@ -8,6 +8,7 @@ import os
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,36 +81,53 @@ class LoopWatch:
     """How an event loop and its process fared over some time.
 
     Args:
-        lag_seconds: The longest that the loop was held up, by this code or by a machine that has more to do.
-        held_seconds: The most processor time that its thread took in one go: what this code alone did to it.
-        cpu_seconds: Processor time of the process.
+        lag_seconds: The longest that the loop was held up, by this code or by a machine that has more to do; the
+            garbage collections of Python are left out, which take the longer the more the process holds.
+        held_seconds: The most processor time that its thread took in one go, without these: what code alone did to it.
+        collection_seconds: The longest of these collections.
         peak_bytes: The most memory that the process held.
     """
 
     lag_seconds: float = 0
     held_seconds: float = 0
-    cpu_seconds: float = 0
+    collection_seconds: float = 0
     peak_bytes: int = 0
+    _collected: float = 0
+    _collected_cpu: float = 0
+    _collecting_since: tuple[float, float] = (0, 0)
 
     async def _tick(self) -> None:
-        while True:
+        for number in count():
             began, worked = time.perf_counter(), time.thread_time()
+            self._collected = self._collected_cpu = 0
             await asyncio.sleep(TICK_SECONDS)
-            self.lag_seconds = max(self.lag_seconds, time.perf_counter() - began - TICK_SECONDS)
-            self.held_seconds = max(self.held_seconds, time.thread_time() - worked)
-            self.peak_bytes = max(self.peak_bytes, _resident_bytes())
+            self.lag_seconds = max(self.lag_seconds, time.perf_counter() - began - TICK_SECONDS - self._collected)
+            self.held_seconds = max(self.held_seconds, time.thread_time() - worked - self._collected_cpu)
+            if number % 10 == 0:
+                self.peak_bytes = max(self.peak_bytes, _resident_bytes())
+
+    def _collect(self, phase: str, _: dict[str, int]) -> None:
+        now = time.perf_counter(), time.thread_time()
+        if phase == "start":
+            self._collecting_since = now
+            return
+        took, worked = now[0] - self._collecting_since[0], now[1] - self._collecting_since[1]
+        self._collected += took
+        self._collected_cpu += worked
+        self.collection_seconds = max(self.collection_seconds, took)
 
 
 @asynccontextmanager
 async def loop_watched() -> AsyncIterator[LoopWatch]:
-    """Watch the running event loop for as long as the block runs."""
-    watch, began = LoopWatch(), time.process_time()
+    """Watch the running event loop for as long as the block runs, which takes some processor time by itself."""
+    watch = LoopWatch()
     ticking = asyncio.create_task(watch._tick())
+    gc.callbacks.append(watch._collect)
     try:
         yield watch
     finally:
+        gc.callbacks.remove(watch._collect)
         ticking.cancel()
-        watch.cpu_seconds = time.process_time() - began
 
 
 def resident_bytes() -> int:

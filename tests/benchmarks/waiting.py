@@ -28,9 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.benchmarks.simulation import Simulation
-    from tests.benchmarks.waiting_jobs import Cost
+    from tests.benchmarks.triggerer import LoopWatch
 
 _PARTS = ("jobs", "logs", "large", "outage")
+
+
+EARLY = 0.2
+"""What share of a pause a look may come early, so that one request does for many: then there are more of them."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +62,22 @@ async def of_jobs(simulated: Simulation, load: Load) -> list[Figure]:
     idle = await bytes_of_a_task(load.jobs)
     ours = await wait_in_triggers(simulated, load)
     theirs = await wait_as_peers_do(simulated, load)
-    waiting, starting = ours.waiting, ours.starting
     share = load.jobs / 10_000
     return [
-        Figure("requests per cycle", waiting.requests_per_cycle, 150 * share),
-        Figure("requests of the first cycle", starting.requests_per_cycle),
+        Figure("requests per cycle", ours.waiting.requests_per_cycle, 150 * share),
+        Figure("requests of the first cycle", ours.starting.requests_per_cycle),
         Figure("requests per cycle, one GET per trigger", theirs.requests_per_cycle),
-        Figure("CPU seconds per cycle", waiting.cpu_seconds_per_cycle, 1 * share),
-        Figure("CPU seconds of the first cycle", starting.cpu_seconds_per_cycle),
+        Figure("CPU seconds per cycle", ours.waiting.cpu_seconds_per_cycle, 1 * share),
+        Figure("CPU seconds of the first cycle", ours.starting.cpu_seconds_per_cycle),
         Figure("CPU seconds per cycle, one GET per trigger", theirs.cpu_seconds_per_cycle),
-        Figure("longest loop lag, seconds", max(starting.loop.lag_seconds, waiting.loop.lag_seconds), 0.1),
-        Figure("longest use of the loop's thread in one go, CPU seconds", _held(starting, waiting), 0.1),
-        Figure("longest loop lag, one GET per trigger, seconds", theirs.loop.lag_seconds),
+        *_of_loops("", ours.loops),
         Figure("bytes per waiting trigger", ours.bytes_per_trigger, 30_000),
         Figure("of these, bytes of an idle task of the triggerer", idle),
         Figure("jobs that ended", len(ours.delays)),
+        Figure("requests for each job that ended", ours.ending.requests["GET job"] / load.ending, 1.1),
         Figure("longest delay from a job's end to its event, seconds", max(ours.delays), _latest(load)),
         Figure("mean delay from a job's end to its event, seconds", sum(ours.delays) / len(ours.delays)),
-        Figure("jobs that ended without an event", len(ours.silent), 0),
+        Figure("jobs that ended without an event", ours.silent, 0),
     ]
 
 
@@ -84,15 +86,16 @@ async def of_logs(simulated: Simulation, load: Load, log: Path) -> list[Figure]:
     writing = max(1, load.jobs // 3)
     followed = await follow(simulated, load, log, writing=writing)
     cost = followed.cost
-    reads = cost.requests.get("GET blob (range)", 0) / load.cycles
+    reads = cost.requests["GET blob (range)"]
     return [
-        Figure("logs: jobs that write", writing),
-        Figure("logs: ranged reads per cycle", reads, writing),
+        Figure("logs: jobs that are followed", load.jobs),
+        Figure("logs: of these, jobs that write", writing),
+        Figure("logs: ranged reads per cycle and job that writes", reads / load.cycles / writing, 1 + EARLY),
+        Figure("logs: ranged reads at once", cost.most_at_once.get("GET blob (range)", 0), 64),
         Figure("logs: requests per cycle", cost.requests_per_cycle),
         Figure("logs: CPU seconds per cycle", cost.cpu_seconds_per_cycle),
         Figure("logs: lines told per cycle and job that writes", followed.lines / load.cycles / writing),
-        Figure("logs: longest loop lag, seconds", cost.loop.lag_seconds, 0.1),
-        Figure("logs: longest use of the loop's thread in one go, CPU seconds", cost.loop.held_seconds, 0.1),
+        *_of_loops("logs: ", [followed.loop]),
     ]
 
 
@@ -104,8 +107,7 @@ async def of_large_log(simulated: Simulation, load: Load, log: Path, size: int) 
         Figure("large log: jobs beside it", load.jobs + load.ending),
         Figure("large log: megabytes of memory that all that takes", followed.peak_bytes / 1e6, 100),
         Figure("large log: longest delay from a job's end to its event, seconds", max(followed.delays), _latest(load)),
-        Figure("large log: longest loop lag, seconds", followed.cost.loop.lag_seconds, 0.1),
-        Figure("large log: longest use of the loop's thread in one go, CPU seconds", _held(followed.cost), 0.1),
+        *_of_loops("large log: ", [followed.loop]),
     ]
 
 
@@ -115,8 +117,8 @@ async def of_outage(simulated: Simulation, load: Load, down_seconds: float) -> l
     often = 150 * load.jobs / 10_000 / load.poll_seconds
     return [
         Figure("outage: seconds", down_seconds),
-        Figure("outage: requests meanwhile", sum(outage.down.requests.values())),
-        Figure("outage: CPU seconds meanwhile", outage.down.loop.cpu_seconds),
+        Figure("outage: requests meanwhile", outage.down.requests.total()),
+        Figure("outage: CPU seconds meanwhile", outage.down.cpu_seconds),
         Figure("outage: most requests in one second afterwards", max(outage.per_second)),
         Figure("outage: the same, as a multiple of what is usual", max(outage.per_second) / often),
         Figure("outage: waits that failed", outage.failed, 0),
@@ -125,8 +127,13 @@ async def of_outage(simulated: Simulation, load: Load, down_seconds: float) -> l
     ]
 
 
-def _held(*costs: Cost) -> float:
-    return max(cost.loop.held_seconds for cost in costs)
+def _of_loops(prefix: str, loops: Sequence[LoopWatch]) -> list[Figure]:
+    lag, held = max(loop.lag_seconds for loop in loops), max(loop.held_seconds for loop in loops)
+    return [
+        Figure(f"{prefix}longest loop lag, garbage collections aside, seconds", lag, 0.1),
+        Figure(f"{prefix}longest use of the loop in one go, the same, CPU seconds", held, 0.1),
+        Figure(f"{prefix}longest garbage collection, seconds", max(loop.collection_seconds for loop in loops)),
+    ]
 
 
 def _latest(load: Load) -> float:

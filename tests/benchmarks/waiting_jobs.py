@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ class Load:
 
     Args:
         jobs: How many jobs run on and on.
-        ending: How many more end while they are watched.
+        ending: How many more end after that.
         poll_seconds: Pause between two looks, in seconds.
         cycles: For how many such pauses they are watched.
     """
@@ -51,23 +52,25 @@ class Cost:
 
     Args:
         cycles: How many pauses between two looks that was.
-        loop: How the event loop fared.
-        requests: Requests that the service had, by route.
+        cpu_seconds: Processor time of this process.
+        requests: Requests that the service had, by operation.
+        most_at_once: How many of an operation it answered at one moment, since the emulator began.
     """
 
-    cycles: int
-    loop: LoopWatch
-    requests: dict[str, int] = field(default_factory=dict)
+    cycles: float
+    cpu_seconds: float = 0
+    requests: Counter[str] = field(default_factory=Counter)
+    most_at_once: dict[str, int] = field(default_factory=dict)
 
     @property
     def requests_per_cycle(self) -> float:
         """Requests from one look at each job to the next."""
-        return sum(self.requests.values()) / self.cycles
+        return self.requests.total() / self.cycles
 
     @property
     def cpu_seconds_per_cycle(self) -> float:
         """Processor time of this process from one look at each job to the next."""
-        return self.loop.cpu_seconds / self.cycles
+        return self.cpu_seconds / self.cycles
 
 
 @dataclass(frozen=True)
@@ -76,17 +79,21 @@ class Waits:
 
     Args:
         starting: The cost of the first pause, from the start of the first trigger on.
-        waiting: The cost of the pauses afterwards.
+        waiting: The cost of the pauses afterwards, in which nothing ends.
+        ending: The cost of the time in which jobs end.
+        loops: How the loop fared in the first and the last of these.
         bytes_per_trigger: Memory that one of them takes.
         delays: How long after its job's end a trigger fired, in seconds, for each job that ended.
-        silent: Jobs that ended in time, and whose trigger did not fire.
+        silent: How many jobs ended and had no trigger that fired.
     """
 
     starting: Cost
     waiting: Cost
+    ending: Cost
+    loops: Sequence[LoopWatch]
     bytes_per_trigger: float
     delays: Sequence[float]
-    silent: Sequence[str]
+    silent: int
 
 
 class IdleTrigger(BaseTrigger):
@@ -131,13 +138,14 @@ class PeerTrigger(BaseTrigger):
 
 
 @asynccontextmanager
-async def costs(simulation: Simulation, cycles: int) -> AsyncIterator[Cost]:
+async def costs(simulation: Simulation, cycles: float) -> AsyncIterator[Cost]:
     """Measure what the block costs."""
-    before = simulation.requests()
-    async with loop_watched() as loop:
-        cost = Cost(cycles, loop)
-        yield cost
-    cost.requests = dict(simulation.requests() - before)
+    cost, before = Cost(cycles), await simulation.requests()
+    began = time.process_time()
+    yield cost
+    cost.cpu_seconds = time.process_time() - began
+    after = await simulation.requests()
+    cost.requests, cost.most_at_once = after.by_operation - before.by_operation, after.most_at_once
 
 
 async def bytes_of_a_task(tasks: int) -> float:
@@ -160,27 +168,30 @@ async def wait_in_triggers(simulation: Simulation, load: Load, *, prefix: str = 
     """
     lasting = await simulation.submit({f"{prefix}-{number}": LASTING_SECONDS for number in range(load.jobs)})
     await _wait_a_moment(simulation, lasting[0], load.poll_seconds)
-    watched = load.cycles * load.poll_seconds
-    seconds = {
-        f"{prefix}-ending-{number}": load.poll_seconds + number * watched / load.ending for number in range(load.ending)
-    }
-    ending = await simulation.submit(seconds)
+    quiet, spread = load.poll_seconds * (load.cycles + 1.5), load.poll_seconds / load.ending
+    ending = await simulation.submit({
+        f"{prefix}-ending-{number}": quiet + number * spread for number in range(load.ending)
+    })
     jobs, triggerer, empty = [*lasting, *ending], Triggerer(), resident_bytes()
-    async with costs(simulation, 1) as starting:
+    async with costs(simulation, 1) as starting, loop_watched() as first:
         await triggerer.start({job: trigger_of(job, load.poll_seconds) for job in jobs})
         await asyncio.sleep(load.poll_seconds)
     held = resident_bytes() - empty
     async with costs(simulation, load.cycles) as waiting:
-        await asyncio.sleep(watched)
-    due = time.time() - load.poll_seconds - SLACK_SECONDS
+        await asyncio.sleep(load.cycles * load.poll_seconds)
+    rest = 2.5 * load.poll_seconds + SLACK_SECONDS
+    async with costs(simulation, rest / load.poll_seconds) as stopping, loop_watched() as last:
+        await asyncio.sleep(rest)
     await triggerer.stop()
     ended = await simulation.ends(ending)
     return Waits(
         starting,
         waiting,
+        stopping,
+        loops=[first, last],
         bytes_per_trigger=held / len(jobs),
         delays=[firing.at - ended[job] for job, firing in triggerer.fired.items()],
-        silent=[job for job, at in ended.items() if at < due and job not in triggerer.fired],
+        silent=load.ending - len(triggerer.fired),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.benchmarks.simulation import Simulation
+    from tests.benchmarks.triggerer import LoopWatch
     from tests.benchmarks.waiting_jobs import Cost, Load
 
 BYTES_PER_SECOND = 200
@@ -29,12 +30,14 @@ class Followed:
 
     Args:
         cost: What it cost once all logs had been found.
+        loop: How the loop fared from the start on.
         lines: How many lines were told in that time.
         peak_bytes: How much more memory the process held at most than before.
         delays: How long after its job's end a trigger fired, in seconds, for each job that ended.
     """
 
     cost: Cost
+    loop: LoopWatch
     lines: int
     peak_bytes: int
     delays: Sequence[float]
@@ -98,7 +101,7 @@ async def _followed(simulation: Simulation, load: Load, log: Path, jobs: Sequenc
     fired = {job: firing.at for job, firing in triggerer.fired.items()}
     await triggerer.stop()
     ended = await simulation.ends([*fired])
-    return Followed(cost, told, whole.peak_bytes - empty, [at - ended[job] for job, at in fired.items()])
+    return Followed(cost, whole, told, whole.peak_bytes - empty, [at - ended[job] for job, at in fired.items()])
 
 
 def _lines(log: Path) -> int:

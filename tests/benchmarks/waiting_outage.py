@@ -53,15 +53,15 @@ async def wait_through(simulation: Simulation, load: Load, *, down_seconds: floa
     triggerer = Triggerer()
     await triggerer.start({job: trigger_of(job, load.poll_seconds) for job in [*lasting, *ending]})
     await asyncio.sleep(begins)
-    simulation.set_faults("reset=1")
+    await simulation.set_faults("reset=1")
     async with costs(simulation, 1) as down:
         await asyncio.sleep(down_seconds)
-    simulation.set_faults("")
+    await simulation.set_faults("")
     back, per_second = time.time(), []
     for _ in range(round(load.cycles * load.poll_seconds)):
         async with costs(simulation, 1) as second:
             await asyncio.sleep(1)
-        per_second.append(sum(second.requests.values()))
+        per_second.append(second.requests.total())
     fired = dict(triggerer.fired)
     await triggerer.stop()
     return Outage(
