@@ -29,7 +29,8 @@ class AzmlJobSensor(AzmlResourceSensor):
     Args:
         job_name: Name of the job.
         wait_until_exists: Wait for a job that nobody has submitted yet, too, instead of failing at once.
-        stream_logs: Tell what the job's code writes in the task's log, as it is written; for ``deferrable=True``.
+        stream_logs: Tell what the job's code writes in the task's log, as it is written; not with
+            ``mode="reschedule"``.
 
     Returns:
         ``{"name", "id", "status", "studio_url", "experiment_name", "outputs", "metrics"}``, as from the operators that
@@ -64,13 +65,13 @@ class AzmlJobSensor(AzmlResourceSensor):
         return "exists" if self.wait_until_exists else "ended"
 
     def _failure(self, outcome: Outcome, studio_url: str) -> RunFailed:
-        from airflow_provider_azml.rest import history
+        from airflow_provider_azml.rest import failures
         from airflow_provider_azml.rest.arm_ids import parse
 
         name = parse(outcome.arm_id).name
-        code, message, tail = self.hook.run(history.failure(self.hook.workspace_id, name, lines=LOG_LINES))
-        why = replace(outcome, code=code, message=message)
-        return why.failure(studio_url=studio_url, log_tail=tail)
+        why = self.hook.run(failures.failure(self.hook.workspace_id, name, lines=LOG_LINES))
+        told = replace(outcome, code=why.code, message=why.message)
+        return told.failure(studio_url=studio_url, log_tail=why.log_tail, error_class=why.error_class)
 
 
 class AzmlComputeSensor(AzmlResourceSensor):

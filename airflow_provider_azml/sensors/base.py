@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_azml.rest.waiting import Ticket
+    from airflow_provider_azml.rest.following import Follower
+    from airflow_provider_azml.rest.waiting import Glance, Ticket
 
 
 class AzmlSensor(AzmlOperator, BaseSensorOperator):
@@ -50,6 +51,7 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
         )
         self.poll_seconds = float(self.poke_interval)
         self.timeout_seconds = float(self.timeout)
+        self._followers: dict[str, Follower] = {}
 
     def execute(self, context: Context) -> Any:  # Airflow's own signature
         """Poke, or wait in the triggerer."""
@@ -92,5 +94,16 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
 
         patience = Patience(self.tolerate_errors_seconds, refusal_seconds=0)
         glance = self.hook.run(observe(ticket, patience))
-        self.log.info("%s is %s", self.task_id, glance.status)
+        self.hook.run(self._follower(ticket.arm_id, glance).look(glance))
         return replace(ticket, body=glance.body)
+
+    def _follower(self, arm_id: str, glance: Glance) -> Follower:
+        """Who tells of looks: the same one for all that a process makes."""
+        from airflow_provider_azml.rest.following import Follower
+
+        follower = self._followers.get(arm_id)
+        if follower is None:
+            streams = self.stream_logs and not self.reschedule and (not self.deferrable or glance.outcome is not None)
+            follower = Follower(arm_id, self.log.log, stream_logs=streams, body=glance.body)
+            self._followers[arm_id] = follower
+        return follower
