@@ -12,13 +12,16 @@ from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow_provider_azml.exceptions import WaitTimeout
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.history import DataPlane
     from airflow_provider_azml.rest.waiting import Glance
 
 EXPLAINED_AFTER_SECONDS = 300.0
 _ASKED_EVERY_SECONDS = 60.0
+_EXPLAINING_SECONDS = 5.0
 _NEAR_ITS_LIMIT = 0.9
+_JOB = "/jobs/"
 _USAGES_VERSION = "2024-04-01"
 _NODE_STATES = {
     "runningNodeCount": "running",
@@ -108,6 +111,18 @@ def explain_queue(arm_id: str, job_body: Json | None = None) -> Flow[list[str]]:
         lines.append("it names no compute of the workspace: the nodes come out of the subscription's own quota")
     lines += yield from _usages(job.subscription_id, place or (yield from _place(str(job.workspace))))
     return lines
+
+
+def give_reasons(late: WaitTimeout, arm_id: str) -> Flow[None]:
+    """Let the error of a job that never began to run say why, as far as the service tells that within seconds.
+
+    Args:
+        late: The error.
+        arm_id: What was waited for.
+    """
+    if _JOB in arm_id.lower() and (late.last_status or "") in BEFORE_RUNNING:
+        explained = flows.once(explain_queue(arm_id), timeout_seconds=_EXPLAINING_SECONDS)
+        late.reasons = tuple((yield from explained))
 
 
 def _queueing(run: Json) -> str:

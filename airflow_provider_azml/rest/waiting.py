@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import ApiError, NotFound, RunFailed
-from airflow_provider_azml.rest import arm_ids, flows, goals, pace
+from airflow_provider_azml.exceptions import ApiError, NotFound, RunFailed, WaitTimeout
+from airflow_provider_azml.rest import arm_ids, flows, goals, pace, queueing
 from airflow_provider_azml.rest.deadlines import NO_DEADLINES
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, request
 from airflow_provider_azml.rest.following import Follower
@@ -169,7 +169,11 @@ def settle(
             if last.outcome:
                 return last.outcome
             pause = pace.pause_seconds(poll_seconds, now() - began, last.retry_after)
-        left = deadlines.check(pending.arm_id, last.status, now=now(), began=began)
+        try:
+            left = deadlines.check(pending.arm_id, last.status, now=now(), began=began)
+        except WaitTimeout as late:
+            yield from queueing.give_reasons(late, pending.arm_id)
+            raise
         yield Sleep(min(pause, left))
 
 

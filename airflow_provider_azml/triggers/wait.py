@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, NotFound, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import conf
-from airflow_provider_azml.rest import arm_ids, flows, pace
+from airflow_provider_azml.rest import arm_ids, flows, pace, queueing
 from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.patience import TOLERATE_ERRORS_SECONDS, Patience
@@ -163,6 +163,7 @@ class AzmlWaitTrigger(BaseTrigger):
                 try:
                     return await self._end(watcher, wait, follower, clock)
                 except WaitTimeout as late:
+                    await watcher.follow(queueing.give_reasons(late, self.arm_id))
                     late.cancelled = self._may_cancel and await self._cancel(watcher)
                     raise
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from airflow_provider_azml.exceptions import WaitTimeout
+from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.queueing import explain_queue
-from airflow_provider_azml.rest.waiting import Glance
+from airflow_provider_azml.rest.waiting import Glance, Ticket, settle
 from tests.rest.jobs import WORKSPACE, Clock, Told, discover, glance, run_path
 from tests.rest.scripted_service import Answer
 
@@ -147,3 +151,21 @@ def test_an_error_of_what_is_told_of_the_queue_ends_no_wait(workspace, drive, to
     assert told[0] == "train is Queued"
     assert [line.partition(":")[0] for line in told[1:]] == ["WARNING", "DEBUG", "DEBUG"]
     assert told[1].startswith("WARNING: what is said of the queue of train cannot be read for now: ")
+
+
+@pytest.mark.parametrize(("status", "explained"), [("Queued", True), ("Running", False)])
+def test_a_job_that_never_began_is_given_up_with_the_reasons(workspace, drive, status, explained):
+    workspace.answer(
+        "GET", TRAIN, Answer(body={"name": "train", "properties": {**BODY["properties"], "status": status}})
+    )
+    workspace.answer("GET", run_path("train"), Answer(body=waits("The job waits for 1 node.")))
+    workspace.answer("GET", CPU, cluster(allocationState="Steady"))
+    workspace.answer("GET", USAGES, Answer(503))
+    with pytest.raises(WaitTimeout) as late:
+        drive(settle(Ticket(TRAIN), poll_seconds=0.05, deadlines=Deadlines(queue_ends=time.time(), ends=time.time())))
+    reasons = (
+        "WaitingForNodes: The job waits for 1 node.",
+        "compute cpu is Steady: 2 nodes, 4 wanted, at most 4",
+        "the subscription's quotas in West Europe cannot be read: Service Unavailable",
+    )
+    assert late.value.reasons == (reasons if explained else ())
