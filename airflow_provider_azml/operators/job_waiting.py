@@ -118,10 +118,11 @@ class AzmlJobOperator(AzmlSpecOperator):
                 raise self._failure(outcome, self._show_made(context, outcome.arm_id))
             return super().advance(context, outcome)
         except RunFailed as failed:
-            if failed.kind != "job" or self.retry_on is None or failed.error_class in self.retry_on:
+            found = _class_of(failed)
+            if failed.kind != "job" or self.retry_on is None or found in self.retry_on:
                 raise
-            found = f"its error class is {failed.error_class or 'not known'}"
-            reason = f"Not tried again: {found}, and retry_on is {', '.join(self.retry_on) or 'empty'}"
+            listed = ", ".join(self.retry_on) or "empty"
+            reason = f"Not tried again: its error class is {found or 'not known'}, and retry_on is {listed}"
             raise AirflowFailException(f"{failed}\n{reason}") from failed
 
     def _has_failed_children(self, arm_id: str) -> bool:
@@ -183,3 +184,12 @@ class AzmlJobOperator(AzmlSpecOperator):
             raise
         finally:
             guard.release()
+
+
+def _class_of(failed: RunFailed) -> ErrorClass | None:
+    """Whose fault a job is: what somebody canceled is nobody's, and a node that is silent is the service's."""
+    if failed.status == "Canceled":
+        return "preemption" if failed.error_class == "preemption" else None
+    if failed.status == "NotResponding" and failed.error_class in (None, "user_error"):
+        return "system_error"
+    return failed.error_class

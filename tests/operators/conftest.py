@@ -73,6 +73,7 @@ class OneJob(SignedIn):
         """Answer what a connection asks for."""
         super().open()
         self.status: str | None = None
+        self.ends_as: str | None = None
         self.properties: dict[str, str] = {}
         self._held: dict[str, tuple[threading.Event, threading.Event]] = {}
         return self
@@ -108,7 +109,8 @@ class OneJob(SignedIn):
         if method == "POST":
             self.status = "CancelRequested"
             return Answer(202)
-        status, self.status = self.status, "Canceled" if self.status == "CancelRequested" else self.status
+        status = self.status
+        self.status = "Canceled" if status == "CancelRequested" else self.ends_as or status
         return Answer(body={"name": "train-1", "properties": {"status": status, "properties": self.properties}})
 
 
