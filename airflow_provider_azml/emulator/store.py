@@ -124,13 +124,14 @@ class Store:
     def next_number(self, collection: str) -> int:
         """The next number of a collection's own count, from 1."""
         with self._database.transaction() as db:
-            row = db.execute(
+            # all of what is returned has to be read, or the transaction cannot end
+            rows = db.execute(
                 "INSERT INTO records (collection, key, document) VALUES (?, 'last', '1')"
                 " ON CONFLICT (collection, key) DO UPDATE SET document = CAST(document AS INTEGER) + 1"
                 " RETURNING document",
                 (collection,),
-            ).fetchone()
-        return int(row[0])
+            ).fetchall()
+        return int(rows[0][0])
 
     def records(self, collection: str) -> list[Json]:
         """All records of a collection, oldest first."""
