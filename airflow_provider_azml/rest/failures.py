@@ -60,9 +60,18 @@ class FailedChild:
     error_class: ErrorClass | None
 
     def __str__(self) -> str:
-        reason = ": ".join(part for part in (self.code, self.message) if part)
+        return self.told()
+
+    def told(self, others: int = 0) -> str:
+        """What happened to it, the service's words last.
+
+        Args:
+            others: How many more children failed.
+        """
         how = "failed" if self.status == "Failed" else f"ended as {self.status}"
-        return f"{self.called} (job {self.job}) {how}" + (f": {reason}" if reason else "")
+        reason = ": ".join(part for part in (self.code, self.message) if part)
+        more = f" (and {others} more)" if others else ""
+        return f"{self.called} (job {self.job}) {how}{more}" + (f": {reason}" if reason else "")
 
 
 def failure(place: WorkspaceId | DataPlane, job: str, *, lines: int) -> Flow[Failure]:
@@ -94,17 +103,17 @@ def failure(place: WorkspaceId | DataPlane, job: str, *, lines: int) -> Flow[Fai
             culprit, others = None, 0
         if culprit:
             tail = yield from _tail(plane, culprit.job, lines)
-            message = str(culprit) + (f" ({others} more failed)" if others else "")
-            return Failure(culprit.code or own.code, message, culprit.error_class or own.error_class, tail)
+            return Failure(culprit.code or own.code, culprit.told(others), culprit.error_class or own.error_class, tail)
     tail = yield from _tail_of(details, lines)
     return Failure(own.code, own.message, own.error_class, tail)
 
 
 def failing_children(place: WorkspaceId | DataPlane, job: str) -> Flow[list[FailedChild]]:
-    """The children of a job that failed, the first to fail first; a job that completed may have some too.
+    """The steps or trials of a job that failed, the first to fail first; a job that completed may have some too.
 
-    Children that were canceled are none of them: that is what a sweep's policy does to poor trials, and a pipeline to
-    what comes after a failed step.
+    Those that were canceled are none of them: that is what a sweep's policy does to poor trials, and a pipeline to what
+    comes after a failed step. Nor are runs that the code of a job made itself: whether it bears that they fail is its
+    own affair.
 
     Args:
         place: Where the job is.
@@ -118,7 +127,7 @@ def failing_children(place: WorkspaceId | DataPlane, job: str) -> Flow[list[Fail
         'UserError'
     """
     runs = yield from families.all_of(place, job)
-    failed = [run for run in runs if run.get("status") in _FAILED]
+    failed = [run for run in runs if run.get("status") in _FAILED and families.kind_of(run) != "child"]
     failed.sort(key=lambda run: (str(run.get("endTimeUtc") or "~"), run.get("runNumber") or 0))
     return [_failed(run) for run in failed]
 

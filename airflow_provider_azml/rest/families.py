@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Family = Literal["Pipeline", "Sweep", "AutoML", "single"]
 """What a job has below it; ``single`` for one that has nothing."""
 
+Kind = Literal["step", "trial", "child"]
+
 _MOST_PAGES = 100
 _IN_RUN_TYPES: Mapping[str, Family] = {
     "pipelinerun": "Pipeline",
@@ -49,22 +51,26 @@ def family_of(body: Json, run: Json) -> Family | None:
     return next((family for word, family in _IN_RUN_TYPES.items() if word in str(run_type).lower()), "single")
 
 
+def kind_of(run: Json) -> Kind:
+    """What a run is to its parent. ``child`` is what the code of a job makes itself, e.g. by nested runs of MLflow.
+
+    Source: ids of trials and ``run_type`` of steps in printed details of runs of azureml-core.
+    """
+    job, parent = str(run.get("runId")), str(run.get("parentRunId") or "")
+    if re.fullmatch(re.escape(parent) + r"_\d+", job):
+        return "trial"
+    is_step = run.get("runType") == "azureml.StepRun" or "azureml.pipelinerunid" in (run.get("properties") or {})
+    return "step" if is_step else "child"
+
+
 def called(run: Json) -> str:
-    """What a child is called: by what it is to its parent, and its display name.
+    """What a run is called: by what it is to its parent, and its display name.
 
     Example:
         >>> called({"runId": "sweep_1", "parentRunId": "sweep", "displayName": "sweep_1"})
         "trial 'sweep_1'"
     """
-    job, parent = str(run.get("runId")), str(run.get("parentRunId") or "")
-    properties = run.get("properties") or {}
-    if re.fullmatch(re.escape(parent) + r"_\d+", job):
-        kind = "trial"
-    elif run.get("runType") == "azureml.StepRun" or "azureml.pipelinerunid" in properties:
-        kind = "step"
-    else:
-        kind = "child"
-    return f"{kind} '{name_of(run)}'"
+    return f"{kind_of(run)} '{name_of(run)}'"
 
 
 def name_of(run: Json) -> str:

@@ -65,7 +65,7 @@ def test_a_pipeline_fails_by_the_step_that_failed_first(workspace, drive):
     has_log(workspace, "id-train", b"ValueError: no\n")
     why = drive(failure(WORKSPACE, "pipeline", lines=20))
     assert why.code == "UserError"
-    assert why.message == f"step 'train' (job id-train) failed: UserError: {EXITED} (1 more failed)"
+    assert why.message == f"step 'train' (job id-train) failed (and 1 more): UserError: {EXITED}"
     assert (why.error_class, why.log_tail) == ("user_error", ("ValueError: no",))
     shown = str(RunFailed(kind="job", name="pipeline", status="Failed", code=why.code, message=why.message))
     assert shown.count("UserError") == 1
@@ -104,6 +104,14 @@ def test_a_child_whose_log_cannot_be_read_still_tells_its_reason(workspace, driv
     why = drive(failure(WORKSPACE, "pipeline", lines=20))
     assert why.message == f"step 'train' (job id-train) failed: UserError: {EXITED}"
     assert why.log_tail == ()
+
+
+def test_a_nested_run_that_failed_is_not_the_reason(workspace, drive):
+    has_log(workspace, "train", b"ValueError: no\n", **error("UserError", EXITED))
+    nested = {"runId": "5c0f", "parentRunId": "train", "status": "Failed", **error("UserError", "A try.")}
+    has(workspace, "train", nested)
+    assert drive(failure(WORKSPACE, "train", lines=20)).message == EXITED
+    assert drive(failing_children(WORKSPACE, "train")) == []
 
 
 def test_children_that_cannot_be_asked_for_leave_the_jobs_own_reason(workspace, drive):
