@@ -15,7 +15,9 @@ from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlApplyOperator, AzmlRegisterModelOperator
 from airflow_provider_azml.operators.submission import (
+    FAIL_ON,
     TAG,
+    Terms,
     experiment_name,
     job_name,
     made_before,
@@ -33,6 +35,7 @@ from airflow_provider_azml.spec.target import Target
 from airflow_provider_azml.spec.workspaces import create
 from tests.rest.conftest import CountingCredential
 from tests.rest.scripted_service import Answer, ScriptedService
+from tests.spec.stand_in import WS
 
 ENVIRONMENT = {"image": "local", "conda_file": {"name": "bare", "dependencies": ["python=3.11"]}}
 
@@ -52,6 +55,7 @@ def context(**changes: Any) -> Any:
     return {"ti": instance, "dag_run": SimpleNamespace(start_date=start)}
 
 
+WORKSPACE = WorkspaceId("s", "rg", "ws")
 FIXED = context(run_id="manual__1")
 
 
@@ -102,9 +106,9 @@ def hook(azml_connection):
 def submit(hook):
     """Submits a command as a try of a task would."""
 
-    def once(of: Any, command: str = "true", **spec: Any) -> flows.Json:
+    def once(of: Any, command: str = "true", *, terms: Terms = Terms(), **spec: Any) -> flows.Json:  # noqa: B008 (frozen)
         source = from_mapping({"command": command, "environment": ENVIRONMENT, **spec})
-        return hook.run(submit_job(hook.target, source, job_name(of), ownership(of))).body
+        return hook.run(submit_job(hook.target, source, job_name(of), ownership(of), terms)).body
 
     return once
 
@@ -149,6 +153,26 @@ def test_a_name_given_by_the_user_is_the_users_alone(hook, submit):
     assert submit(first, name=name)["name"] == name
     with pytest.raises(Conflict, match="was not submitted by this task"):
         submit(other, name=name)
+
+
+def test_a_name_given_by_the_user_is_not_taken_again_after_a_clear(hook, submit):
+    name = f"mine-{time.time_ns()}"
+    task = context()
+    submit(task, name=name)
+    task["ti"].max_tries += 1
+    with pytest.raises(Conflict, match="was submitted before this task was cleared"):
+        submit(task, name=name)
+
+
+def test_a_job_of_an_earlier_try_may_be_refused(hook, submit):
+    task, terms = context(), Terms(on_existing="fail")
+    job = submit(task, "sleep 60", terms=terms)
+    assert submit(task, terms=terms)["name"] == job["name"]  # the same try
+    task["ti"].id = "02-ti"
+    with pytest.raises(Conflict, match=r"of an earlier try\. With on_existing='attach' this try takes it up"):
+        submit(task, terms=terms)
+    hook.run(flows.act(hook.workspace_id.child("job", job["name"]), "cancel"))
+    assert submit(task, terms=terms)["name"] == f"{job_name(task)}-2"
 
 
 def test_a_job_that_failed_under_a_name_of_the_users_cannot_run_again(hook, submit):
@@ -267,3 +291,23 @@ def test_a_retry_of_a_workspace_follows_the_template_that_is_being_deployed(tmp_
         assert [asked.method for asked in service.asked].count("PUT") == 1
     finally:
         service.close()
+
+
+def test_an_attempt_comes_after_one_that_completed_in_spite_of_a_child(service):
+    """Where a failed child fails the task."""
+    task = context()
+    owner = ownership(task)
+    first, second = (f"{WS}/jobs/train-{attempt}" for attempt in (1, 2))
+    discovery = {"properties": {"discoveryUrl": f"{service.url}/discovery"}}
+    failed = {"value": [{"runId": "child", "status": "Failed"}]}
+    service.holds({WS: discovery, "/discovery": {"api": service.url}})
+    service.holds({f"/history/v1.0{WS}/runs/train-1/children": failed})
+    service.holds({first: {"name": "train-1", "properties": {"status": "Completed", "properties": owner}}})
+    source = from_mapping({"command": "true", "environment": "azureml:bare:1", "compute": "azureml:cpu"})
+    with Client(service.cloud, TokenCache(CountingCredential()), ca_bundle=service.ca_bundle) as client:
+        attached, submitted = (
+            client.run(submit_job(Target(WORKSPACE, service.cloud), source, "train", owner, Terms(fail_on=fail_on)))
+            for fail_on in FAIL_ON
+        )
+    assert (attached.arm_id, submitted.arm_id) == (first, second)
+    assert [path for path, _ in service.puts()] == [second]
