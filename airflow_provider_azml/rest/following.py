@@ -28,7 +28,6 @@ _WITHOUT_LOG = _NOT_BEGUN - {"Preparing"}
 """Status words of a job without a log; while one is prepared, its image may be built, which has one."""
 _BUILD_SECONDS = 30.0
 """How long a job is prepared, at least, if its image is built."""
-_JOB = "/jobs/"
 _REQUEST_SECONDS = 60.0
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 30.0, 600.0
 
@@ -56,6 +55,7 @@ class Follower:
         "_arm_id",
         "_children",
         "_family",
+        "_is_job",
         "_log",
         "_now",
         "_plane",
@@ -79,7 +79,8 @@ class Follower:
         self._arm_id = arm_id
         self._tell = tell
         self._stream_logs = stream_logs
-        self._family: Family | None = families.family_of(body or {}, {}) if _JOB in arm_id.lower() else "single"
+        self._is_job = arm_ids.parse(arm_id).kind == "job"
+        self._family: Family | None = families.family_of(body or {}, {})
         self._plane = plane
         self._now = now
         self._status = ""
@@ -91,9 +92,8 @@ class Follower:
     @property
     def wants_every_look(self) -> bool:
         """Whether it has something to do at a look that shows what the one before did."""
-        if _JOB not in self._arm_id.lower():
-            return False
-        return self._stream_logs or self._family != "single" or self._status in BEFORE_RUNNING
+        busy = self._stream_logs or self._family != "single" or self._status in BEFORE_RUNNING
+        return self._is_job and busy
 
     def look(self, glance: Glance) -> Flow[None]:
         """Tell what a look showed that the one before did not."""
@@ -101,8 +101,11 @@ class Follower:
         if changed:
             self._status = glance.status
             self._tell_status(glance)
-        if _JOB not in self._arm_id.lower():
-            return
+        seen = glance.body or glance.run
+        if self._is_job and seen and (glance.outcome is None or glance.outcome.goal == "ended"):
+            yield from self._look_at_job(glance, changed=changed)
+
+    def _look_at_job(self, glance: Glance, *, changed: bool) -> Flow[None]:
         self._family = self._family or families.family_of(glance.body, glance.run)
         if glance.status in BEFORE_RUNNING:
             yield from self._bear("what is said of the queue", self._look_at_queue, glance)

@@ -21,7 +21,6 @@ EXPLAINED_AFTER_SECONDS = 300.0
 _ASKED_EVERY_SECONDS = 60.0
 _EXPLAINING_SECONDS = 5.0
 _NEAR_ITS_LIMIT = 0.9
-_JOB = "/jobs/"
 _USAGES_VERSION = "2024-04-01"
 _NODE_STATES = {
     "runningNodeCount": "running",
@@ -120,7 +119,7 @@ def give_reasons(late: WaitTimeout, arm_id: str) -> Flow[None]:
         late: The error.
         arm_id: What was waited for.
     """
-    if _JOB in arm_id.lower() and (late.last_status or "") in BEFORE_RUNNING:
+    if late.last_status in BEFORE_RUNNING and arm_ids.parse(arm_id).kind == "job":
         explained = flows.once(explain_queue(arm_id), timeout_seconds=_EXPLAINING_SECONDS)
         late.reasons = tuple((yield from explained))
 
