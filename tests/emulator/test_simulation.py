@@ -194,6 +194,18 @@ def test_jobs_wait_for_nodes_of_a_cluster_that_they_name(workspace: Workspace) -
     assert nodes(workspace) == ("Steady", 1, 1, {"idleNodeCount": 1})
 
 
+def test_a_job_that_waits_for_nodes_can_be_canceled_and_holds_up_nobody(workspace: Workspace) -> None:
+    properties = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 1}}
+    cluster = workspace.put(
+        "compute", "lone", location="local", properties={"computeType": "AmlCompute", "properties": properties}
+    )
+    first, second, third = (submit(workspace, computeId=cluster, simulate={"seconds": 600}) for _ in range(3))
+    for job in (second, first):
+        workspace.call("POST", workspace.id.child("job", job) + "/cancel")
+        assert workspace.until(job) == "Canceled"
+    assert workspace.until(third, ["Running"]) == "Running"
+
+
 def test_a_job_that_wants_more_nodes_than_there_are_fails(workspace: Workspace) -> None:
     scale = {"minNodeCount": 0, "maxNodeCount": 2}
     properties = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": scale}
