@@ -6,6 +6,7 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import families, history
 
 if TYPE_CHECKING:
@@ -35,13 +36,14 @@ class Trials:
         tell: Called with a level of :mod:`logging` and a line.
     """
 
-    __slots__ = ("_best", "_checked", "_said", "_tell", "_unread")
+    __slots__ = ("_best", "_checked", "_said", "_tell", "_troubled", "_unread")
 
     def __init__(self, tell: Callable[[int, str], None]) -> None:
         self._tell = tell
         self._said = ""
         self._best: tuple[float, str] | None = None
         self._checked = False
+        self._troubled = False
         self._unread: list[tuple[str, str]] = []
 
     def look(self, plane: DataPlane, glance: Glance, changed: Sequence[Json], counts: Mapping[str, int]) -> Flow[None]:
@@ -52,9 +54,6 @@ class Trials:
             glance: What the last look at the parent showed.
             changed: The trials whose status has changed since the last time.
             counts: How many trials there are by status.
-
-        Raises:
-            ApiError: Metrics cannot be read.
         """
         named = _named_best(glance)
         metric, goal = _objective(glance)
@@ -73,9 +72,14 @@ class Trials:
 
     def _read(self, plane: DataPlane, metric: str, goal: str) -> Flow[None]:
         """Take note of the metric of a trial that has completed."""
-        trial, called = self._unread[0]
-        logged = yield from history.metrics(plane, trial)
-        del self._unread[0]
+        trial, called = self._unread.pop(0)
+        try:
+            logged = yield from history.metrics(plane, trial)
+        except ApiError as error:
+            level = logging.DEBUG if self._troubled else logging.WARNING
+            self._troubled = True
+            self._tell(level, f"the metrics of {called} cannot be read: {error}")
+            return
         value = logged.get(metric)
         if isinstance(value, float | int):
             better = min if goal == "minimize" else max
@@ -123,7 +127,10 @@ def _objective(glance: Glance) -> tuple[str, str]:
     objective = (glance.body.get("properties") or {}).get("objective")
     if isinstance(objective, dict):
         return str(objective.get("primaryMetric") or ""), str(objective.get("goal") or "").lower()
-    config = json.loads(_run_properties(glance).get("primary_metric_config") or "{}")
+    try:
+        config = json.loads(_run_properties(glance).get("primary_metric_config") or "{}")
+    except ValueError:
+        config = {}
     return str(config.get("name") or ""), str(config.get("goal") or "").lower()
 
 

@@ -214,6 +214,18 @@ def test_a_sweep_whose_first_trial_never_logged_its_metric_warns_once(service, p
     assert told[-1] == "trials: 2 done"
 
 
+def test_metrics_that_cannot_be_read_keep_nothing_else_from_being_told(service, plane, drive, told):
+    service.answer("GET", f"{run_path('sweep')}/children", page(trial(0, "Completed"), trial(1, "Completed")))
+    service.answer("GET", METRICS, Answer(403), logged(accuracy=0.5))
+    drive(looks(Children("sweep", "Sweep", told.tell, stream_logs=False), plane, *[sweeping()] * 2))
+    assert [line.partition(":")[0] for line in told[:2]] == [
+        "trial 'sweep_0' is Completed",
+        "trial 'sweep_1' is Completed",
+    ]
+    assert told[2].startswith("WARNING: the metrics of trial 'sweep_0' cannot be read: ")
+    assert told[3:] == ["trials: 2 done, best 0.5 (trial 'sweep_1')"]
+
+
 @pytest.mark.parametrize(
     ("body", "run", "expected"),
     [
