@@ -94,20 +94,20 @@ def test_a_job_need_not_exist_yet(workspace: Workspace, way: str) -> None:
     assert finished.value("it")["name"] == name
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ({"job_name": "a/b"}, "job_name: is 'a/b'; it must be a name"),
-        ({"job_name": ""}, "job_name: is ''"),
-        ({"job_name": "{{ none }}"}, "job_name: is 'None'"),
-        ({"job_name": "a", "poll_seconds": 0}, "poll_seconds: is 0.0; it must be a number of seconds, more than 0"),
-        ({"job_name": "a", "tolerate_errors_seconds": -1}, "tolerate_errors_seconds: is -1"),
-        ({"job_name": "a", "azml_conn_id": "nowhere"}, "'nowhere'"),
-    ],
-)
+BAD: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "slash": ({"job_name": "a/b"}, "job_name: is 'a/b'; it must be a name"),
+    "nothing": ({"job_name": ""}, "job_name: is ''"),
+    "none": ({"job_name": "{{ none }}"}, "job_name: is 'None'"),
+    "spin": ({"poll_seconds": 0}, "poll_seconds: is 0.0; it must be a number of seconds, more than 0"),
+    "impatient": ({"tolerate_errors_seconds": -1}, "tolerate_errors_seconds: is -1"),
+}
+
+
 @pytest.mark.parametrize("way", ["poking", "deferred"])
-def test_bad_arguments_are_named(workspace: Workspace, way: str, arguments: dict[str, Any], said: str) -> None:
-    (error,) = waiting(way, it=arguments).errors["it"]
-    assert isinstance(error, AirflowFailException)
-    assert said in str(error)
-    assert "nowhere" in said or isinstance(error.__cause__, SpecError)
+def test_bad_arguments_are_named(workspace: Workspace, way: str) -> None:
+    finished = waiting(way, **{task_id: {"job_name": "a", **arguments} for task_id, (arguments, _) in BAD.items()})
+    for task_id, (_, said) in BAD.items():
+        (error,) = finished.errors[task_id]
+        assert isinstance(error, AirflowFailException)
+        assert isinstance(error.__cause__, SpecError)
+        assert said in str(error)
