@@ -1,0 +1,1 @@
+"""The DAGs folder of tasks whose processes are killed."""

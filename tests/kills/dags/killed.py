@@ -1,0 +1,54 @@
+"""A DAG whose tasks say where they are, so that they can be killed there; each of its runs is another task."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG
+
+from airflow_provider_azml.operators import AzmlSubmitCommandJobOperator
+from tests.kills import moments
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.waiting import Ticket
+
+SECONDS = "KILLS_JOB_SECONDS"
+"""Environment variable that says how long a job takes."""
+
+
+class ToldOperator(AzmlSubmitCommandJobOperator):
+    """Tells the moments of its execution."""
+
+    def execute(self, context: Context) -> Any:
+        moments.watch_requests()
+        moments.tell("executing")
+        return super().execute(context)
+
+    def submit(self, context: Context) -> Ticket | Json:
+        submitted = super().submit(context)
+        moments.tell("waiting")
+        return submitted
+
+    def resume(self, context: Context, event: Json) -> Any:
+        moments.tell("resumed")
+        return super().resume(context, event)
+
+
+JOB = {
+    "command": "sh train.sh",
+    "code": "code",
+    "environment": {"image": "local"},
+    "properties": {"simulate.seconds": os.environ.get(SECONDS, "1")},
+    "poll_seconds": 0.2,
+    "retries": 20,
+    "retry_delay": timedelta(0),
+}
+
+with DAG("killed", schedule=None):
+    ToldOperator(task_id="blocking", deferrable=False, **JOB)
+    ToldOperator(task_id="deferred", deferrable=True, **JOB)

@@ -1,0 +1,23 @@
+"""A few of the kills that ``python -m tests.kills`` does by the hundred."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.stack
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_tasks_that_are_killed_have_one_job_each() -> None:
+    command = [sys.executable, "-m", "tests.kills", "--kills", "8", "--how", "both", "--job-seconds", "1.5"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
