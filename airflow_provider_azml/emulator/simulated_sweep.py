@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.simulated_children import Child
+from airflow_provider_azml.emulator.sweep_settings import run_properties
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.job_records import JobFailure
@@ -20,17 +21,9 @@ _OF_SWEEP = ("experimentName", "computeId", "outputs")
 
 
 def of_sweep(properties: Json) -> Json:
-    """What the service notes in the properties of a sweep's run.
-
-    Source: the printed details of a HyperDrive run of azureml-train-core 1.51.
-    """
+    """What the service notes in the properties of a sweep's run."""
     goal, metric = _objective(properties)
-    return {
-        "primary_metric_config": json.dumps({"name": metric, "goal": goal}, separators=(",", ":")),
-        "azureml.runsource": "hyperdrive",
-        "runTemplate": "HyperDrive",
-        "platform": "AML",
-    }
+    return run_properties(metric, goal)
 
 
 class Sweep:

@@ -70,18 +70,10 @@ class SweepSettings:
     policy: Policy | None
 
     def run_properties(self) -> Json:
-        """What the service notes in the properties of a sweep's run.
-
-        Source: printed details of HyperDrive runs of azureml-train-core.
-        """
-        metric = {"name": self.metric, "goal": _GOALS[not self.maximizes]}
+        """What the service notes in the properties of the sweep's run."""
         size = self.space.size
         return {
-            "azureml.runsource": "hyperdrive",
-            "platform": "AML",
-            "primary_metric_config": json.dumps(metric, separators=(",", ":")),
-            "resume_from": "null",
-            "runTemplate": "HyperDrive",
+            **run_properties(self.metric, _GOALS[not self.maximizes]),
             **({} if size is None else {"space_size": str(size)}),
         }
 
@@ -94,6 +86,24 @@ class SweepSettings:
         if math.isnan(value):
             return -math.inf
         return value if self.maximizes else -value
+
+
+def run_properties(metric: str, goal: str) -> Json:
+    """What the service notes in the properties of any sweep's run.
+
+    Args:
+        metric: Name of the primary metric.
+        goal: ``maximize`` or ``minimize``.
+
+    Source: printed details of HyperDrive runs of azureml-train-core 1.51.
+    """
+    return {
+        "azureml.runsource": "hyperdrive",
+        "platform": "AML",
+        "primary_metric_config": json.dumps({"name": metric, "goal": goal}, separators=(",", ":")),
+        "resume_from": "null",
+        "runTemplate": "HyperDrive",
+    }
 
 
 def settings_of(properties: Json) -> SweepSettings:

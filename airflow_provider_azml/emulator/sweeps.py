@@ -129,25 +129,25 @@ class Sweep:
             await self._stop()
 
     async def _search(self) -> None:
-        self._fill()
+        await self._fill()
         while self._running:
             await self._news.wait()
             # a script that logs much is read once per moment, not once per value
             await asyncio.sleep(_SETTLE_SECONDS)
             self._news.clear()
             self._take_note()
-            self._fill()
+            await self._fill()
 
-    def _fill(self) -> None:
+    async def _fill(self) -> None:
         """Start as many trials as may run beside those that do."""
         room = min(self._settings.concurrent - len(self._running), self._settings.most - len(self._trials))
         if room > 0 and not self._all_generated:
-            self._start_some(room)
+            await self._start_some(room)
         if len(self._trials) == self._settings.most and not self._all_generated:
             self._log.reached_most(self._settings.most)
             self._end_generation()
 
-    def _start_some(self, count: int) -> None:
+    async def _start_some(self, count: int) -> None:
         self._log.sampling(count)
         before = len(self._trials)
         while len(self._trials) < before + count and not self._all_generated:
@@ -156,6 +156,8 @@ class Sweep:
                 self._end_generation()
             else:
                 self._start(parameters)
+                # a thousand at once must not keep clients waiting
+                await asyncio.sleep(0)
         self._log.sampled(len(self._trials) - before)
 
     def _end_generation(self) -> None:
