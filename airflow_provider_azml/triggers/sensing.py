@@ -153,10 +153,13 @@ class AzmlSensorTrigger(AzmlWaitTrigger):
             return
         for url in self.links.values():
             self.log.info("Azure ML studio: %s", url)
-        await self._push(self.links)
-        async with watching(self.azml_conn_id, hook.workspace_id) as watcher:
-            async for event in super().run():
-                yield await self._end_task(watcher, hook, event)
+        showing = asyncio.create_task(self._push(self.links))  # Airflow may take its time
+        try:
+            async with watching(self.azml_conn_id, hook.workspace_id) as watcher:
+                async for event in super().run():
+                    yield await self._end_task(watcher, hook, event)
+        finally:
+            showing.cancel()
 
     async def _prepare(self, hook: AzmlHook) -> None:
         """Find out what to wait for, and until when.
