@@ -38,9 +38,9 @@ class Supervisor:
     pushed: dict[str, Any] = field(default_factory=dict)
 
     def send(self, message: BaseModel) -> Any:
-        return greenback.await_(self.asend(message))
+        return greenback.await_(self.asend(message))  # codespell:ignore asend
 
-    async def asend(self, message: BaseModel) -> Any:
+    async def asend(self, message: BaseModel) -> Any:  # codespell:ignore asend
         from airflow.jobs.triggerer_job_runner import ToTriggerSupervisor
         from airflow.sdk.execution_time.comms import GetXCom, SetXCom, XComResult
 
