@@ -104,12 +104,14 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
 
     def submit(self, context: Context) -> Ticket:
         """Make the endpoint, unless it is there."""
+        from airflow_provider_azml.operators import submission
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.waiting import Ticket
-        from airflow_provider_azml.spec.kinds import apply
+        from airflow_provider_azml.spec import kinds
 
         deployment, endpoint = self._sources(context)
         self.checked(deployment)
+        kinds.check(endpoint, "online_endpoint", strict=self.strict)
         name = str(endpoint.value["name"])
         arm_id = self.hook.workspace_id.child("online_endpoint", name)
         self._show(context, "online_endpoint", name)
@@ -117,15 +119,16 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
         if found and found["properties"].get("provisioningState") != "Failed":
             self.log.info("Endpoint %s exists", name)
             return Ticket(arm_id, None, found)
-        return self.hook.run(apply(endpoint, "online_endpoint", self.hook.target, strict=self.strict))
+        return self.hook.run(submission.submit(self.hook.target, "online_endpoint", endpoint, context))
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """From the endpoint to the deployment, from there to its traffic, from there to the result."""
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.waiting import Ticket
-        from airflow_provider_azml.spec.kinds import apply
 
+        if outcome.goal == "idle":  # what kept the service from taking a step is done
+            return self.submit(context)
         deployment, endpoint = self._sources(context)
         endpoint_name, name = str(endpoint.value["name"]), str(deployment.value["name"])
         if not outcome.succeeded:
@@ -136,20 +139,30 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
             found = self.hook.run(flows.find(deployment_id))
             if found is None or not self._is_ours(deployment, found):
                 self.log.info("Deploying %s to endpoint %s", name, endpoint_name)
-                return self.hook.run(apply(deployment, self.kind, self.hook.target, strict=self.strict))
+                return self._deploy(context, deployment)
             if found["properties"]["provisioningState"] != "Succeeded":
                 return Ticket(deployment_id, None, found)
             self.log.info("An earlier try has deployed %s to endpoint %s", name, endpoint_name)
         pending = self.hook.run(self._give_traffic(endpoint_id, name))
         return pending or self._result(context, endpoint_id, deployment_id)
 
+    def _deploy(self, context: Context, deployment: Source) -> Ticket:
+        from airflow_provider_azml.operators import submission
+        from airflow_provider_azml.rest.waiting import Ticket
+
+        ticket = self.hook.run(submission.submit(self.hook.target, self.kind, deployment, context))
+        if ticket.goal == "idle" and self._is_ours(deployment, ticket.body):  # the answer to a first PUT was lost
+            return Ticket(ticket.arm_id, None, ticket.body)
+        return ticket
+
     def _sources(self, context: Context) -> tuple[Source, Source]:
         """The deployment's file and the endpoint's, naming each other."""
         from airflow_provider_azml.operators import submission
         from airflow_provider_azml.spec.source import from_mapping
+        from airflow_provider_azml.spec.target import SUBMISSION
 
         deployment = self.source(context)
-        deployment = deployment.merged({"tags": {submission.TAG: submission.submission_hash(context)}})
+        deployment = deployment.merged({"tags": {SUBMISSION: submission.submission_hash(context)}})
         endpoint = self.read(context, self.endpoint_file) if self.endpoint_file else from_mapping({"auth_mode": "key"})
         if str(deployment.value.get("model", "")).startswith("/"):
             deployment = deployment.merged({"model": f"azureml:{deployment.value['model']}"})
@@ -160,11 +173,11 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
 
     def _is_ours(self, deployment: Source, found: Json) -> bool:
         """Whether an earlier try of this task made the deployment, and it has not failed."""
-        from airflow_provider_azml.operators import submission
+        from airflow_provider_azml.spec.target import SUBMISSION
 
-        mark = deployment.value["tags"][submission.TAG]
+        mark = deployment.value["tags"][SUBMISSION]
         state = found["properties"].get("provisioningState")
-        return (found.get("tags") or {}).get(submission.TAG) == mark and state not in ("Failed", "Canceled", "Deleting")
+        return (found.get("tags") or {}).get(SUBMISSION) == mark and state not in ("Failed", "Canceled", "Deleting")
 
     def _give_traffic(self, endpoint_id: str, deployment: str) -> Flow[Ticket | None]:
         """Change the traffic, unless it is right already."""

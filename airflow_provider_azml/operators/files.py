@@ -100,6 +100,8 @@ class AzmlSpecOperator(AzmlOperator):
         from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.waiting import Ticket
 
+        if outcome.goal == "idle":  # what kept the service from taking it is done
+            return self.submit(context)
         made = parse(outcome.arm_id)
         if made.kind == "template_deployment" and outcome.succeeded:  # the workspace is what was asked for
             arm_id = self.workspace_of(self.source(context))
@@ -134,6 +136,8 @@ class AzmlSpecOperator(AzmlOperator):
         from airflow_provider_azml.rest import results
         from airflow_provider_azml.rest.waiting import status_of
 
+        if ticket.goal == "idle":
+            return ticket
         self.log.info("%s is %s", _called(ticket.arm_id), status_of(ticket.arm_id, ticket.body) or "accepted")
         studio_url = self._show_made(context, ticket.arm_id)
         return ticket if self.wait else results.result(ticket.arm_id, ticket.body, studio_url)

@@ -6,16 +6,16 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
-from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
+from airflow_provider_azml.exceptions import ApiError, Conflict
 from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.rest import arm_ids, failures, flows
-from airflow_provider_azml.rest.flows import Send, call, request
 from airflow_provider_azml.rest.resources import RESOURCES
-from airflow_provider_azml.rest.waiting import Ticket, status_of
+from airflow_provider_azml.rest.waiting import Ticket, ended, status_of
 from airflow_provider_azml.spec.jobs import name_of
+from airflow_provider_azml.spec.target import SUBMISSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,12 +29,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _HASH_LENGTH = 12
 _READABLE_LENGTH = 80
-_CLOCK_SKEW = timedelta(hours=1)
-"""How far Airflow's clock may be ahead of the service's."""
-TAG = "airflow.submission"
-"""Tag of a version that was made without one being named, and property of a job: the hash of the submission."""
-
-
+_NOT_NOW = frozenset({400, 409, 412})
+"""HTTP statuses of a PUT on something that is being changed."""
 TI_ID = "airflow.ti_id"
 """Property of a job: the id of the task instance that submitted it, another one for every try."""
 _ANOTHER_NAME = "Leave name out to have one made, or give another."
@@ -81,7 +77,7 @@ def ownership(context: Context) -> dict[str, str]:
     """The properties that say whose a job is."""
     ti = context["ti"]
     return {
-        TAG: submission_hash(context),
+        SUBMISSION: submission_hash(context),
         TI_ID: str(ti.id),
         "airflow.try_number": str(ti.try_number),
         "airflow.dag_id": ti.dag_id,
@@ -133,24 +129,49 @@ def submit(target: Target, kind: str, source: Source, context: Context, terms: T
         source: The source, checked.
         context: The task's context.
         terms: How a job is submitted.
+
+    Returns:
+        The ticket of what was submitted; with the goal ``idle`` that of what must end before it can be.
     """
     from airflow_provider_azml.spec import kinds
 
-    seeded = replace(target, seed=submission_hash(context))
+    here = seeded(target, context)
     if kind == "job":
         ti = context["ti"]
         unsaid = {"experiment_name": experiment_name(ti.dag_id), "display_name": ti.task_id}
         named = source.merged({key: value for key, value in unsaid.items() if key not in source.value})
-        return (yield from submit_job(seeded, named, job_name(context), ownership(context), terms))
-    chosen = source.value.get("version") is not None or not source.value.get("name")
-    if chosen or not RESOURCES[kind].versioned:
-        return (yield from kinds.submit(source, kind, seeded))
-    made = yield from made_before(target.workspace.child(kind, str(source.value["name"])), context)
-    if made:
-        _log.info("An earlier try made version %s", made["name"])
-        return Ticket(made["id"], None, made)
-    marked = source.merged({"tags": {TAG: submission_hash(context)}})
-    return (yield from kinds.submit(marked, kind, seeded))
+        return (yield from submit_job(here, named, job_name(context), ownership(context), terms))
+    try:
+        return (yield from kinds.submit(source, kind, here))
+    except ApiError as refused:
+        busy = yield from _busy(refused)
+        if busy is None:
+            raise
+        return busy
+
+
+def seeded(target: Target, context: Context) -> Target:
+    """The target, with what tells this submission from all others."""
+    return replace(target, seed=submission_hash(context), since=context["dag_run"].start_date)
+
+
+def _busy(refused: ApiError) -> Flow[Ticket | None]:
+    """What a refused PUT has to wait for: the act of an earlier try, or of somebody else, on the same resource.
+
+    Source: "Cannot create a deployment in endpoint ... because it is in Updating provisioning state",
+    Azure/azure-sdk-for-net#36961: for a deployment it may be its endpoint that is not ready.
+    """
+    if refused.method != "PUT" or refused.status not in _NOT_NOW:
+        return None
+    arm_id = urlsplit(refused.url).path
+    parent = arm_id.rpartition("/deployments/")[0] if "ndpoints/" in arm_id else ""
+    for each in filter(None, (arm_id, parent)):
+        found = yield from flows.find(each)
+        busy = Ticket(each, None, found or {}, "idle")
+        if found and ended(busy) is None:
+            _log.info("%s is %s; waiting until that is done", found.get("name"), status_of(each, found))
+            return busy
+    return None
 
 
 def submit_job(
@@ -197,32 +218,6 @@ def submit_job(
         attempt += 1
 
 
-def made_before(container_id: str, context: Context) -> Flow[Json | None]:
-    """The version of an asset that an earlier try of the same task made, if one did.
-
-    Versions are read newest first, back to the start of the DAG run: an asset with thousands costs no more than one.
-    """
-    mark = submission_hash(context)
-    start = context["dag_run"].start_date
-    oldest = (start - _CLOCK_SKEW).strftime("%Y-%m-%dT%H:%M:%S") if start else ""
-    url: str | None = f"{container_id}/versions"
-    params = {**flows.version_of(container_id), "$orderBy": "createdtime desc"}
-    while url:
-        try:
-            response = yield from call(Send(request("GET", url, params=params)))
-        except NotFound:  # nothing of that name was ever registered
-            return None
-        page: Json = response.json()
-        for version in page.get("value") or ():
-            if (version["properties"].get("tags") or {}).get(TAG) == mark:
-                found: Json = version
-                return found
-            if str((version.get("systemData") or {}).get("createdAt") or oldest)[: len(oldest)] < oldest:
-                return None
-        url, params = page.get("nextLink"), {}
-    return None
-
-
 def _has_failed(arm_id: str, status: str | None, terms: Terms) -> Flow[bool]:
     """Whether a job is one that another attempt comes after."""
     if status in RESOURCES["job"].bad | {"CancelRequested"}:
@@ -258,7 +253,7 @@ def _of(job: Json) -> Json:
 
 
 def _is_owned(job: Json, owner: Mapping[str, str]) -> bool:
-    return _of(job).get(TAG) == owner[TAG]
+    return _of(job).get(SUBMISSION) == owner[SUBMISSION]
 
 
 def _whose(job: Json, owner: Mapping[str, str]) -> str:

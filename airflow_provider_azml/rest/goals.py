@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_azml.rest import arm_ids, compute_states, model_versions
 from airflow_provider_azml.rest.readings import Reading, failed
+from airflow_provider_azml.rest.resources import PROVISIONING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.rest.flows import Flow, Json
 
-GoalName = Literal["ended", "deleted", "exists", "state", "version"]
+GoalName = Literal["ended", "deleted", "exists", "idle", "state", "version"]
+_BUSY = PROVISIONING | {"Scaling"}
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,17 @@ class Goal:
     read: Callable[[Json, Json], Reading] | None = None
 
 
+def _idle(body: Json, _: Json) -> Reading:
+    """Whether nothing is being done to a resource, well or badly as it may have ended."""
+    word = word_of(body, ("properties", "provisioningState")) or "Succeeded"
+    return Reading(word, None if word in _BUSY else "good")
+
+
 GOALS: Mapping[GoalName, Goal] = {
     "ended": Goal(),
     "deleted": Goal(absent="good"),
     "exists": Goal(absent="wait"),
+    "idle": Goal(read=_idle),
     "state": Goal(checked=compute_states.checked, read=compute_states.read),
     "version": Goal(absent="wait", checked=model_versions.checked, find=model_versions.find, read=model_versions.read),
 }

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import Conflict
-from airflow_provider_azml.rest import flows, upload, waiting
+from airflow_provider_azml.rest import arm_ids, flows, upload, waiting
+from airflow_provider_azml.spec import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -275,13 +276,21 @@ def put_version(target: Target, kind: str, name: str, version: str | None, body:
     """PUT a version of an asset; without a version, the one that azure-ai-ml would give it.
 
     That is the container's next version; when somebody else takes it in the meantime, the one after. For an environment
-    it is the latest one, which the service takes as long as nothing in it changed; it is the next one if not.
+    it is the latest one, which the service takes as long as nothing in it changed; it is the next one if not. One that
+    was made for the target's seed before is taken, and none is made.
     """
     container = target.workspace.child(kind, name)
     if version:
         return (yield from waiting.submit(f"{container}/versions/{version}", body))
+    made = yield from versions.made_for(container, target)
+    if made:
+        return waiting.Ticket(made["id"], None, made)
+    return (yield from _put_next(container, versions.marked(body, target), target))
+
+
+def _put_next(container: str, body: Json, target: Target) -> Flow[Ticket]:
     latest, following = yield from _versions(container)
-    if kind == "environment" and latest:
+    if arm_ids.parse(container).kind == "environment" and latest:
         try:
             return (yield from waiting.submit(f"{container}/versions/{latest}", body))
         except Conflict:
@@ -290,6 +299,10 @@ def put_version(target: Target, kind: str, name: str, version: str | None, body:
         try:
             return (yield from waiting.submit(f"{container}/versions/{following}", body))
         except Conflict:
+            # a first PUT whose answer was lost makes the second one look refused
+            mine = yield from versions.made_for(container, target)
+            if mine:
+                return waiting.Ticket(mine["id"], None, mine)
             taken = following
             _, following = yield from _versions(container)
             if following == taken:

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.clouds import Cloud
+
+
+SUBMISSION = "airflow.submission"
+"""Tag of a version that was made without one being named, and property of a job: the seed of its submission."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +24,11 @@ class Target:
         workspace: Where the workspace is; it names what is to be made when a workspace itself is submitted.
         cloud: The cloud that it is in: uploads need its storage suffix.
         seed: What made-up names are derived from, so that a retry makes up the same ones; without one they are random.
+            It also marks versions of assets that name none, so that a retry finds them.
+        since: The moment before which nothing was made for this seed.
     """
 
     workspace: WorkspaceId
     cloud: Cloud
     seed: str | None = None
+    since: datetime | None = None

@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml import __version__
+from airflow_provider_azml.exceptions import Conflict
 from airflow_provider_azml.rest import flows, waiting
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.rest.flows import Send, call, request
@@ -134,18 +135,33 @@ def create(source: Source, target: Target, *, create_container_registry: bool = 
     value = source.value
     here = target.workspace
     where = WorkspaceId(here.subscription_id, str(value.get("resource_group") or here.resource_group), value["name"])
+    suffix = _suffix(where, target.seed)
+    deployment = where.sibling("template_deployment", f"{where.name}-{suffix[:8]}")
     existing = yield from flows.find(str(where))
+    if existing is None or waiting.status_of(str(where), existing) not in RESOURCES["workspace"].terminal:
+        running = (yield from _running(deployment)) if target.seed else None
+        if running:
+            return running
     if existing is not None:
         return (yield from _update(where, value, existing))
     location = value.get("location") or (yield from flows.get(where.group))["location"]
-    suffix = _suffix(where, target.seed)
-    deployment = where.sibling("template_deployment", f"{where.name}-{suffix[:8]}")
-    running = (yield from flows.find(deployment)) if target.seed else None
-    if running and waiting.status_of(deployment, running) not in RESOURCES["template_deployment"].terminal:
-        return Ticket(deployment, None, running)
     body = deployment_body(value, where, str(location), suffix, registry=create_container_registry)
-    begun = yield from waiting.submit(deployment, body)
+    try:
+        begun = yield from waiting.submit(deployment, body)
+    except Conflict:
+        running = yield from _running(deployment)
+        if running is None:
+            raise
+        return running
     return Ticket(str(where), begun.operation_url)
+
+
+def _running(deployment: str) -> Flow[Ticket | None]:
+    """The ticket of a template deployment that is under way."""
+    found = yield from flows.find(deployment)
+    if found and waiting.status_of(deployment, found) not in RESOURCES["template_deployment"].terminal:
+        return Ticket(deployment, None, found)
+    return None
 
 
 def problems(source: Source) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from tests.rest.scripted_service import Answer, Asked
 from tests.spec.stand_in import WS, StandIn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from http.server import BaseHTTPRequestHandler
     from pathlib import Path
 
@@ -25,6 +25,7 @@ class SignedIn(StandIn):
 
     def open(self) -> SignedIn:
         """Answer them."""
+        self._by_past: dict[tuple[str, str], Callable[[], Answer]] = {}
         metadata = {
             "name": "scripted",
             "portal": "https://portal.azure.test/",
@@ -43,6 +44,20 @@ class SignedIn(StandIn):
         self.answer("GET", f"/{TENANT}/v2.0/.well-known/openid-configuration", Answer(body=endpoints))
         self.answer("POST", f"/{TENANT}/oauth2/v2.0/token", Answer(body=token))
         return self
+
+    def when(self, method: str, path: str, answer: Callable[[], Answer]) -> None:
+        """Answer by what has happened so far."""
+        self._by_past[method, path] = answer
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer by what has happened so far where a test says how, else as any stand-in does."""
+        path = handler.path.partition("?")[0]
+        if (handler.command, path) not in self._by_past:
+            super().serve(handler)
+            return
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        self.asked.append(Asked(handler.command, path, "", dict(handler.headers), body))
+        self._send(handler, self._by_past[handler.command, path]())
 
     @property
     def sent(self) -> list[tuple[str, Any]]:

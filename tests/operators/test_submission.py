@@ -16,12 +16,11 @@ from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlApplyOperator, AzmlRegisterModelOperator
 from airflow_provider_azml.operators.submission import (
     FAIL_ON,
-    TAG,
     Terms,
     experiment_name,
     job_name,
-    made_before,
     ownership,
+    seeded,
     submission_hash,
     submit_job,
 )
@@ -31,7 +30,8 @@ from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.credentials import TokenCache
 from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.spec.source import from_mapping
-from airflow_provider_azml.spec.target import Target
+from airflow_provider_azml.spec.target import SUBMISSION, Target
+from airflow_provider_azml.spec.versions import made_for
 from airflow_provider_azml.spec.workspaces import create
 from tests.rest.conftest import CountingCredential
 from tests.rest.scripted_service import Answer, ScriptedService
@@ -221,7 +221,7 @@ def test_a_retry_makes_no_second_version_of_anything(kind: str, spec: dict[str, 
     first, again = (AzmlApplyOperator(task_id="it", kind=kind, spec=named).execute(task) for _ in range(2))
     assert (first["version"], again) == ("1", first)
     assert len(hook.list(kind, name=named["name"])) == 1
-    assert hook.get(kind, named["name"])["properties"]["tags"] == {TAG: submission_hash(task)}
+    assert hook.get(kind, named["name"])["properties"]["tags"] == {SUBMISSION: submission_hash(task)}
 
 
 def test_a_retry_makes_up_the_same_name_for_data_that_has_none(azml_connection):
@@ -236,7 +236,7 @@ def test_a_retry_makes_up_the_same_name_for_data_that_has_none(azml_connection):
 def test_versions_older_than_the_run_are_not_read(tmp_path):
     service = ScriptedService(tmp_path)
     container = WorkspaceId("s", "rg", "ws").child("model", "iris")
-    mine = {"name": "2", "properties": {"tags": {TAG: submission_hash(FIXED)}}}
+    mine = {"name": "2", "properties": {"tags": {SUBMISSION: submission_hash(FIXED)}}}
     newer = {"name": "3", "properties": {"tags": {}}, "systemData": {"createdAt": "2026-01-01T09:00:00.1234567Z"}}
     older = {"name": "1", "properties": {"tags": {}}, "systemData": {"createdAt": "2025-12-31T09:00:00Z"}}
     next_link = f"{service.url}{container}/versions?$skip=x"
@@ -250,7 +250,7 @@ def test_versions_older_than_the_run_are_not_read(tmp_path):
     )
     try:
         with Client(service.cloud, TokenCache(CountingCredential()), ca_bundle=service.ca_bundle) as client:
-            found = [client.run(made_before(container, FIXED)) for _ in range(3)]
+            found = [client.run(made_for(container, seeded(Target(WORKSPACE, service.cloud), FIXED))) for _ in range(3)]
     finally:
         service.close()
     assert found == [mine, None, None]
@@ -299,7 +299,7 @@ def test_an_attempt_comes_after_one_that_completed_in_spite_of_a_child(service):
     owner = ownership(task)
     first, second = (f"{WS}/jobs/train-{attempt}" for attempt in (1, 2))
     discovery = {"properties": {"discoveryUrl": f"{service.url}/discovery"}}
-    failed = {"value": [{"runId": "child", "status": "Failed"}]}
+    failed = {"value": [{"runId": "child", "runType": "azureml.StepRun", "status": "Failed"}]}
     service.holds({WS: discovery, "/discovery": {"api": service.url}})
     service.holds({f"/history/v1.0{WS}/runs/train-1/children": failed})
     service.holds({first: {"name": "train-1", "properties": {"status": "Completed", "properties": owner}}})
