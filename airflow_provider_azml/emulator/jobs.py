@@ -16,6 +16,8 @@ from airflow_provider_azml.emulator.job_files import JobFiles
 from airflow_provider_azml.emulator.job_records import CANCELED, STOPPED, JobFailure, JobRecords
 from airflow_provider_azml.emulator.job_variables import identity_variables
 from airflow_provider_azml.emulator.locations import Locations
+from airflow_provider_azml.emulator.pipelines import Pipeline
+from airflow_provider_azml.emulator.pipelines import accepted as accepted_pipeline
 from airflow_provider_azml.emulator.processes import end_leftover
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, PythonEnvironments, curated
 from airflow_provider_azml.emulator.sweeps import Sweep, accepted
@@ -58,14 +60,21 @@ class JobRunner:
         """The properties with which a new job is stored.
 
         Raises:
-            ArmError: A sweep asks for something that cannot be.
+            ArmError: A sweep or pipeline asks for something that cannot be.
         """
+        if properties["jobType"] == "Pipeline":
+            return accepted_pipeline(name, properties, self._emulator.store.get)
         return accepted(name, properties) if properties["jobType"] == "Sweep" else properties
 
-    def submit(self, job: Json) -> None:
-        """Start a job that the store holds; it runs in the background, and its status says how far it is."""
+    def submit(self, job: Json, run: Json | None = None) -> None:
+        """Start a job that the store holds; it runs in the background, and its status says how far it is.
+
+        Args:
+            job: The job.
+            run: What else is known of its run, in run history's words.
+        """
         parent = job["properties"].get("parentJobName")
-        self._records.begin(job, {"parentRunId": parent} if parent else None)
+        self._records.begin(job, {**({"parentRunId": parent} if parent else {}), **(run or {})})
         job_id = str(job["id"])
         task = asyncio.create_task(self._run(job_id))
         self._tasks[job_id.lower()] = task
@@ -148,6 +157,9 @@ class JobRunner:
         kind = job["properties"].get("jobType")
         if kind == "Sweep":
             await Sweep(self._emulator, job, self).run()
+            return
+        if kind == "Pipeline":
+            await Pipeline(self._emulator, job, self).run()
             return
         if kind != "Command":
             raise JobFailure("UserError", f"The emulator does not run jobs of type {kind}.")

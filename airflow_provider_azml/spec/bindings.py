@@ -58,9 +58,17 @@ def found(text: str) -> Iterator[Binding]:
         [Binding(place='outputs', name='data', node='prep')]
     """
     for place, rest in _ANY.findall(text):
-        if place != "jobs":
-            yield Binding(place, rest)
-            continue
-        node, _, port = rest.partition(".")
-        kind, _, name = port.partition(".")
-        yield Binding(kind, name, node)
+        yield _binding(place, rest)
+
+
+def filled(text: str, value: Callable[[Binding], str]) -> str:
+    """A text with what the references in it lead to in their place."""
+    return _ANY.sub(lambda reference: value(_binding(reference[1], reference[2])), text)
+
+
+def _binding(place: str, rest: str) -> Binding:
+    if place != "jobs":
+        return Binding(place, rest)
+    node, _, port = rest.partition(".")
+    kind, _, name = port.partition(".")
+    return Binding(kind, name, node)

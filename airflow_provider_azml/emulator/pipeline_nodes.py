@@ -1,0 +1,140 @@
+"""The nodes of pipelines, each with the component that it runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.exceptions import AzmlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_azml.rest.flows import Json
+
+    Find = Callable[[str], Json | None]
+
+_PREFIX = "azureml:"
+_HUMP = re.compile(r"_(\w)")
+
+
+class PipelineError(AzmlError):
+    """A pipeline asks for something that cannot be.
+
+    Args:
+        message: What is wrong.
+        target: Path of what is wrong below ``properties``, if it is in one place.
+    """
+
+    def __init__(self, message: str, target: str = "") -> None:
+        super().__init__(message)
+        self.target = target
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a pipeline.
+
+    Args:
+        key: Its name in the pipeline.
+        given: What the pipeline says of it: keys in snake case, but for the ids.
+        component_id: ARM id of the component that it runs; empty for one without.
+        spec: The ``componentSpec`` of that.
+
+    Source: azure-ai-ml 1.35.2, ``entities._builders``.
+    """
+
+    key: str
+    given: Json
+    component_id: str
+    spec: Json
+
+    @property
+    def kind(self) -> str:
+        """Its type."""
+        return str(self.given.get("type") or "command")
+
+    @property
+    def inputs(self) -> dict[str, Json]:
+        """The inputs that its component declares."""
+        return _declared(self.spec, "inputs")
+
+    @property
+    def outputs(self) -> dict[str, Json]:
+        """The outputs that its component declares."""
+        return _declared(self.spec, "outputs")
+
+
+def nodes_of(properties: Json, find: Find) -> dict[str, Node]:
+    """The nodes of a pipeline by name, its own or those of the component that it is made of.
+
+    Args:
+        properties: ``properties`` of the pipeline job, or the specification of a pipeline component.
+        find: Finds components.
+
+    Raises:
+        PipelineError: A component is not there.
+    """
+    jobs: dict[str, Json | None] = properties.get("jobs") or component_spec(properties, find).get("jobs") or {}
+    return {key: _node(key, given or {}, find) for key, given in jobs.items()}
+
+
+def component_spec(holder: Json, find: Find) -> Json:
+    """The specification of the component that a job or node names; empty when it names none.
+
+    Args:
+        holder: The job's ``properties``, or the node.
+        find: Finds components.
+
+    Raises:
+        PipelineError: The component is not there.
+    """
+    component_id = component_of(holder)
+    if not component_id:
+        return {}
+    found = find(component_id) if component_id.startswith("/") else None
+    if found is None:
+        where = "the emulator has no registries" if "/registries/" in component_id else "register it first"
+        raise PipelineError(f"the component '{component_id}' does not exist; {where}", "componentId")
+    spec: Json = found["properties"]["componentSpec"]
+    return spec
+
+
+def component_of(holder: Json) -> str:
+    """The id of the component that a job or node names; empty when it names none."""
+    return without_prefix(holder.get("componentId"))
+
+
+def without_prefix(reference: object) -> str:
+    """The id in a reference; what is no id stays as it is.
+
+    Example:
+        >>> without_prefix("azureml:/subscriptions/s")
+        '/subscriptions/s'
+    """
+    text = str(reference or "")
+    return text.removeprefix(_PREFIX) if text.startswith(f"{_PREFIX}/") and "//" not in text else text
+
+
+def in_camel_case(value: Json) -> Json:
+    """A part of a node in the words of jobs; what it holds stays as it is.
+
+    Example:
+        >>> in_camel_case({"job_input_type": "literal", "value": "1"})
+        {'jobInputType': 'literal', 'value': '1'}
+    """
+    return {_HUMP.sub(lambda found: found[1].upper(), key): part for key, part in value.items()}
+
+
+def _node(key: str, given: Json, find: Find) -> Node:
+    holder = given.get("trial") or {} if given.get("type") == "sweep" else given
+    try:
+        return Node(key, given, component_of(holder), component_spec(holder, find))
+    except PipelineError as error:
+        raise PipelineError(f"in its job '{key}', {error}", f"jobs.{key}.{error.target}") from error
+
+
+def _declared(spec: Json, place: str) -> dict[str, Json]:
+    declared: dict[str, Json | None] = spec.get(place) or {}
+    return {name: entry or {} for name, entry in declared.items()}

@@ -1,0 +1,254 @@
+"""Pipelines: one job whose nodes run as jobs of their own, each as soon as it has what it takes from others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from airflow_provider_azml.emulator.arm_errors import ArmError, bad_request
+from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.job_records import JobFailure, JobRecords
+from airflow_provider_azml.emulator.job_services import services_of
+from airflow_provider_azml.emulator.locations import BLOB_STORE, Locations, output_uri
+from airflow_provider_azml.emulator.pipeline_graph import check, order_of
+from airflow_provider_azml.emulator.pipeline_log import PipelineLog
+from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, component_spec, nodes_of
+from airflow_provider_azml.emulator.pipeline_values import Scope, literal, with_defaults
+from airflow_provider_azml.emulator.step_jobs import job_of
+from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.spec import bindings
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.emulator.pipeline_nodes import Find, Node
+    from airflow_provider_azml.rest.flows import Json
+
+STEP_RUN = "azureml.StepRun"
+_ENDS = JobFailure("UserError", "The job was canceled because its pipeline ends.", status="Canceled")
+
+
+class StepRunner(Protocol):
+    """What runs the nodes of pipelines."""
+
+    def accept(self, name: str, properties: Json) -> Json:
+        """The properties with which a new job is stored."""
+
+    def submit(self, job: Json, run: Json | None = None) -> None:
+        """Start a job that the store holds."""
+
+    def cancel(self, job_id: str, why: JobFailure) -> None:
+        """Cancel a job; nothing happens to one that has ended."""
+
+    async def ended(self, job_id: str) -> None:
+        """Wait until a job is not active."""
+
+
+def accepted(name: str, properties: Json, find: Find) -> Json:
+    """The properties with which a new pipeline job is stored.
+
+    Args:
+        name: The pipeline.
+        properties: Its ``properties``, as they were sent.
+        find: Finds components.
+
+    Raises:
+        ArmError: It asks for something that cannot be.
+    """
+    try:
+        check(properties, find)
+        inputs = with_defaults(properties["inputs"], component_spec(properties, find).get("inputs") or {}, "it")
+    except PipelineError as error:
+        target = f"properties.{error.target}" if error.target else "properties"
+        raise bad_request(f"Pipeline '{name}': {error}.", code="ValidationError", target=target) from error
+    noted = _run_properties(inputs, properties.get("settings") or {})
+    return {**properties, "inputs": inputs, "properties": {**noted, **properties["properties"]}}
+
+
+class Pipeline:
+    """A pipeline that runs.
+
+    A node that fails, or is canceled, fails the pipeline: at once, with those that run beside it, or with
+    ``continue_on_step_failure`` once all have ended that do not wait for it.
+
+    Sources: ``PipelineJob`` of the 2024-04-01 OpenAPI file;
+    https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline (settings); printed details of
+    pipeline and step runs of azureml-pipeline-core for their properties. The code ``PipelineHasStepJobFailed`` has been
+    seen in public; the words around it have not been compared with the service's.
+
+    Args:
+        emulator: The emulator.
+        job: The pipeline job.
+        runner: Runs its nodes.
+    """
+
+    def __init__(self, emulator: Emulator, job: Json, runner: StepRunner) -> None:
+        self._emulator = emulator
+        self._runner = runner
+        self._id = str(job["id"])
+        self._name = str(job["name"])
+        self._properties: Json = job["properties"]
+        self._workspace = arm_ids.parse(self._id).workspace
+        self._records = JobRecords(emulator)
+        self._settings: Json = self._properties.get("settings") or {}
+        self._log = PipelineLog(emulator.blobs, Locations(emulator.store, self._workspace).of_artifacts(self._name))
+        self._nodes = nodes_of(self._properties, emulator.store.get)
+        self._order = order_of(self._nodes)
+        self._scope = Scope(self._properties["inputs"], self._properties["outputs"] or {}, _datastore(self._settings))
+        self._running: dict[asyncio.Task[None], str] = {}
+        self._jobs: dict[str, str] = {}
+        self._failed: list[str] = []
+
+    async def run(self) -> None:
+        """Run it to its end.
+
+        Raises:
+            JobFailure: It did not complete.
+            asyncio.CancelledError: It was cancelled; its nodes have ended.
+        """
+        self._records.report(self._id, {"status": "Running", "startTimeUtc": timestamp()})
+        try:
+            await self._go()
+        finally:
+            await self._stop()
+        if self._failed:
+            raise _step_failed(self._failed)
+
+    async def _go(self) -> None:
+        self._start_ready()
+        while self._running and not self._doomed():
+            done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            for key in [self._running.pop(task) for task in done]:
+                self._note_end(key)
+            self._start_ready()
+
+    def _doomed(self) -> bool:
+        return bool(self._failed) and not _is_on(self._settings.get("continue_on_step_failure"))
+
+    def _start_ready(self) -> None:
+        """Start the nodes for which all that they wait for has completed."""
+        while not self._doomed() and self._order.is_active() and (ready := self._order.get_ready()):
+            started = {}
+            for key in ready:
+                node_id = uuid.uuid4().hex[:8]
+                started[self._start(self._nodes[key], node_id)] = node_id
+            self._log.submitting(started)
+
+    def _start(self, node: Node, node_id: str) -> str:
+        name = str(uuid.uuid4())
+        job_id = self._workspace.child("job", name)
+        try:
+            properties = self._runner.accept(name, self._job_of(node, node_id, name))
+        except (PipelineError, ArmError) as error:
+            said = error.message if isinstance(error, ArmError) else str(error)
+            raise JobFailure("UserError", f"The job '{node.key}' cannot be submitted: {said}") from error
+        document = self._emulator.store.put(job_id, {"properties": properties}, listed=False)
+        self._jobs[node.key] = job_id
+        self._runner.submit(document, {"runType": STEP_RUN})
+        self._running[asyncio.create_task(self._runner.ended(job_id))] = node.key
+        return name
+
+    def _job_of(self, node: Node, node_id: str, name: str) -> Json:
+        root = self._properties["properties"].get("azureml.rootpipelinerunid") or self._name
+        given = node.given
+        return {
+            **job_of(node, self._scope, self._settings),
+            "experimentName": self._properties.get("experimentName"),
+            "isArchived": False,
+            "parentJobName": self._name,
+            "services": services_of(self._emulator, str(self._workspace), name),
+            "status": "NotStarted",
+            "tags": {**(given.get("tags") or {}), "azureml.nodeid": node_id, "azureml.pipeline": self._name},
+            "properties": {
+                **(given.get("properties") or {}),
+                "azureml.runsource": STEP_RUN,
+                "azureml.nodeid": node_id,
+                "azureml.moduleid": node.component_id,
+                "azureml.moduleName": node.key,
+                "azureml.pipelinerunid": self._name,
+                "azureml.pipeline": self._name,
+                "azureml.rootpipelinerunid": root,
+            },
+        }
+
+    def _note_end(self, key: str) -> None:
+        """Take note that a node has ended: those that wait for it may start, or never will."""
+        job = self._emulator.store.get(self._jobs[key])
+        name = arm_ids.parse(self._jobs[key]).name
+        status = job["properties"]["status"] if job else "deleted"
+        if job is None or status != "Completed":
+            self._failed.append(key)
+            self._log.failed(name, key, status)
+            return
+        self._log.completed(name)
+        self._take(key, job)
+
+    def _take(self, key: str, job: Json) -> None:
+        """Let others have what a node has made."""
+        made = {
+            output: {**(entry or {}), "uri": output_uri(job["name"], output, entry or {})}
+            for output, entry in (job["properties"].get("outputs") or {}).items()
+            if output != "default"
+        }
+        self._scope.steps[key] = {**job["properties"], "outputs": made}
+        self._order.done(key)
+        outputs: dict[str, Json | None] = self._nodes[key].given.get("outputs") or {}
+        for output, given in outputs.items():
+            bound = next(bindings.found(str((given or {}).get("value") or "")), None)
+            if bound and output in made:
+                self._emulator.store.update(self._id, partial(_point_output, bound.name, made[output]))
+
+    async def _stop(self) -> None:
+        """End the nodes that run, and wait until they have."""
+        if not self._running:
+            return
+        self._log.canceling(len(self._running))
+        for key in self._running.values():
+            self._runner.cancel(self._jobs[key], _ENDS)
+        await asyncio.wait(self._running)
+
+
+def _run_properties(inputs: dict[str, Json], settings: Json) -> Json:
+    """What the service notes in the properties of a pipeline's run."""
+    literals = {name: literal(entry) for name, entry in inputs.items() if entry.get("jobInputType") == "literal"}
+    return {
+        "azureml.runsource": "azureml.PipelineRun",
+        "runSource": "MFE",
+        "runType": "HTTP",
+        "azureml.parameters": json.dumps(literals, separators=(",", ":")),
+        "azureml.continue_on_step_failure": str(_is_on(settings.get("continue_on_step_failure"))),
+        "azureml.enforceRerun": str(_is_on(settings.get("force_rerun"))),
+        "azureml.defaultComputeName": _name_of(settings.get("default_compute")),
+        "azureml.defaultDataStoreName": _datastore(settings),
+        "azureml.pipelineComponent": "pipelinerun",
+    }
+
+
+def _step_failed(failed: list[str]) -> JobFailure:
+    which = (
+        f"Failed nodes: {', '.join(f'/{key}' for key in failed)}. For more details and logs, please go to "
+        "the job detail page and check the child jobs."
+    )
+    more = {"messageFormat": "Pipeline has failed child jobs. {0}", "referenceCode": "PipelineHasStepJobFailed"}
+    return JobFailure("UserError", f"Pipeline has failed child jobs. {which}", more=more)
+
+
+def _point_output(name: str, made: Json, document: Json) -> None:
+    outputs: dict[str, Json | None] = document["properties"].get("outputs") or {}
+    outputs[name] = {"jobOutputType": made.get("jobOutputType"), **(outputs.get(name) or {}), "uri": made["uri"]}
+    document["properties"]["outputs"] = outputs
+
+
+def _datastore(settings: Json) -> str:
+    return _name_of(settings.get("default_datastore")) or BLOB_STORE
+
+
+def _name_of(reference: object) -> str:
+    """The name of a resource that settings name by its id, or by ``azureml:name``."""
+    return str(reference or "").removeprefix("azureml:").rpartition("/")[2]
+
+
+def _is_on(value: object) -> bool:
+    return str(value).lower() == "true"
