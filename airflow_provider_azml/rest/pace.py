@@ -17,6 +17,23 @@ _SHARE = 0.01
 """How late an end may be noticed, as a share of how long it took to come."""
 _SLOWEST_SECONDS = 120.0
 _JITTER = 0.1
+_FEW_REQUESTS, _REQUESTS_PER_SECOND = 50, 25
+
+
+def ease_seconds(requests_left: float) -> float:
+    """How long to hold back, in seconds, so that the service need not refuse.
+
+    Args:
+        requests_left: How many requests the service still takes for now.
+
+    Example:
+        >>> ease_seconds(200), ease_seconds(25)
+        (0.0, 1.0)
+
+    Source: a bucket holds 250 reads and is filled by 25 a second,
+    https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling
+    """
+    return max(0.0, _FEW_REQUESTS - requests_left) / _REQUESTS_PER_SECOND
 
 
 def sane(poll_seconds: float) -> float:

@@ -22,6 +22,9 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NEVER_PASSING = frozenset({"UntrustedHost"})
 _EXPIRED = frozenset({"ExpiredAuthenticationToken", "TokenExpired"})
 _GARBLED = frozenset({"NoJsonObject"})
+_ENTRA, _ENTRAS_OWN = "AADSTS", "AADSTS900"
+"""What codes of the token service begin with, and those of them that tell of its own troubles: it is busy, throttles,
+or has no answer in time; see https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
@@ -69,9 +72,15 @@ class Patience:
     def _budget(self, error: ApiError) -> float:
         if error.code in _NEVER_PASSING:
             return 0
-        if isinstance(error, AuthError) and error.code not in _EXPIRED and error.status is not None:
-            return min(self.refusal_seconds, self.tolerate_errors_seconds)
-        if isinstance(error, NotFound):
+        if _is_refusal(error):
             return min(self.refusal_seconds, self.tolerate_errors_seconds)
         passing = error.status is None or error.status in _PASSING or error.code in _EXPIRED | _GARBLED
         return self.tolerate_errors_seconds if passing else 0
+
+
+def _is_refusal(error: ApiError) -> bool:
+    if isinstance(error, NotFound):
+        return True
+    if not isinstance(error, AuthError) or error.code in _EXPIRED:
+        return False
+    return error.status is not None or (error.code.startswith(_ENTRA) and not error.code.startswith(_ENTRAS_OWN))

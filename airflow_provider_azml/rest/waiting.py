@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from airflow_provider_azml.rest.patience import Patience
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from azure.core.rest import HttpResponse
+    from azure.core.rest import HttpRequest, HttpResponse
 
     from airflow_provider_azml.exceptions import ErrorClass
     from airflow_provider_azml.rest.deadlines import Deadlines
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
+LOOK_SECONDS = 60.0
+"""How long one request of a look may take."""
 DELETED = "Deleted"
 """Our word for what is gone, as it should be; the service has none."""
 ABSENT = "absent"
@@ -224,6 +227,7 @@ class Glance:
         run: What run history tells of a job besides, where the look was made there: ``queueingInfo``...
         known: Whether the table has the word.
         body: The resource, where the look was made there.
+        requests_left: How many such requests the service still takes for now.
     """
 
     status: str
@@ -232,19 +236,20 @@ class Glance:
     run: Json = field(default_factory=dict)
     known: bool = True
     body: Json = field(default_factory=dict)
+    requests_left: float = math.inf
 
 
 def look(pending: Ticket) -> Flow[Glance]:
     """Look once at how an act goes; an error is the caller's to bear, nothing is sent twice."""
     if not pending.operation_url:
         return (yield from _look_at_resource(pending))
-    response = yield from call(Send(request("GET", pending.operation_url), retry="never"))
-    document = _object(response)
+    response, document = yield from _asked(request("GET", pending.operation_url))
     status = str(document.get("status") or "")
     if response.status_code == HTTPStatus.ACCEPTED or (status and status.lower() not in _ENDED):
-        return Glance(status or "InProgress", None, flows.retry_after(response))
-    if status and status.lower() != "succeeded" and not document.get("properties", {}).get("provisioningState"):
-        error = document.get("error") or {}
+        left = flows.requests_left(response)
+        return Glance(status or "InProgress", None, flows.retry_after(response), requests_left=left)
+    if status and status.lower() != "succeeded" and not goals.word_of(document, ("properties", "provisioningState")):
+        error = _dict(document.get("error"))
         body = (yield from flows.find(pending.arm_id)) or {}
         outcome = Outcome(pending.arm_id, status, body, error.get("code"), error.get("message"), pending.goal)
         return Glance(status, outcome)
@@ -260,12 +265,20 @@ def _look_at_resource(pending: Ticket) -> Flow[Glance]:
         return Glance(ABSENT) if found is None else shown(pending, found)
     sent = request("GET", pending.arm_id, params=flows.version_of(pending.arm_id))
     try:
-        response = yield from call(Send(sent, retry="never"))
+        response = yield from call(Send(sent, retry="never", timeout_seconds=LOOK_SECONDS))
     except NotFound as error:
         if goal.absent == "wait" and error.code not in flows.MISSING_PARENTS:
             return Glance(ABSENT)
         raise
-    return shown(pending, _object(response), flows.retry_after(response))
+    seen = shown(pending, flows.json_object(sent, response), flows.retry_after(response))
+    return replace(seen, requests_left=flows.requests_left(response))
+
+
+def _asked(sent: HttpRequest) -> Flow[tuple[HttpResponse, Json]]:
+    """The answer to a question for an operation, and what it says, if it says anything."""
+    response = yield from call(Send(sent, retry="never", timeout_seconds=LOOK_SECONDS))
+    said = response.content and "json" in response.headers.get("Content-Type", "")
+    return response, flows.json_object(sent, response) if said else {}
 
 
 def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
@@ -296,5 +309,8 @@ def _found_at(arm_id: str, body: Json) -> str:
 def _object(response: HttpResponse) -> Json:
     if not response.content or "json" not in response.headers.get("Content-Type", ""):
         return {}
-    body = response.json()
-    return body if isinstance(body, dict) else {}
+    return _dict(response.json())
+
+
+def _dict(value: object) -> Json:
+    return value if isinstance(value, dict) else {}

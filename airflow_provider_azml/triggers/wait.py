@@ -163,7 +163,7 @@ class AzmlWaitTrigger(BaseTrigger):
                 try:
                     return await self._end(watcher, wait, follower, clock)
                 except WaitTimeout as late:
-                    await watcher.follow(queueing.give_reasons(late, self.arm_id))
+                    await self._explain(watcher, late)
                     late.cancelled = self._may_cancel and await self._cancel(watcher)
                     raise
 
@@ -187,6 +187,13 @@ class AzmlWaitTrigger(BaseTrigger):
                 # it may have ended since the last look
                 watcher.hurry(wait)
                 left, hurried = LAST_LOOK_SECONDS, True
+
+    async def _explain(self, watcher: Watcher, late: WaitTimeout) -> None:
+        """Let the error say why, unless the service is out of reach."""
+        try:
+            await watcher.follow(queueing.give_reasons(late, self.arm_id))
+        except (ApiError, ConnectionIncomplete) as error:
+            self.log.info("Why it has taken so long cannot be told: %s", error)
 
     async def on_kill(self) -> None:
         """Cancel the job if somebody ended its task; Airflow 3.3 calls this, older ones only cancel :meth:`run`."""

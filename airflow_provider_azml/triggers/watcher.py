@@ -221,6 +221,7 @@ class Watcher:
         except ApiError as error:
             self._failed(self._each, [wait], error)
         else:
+            self._ease(self._each, seen.requests_left)
             self._seen(wait, seen)
 
     async def _look_at_many(self, waits: Sequence[Wait]) -> None:
@@ -235,6 +236,7 @@ class Watcher:
             else:
                 self._failed(self._jobs, waits, error)
             return
+        self._ease(self._jobs, states.requests_left)
         self._fit(states.size)
         for job, same in of_job.items():
             for wait in same:
@@ -256,6 +258,10 @@ class Watcher:
         self._history_from, self.plane.api = now + _WITHOUT_HISTORY_SECONDS, None
         for wait in waits:
             self._each.put(wait, now)
+
+    def _ease(self, lane: Lane, requests_left: float) -> None:
+        if pause := pace.ease_seconds(requests_left):
+            lane.hold(asyncio.get_running_loop().time() + pause)
 
     def _fit(self, size: int) -> None:
         if size > _LARGE_BYTES:

@@ -1,0 +1,112 @@
+"""A service whose jobs have the statuses that a test gives them, in run history and in Resource Manager apart."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from airflow_provider_azml.rest.arm_ids import WorkspaceId, parse
+from tests.operators.conftest import SignedIn
+from tests.rest.scripted_service import Answer, Asked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from http.server import BaseHTTPRequestHandler
+    from pathlib import Path
+
+WORKSPACE = WorkspaceId("s", "rg", "ws")
+BATCH = f"/history/v1.0{WORKSPACE}/batchrundata"
+
+
+def job_id(name: str) -> str:
+    return WORKSPACE.child("job", name)
+
+
+class JobsService(SignedIn):
+    """Answers ``GET`` of a job and ``POST batchrundata`` from two tables; what a test scripted comes first.
+
+    Shapes: ``BatchRunDataResult`` of the run history client, ``JobBase`` of the 2024-04-01 OpenAPI file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.statuses: dict[str, str] = {}
+        self.history: dict[str, str] = {}
+        self.clients: set[tuple[str, int]] = set()
+        self.at: list[float] = []
+        self._lock = threading.Lock()
+
+    def has(self, statuses: Mapping[str, str]) -> JobsService:
+        """Let jobs have statuses, in both places."""
+        self.statuses.update(statuses)
+        self.history.update(statuses)
+        return self
+
+    def open(self) -> JobsService:
+        super().open()
+        workspace = {"name": "ws", "properties": {"discoveryUrl": f"{self.url}/discovery"}}
+        self.answer("GET", str(WORKSPACE), Answer(body=workspace))
+        self.answer("GET", "/discovery", Answer(body={"api": self.url}))
+        return self
+
+    def refuse(self, path: str, status: int, code: str = "Refused", times: int = 1, **headers: str) -> None:
+        """Answer so many requests, of whatever method, with an error."""
+        error = {"error": {"code": code, "message": f"{code} it is"}}
+        for method in ("GET", "POST"):
+            self._answers[method, path] = [Answer(status, error, headers)] * times
+
+    def count(self, method: str, path: str) -> int:
+        """How many requests there were whose path begins so."""
+        return sum(asked.method == method and asked.path.startswith(path) for asked in list(self.asked))
+
+    @property
+    def batches(self) -> list[set[str]]:
+        """The jobs that were asked for together, request by request."""
+        return [set(json.loads(asked.body)["requests"]) for asked in list(self.asked) if asked.path == BATCH]
+
+    @property
+    def looks(self) -> list[str]:
+        """The jobs that were asked for alone, in order."""
+        return [asked.path.rpartition("/")[2] for asked in list(self.asked) if "/jobs/" in asked.path]
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        path = urlsplit(handler.path).path
+        self.clients.add(handler.client_address)
+        scripted = self._answers.get((handler.command, path))
+        if scripted or not (path == BATCH or (handler.command == "GET" and "/jobs/" in path)):
+            if scripted and len(scripted) == 1 and (path == BATCH or "/jobs/" in path):
+                self._answers[handler.command, path] = []
+                super()._send(handler, self._noted(handler, path, scripted[0]))
+            else:
+                super().serve(handler)
+            return
+        self._send(handler, self._noted(handler, path))
+
+    def _noted(self, handler: BaseHTTPRequestHandler, path: str, scripted: Answer | None = None) -> Answer:
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        with self._lock:
+            self.asked.append(Asked(handler.command, path, "", dict(handler.headers), body))
+            self.at.append(time.monotonic())
+        if scripted:
+            return scripted
+        return self._batch(json.loads(body)) if path == BATCH else self._job(parse(path).name)
+
+    def _batch(self, asked: dict[str, dict[str, dict[str, str]]]) -> Answer:
+        good, bad = {}, {}
+        for key, wanted in asked["requests"].items():
+            name = wanted["runId"]
+            if name in self.history:
+                good[key] = {"runMetadata": {"runId": name, "status": self.history[name]}}
+            else:
+                bad[key] = {"error": {"code": "UserError", "message": f"Run {name} was not found."}}
+        return Answer(body={"successfulResults": good, "failedResults": bad})
+
+    def _job(self, name: str) -> Answer:
+        if name not in self.statuses:
+            message = f"The specified resource {name} was not found."
+            return Answer(404, {"error": {"code": "UserError", "message": message}})
+        properties = {"jobType": "Command", "status": self.statuses[name]}
+        return Answer(body={"id": job_id(name), "name": name, "properties": properties})
