@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 TELLS_KILLS = hasattr(BaseTrigger, "on_kill")
 """Whether Airflow says that a trigger is cancelled by what somebody did to its task (3.3), or only that it is."""
-KILL_SECONDS = 5.0
+KILL_SECONDS = 15.0
 """How long finding out and cancelling may take where Airflow does not know that it is done."""
-_ASK_SECONDS = 3.0
+_ASK_SECONDS = 12.0
+"""A triggerer makes its API server at the first question, which takes 3 s of a processor that is idle."""
 _RUNS = "/runs/"
 
 
