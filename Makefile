@@ -58,7 +58,7 @@ clean: ## Remove all that these targets made
 .venv-airflow-$(AIRFLOW)/.dev: pyproject.toml | .venv/.dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --editable '.[dev]' \
-	'apache-airflow==$(AIRFLOW).*' 'fastapi<0.137' 'svcs<26'
+	'apache-airflow==$(AIRFLOW).*' 'fastapi<0.137' 'svcs<26' psycopg2-binary asyncpg
 	@touch $@
 
 .venv/bin/python:

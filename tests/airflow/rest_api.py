@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEALTH = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 _LOOK_SECONDS = 0.5
-_TIMES = 5
+_TIMES = 10
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Task:
 class RestApi:
     """The REST API of an Airflow; threads may share it.
 
-    It changes one thing at a time, and some more times when that is refused with 500: with SQLite, two changes beside
+    It changes one thing at a time, and tries again what fails for a fault of the server: with SQLite, two changes beside
     each other stop the API server of Airflow 3.2 until its database gives up, and one beside a change of the
     scheduler's can find the database locked.
 
@@ -68,7 +68,7 @@ class RestApi:
         with nullcontext() if method == "GET" else self._changing:
             for _ in range(_TIMES):
                 response = self._session.request(method, url, headers=headers, timeout=60, **request)
-                if response.status_code != requests.codes.server_error:
+                if response.status_code < requests.codes.server_error:
                     break
                 time.sleep(_LOOK_SECONDS)
         assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
