@@ -123,9 +123,9 @@ class Kill:
         return self._ti.try_number > self._ti.max_tries
 
     def _told(self, verdict: Verdict, reason: str) -> Verdict:
-        act = "a job of it is cancelled" if verdict == "cancel" else "a job of it goes on, for the next try to take up"
-        if verdict == "leave" and self._is_last and not self.handed_over:
-            act = "a job of it goes on, and no try is left to take it up"
+        act = "its job is not wanted any more" if verdict == "cancel" else "its job goes on"
+        if verdict == "leave" and not self.handed_over:
+            act += ", and no try is left to take it up" if self._is_last else ", for the next try to take up"
         self._log.warning("The task is asked to end; %s: %s", reason, act)
         return verdict
 

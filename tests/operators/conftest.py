@@ -89,6 +89,7 @@ class OneJob(SignedIn):
         super().open()
         self.status: str | None = None
         self.ends_as: str | None = None
+        """What it is after the first look; digits stand for a refusal."""
         self.properties: dict[str, str] = {}
         self._held: dict[str, tuple[threading.Event, threading.Event]] = {}
         return self
@@ -121,11 +122,14 @@ class OneJob(SignedIn):
             self.status, self.properties = "Running", json.loads(body)["properties"]["properties"]
         if self.status is None:
             return Answer(404, {"error": {"code": "UserError", "message": "there is no such job"}})
+        if self.status.isdigit():
+            return Answer(int(self.status), {"error": {"code": "Refused", "message": f"answers {self.status}"}})
         if method == "POST":
             self.status = "CancelRequested"
             return Answer(202)
         status = self.status
-        self.status = "Canceled" if status == "CancelRequested" else self.ends_as or status
+        if method == "GET":
+            self.status = "Canceled" if status == "CancelRequested" else self.ends_as or status
         return Answer(body={"name": "train-1", "properties": {"status": status, "properties": self.properties}})
 
 

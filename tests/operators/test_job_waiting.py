@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,20 +12,28 @@ from airflow.sdk import DAG
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.emulator.workspace_of_tests import ensure_workspace
-from airflow_provider_azml.exceptions import RunFailed, SpecError
+from airflow_provider_azml.exceptions import ApiError, AuthError, NotFound, RunFailed, SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.operators import (
     AzmlSubmitCommandJobOperator,
 )
 from tests.airflow.running import run
+from tests.operators.task_process import TaskProcess
 from tests.spec.stand_in import WS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.airflow.running import Finished
     from tests.operators.conftest import OneJob, SignedIn
 
+COMMAND_OF_A_NAME = {
+    "name": "train-1",
+    "command": "true",
+    "environment": "azureml:bare:1",
+    "compute": "azureml:cpu",
+}
 COMMAND = {"command": "true", "environment": {"image": "local"}}
 
 
@@ -111,6 +121,46 @@ def test_a_child_that_failed_may_fail_a_job_that_completed(fail_on: str, deferra
     assert isinstance(first, RunFailed)
     assert "ended as Completed (step 'load' (job c) failed: UserError: no such file)" in str(first)
     assert "ended as Completed, and a job cannot run twice under one name" in str(second)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize(("status", "kind", "is_final"), [("403", AuthError, False), ("404", NotFound, True)])
+def test_a_job_that_cannot_be_looked_at_any_more(
+    status: str, kind: type[ApiError], is_final: bool, deferrable: bool, one_job: OneJob
+) -> None:
+    """With credentials that were withdrawn, the job goes on for another try to take up; a deleted one does not."""
+    one_job.ends_as = status
+    finished = in_a_dag(
+        AzmlSubmitCommandJobOperator, deferrable=deferrable, tolerate_errors_seconds=0.3, **COMMAND_OF_A_NAME
+    )
+    error = finished.errors["it"][0]
+    cause = error.__cause__ if is_final else error
+    assert isinstance(cause, kind)
+    assert "job 'train-1' was last seen Running" in str(error)
+    assert isinstance(error, AirflowFailException) == is_final
+    assert one_job.count("POST") == 0
+
+
+def test_the_trigger_is_told_how_to_wait(one_job: OneJob, tmp_path: Path) -> None:
+    limits = {"timeout_seconds": "7200", "queue_timeout_seconds": "{{ 60 * 60 }}", "tolerate_errors_seconds": "30"}
+    with DAG("waiting", schedule=None):
+        operator = AzmlSubmitCommandJobOperator(
+            task_id="it",
+            deferrable=True,
+            poll_seconds="7",
+            execution_timeout=timedelta(seconds=6000),
+            stream_logs=False,
+            **{**COMMAND_OF_A_NAME, **limits},
+        )
+    before = time.time()
+    task = TaskProcess(operator, tmp_path)
+    told = task.end()["trigger_kwargs"]
+    assert told["arm_id"] == one_job.path
+    assert told["deadlines"]["limit"] == "execution_timeout"
+    assert 6000 <= told["deadlines"]["ends"] - before <= 6060
+    assert 3600 <= told["deadlines"]["queue_ends"] - before <= 3660
+    names = ("poll_seconds", "tolerate_errors_seconds", "stream_logs", "cancel_on_kill", "max_tries")
+    assert [told[name] for name in names] == [7, 30, False, True, 2]
 
 
 def test_words_and_durations_are_checked_before_anything_is_asked(service: SignedIn) -> None:
