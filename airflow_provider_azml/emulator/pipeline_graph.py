@@ -98,8 +98,8 @@ def _check_reference(key: str, target: Binding, nodes: Mapping[str, Node], input
 
 
 def _check_inputs(node: Node) -> None:
-    """Check that all that a component needs is given; what is searched for is given by the sweep."""
-    given = {**(node.given.get("inputs") or {}), **(node.given.get("search_space") or {})}
+    """Check that all that a component needs is given."""
+    given: Json = node.given.get("inputs") or {}
     for name, declared in node.inputs.items():
         if name not in given and declared.get("default") is None and not is_optional(declared):
             target = f"jobs.{node.key}.inputs"

@@ -57,8 +57,9 @@ class Node:
 
     @property
     def inputs(self) -> dict[str, Json]:
-        """The inputs that its component declares."""
-        return _declared(self.spec, "inputs")
+        """The inputs that its component declares, but for what a sweep gives it."""
+        searched: Json = self.given.get("search_space") or {}
+        return {name: entry for name, entry in _declared(self.spec, "inputs").items() if name not in searched}
 
     @property
     def outputs(self) -> dict[str, Json]:

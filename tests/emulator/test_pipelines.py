@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import yaml
 
 from tests.emulator.execution import Workspace
 from tests.emulator.test_execution_sdk import client  # noqa: F401 (a fixture)
+from tests.emulator.test_sweeps import TRAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +69,24 @@ class Pipelines:
     def log(self, name: str, key: str) -> str:
         """What a node of a pipeline has printed."""
         return self.workspace.log(self.children(name)[key]["runId"])
+
+    def component(self, **body: Any) -> str:
+        """Register a component; what a node names it by."""
+        from azure.ai.ml import load_component
+
+        file = self.folder / f"component-{uuid.uuid4().hex[:8]}.yml"
+        file.write_text(yaml.safe_dump({"name": f"component_{uuid.uuid4().hex[:8]}", "version": "1", **body}))
+        made = self.client.components.create_or_update(load_component(file))
+        return f"azureml:{made.name}:{made.version}"
+
+    def reader(self) -> str:
+        """A component that prints what is in a folder."""
+        return self.component(
+            type="command",
+            environment="azureml:shared:1",
+            inputs={"i": FOLDER, "who": {"type": "string", "optional": True}},
+            command="cat ${{inputs.i}}/* $[[&& echo ${{inputs.who}}]]",
+        )
 
 
 @pytest.fixture
@@ -125,3 +145,223 @@ def test_outputs_of_nodes_are_inputs_of_others(pipelines: Pipelines, capsys: pyt
     everything = [job["name"] for job in workspace.call("GET", workspace.id.child("job")).json()["value"]]
     assert name in everything
     assert not {*listed} & {*everything}
+
+
+def test_nodes_that_need_nothing_of_each_other_run_beside_each_other(pipelines: Pipelines) -> None:
+    wait = "for other in a b; do touch $SHARED/{name}; until [ -e $SHARED/$other ]; do sleep 0.05; done; done"
+    shared = {"SHARED": str(pipelines.folder)}
+    pipelines.run({key: command(wait.replace("{name}", key), environment_variables=shared) for key in ("a", "b")})
+
+
+def test_registered_components_have_defaults_and_optional_inputs(pipelines: Pipelines) -> None:
+    greet = pipelines.component(
+        type="command",
+        environment="azureml:shared:1",
+        inputs={
+            "who": {"type": "string"},
+            "times": {"type": "integer", "default": 2},
+            "mark": {"type": "string", "optional": True},
+        },
+        outputs={"text": FOLDER},
+        command="echo ${{inputs.who}} ${{inputs.times}} $[[and ${{inputs.mark}}]] | tee ${{outputs.text}}/out.txt",
+    )
+    name = pipelines.run(
+        {
+            "plain": {"type": "command", "component": greet, "inputs": {"who": "you"}},
+            "full": {
+                "type": "command",
+                "component": greet,
+                "inputs": {"who": "a ${{parent.inputs.kind}} one", "times": 3, "mark": "!"},
+            },
+            "after": {
+                "type": "command",
+                "component": pipelines.reader(),
+                "inputs": {"i": "${{parent.jobs.plain.outputs.text}}", "who": "${{parent.jobs.plain.inputs.who}}"},
+            },
+        },
+        inputs={"kind": "good"},
+    )
+    assert pipelines.log(name, "plain") == "you 2\n"
+    assert pipelines.log(name, "full") == "a good one 3 and !\n"
+    assert pipelines.log(name, "after") == "you 2\nyou\n"
+    run = pipelines.children(name)["plain"]
+    assert run["properties"]["azureml.moduleid"].endswith(f"/components/{greet.split(':')[1]}/versions/1")
+
+
+def test_pipelines_are_nested(pipelines: Pipelines) -> None:
+    workspace = pipelines.workspace
+    inner = pipelines.component(
+        type="pipeline",
+        inputs={"word": {"type": "string"}, "again": {"type": "string", "default": "again"}},
+        outputs={"result": FOLDER},
+        jobs={
+            "first": command(
+                "echo ${{inputs.word}} > ${{outputs.o}}/x",
+                {"word": "${{parent.inputs.word}}"},
+                outputs={"o": FOLDER},
+            ),
+            "second": command(
+                "cat ${{inputs.i}}/x - <<< ${{inputs.again}} > ${{outputs.o}}/y",
+                {"i": "${{parent.jobs.first.outputs.o}}", "again": "${{parent.inputs.again}}"},
+                outputs={"o": "${{parent.outputs.result}}"},
+            ),
+        },
+    )
+    asset = f"nested-{uuid.uuid4().hex[:8]}"
+    name = pipelines.run(
+        {
+            "inner": {
+                "type": "pipeline",
+                "component": inner,
+                "inputs": {"word": "deep"},
+                "outputs": {"result": "${{parent.outputs.all}}"},
+            },
+            "last": command("cat ${{inputs.i}}/y", {"i": "${{parent.jobs.inner.outputs.result}}"}),
+        },
+        outputs={"all": {**FOLDER, "name": asset, "version": "4"}},
+    )
+    assert pipelines.log(name, "last") == "deep\nagain\n"
+    nested = pipelines.children(name)["inner"]
+    assert workspace.get("job", nested["runId"])["properties"]["jobType"] == "Pipeline"
+    assert pipelines.statuses(nested["runId"]) == {"first": "Completed", "second": "Completed"}
+    deepest = pipelines.children(nested["runId"])["second"]
+    assert (deepest["rootRunId"], deepest["properties"]["azureml.rootpipelinerunid"]) == (name, name)
+    assert workspace.run_and_read("cat ${{inputs.x}}/y", f"azureml:{asset}:4") == "deep\nagain\n"
+
+    # the whole job may be a component
+    assert pipelines.client.jobs.get(name).type == "pipeline"
+    whole = pipelines.workspace.id.child("job", f"whole-{uuid.uuid4().hex[:8]}")
+    component = workspace.id.child("component", inner.split(":")[1], "1")
+    given = {"word": {"jobInputType": "literal", "value": "whole"}}
+    properties = {"jobType": "Pipeline", "componentId": component, "inputs": given}
+    workspace.call("PUT", whole, json={"properties": properties})
+    job = whole.rpartition("/")[2]
+    workspace.until(job, ["Completed"])
+    assert workspace.output(job, "result", "y") == "whole\nagain\n"
+
+
+def test_a_node_that_fails_ends_the_pipeline(pipelines: Pipelines) -> None:
+    workspace = pipelines.workspace
+    nodes = {
+        "bad": command("echo the reason; exit 3", outputs={"o": FOLDER}),
+        "beside": command("sleep 60"),
+        "after": command("true", {"i": "${{parent.jobs.bad.outputs.o}}"}),
+    }
+    name = pipelines.submit(nodes)
+    error = workspace.error(name)
+    assert (error["code"], error["referenceCode"]) == ("UserError", "PipelineHasStepJobFailed")
+    assert "Failed nodes: /bad." in error["message"]
+    assert pipelines.statuses(name) == {"bad": "Failed", "beside": "Canceled"}
+    failed = pipelines.children(name)["bad"]
+    assert "exited with status code 3" in failed["error"]["error"]["message"]
+    assert pipelines.log(name, "bad") == "the reason\n"
+
+
+def test_a_pipeline_may_go_on_after_a_failure(pipelines: Pipelines) -> None:
+    nodes = {
+        "bad": command("exit 3", outputs={"o": FOLDER}),
+        "after_bad": command("true", {"i": "${{parent.jobs.bad.outputs.o}}"}),
+        "good": command("sleep 0.5; echo x > ${{outputs.o}}/x", outputs={"o": FOLDER}),
+        "after_good": command("cat ${{inputs.i}}/x", {"i": "${{parent.jobs.good.outputs.o}}"}),
+    }
+    name = pipelines.submit(nodes, {"continue_on_step_failure": True})
+    assert "Failed nodes: /bad." in pipelines.workspace.error(name)["message"]
+    assert pipelines.statuses(name) == {"bad": "Failed", "good": "Completed", "after_good": "Completed"}
+    assert pipelines.log(name, "after_good") == "x\n"
+
+
+def test_a_cancel_reaches_all_nodes(pipelines: Pipelines) -> None:
+    inner = pipelines.component(type="pipeline", jobs={"deep": command("sleep 60")})
+    name = pipelines.submit({"inner": {"type": "pipeline", "component": inner}, "beside": command("sleep 60")})
+    while "Running" not in pipelines.statuses(name).get("beside", ""):
+        time.sleep(0.05)
+    pipelines.client.jobs.begin_cancel(name).result()
+    assert pipelines.workspace.status(name) == "Canceled"
+    assert pipelines.statuses(name) == {"inner": "Canceled", "beside": "Canceled"}
+    assert pipelines.statuses(pipelines.children(name)["inner"]["runId"]) == {"deep": "Canceled"}
+
+
+def test_a_node_that_is_canceled_fails_the_pipeline(pipelines: Pipelines) -> None:
+    name = pipelines.submit({"only": command("sleep 60")})
+    while not pipelines.children(name):
+        time.sleep(0.05)
+    workspace, child = pipelines.workspace, pipelines.children(name)["only"]["runId"]
+    workspace.call("POST", workspace.id.child("job", child) + "/cancel")
+    assert "Failed nodes: /only." in workspace.error(name)["message"]
+
+
+def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
+    workspace = pipelines.workspace
+    trial = pipelines.component(
+        type="command",
+        environment="azureml:shared:1",
+        code=str(_script(pipelines.folder, TRAIN.replace("AZUREML_SWEEP_lr", "AZUREML_SWEEP_rate"))),
+        inputs={"rate": {"type": "number"}, "word": {"type": "string", "default": "tried"}},
+        outputs={"model": {"type": "custom_model"}},
+        command=(
+            "python -c 'from train import *; log(-(lr - 0.3) ** 2)'"
+            " && echo ${{inputs.word}} ${{inputs.rate}} | tee ${{outputs.model}}/m.txt"
+        ),
+    )
+    name = pipelines.run({
+        "tune": {
+            "type": "sweep",
+            "trial": trial,
+            "search_space": {"rate": {"type": "choice", "values": [0.1, 0.3]}},
+            "objective": {"goal": "maximize", "primary_metric": "auc"},
+            "sampling_algorithm": "grid",
+            "limits": {"max_total_trials": 2, "max_concurrent_trials": 2, "timeout": 600},
+        },
+        "use": {
+            "type": "command",
+            "component": pipelines.reader(),
+            "inputs": {"i": "${{parent.jobs.tune.outputs.model}}"},
+        },
+    })
+    assert pipelines.log(name, "use") == "tried 0.3\n"
+    sweep = pipelines.children(name)["tune"]
+    job = workspace.get("job", sweep["runId"])["properties"]
+    assert (job["jobType"], job["limits"]["timeout"]) == ("Sweep", "PT10M")
+    assert job["properties"]["best_child_run_id"] == f"{sweep['runId']}_1"
+    trials = workspace.history(f"runs/{sweep['runId']}/children")["value"]
+    assert [trial["rootRunId"] for trial in trials] == [name, name]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "target", "reason"),
+    [
+        ({}, "jobs", "it has no jobs"),
+        ({"a": {"type": "if_else"}}, "jobs.a", "its job 'a' is of type 'if_else': the emulator does not decide"),
+        ({"a": {"type": "do_while"}}, "jobs.a", "does not decide or repeat"),
+        ({"a": {"type": "parallel_for"}}, "jobs.a", "does not decide or repeat"),
+        ({"a": {"type": "data_transfer"}}, "jobs.a", "the emulator runs "),
+        ({"a": {"type": "command"}}, "jobs.a", "its job 'a' names no component"),
+        ({"a": {"componentId": "azureml://registries/r/components/c"}}, "jobs.a.componentId", "has no registries"),
+        ({"a": {"inputs": {"i": "${{parent.inputs.x}}"}}}, "jobs.a", "the pipeline's input 'x' (it has: none)"),
+        ({"a": {"inputs": {"i": "${{parent.jobs.b.outputs.x}}"}}}, "jobs.a", "'b', which is none of its jobs"),
+        ({"a": {"inputs": {"i": "${{parent.jobs.a.outputs.x}}"}}}, "jobs.a", "none of the outputs of 'a'"),
+        ({"a": {"inputs": {"i": "${{parent.jobs.a.outputs.o}}"}}}, "jobs", "its jobs wait for each other: a -> a"),
+        ({"a": {"inputs": {}}}, "jobs.a.inputs", "its job 'a' lacks the required input 'i'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_run_is_refused(
+    azml_emulator: RunningEmulator, nodes: dict[str, Any], target: str, reason: str
+) -> None:
+    workspace = Workspace(azml_emulator).ensure()
+    spec = {"type": "command", "command": "true", "inputs": {"i": FOLDER}, "outputs": {"o": FOLDER}}
+    component = workspace.put("component", "needy", "1", properties={"componentSpec": spec})
+    filled = {key: {"componentId": component, **node} if "inputs" in node else node for key, node in nodes.items()}
+    properties = {"jobType": "Pipeline", "jobs": filled}
+    answer = workspace.call("PUT", workspace.id.child("job", "refused"), json={"properties": properties}, ok=False)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["target"]) == ("ValidationError", f"properties.{target}")
+    assert reason in error["message"]
+
+
+def _script(folder: Path, text: str) -> Path:
+    """A folder with ``train.py``."""
+    source = folder / f"src-{uuid.uuid4().hex[:8]}"
+    source.mkdir()
+    (source / "train.py").write_text(text)
+    return source
