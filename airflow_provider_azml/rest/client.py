@@ -20,7 +20,6 @@ from airflow_provider_azml.rest.unanswered import no_answer, no_token
 from airflow_provider_azml.rest.workers import Group, Workers
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
     from azure.core import AsyncPipelineClient, PipelineClient
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
     from azure.core.exceptions import AzureError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.clouds import Cloud
     from airflow_provider_azml.rest.credentials import TokenCache
     from airflow_provider_azml.rest.flows import Scope
+    from airflow_provider_azml.rest.sessions import Session
 
 T = TypeVar("T")
 _CONCURRENT = 8
@@ -67,7 +67,7 @@ class Client:
         self._user_agent = user_agent
         self._pipelines: dict[Scope, PipelineClient[HttpRequest, HttpResponse]] = {}
         self._async_pipelines: dict[Scope, AsyncPipelineClient[HttpRequest, AsyncHttpResponse]] = {}
-        self._session: ClientSession | None = None
+        self._session: Session | None = None
         self._building = threading.Lock()
         self._abuilding = asyncio.Lock()
 
@@ -271,14 +271,16 @@ class Client:
     async def _async_pipeline(self, scope: Scope) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
         async with self._abuilding:  # flows beside each other share a pipeline from the first request on
             if not self._session:
-                self._session = await _new_session(self._ca_bundle)
+                # importing what it needs, and reading certificates, takes longer than an event loop may be held up
+                sessions = await asyncio.to_thread(importlib.import_module, "airflow_provider_azml.rest.sessions")
+                trusted = await asyncio.to_thread(ssl.create_default_context, cafile=self._ca_bundle)
+                self._session = sessions.Session(trusted)
             if scope not in self._async_pipelines:
-                # importing what it needs takes longer than an event loop may be held up
                 self._async_pipelines[scope] = await asyncio.to_thread(self._new_async_pipeline, scope, self._session)
         return self._async_pipelines[scope]
 
     def _new_async_pipeline(
-        self, scope: Scope, session: ClientSession
+        self, scope: Scope, session: Session
     ) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
         from azure.core import AsyncPipelineClient
         from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, AsyncRetryPolicy
@@ -292,7 +294,7 @@ class Client:
         return AsyncPipelineClient(
             base_url="",
             policies=[*self._first_policies(), AsyncRetryPolicy(), *bearer, *_last_policies()],
-            transport=AioHttpTransport(session=session, session_owner=False),
+            transport=AioHttpTransport(session=session.aiohttp, session_owner=False),
         )
 
     def _aml_token(self) -> str:
@@ -362,13 +364,3 @@ async def _together(tasks: list[asyncio.Future[Any]]) -> list[Any]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-
-
-async def _new_session(ca_bundle: str | None) -> ClientSession:
-    """A session for all scopes, whose certificates are read once, off the loop; azure-core reads them every time."""
-    trusted = await asyncio.to_thread(ssl.create_default_context, cafile=ca_bundle)
-    aiohttp = await asyncio.to_thread(importlib.import_module, "aiohttp")
-    session: ClientSession = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=trusted), trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
-    )
-    return session

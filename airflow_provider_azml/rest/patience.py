@@ -58,7 +58,7 @@ class Patience:
         now = self.now()
         if self._since is None:
             self._since = now
-        if now - self._since >= self._budget(error):
+        if not now - self._since < self._budget(error):  # nor if the budget is no number
             raise error
         pause = max(error.retry_after, min(_FIRST_PAUSE * 2.0**self._count, _LONGEST_PAUSE))
         self._count += 1

@@ -68,6 +68,8 @@ class ScriptedService:
         authority.issue_cert("localhost").configure_cert(context)
         self.asked: list[Asked] = []
         self._answers: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+        self._silences: dict[str, float] = {}
+        self._closing = threading.Event()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -104,8 +106,13 @@ class ScriptedService:
     def answer(self, method: str, path: str, *answers: Answer) -> None:
         self._answers[method, path].extend(answers)
 
+    def slow(self, path: str, seconds: float) -> None:
+        """Say nothing for some time to whoever asks for a path."""
+        self._silences[path] = seconds
+
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
         url = urlsplit(handler.path)
+        self._closing.wait(self._silences.get(url.path, 0))
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         self.asked.append(Asked(handler.command, url.path, url.query, dict(handler.headers), body))
         script = self._answers.get((handler.command, url.path))
@@ -117,6 +124,7 @@ class ScriptedService:
         self._send(handler, answer)
 
     def close(self) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

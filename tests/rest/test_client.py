@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -192,3 +194,112 @@ def test_the_flow_is_closed_when_it_is_given_up(service, credential):
     with trusting as client, pytest.raises(NotFound):
         client.run(endless())
     assert closed.is_set()
+
+
+def old_enough(monkeypatch) -> None:
+    """Let tokens that were had just now be renewed."""
+    monkeypatch.setattr("airflow_provider_azml.rest.credentials._NEW_SECONDS", 0)
+
+
+def test_a_token_that_is_refused_is_renewed_and_the_request_sent_once_more(service, drive, monkeypatch):
+    old_enough(monkeypatch)
+    service.answer("GET", JOB, Answer(401), Answer(body={"name": "train"}))
+    assert drive(flows.get(JOB)) == {"name": "train"}
+    assert [asked.headers["Authorization"] for asked in service.asked] == ["Bearer token-1", "Bearer token-2"]
+
+
+def test_a_refusal_that_stays_is_an_error_after_the_second_time(service, drive, monkeypatch):
+    old_enough(monkeypatch)
+    service.answer("GET", JOB, Answer(401, {"error": {"code": "InvalidAuthenticationToken", "message": "no"}}))
+    with pytest.raises(AuthError, match="InvalidAuthenticationToken"):
+        drive(flows.get(JOB))
+    assert len(service.asked) == 2
+
+
+def test_a_token_that_is_new_is_not_renewed_for_a_refusal(service, drive, credential):
+    service.answer("GET", JOB, Answer(401), Answer(body={}))
+    drive(flows.get(JOB))
+    assert len(credential.asked) == 1
+
+
+def test_of_many_that_are_refused_at_once_one_renews_the_token(service, drive, monkeypatch, credential):
+    old_enough(monkeypatch)
+    jobs = [WORKSPACE.child("job", f"job-{number}") for number in range(5)]
+    for job in jobs:
+        service.answer("GET", job, Answer(401), Answer(body={}))
+
+    def all_of_them():
+        return (yield All([flows.get(job) for job in jobs]))
+
+    drive(flows.get(jobs[0]))
+    credential.asked.clear()
+    drive(all_of_them())
+    assert len(credential.asked) <= 2
+
+
+def test_an_anonymous_request_that_is_refused_is_sent_once(service, drive):
+    service.answer("GET", "/blob", Answer(401))
+    with pytest.raises(AuthError):
+        drive(call(Send(request("GET", f"{service.url}/blob"), scope="anonymous")))
+    assert len(service.asked) == 1
+
+
+def test_what_the_credential_itself_remembers_is_forgotten_with_the_token(monkeypatch):
+    old_enough(monkeypatch)
+
+    made: list[CountingCredential] = []
+
+    def make() -> CountingCredential:
+        made.append(CountingCredential())
+        return made[-1]
+
+    tokens = TokenCache(make(), anew=make)
+    first = tokens.get_token_info("scope").token
+    tokens.forget("another")
+    assert tokens.get_token_info("scope").token == first
+    tokens.forget(first)
+    tokens.get_token_info("scope")
+    assert [len(credential.asked) for credential in made] == [1, 1]
+
+
+def test_a_service_that_is_silent_for_too_long_has_not_answered(service, drive):
+    service.slow(JOB, 5)
+    began = time.monotonic()
+    with pytest.raises(ApiError) as caught:
+        drive(call(Send(request("GET", JOB), retry="never", timeout_seconds=0.3)))
+    assert caught.value.status is None
+    assert "localhost" in str(caught.value)
+    assert time.monotonic() - began < 3
+
+
+def test_a_flow_is_sent_once_by_whoever_has_a_clock_of_his_own(service, drive):
+    service.answer("GET", JOB, Answer(503))
+    with pytest.raises(ApiError):
+        drive(flows.once(flows.get(JOB), timeout_seconds=5))
+    assert len(service.asked) == 1
+
+
+def test_an_answer_that_is_no_json_is_an_error_that_says_so(service, drive):
+    service.answer("GET", JOB, Answer(200, b"<h1>Sign in</h1>", {"Content-Type": "text/html"}))
+    sent = request("GET", JOB)
+
+    def ask():
+        return flows.json_object(sent, (yield from call(Send(sent))))
+
+    with pytest.raises(ApiError, match="no JSON object: '<h1>Sign in</h1>'"):
+        drive(ask())
+
+
+def test_what_is_broken_off_is_closed_with_the_client(service, credential):
+    service.slow(JOB, 5)
+
+    async def break_off() -> None:
+        client = Client(service.cloud, TokenCache(credential), ca_bundle=service.ca_bundle)
+        asking = asyncio.ensure_future(client.arun(flows.get(JOB)))
+        await asyncio.sleep(0.3)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await client.aclose()
+
+    asyncio.run(break_off())
+    gc.collect()  # warns of what is not closed
