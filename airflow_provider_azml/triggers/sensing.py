@@ -16,7 +16,7 @@ from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.rest import arm_ids, results
 from airflow_provider_azml.rest.awaited import Awaited
 from airflow_provider_azml.rest.deadlines import Deadlines
-from airflow_provider_azml.triggers.templates import names_of
+from airflow_provider_azml.triggers.templates import forget_dag, names_of
 from airflow_provider_azml.triggers.wait import AzmlWaitTrigger, outcome_of
 from airflow_provider_azml.triggers.watcher import watching
 
@@ -136,6 +136,8 @@ class AzmlSensorTrigger(AzmlWaitTrigger):
             self._left = f"{type(error).__name__}: {error}"
         else:
             self._left = None
+        finally:
+            forget_dag(context)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and end the task, or fire what ``AzmlSensor.resume`` goes on from."""

@@ -38,6 +38,16 @@ def names_of(context: Context) -> Mapping[str, Any]:
     return {**{name: made[name] for name in NAMES if name in made}, "ti": ours, "task_instance": ours}
 
 
+def forget_dag(context: Context) -> None:
+    """Let go of what was needed to render templates.
+
+    Airflow 3.3.2 keeps it for as long as a trigger waits: a whole DAG for each, of 3 kB per task.
+    """
+    made = cast("dict[str, Any]", context)
+    made["ti"].task = None
+    made.clear()
+
+
 class InTriggerer:
     """What templates may ask of a task instance in the triggerer.
 

@@ -73,6 +73,7 @@ def test_a_good_end_ends_the_task(workspace: Workspace, job: str) -> None:
     assert (result["name"], result["status"]) == (job, "Completed")
     assert fired.xcoms["azml_studio_url"] == result["studio_url"]
     assert {key: fired.xcoms[key] for key in result} == result
+    assert fired.context == {}  # which would be the whole DAG, once for each that waits
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,12 @@ class Fired:
     Args:
         events: What it fired.
         xcoms: What it pushed.
+        context: What Airflow keeps of it while it waits.
     """
 
     events: list[TriggerEvent]
     xcoms: dict[str, Any]
+    context: dict[str, Any]
 
 
 def stored(dag: DAG) -> tuple[dict[str, Any], Any]:
@@ -133,11 +135,14 @@ async def _start(
         trigger.timeout_after = (began or datetime.now(timezone.utc)) + min(
             how.timeout, task.execution_timeout or timedelta.max
         )
+        context: Any = {}
         if not plain:
             runtime = TriggerRunner.create_runtime_ti(instance, encoded, _dag_run(dag, conf))
+            context = runtime.get_template_context()
             trigger.task_instance = runtime
-            trigger.render_template_fields(context=runtime.get_template_context())
-        return Fired([event async for event in trigger.run()], supervisor.pushed)
+            trigger.render_template_fields(context=context)
+            assert runtime.task is None
+        return Fired([event async for event in trigger.run()], supervisor.pushed, context)
     finally:
         task_runner.SUPERVISOR_COMMS = before
 
