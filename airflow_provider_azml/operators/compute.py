@@ -31,7 +31,7 @@ class AzmlCreateComputeOperator(AzmlSpecOperator):
         ssh_settings: Administrator of its machines.
 
     Returns:
-        ``{"name", "id", "status", "studio_url"}``.
+        ``{"name", "id", "status", "studio_url"}``; with ``state`` of instances and clusters, and ``nodes`` of clusters.
 
     Example:
         >>> AzmlCreateComputeOperator(task_id="create_compute", name="cpu-cluster", type="amlcompute", max_instances=2)
@@ -94,7 +94,7 @@ class AzmlAttachComputeOperator(AzmlSpecOperator):
         ssh_settings: How a virtual machine is reached.
 
     Returns:
-        ``{"name", "id", "status", "studio_url"}``.
+        ``{"name", "id", "status", "studio_url"}``; with ``state`` of instances and clusters, and ``nodes`` of clusters.
 
     Example:
         >>> AzmlAttachComputeOperator(task_id="attach", name="k8s", type="kubernetes", resource_id=CLUSTER_ID)

@@ -28,7 +28,8 @@ class AzmlJobSensor(AzmlResourceSensor):
 
     Args:
         job_name: Name of the job.
-        wait_until_exists: Wait for a job that nobody has submitted yet, too, instead of failing at once.
+        wait_until_exists: Wait for a job that nobody has submitted yet, too, instead of failing at once; also for one
+            that was deleted meanwhile.
         stream_logs: Tell what the job's code writes in the task's log, as it is written; not with
             ``mode="reschedule"``.
 
