@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from airflow_provider_azml.emulator.locations import Location, LocationError, output_uri
+from airflow_provider_azml.emulator.parallel_steps import place_driver
 from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class JobFiles:
         self.working.mkdir(parents=True)
         if code := self._properties.get("codeId"):
             fetch(self._blobs, self._locations, code, self.working, what="its code")
+        place_driver(self._properties, self.working)
         values = {f"inputs.{name}": self._input(name, given) for name, given in self._given("inputs")}
         values |= {f"outputs.{name}": self._output(name, declared) for name, declared in self._given("outputs")}
         return values

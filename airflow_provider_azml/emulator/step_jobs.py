@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.parallel_steps import parallel_command
 from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, in_camel_case, without_prefix
 from airflow_provider_azml.spec import sweep_parts
 from airflow_provider_azml.spec.rules import some_seconds
@@ -52,7 +53,7 @@ def job_of(node: Node, scope: Scope, settings: Json) -> Json:
         "displayName": given.get("display_name") or node.key,
         "description": given.get("description") or node.spec.get("description"),
         "identity": in_camel_case(given["identity"]) if given.get("identity") else None,
-        "inputs": scope.inputs_of(node),
+        "inputs": _files(scope.inputs_of(node)) if node.kind == "parallel" else scope.inputs_of(node),
         "outputs": scope.outputs_of(node),
         **kind,
     }
@@ -64,13 +65,13 @@ def _command(node: Node, given: Json, _settings: Json) -> Json:
     return {
         "jobType": "Command",
         "command": node.spec["command"],
-        **runs_on(node, given, node.spec),
+        **_runs_on(node, given, node.spec),
         "distribution": in_camel_case(distribution) if distribution else None,
         "limits": {**in_camel_case(limits), "timeout": _duration(limits.get("timeout"))} if limits else None,
     }
 
 
-def runs_on(node: Node, given: Json, task: Json) -> Json:
+def _runs_on(node: Node, given: Json, task: Json) -> Json:
     """Code, environment and resources of a node.
 
     Args:
@@ -127,11 +128,26 @@ def _pipeline(node: Node, given: Json, settings: Json) -> Json:
     }
 
 
+def _parallel(node: Node, given: Json, _settings: Json) -> Json:
+    task = {**(node.spec.get("task") or {}), **(node.given.get("task") or {})}
+    return {
+        "jobType": "Command",
+        "command": parallel_command(node.spec, {**given, "task": task}),
+        **_runs_on(node, given, task),
+    }
+
+
 _KINDS: Mapping[str, Callable[[Node, Json, Json], Json]] = {
     "command": _command,
+    "parallel": _parallel,
     "pipeline": _pipeline,
     "sweep": _sweep,
 }
+
+
+def _files(inputs: dict[str, Json]) -> dict[str, Json]:
+    """Inputs as files, whatever was asked for: those who read them for a node know nothing else."""
+    return {name: {key: part for key, part in entry.items() if key != "mode"} for name, entry in inputs.items()}
 
 
 def _duration(value: object) -> str | None:
