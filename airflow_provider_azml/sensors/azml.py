@@ -177,6 +177,18 @@ class AzmlModelVersionSensor(AzmlResourceSensor):
         self.stage = stage
         self.arrange_start()
 
+    def check_arguments(self) -> None:
+        """Check that what is asked for is one thing.
+
+        Raises:
+            SpecError: It is not.
+        """
+        from airflow_provider_azml.operators.arguments import refused
+
+        super().check_arguments()
+        if self.version is not None and self.newer_than is not None:
+            raise refused("newer_than", "is given besides version; give one of them")
+
     @property
     def goal(self) -> GoalName:
         """A version."""

@@ -95,6 +95,7 @@ def test_real_clusters_and_models(workspace: Workspace, tmp_path: Path, deferrab
         AzmlModelVersionSensor(task_id="production", name=model, stage="Production", tags={"stage": "Production"})
         AzmlModelVersionSensor(task_id="newer", name=model, newer_than="{{ 1 }}")
         AzmlModelVersionSensor(task_id="late", name=model, newer_than="2", timeout=0.5)
+        AzmlModelVersionSensor(task_id="both", name=model, newer_than="2", version="3")
     finished = run(dag)
     found = {name: finished.value(name)["version"] for name in ("any", "first", "production", "newer")}
     assert found == {"any": "2", "first": "1", "production": "1", "newer": "2"}
@@ -107,4 +108,5 @@ def test_real_clusters_and_models(workspace: Workspace, tmp_path: Path, deferrab
     (missing,) = finished.errors["missing"]
     assert isinstance(missing.__cause__, NotFound)
     assert isinstance(finished.errors["late"][0], AirflowSensorTimeout)
+    assert "newer_than: is given besides version" in str(finished.errors["both"][0])
     assert {finished.tries(task_id) for task_id in finished.states} == {1}
