@@ -259,9 +259,13 @@ def _is_owned(job: Json, owner: Mapping[str, str]) -> bool:
 def _whose(job: Json, owner: Mapping[str, str]) -> str:
     """Whose a job is that is not this submission's."""
     names = ("airflow.dag_id", "airflow.run_id", "airflow.task_id", "airflow.map_index")
-    if all(_of(job).get(name) == owner[name] for name in names):
+    dag_id, run_id, task_id, map_index = told = [str(_of(job).get(name, "")) for name in names]
+    if told == [owner[name] for name in names]:
         return "was submitted before this task was cleared, and a job cannot run twice under one name"
-    return "was not submitted by this task"
+    if not task_id:
+        return "was not submitted by this task"
+    mapped = f"[{map_index}]" if map_index not in ("", "-1") else ""
+    return f"was not submitted by this task, but by {dag_id}.{task_id}{mapped} in run {run_id}"
 
 
 def _taken(arm_id: str, name: str, reason: str, hint: str = _ANOTHER_NAME) -> Conflict:

@@ -68,10 +68,20 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
         try:
             with super()._permanent_errors():
                 yield
+        except AirflowFailException as error:
+            self._tell_before_skip(error)
+            raise
         except RunFailed as error:
+            self._tell_before_skip(error)
             raise AirflowFailException(str(error)) from error
         except WaitTimeout as error:
+            self._tell_before_skip(error)
             raise AirflowSensorTimeout(str(error)) from error
+
+    def _tell_before_skip(self, error: Exception) -> None:
+        """Tell why a sensor ends that is to be skipped then: Airflow shows no more than that it is."""
+        if self.soft_fail or self.never_fail:
+            self.log.warning("%s", error)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once, as far as what is there allows."""

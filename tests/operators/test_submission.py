@@ -151,7 +151,7 @@ def test_a_name_given_by_the_user_is_the_users_alone(hook, submit):
     first, other = context(), context()
     assert submit(first, name=name)["name"] == name
     assert submit(first, name=name)["name"] == name
-    with pytest.raises(Conflict, match="was not submitted by this task"):
+    with pytest.raises(Conflict, match=r"was not submitted by this task, but by \S+ in run \S+"):
         submit(other, name=name)
 
 

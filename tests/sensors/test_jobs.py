@@ -84,6 +84,16 @@ def test_ends_of_jobs(workspace: Workspace, way: str) -> None:
     assert workspace.hook.get("job", slow)["properties"]["status"] == "Running"  # a sensor cancels nothing
 
 
+@EVERY_WAY
+def test_why_a_sensor_is_skipped_is_told(
+    workspace: Workspace, way: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    reason = json.dumps({"code": "UserError", "message": "no flowers"})
+    bad = workspace.submit(unique("bad"), 0.1, **{"simulate.status": "Failed", "simulate.error": reason})
+    assert waiting(way, it={"job_name": bad, "soft_fail": True}).states == {"it": "skipped"}
+    assert f"job '{bad}' ended as Failed (UserError: no flowers)" in capsys.readouterr().out + caplog.text
+
+
 @pytest.mark.parametrize("way", ["poking", "deferred"])
 def test_a_job_need_not_exist_yet(workspace: Workspace, way: str) -> None:
     name = unique("tonight")
