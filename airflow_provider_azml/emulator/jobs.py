@@ -20,6 +20,7 @@ from airflow_provider_azml.emulator.pipelines import Pipeline
 from airflow_provider_azml.emulator.pipelines import accepted as accepted_pipeline
 from airflow_provider_azml.emulator.processes import end_leftover
 from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, PythonEnvironments, curated
+from airflow_provider_azml.emulator.stand_ins import SIMULATED, marked, stand_in
 from airflow_provider_azml.emulator.sweeps import Sweep, accepted
 from airflow_provider_azml.rest import arm_ids
 
@@ -64,6 +65,8 @@ class JobRunner:
         """
         if properties["jobType"] == "Pipeline":
             return accepted_pipeline(name, properties, self._emulator.store.get)
+        if properties["jobType"] in SIMULATED:
+            return marked(properties)
         return accepted(name, properties) if properties["jobType"] == "Sweep" else properties
 
     def submit(self, job: Json, run: Json | None = None) -> None:
@@ -160,6 +163,9 @@ class JobRunner:
             return
         if kind == "Pipeline":
             await Pipeline(self._emulator, job, self).run()
+            return
+        if kind in SIMULATED:
+            stand_in(self._emulator, job)
             return
         if kind != "Command":
             raise JobFailure("UserError", f"The emulator does not run jobs of type {kind}.")

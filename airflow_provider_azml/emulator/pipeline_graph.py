@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.bindings import Binding
 
-RUNNABLE = ("command", "parallel", "pipeline", "sweep")
+RUNNABLE = ("automl", "command", "parallel", "pipeline", "spark", "sweep")
 _CONTROL_FLOW = ("condition", "do_while", "if_else", "parallel_for")
 _DEEPEST = 20
 

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 INHERITED = ("default_compute", "default_datastore", "continue_on_step_failure", "force_rerun")
 """Settings that a pipeline hands on to those inside it."""
+_NO_DETAILS = (
+    *("compute", "computeId", "description", "display_name", "experiment_name", "identity", "name", "properties"),
+    *("resources", "tags", "task", "type"),
+)
+"""Keys of an AutoML node that are not about its task."""
+_TABLES = ("test_data", "training_data", "validation_data")
 _INPUT = re.compile(r"\$\{\{\s*inputs\.([\w.\-]+)\s*\}\}")
 
 
@@ -36,7 +42,7 @@ def job_of(node: Node, scope: Scope, settings: Json) -> Json:
     Sources: azure-ai-ml 1.35.2, ``entities._builders``; ``PipelineJob`` and the other jobs of the 2024-04-01 OpenAPI
     file; https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline
     """
-    own = {key: value for key, value in node.given.items() if key not in ("inputs", "outputs", "task")}
+    own = {key: value for key, value in node.given.items() if key not in ("inputs", "outputs")}
     given = scope.filled(own)
     assert isinstance(given, dict)
     compute = given.get("computeId") or given.get("compute") or settings.get("default_compute")
@@ -129,18 +135,46 @@ def _pipeline(node: Node, given: Json, settings: Json) -> Json:
 
 
 def _parallel(node: Node, given: Json, _settings: Json) -> Json:
-    task = {**(node.spec.get("task") or {}), **(node.given.get("task") or {})}
+    task = {**(node.spec.get("task") or {}), **(given.get("task") or {})}
     return {
         "jobType": "Command",
-        "command": parallel_command(node.spec, {**given, "task": task}),
+        "command": parallel_command(node.spec, given),
         **_runs_on(node, given, task),
     }
 
 
+def _spark(node: Node, given: Json, _settings: Json) -> Json:
+    asked = {**node.spec, **given}
+    entry: Json = asked.get("entry") or {}
+    kind = "SparkJobPythonEntry" if "file" in entry else "SparkJobScalaEntry"
+    lists = {key: asked.get(key) for key in ("py_files", "jars", "files", "archives", "conf", "args")}
+    resources = given.get("resources")
+    return {
+        "jobType": "Spark",
+        **_runs_on(node, given, node.spec),
+        "entry": in_camel_case({"spark_job_entry_type": kind, **entry}),
+        **in_camel_case(lists),
+        "resources": in_camel_case(resources) if resources else None,
+    }
+
+
+def _automl(_node: Node, given: Json, _settings: Json) -> Json:
+    details = {key: value for key, value in given.items() if key not in _NO_DETAILS}
+    for key in _TABLES:
+        if isinstance(given.get(key), str):
+            details[key] = {"jobInputType": "mltable", "uri": given[key]}
+        elif given.get(key):
+            details[key] = in_camel_case(given[key])
+    task = "".join(word.capitalize() for word in str(given["task"]).split("_"))
+    return {"jobType": "AutoML", "taskDetails": {"taskType": task, **in_camel_case(details)}}
+
+
 _KINDS: Mapping[str, Callable[[Node, Json, Json], Json]] = {
+    "automl": _automl,
     "command": _command,
     "parallel": _parallel,
     "pipeline": _pipeline,
+    "spark": _spark,
     "sweep": _sweep,
 }
 

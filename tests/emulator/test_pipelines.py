@@ -443,6 +443,55 @@ def test_too_many_failures_fail_the_node(parallel: Parallel) -> None:
         assert expected[key] in message
 
 
+def test_what_the_emulator_cannot_run_is_simulated_and_says_so(pipelines: Pipelines) -> None:
+    workspace = pipelines.workspace
+    count = {
+        "type": "spark",
+        "code": str(_script(pipelines.folder, "print('never')")),
+        "entry": {"file": "train.py"},
+        "args": "--to ${{outputs.counted}}",
+        "resources": {"instance_type": "standard_e4s_v3", "runtime_version": "3.4"},
+        "conf": {
+            **{f"spark.{part}.cores": 1 for part in ("driver", "executor")},
+            **{f"spark.{part}.memory": "2g" for part in ("driver", "executor")},
+            "spark.executor.instances": 1,
+        },
+        "outputs": {"counted": {"type": "uri_folder", "mode": "direct"}},
+    }
+    search = {
+        "type": "automl",
+        "task": "classification",
+        "primary_metric": "accuracy",
+        "target_column_name": "y",
+        "training_data": "${{parent.inputs.table}}",
+        "limits": {"max_trials": 2},
+        "outputs": {"best_model": {"type": "mlflow_model"}},
+    }
+    name = pipelines.run(
+        {
+            "count": count,
+            "search": search,
+            "after": {
+                "type": "command",
+                "component": pipelines.reader(),
+                "inputs": {"i": "${{parent.jobs.count.outputs.counted}}"},
+            },
+        },
+        inputs={"table": {"type": "mltable", "path": workspace.data({"MLTable": "paths: []"}, "table")}},
+    )
+    runs = pipelines.children(name)
+    jobs = {key: workspace.get("job", runs[key]["runId"])["properties"] for key in ("count", "search")}
+    assert (jobs["count"]["jobType"], jobs["count"]["entry"]["file"]) == ("Spark", "train.py")
+    assert (jobs["search"]["jobType"], jobs["search"]["taskDetails"]["taskType"]) == ("AutoML", "Classification")
+    assert jobs["search"]["taskDetails"]["trainingData"]["uri"].endswith("/table/")
+    assert {job["properties"]["azml.simulated"] for job in jobs.values()} == {"true"}
+    assert "This Spark job is simulated" in pipelines.log(name, "count")
+    # it fails on a folder with nothing in it
+    assert runs["after"]["status"] == "Completed"
+    types = {key: pipelines.client.jobs.get(run["runId"]).type for key, run in runs.items()}
+    assert types == {"count": "spark", "search": "automl", "after": "command"}
+
+
 @pytest.mark.parametrize(
     ("nodes", "target", "reason"),
     [
