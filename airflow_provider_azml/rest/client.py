@@ -86,9 +86,9 @@ class Client:
         """Close the connections of the asynchronous side."""
         while self._async_pipelines:
             await self._async_pipelines.popitem()[1].close()
-        session, self._session = self._session, None
-        if session:
-            await session.close()
+        if self._session:
+            await self._session.close()
+            self._session = None
 
     def run(self, flow: Flow[T]) -> T:
         """Drive a flow to its end, blocking.

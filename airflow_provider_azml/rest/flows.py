@@ -173,6 +173,23 @@ def around(flow: Flow[T], do: Callable[[Step], Flow[Any]]) -> Flow[T]:
         flow.close()
 
 
+def resumed(flow: Flow[T], step: Step) -> Flow[T]:
+    """The rest of a flow whose first step was taken from it already."""
+    try:
+        while True:
+            try:
+                result = yield step
+            except ApiError as error:
+                step = flow.throw(error)
+            else:
+                step = flow.send(result)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    finally:
+        flow.close()
+
+
 def once(flow: Flow[T], *, timeout_seconds: float) -> Flow[T]:
     """The same flow, each of its requests sent once and for so long: for whoever has a clock of his own for retries.
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 15.0
 SHORTEST_POLL_SECONDS = 0.05
 LONGEST_POLL_SECONDS = 3600.0
+LONGEST_HOLD_SECONDS = 600.0
+"""How long the service is left alone at most, whatever it asks for."""
 _SHARE = 0.01
 """How late an end may be noticed, as a share of how long it took to come."""
 _SLOWEST_SECONDS = 120.0
@@ -60,7 +62,7 @@ def pause_seconds(poll_seconds: float, waited_seconds: float, retry_after: float
     Args:
         poll_seconds: What the user asked for; the pause is never shorter, but for the jitter.
         waited_seconds: How long the wait has lasted. After an hour of it, half a minute more is no loss.
-        retry_after: What the service asked for; the pause is never shorter.
+        retry_after: What the service asked for; the pause is not shorter, up to some minutes.
 
     Example:
         >>> 13.5 <= pause_seconds(15, waited_seconds=60) <= 16.5
@@ -69,4 +71,4 @@ def pause_seconds(poll_seconds: float, waited_seconds: float, retry_after: float
         True
     """
     patient = max(poll_seconds, min(waited_seconds * _SHARE, _SLOWEST_SECONDS), SHORTEST_POLL_SECONDS)
-    return max(retry_after, patient * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 (nothing secret)
+    return max(min(retry_after, LONGEST_HOLD_SECONDS), patient * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 (nothing secret)

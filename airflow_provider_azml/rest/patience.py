@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import AuthError, NotFound
+from airflow_provider_azml.rest.pace import LONGEST_HOLD_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ _GARBLED = frozenset({"NoJsonObject"})
 _ENTRA, _ENTRAS_OWN = "AADSTS", "AADSTS900"
 """What codes of the token service begin with, and those of them that tell of its own troubles: it is busy, throttles,
 or has no answer in time; see https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _MOST_DOUBLINGS = 1.0, 60.0, 6
 
 
 @dataclass
@@ -60,8 +61,8 @@ class Patience:
             self._since = now
         if not now - self._since < self._budget(error):  # nor if the budget is no number
             raise error
-        pause = max(error.retry_after, min(_FIRST_PAUSE * 2.0**self._count, _LONGEST_PAUSE))
-        self._count += 1
+        pause = max(min(error.retry_after, LONGEST_HOLD_SECONDS), min(_FIRST_PAUSE * 2.0**self._count, _LONGEST_PAUSE))
+        self._count = min(self._count + 1, _MOST_DOUBLINGS)
         left = self._since + self._budget(error) - now
         return min(pause, max(left, _FIRST_PAUSE))
 

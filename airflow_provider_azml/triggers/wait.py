@@ -191,7 +191,7 @@ class AzmlWaitTrigger(BaseTrigger):
     async def _explain(self, watcher: Watcher, late: WaitTimeout) -> None:
         """Let the error say why, unless the service is out of reach."""
         try:
-            await watcher.follow(queueing.give_reasons(late, self.arm_id))
+            await watcher.arun(queueing.give_reasons(late, self.arm_id))
         except (ApiError, ConnectionIncomplete) as error:
             self.log.info("Why it has taken so long cannot be told: %s", error)
 
@@ -223,7 +223,7 @@ class AzmlWaitTrigger(BaseTrigger):
         patience, name = Patience(CANCEL_SECONDS, refusal_seconds=0), arm_ids.parse(self.arm_id).name
         while True:
             try:
-                await watcher.follow(flows.act(self.arm_id, "cancel"))
+                await watcher.arun(flows.act(self.arm_id, "cancel"))
             except NotFound:
                 self.log.info("Job %s is not there, so there is nothing to cancel", name)
                 return False

@@ -61,23 +61,27 @@ class Wait:
     turn: int = field(default=-1, init=False)
     pause: float = field(default=0, init=False)
     over: bool = field(default=False, init=False)
-    _news: Glance | Borne | None = field(default=None, init=False)
+    _seen: Glance | None = field(default=None, init=False)
+    _borne: Borne | None = field(default=None, init=False)
     _error: Exception | None = field(default=None, init=False)
     _arrival: asyncio.Future[None] | None = field(default=None, init=False)
 
     async def news(self, seconds: float) -> Glance | Borne | None:
-        """What was seen last and not heard of yet; ``None`` when there is nothing after so many seconds.
+        """What was seen or borne last and not heard of yet; ``None`` when there is nothing after so many seconds.
 
         Raises:
             ApiError: An error that did not pass in time.
             ConnectionIncomplete: The connection cannot be used.
         """
-        if self._news is None and self._error is None:
+        if not (self._seen or self._borne or self._error):
             await self._wait(seconds)
         if self._error:
             raise self._error
-        heard, self._news = self._news, None
-        return heard
+        if self._seen:
+            seen, self._seen = self._seen, None
+            return seen
+        borne, self._borne = self._borne, None
+        return borne
 
     async def _wait(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -90,9 +94,14 @@ class Wait:
             if timer:
                 timer.cancel()
 
-    def tell(self, news: Glance | Borne) -> None:
+    def tell(self, seen: Glance) -> None:
         """Let whoever waits hear of a look; what was not heard of before is out of date."""
-        self._news = news
+        self._seen, self._borne = seen, None
+        self._ring()
+
+    def warn(self, borne: Borne) -> None:
+        """Let whoever waits hear of an error, after what was seen before it."""
+        self._borne = borne
         self._ring()
 
     def fail(self, error: Exception) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 import math
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
@@ -39,14 +39,14 @@ GATHER_SECONDS = 0.5
 _BATCHES_AT_ONCE = 8
 _LOOKS_AT_ONCE = 16
 _FOLLOWED_AT_ONCE = 64
-_LONGEST_HOLD_SECONDS = 600.0
 _LARGE_BYTES = 1_000_000
 """Answers of more are asked for in smaller parts: reading one holds the event loop up."""
 _FEWEST_JOBS = 10
 _WITHOUT_HISTORY_SECONDS = 3600.0
 """For how long run history is not asked, after it refused to be."""
-_AHEAD_SECONDS = 1.0
-"""When a job is looked at again whose end only run history knows yet."""
+_CANCELLED_AT_MOST = 3
+_AHEAD_SECONDS, _MOST_DOUBLINGS = 1.0, 10
+"""When a job is looked at again whose end only run history knows yet, and how often that pause is doubled."""
 
 _watchers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, WorkspaceId], Watcher]] = WeakKeyDictionary()
 
@@ -142,10 +142,19 @@ class Watcher:
         wait.hurried = True
         self._put(wait, asyncio.get_running_loop().time())
 
+    async def arun(self, flow: Flow[T]) -> T:
+        """Drive a flow in the task of whoever calls; its requests are sent once."""
+        return await self._session.arun(flows.once(flow, timeout_seconds=REQUEST_SECONDS))
+
     async def follow(self, flow: Flow[T]) -> T:
-        """Drive a flow for one of those who wait, in whose task this runs, so that what it logs is theirs."""
+        """Drive a flow that tells of what is waited for; of those that ask the service only so many go on at once."""
+        try:
+            step = next(flow)
+        except StopIteration as done:
+            value: T = done.value
+            return value
         async with self._following:
-            return await self._session.arun(flows.once(flow, timeout_seconds=REQUEST_SECONDS))
+            return await self.arun(flows.resumed(flow, step))
 
     @property
     def stopped(self) -> bool:
@@ -173,11 +182,18 @@ class Watcher:
                     if timer:
                         timer.cancel()
         finally:
-            looks = list(self._looks)
-            for task in looks:
-                task.cancel()
-            await asyncio.gather(*looks, return_exceptions=True)
-            await self._session.aclose()
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Close all connections, whoever else wants this task to end: the last who waited, and the end of the loop."""
+        for _ in range(_CANCELLED_AT_MOST):
+            with suppress(asyncio.CancelledError):
+                looks = list(self._looks)
+                for task in looks:
+                    task.cancel()
+                await asyncio.gather(*looks, return_exceptions=True)
+                await self._session.aclose()
+                return
 
     def _break_off(self, polling: asyncio.Task[None]) -> None:
         error = None if polling.cancelled() else polling.exception()
@@ -217,7 +233,7 @@ class Watcher:
 
     async def _look_at_one(self, wait: Wait) -> None:
         try:
-            seen = await self._session.arun(flows.once(look(wait.ticket), timeout_seconds=REQUEST_SECONDS))
+            seen = await self.arun(look(wait.ticket))
         except ApiError as error:
             self._failed(self._each, [wait], error)
         else:
@@ -246,10 +262,8 @@ class Watcher:
         plane = self.plane
         async with self._finding:
             if plane.api is None:
-                finding = flows.once(data_plane(plane.workspace), timeout_seconds=REQUEST_SECONDS)
-                plane.api = await self._session.arun(finding)
-        asking = run_states(plane.api, plane.workspace, jobs)
-        return await self._session.arun(flows.once(asking, timeout_seconds=REQUEST_SECONDS))
+                plane.api = await self.arun(data_plane(plane.workspace))
+        return await self.arun(run_states(plane.api, plane.workspace, jobs))
 
     def _do_without_history(self, waits: Sequence[Wait], error: ApiError) -> None:
         now = asyncio.get_running_loop().time()
@@ -272,7 +286,7 @@ class Watcher:
     def _told(self, wait: Wait, run: Json | None) -> None:
         """Take what run history tells of a job; of its end the resource itself has the last word."""
         if run is None or run["status"] in _JOB.good | _JOB.bad:
-            wait.claimed += 1
+            wait.claimed = min(wait.claimed + 1, _MOST_DOUBLINGS)
             self._each.put(wait, asyncio.get_running_loop().time())
             return
         wait.claimed = 0
@@ -297,7 +311,7 @@ class Watcher:
     def _failed(self, lane: Lane, waits: Sequence[Wait], error: ApiError) -> None:
         now = asyncio.get_running_loop().time()
         if error.retry_after:
-            lane.hold(now + min(error.retry_after, _LONGEST_HOLD_SECONDS))
+            lane.hold(now + min(error.retry_after, pace.LONGEST_HOLD_SECONDS))
         if isinstance(error, AuthError):
             self._begin(self._each, (), self._session.reread())
         for wait in waits:
@@ -308,7 +322,7 @@ class Watcher:
                 continue
             wait.pause = pause
             self._put(wait, now + pause)
-            wait.tell(Borne(error, pause))
+            wait.warn(Borne(error, pause))
 
 
 async def _guarded(waits: Sequence[Wait], looking: Coroutine[None, None, None]) -> None:
@@ -316,5 +330,7 @@ async def _guarded(waits: Sequence[Wait], looking: Coroutine[None, None, None]) 
     try:
         await looking
     except Exception as error:  # noqa: BLE001 (it is raised in their tasks)
+        if not waits:
+            _log.exception("Reading the connection again failed")
         for wait in waits:
             wait.fail(error)

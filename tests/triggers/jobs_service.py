@@ -74,6 +74,7 @@ class JobsService(SignedIn):
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
         path = urlsplit(handler.path).path
+        self._closing.wait(self._silences.get(path, 0))
         self.clients.add(handler.client_address)
         scripted = self._answers.get((handler.command, path))
         if scripted or not (path == BATCH or (handler.command == "GET" and "/jobs/" in path)):

@@ -92,7 +92,7 @@ def test_a_deadline_holds_while_the_service_is_out_of_reach(service):
     began = time.monotonic()
     error = late(fired(waiting("train", deadlines=ending(0.6)))[0])
     assert error.last_status is None
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("jump", [-86400, 86400])

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 
+import pytest
 from structlog.contextvars import bind_contextvars
 
 from airflow_provider_azml.triggers.wait import outcome_of
@@ -89,9 +90,7 @@ def test_retry_after_holds_everyone(service):
 
     asyncio.run(wait_for_all())
     asked = [at for at, one in zip(service.at, service.asked[-len(service.at) :], strict=True) if one.path == BATCH]
-    sent_together = [at for at in asked if at - asked[0] < 0.5]
-    assert len(sent_together) <= 2  # the second was on its way
-    assert asked[len(sent_together)] - asked[0] >= 0.99
+    assert [at - asked[0] for at in asked if 0.5 < at - asked[0] < 0.95] == []  # what was on its way has come
 
 
 def test_the_resource_has_the_last_word_on_a_jobs_end(service):
@@ -108,7 +107,7 @@ def test_the_resource_has_the_last_word_on_a_jobs_end(service):
 
     began = time.monotonic()
     assert outcome_of(asyncio.run(wait_for_all())).status == "Completed"
-    assert time.monotonic() - began < 10  # not a whole pause later
+    assert time.monotonic() - began < 25  # not a whole pause later
 
 
 def test_a_job_that_run_history_does_not_know_is_looked_at_by_itself(service):
@@ -140,23 +139,30 @@ def test_each_event_loop_has_its_own(service):
     threads = [threading.Thread(target=wait_for, args=(job,)) for job in ("train", "score")]
     for thread in threads:
         thread.start()
-    threads[1].join(10)
+    threads[1].join(60)
     assert set(events) == {"score"}  # the end of one loop is not the other's
     service.has({"train": "Completed"})
-    threads[0].join(10)
+    threads[0].join(60)
     assert set(events) == {"train", "score"}
     assert service.batches == []
 
 
-def test_nothing_is_left_open_when_the_loop_ends_in_the_midst_of_it(service, recwarn):
+@pytest.mark.parametrize("silent_seconds", [0, 5])
+def test_nothing_is_left_open_when_the_loop_ends_in_the_midst_of_it(service, recwarn, silent_seconds):
     service.has(dict.fromkeys(JOBS[:120], "Running"))
+    threads = threading.active_count()
 
     async def leave() -> None:
         for job in JOBS[:120]:
             asyncio.ensure_future(payload(waiting(job))).add_done_callback(lambda task: task.cancelled())
         await until(lambda: len(service.batches) >= 3)
+        service.slow(BATCH, silent_seconds)
+        await asyncio.sleep(0.2)
 
+    began = time.monotonic()
     asyncio.run(leave())
+    assert time.monotonic() - began < 30
+    assert threading.active_count() <= threads + len(service.clients)  # those of the service
     gc.collect()
     assert [str(warning.message) for warning in recwarn if "nclosed" in str(warning.message)] == []
 
