@@ -60,15 +60,15 @@ def pause_seconds(poll_seconds: float, waited_seconds: float, retry_after: float
     """Pause before the next look, in seconds.
 
     Args:
-        poll_seconds: What the user asked for; the pause is never shorter, but for the jitter.
+        poll_seconds: What the user asked for; the pause is a tenth shorter at most, and longer for what lasts long.
         waited_seconds: How long the wait has lasted. After an hour of it, half a minute more is no loss.
         retry_after: What the service asked for; the pause is not shorter, up to some minutes.
 
     Example:
-        >>> 13.5 <= pause_seconds(15, waited_seconds=60) <= 16.5
+        >>> 13.5 <= pause_seconds(15, waited_seconds=60) <= 15
         True
-        >>> 32 <= pause_seconds(15, waited_seconds=3600) <= 40
+        >>> 32 <= pause_seconds(15, waited_seconds=3600) <= 36
         True
     """
     patient = max(poll_seconds, min(waited_seconds * _SHARE, _SLOWEST_SECONDS), SHORTEST_POLL_SECONDS)
-    return max(min(retry_after, LONGEST_HOLD_SECONDS), patient * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 (nothing secret)
+    return max(min(retry_after, LONGEST_HOLD_SECONDS), patient * random.uniform(1 - _JITTER, 1))  # noqa: S311 (nothing secret)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.patience import Patience
     from airflow_provider_azml.rest.waiting import Glance, Ticket
 
-_AHEAD = 0.2
-"""What share of its pause a look may come early, where a request has room for it: about what jitter spreads."""
+_AHEAD = 0.1
+"""What share of its pause a look may come early, where a request has room for it: what jitter spreads."""
 _AHEAD_SECONDS = 0.5
 
 

@@ -15,8 +15,8 @@ from airflow_provider_azml.rest import pace
 def test_a_pause_is_what_was_asked_for_and_longer_for_what_lasts(poll_seconds, waited_seconds, retry_after, about):
     pauses = [pace.pause_seconds(poll_seconds, waited_seconds, retry_after) for _ in range(200)]
     assert min(pauses) >= 0.9 * about
-    assert max(pauses) <= 1.1 * about
-    assert max(pauses) - min(pauses) > 0.1 * about  # they do not all come at one instant
+    assert max(pauses) <= about
+    assert max(pauses) - min(pauses) > 0.05 * about  # they do not all come at one instant
 
 
 def test_no_pause_is_shorter_than_the_service_asks_for():
