@@ -94,7 +94,7 @@ class Kill:
 
     def has_ended(self) -> bool:
         """Whether Airflow says that somebody has ended the task, although nobody has asked this process to end yet."""
-        return _Question(self._ti, self._log).answer(_STATE_SECONDS) in _ENDED
+        return _state_of(self._ti, self._log) in _ENDED
 
     def _decide(self, state: str | None, then: Callable[[Verdict], None]) -> None:
         try:
@@ -150,16 +150,23 @@ class _Question:
         return self._answered.locked()
 
     def _ask(self) -> None:
-        ti = self._ti
         try:
-            states = ti.get_task_states(
-                dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id]
-            )
-            self._state = state_in(states, ti)
-        except Exception as error:  # noqa: BLE001 (whatever it is, there is no answer)
-            self._log.warning("Airflow does not tell the state of the task: %s", error)
+            # no lock keeps questions apart before Airflow 3.2: the first answer may be one that the task waits for
+            self._state = _state_of(self._ti, self._log) or _state_of(self._ti, self._log)
         finally:
             self._answered.release()
+
+
+def _state_of(ti: RuntimeTaskInstanceProtocol, log: Logger) -> str | None:
+    """The state that Airflow has of a task, if it tells it."""
+    try:
+        states = ti.get_task_states(
+            dag_id=ti.dag_id, map_index=ti.map_index, task_ids=[ti.task_id], run_ids=[ti.run_id]
+        )
+        return state_in(states, ti)
+    except Exception as error:  # noqa: BLE001 (whatever it is, there is no answer)
+        log.warning("Airflow does not tell the state of the task: %s", error)
+        return None
 
 
 def _start(work: Callable[[], None]) -> None:

@@ -8,14 +8,19 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.sdk.listener import get_listener_manager
     from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+    from airflow.sdk.serde import serialize
 else:
     try:
         from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
         from airflow.sdk.listener import get_listener_manager
         from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+        from airflow.sdk.serde import serialize
     except ImportError:
         from airflow.listeners.listener import get_listener_manager
         from airflow.models.dagbag import DagBag, sync_bag_to_db
         from airflow.providers_manager import ProvidersManager as ProvidersManagerTaskRuntime
+        from airflow.serialization.serialized_objects import BaseSerialization
 
-__all__ = ["DagBag", "ProvidersManagerTaskRuntime", "get_listener_manager", "sync_bag_to_db"]
+        serialize = BaseSerialization.serialize
+
+__all__ = ["DagBag", "ProvidersManagerTaskRuntime", "get_listener_manager", "serialize", "sync_bag_to_db"]

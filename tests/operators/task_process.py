@@ -19,6 +19,7 @@ from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, DagRunTyp
 from airflow.sdk.execution_time import comms, task_runner
 
 import airflow_provider_azml.triggers.wait  # noqa: F401
+from tests.airflow.versions import serialize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -161,7 +162,7 @@ class TaskProcess:
             max_tries=self._max_tries,
             should_retry=self._try_number <= self._max_tries,
             next_method=method,
-            next_kwargs=arguments,
+            next_kwargs=serialize(arguments or {}),
             xcom_keys_to_clear=[],
         )
         return task_runner.RuntimeTaskInstance.model_construct(

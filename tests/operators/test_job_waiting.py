@@ -141,6 +141,12 @@ def test_a_job_that_cannot_be_looked_at_any_more(
     assert one_job.count("POST") == 0
 
 
+def plain(value: Any) -> Any:
+    """What Airflow 3.1 sends with its types written beside."""
+    held = value["__var"] if isinstance(value, dict) and "__var" in value else value
+    return {name: plain(member) for name, member in held.items()} if isinstance(held, dict) else held
+
+
 def test_the_trigger_is_told_how_to_wait(one_job: OneJob, tmp_path: Path) -> None:
     limits = {"timeout_seconds": "7200", "queue_timeout_seconds": "{{ 60 * 60 }}", "tolerate_errors_seconds": "30"}
     with DAG("waiting", schedule=None):
@@ -154,7 +160,7 @@ def test_the_trigger_is_told_how_to_wait(one_job: OneJob, tmp_path: Path) -> Non
         )
     before = time.time()
     task = TaskProcess(operator, tmp_path)
-    told = task.end()["trigger_kwargs"]
+    told = plain(task.end()["trigger_kwargs"])
     assert told["arm_id"] == one_job.path
     assert told["deadlines"]["limit"] == "execution_timeout"
     assert 6000 <= told["deadlines"]["ends"] - before <= 6060
