@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 TELLS_KILLS = hasattr(BaseTrigger, "on_kill")
 """Whether Airflow says that a trigger is cancelled by what somebody did to its task (3.3), or only that it is."""
-KILL_SECONDS = 15.0
-"""How long finding out and cancelling may take where Airflow does not know that it is done."""
-_ASK_SECONDS = 12.0
-"""A triggerer makes its API server at the first question, which takes 3 s of a processor that is idle."""
+KILL_SECONDS = 5.0
+"""How long a triggerer that may be ending is held up until a job's fate is decided, where Airflow does not tell it."""
+_ASK_SECONDS = 120.0
+"""At the first question a triggerer makes its API server, for which it needs 7 s of a processor that is idle."""
 _RUNS = "/runs/"
 
 

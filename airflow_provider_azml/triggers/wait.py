@@ -40,6 +40,8 @@ FIRST_LOOK_SECONDS = LAST_LOOK_SECONDS = 60.0
 """How long the first look is waited for, and the one at a deadline, whatever the deadline."""
 CANCEL_SECONDS = 10.0
 """How long errors are borne of the request that cancels a job; Airflow gives a killed trigger 30 s."""
+_DECIDING: set[asyncio.Task[None]] = set()
+"""What finds out what becomes of the jobs of killed triggers; an event loop alone does not hold on to it."""
 
 
 class AzmlWaitTrigger(BaseTrigger):
@@ -196,9 +198,18 @@ class AzmlWaitTrigger(BaseTrigger):
             self.log.info("Why it has taken so long cannot be told: %s", error)
 
     async def on_kill(self) -> None:
-        """Cancel the job if somebody ended its task; Airflow 3.3 calls this, older ones only cancel :meth:`run`."""
+        """Cancel the job if somebody ended its task; Airflow 3.3 calls this, older ones only cancel :meth:`run`.
+
+        It is decided even when Airflow has given up waiting for that.
+        """
         if not self._may_cancel:
             return
+        deciding = asyncio.create_task(self._decide())
+        _DECIDING.add(deciding)
+        deciding.add_done_callback(_DECIDING.discard)
+        await asyncio.shield(deciding)
+
+    async def _decide(self) -> None:
         found = await killing.verdict(self.task_instance, self.links or {}, self.max_tries)
         name = arm_ids.parse(self.arm_id).name
         if not found.cancel:
@@ -212,7 +223,7 @@ class AzmlWaitTrigger(BaseTrigger):
         try:
             await asyncio.wait_for(self.on_kill(), seconds)
         except asyncio.TimeoutError:
-            self.log.warning("Whether the job is to be cancelled could not be found out within %.0f s", seconds)
+            self.log.warning("Whether the job is to be cancelled is still being found out after %.0f s", seconds)
 
     @property
     def _may_cancel(self) -> bool:
