@@ -43,8 +43,8 @@ class Task:
 class RestApi:
     """The REST API of an Airflow; threads may share it.
 
-    It changes one thing at a time, and tries again what fails for a fault of the server: with SQLite, two changes beside
-    each other stop the API server of Airflow 3.2 until its database gives up, and one beside a change of the
+    It changes one thing at a time, and tries again what fails for a fault of the server: with SQLite, two changes
+    beside each other stop the API server of Airflow 3.2 until its database gives up, and one beside a change of the
     scheduler's can find the database locked.
 
     Args:

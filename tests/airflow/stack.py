@@ -118,10 +118,11 @@ class Stack:
         """What a task returned in the last run of a DAG."""
         return self.api.runs(dag_id)[0].value(task_id)
 
-    def log(self, dag_id: str, run_id: str, task_id: str) -> str:
-        """The logs of all tries of a task, in a worker and in the triggerer."""
+    def log(self, dag_id: str, run_id: str, task_id: str, try_number: int | None = None) -> str:
+        """The logs of a try of a task, or of all, in a worker and in the triggerer."""
         folder = self._home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
-        return "".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("**/*.log*")))
+        files = folder.glob(f"**/attempt={'*' if try_number is None else try_number}.log*")
+        return "".join(file.read_text(encoding="utf-8") for file in sorted(files))
 
     def component_log(self, component: str) -> str:
         """All that a component has printed."""

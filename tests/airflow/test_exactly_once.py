@@ -109,8 +109,7 @@ def clears_and_marks_of_tasks_that_wait(stack: Stack) -> None:
     run.clear("neighbour")
     run.wait_for("neighbour", ["success"], seconds=SECONDS, try_number=2)
     _kill(run, "blocking")
-    run.wait_for("blocking", ["running"], seconds=SECONDS, try_number=2)
-    time.sleep(3)  # what a second submission would take
+    _wait_until_told(stack, run, "blocking", f"{first['blocking'].name} is Running", try_number=2)
     assert [job.name for task_id in waits for job in jobs_of(run, task_id)] == [job.name for job in first.values()]
 
     run.clear("blocking", "deferred")
@@ -154,6 +153,13 @@ def a_run_deleted_and_made_anew_is_another_run(stack: Stack) -> None:
         again, after = jobs_of(run, "train", index)
         assert again == before
         assert after.submission != before.submission
+
+
+def _wait_until_told(stack: Stack, run: DagRun, task_id: str, text: str, *, try_number: int) -> None:
+    deadline = time.monotonic() + SECONDS
+    while text not in stack.log(run.dag_id, run.run_id, task_id, try_number):
+        assert time.monotonic() < deadline, f"{run.task(task_id)} does not tell {text!r}"
+        time.sleep(0.5)
 
 
 def _kill(run: DagRun, task_id: str) -> None:
