@@ -16,6 +16,7 @@ from airflow_provider_azml.rest.blobs import send_files
 from airflow_provider_azml.rest.clouds import STORAGE_SCOPE
 from airflow_provider_azml.rest.flows import All, Flow, Send, Sleep, Step, Upload
 from airflow_provider_azml.rest.http_log import HTTP_LOG
+from airflow_provider_azml.rest.time_limits import within
 from airflow_provider_azml.rest.unanswered import no_answer, no_token
 from airflow_provider_azml.rest.workers import Group, Workers
 
@@ -190,7 +191,7 @@ class Client:
 
         sent = self._addressed(step)
         try:
-            return await asyncio.wait_for(self._aexchange(step, sent), step.timeout_seconds)
+            return await within(step.timeout_seconds, self._aexchange(step, sent))
         except AzureError as error:
             raise self._unanswered(sent, error) from error
         except asyncio.TimeoutError as error:
