@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 TICK_SECONDS = 0.01
+_STOP_SECONDS = 30
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _MEMORY = Path("/proc/self/statm")
 
@@ -47,6 +48,8 @@ class Triggerer:
 
     fired: dict[str, Firing] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _wanted: int = 0
+    _enough: asyncio.Event | None = None
 
     async def start(self, triggers: Mapping[str, BaseTrigger]) -> None:
         """Start triggers, by their names."""
@@ -55,18 +58,31 @@ class Triggerer:
             self._tasks.append(asyncio.create_task(self._run(name, trigger), name=name))
             await asyncio.sleep(0)
 
+    async def wait_for(self, firings: int, *, seconds: float) -> None:
+        """Wait until so many have fired, for some time at most."""
+        self._wanted, self._enough = firings, asyncio.Event()
+        self._note()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._enough.wait(), seconds)
+
+    def _note(self) -> None:
+        if self._enough and len(self.fired) >= self._wanted:
+            self._enough.set()
+
     async def stop(self) -> None:
         """Cancel what waits, as the end of a triggerer does.
 
         Raises:
             BaseException: What a trigger raised; none is to.
+            AssertionError: Some go on though they were cancelled.
         """
         for task in self._tasks:
             task.cancel()
-        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        done, left = await asyncio.wait(self._tasks, timeout=_STOP_SECONDS)
         self._tasks.clear()
-        for error in ended:
-            if error is not None and not isinstance(error, asyncio.CancelledError):
+        assert not left, f"{len(left)} triggers go on though they were cancelled"
+        for task in done:
+            if not task.cancelled() and (error := task.exception()):
                 raise error
 
     async def _run(self, name: str, trigger: BaseTrigger) -> None:
@@ -74,6 +90,7 @@ class Triggerer:
         bind_contextvars(trigger_id=name, ti_id=name, dag_id="benchmark", task_id=name, try_number=1, map_index=-1)
         async for event in trigger.run():
             self.fired[name] = Firing(time.time(), event)
+            self._note()
 
 
 @dataclass

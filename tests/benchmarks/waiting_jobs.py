@@ -80,7 +80,7 @@ class Waits:
     Args:
         starting: The cost of the first pause, from the start of the first trigger on.
         waiting: The cost of the pauses afterwards, in which nothing ends.
-        ending: The cost of the time in which jobs end.
+        ending: The cost of the time in which jobs end, as of one pause.
         loops: How the loop fared in the first and the last of these.
         bytes_per_trigger: Memory that one of them takes.
         delays: How long after its job's end a trigger fired, in seconds, for each job that ended.
@@ -179,9 +179,8 @@ async def wait_in_triggers(simulation: Simulation, load: Load, *, prefix: str = 
     held = resident_bytes() - empty
     async with costs(simulation, load.cycles) as waiting:
         await asyncio.sleep(load.cycles * load.poll_seconds)
-    rest = 2.5 * load.poll_seconds + SLACK_SECONDS
-    async with costs(simulation, rest / load.poll_seconds) as stopping, loop_watched() as last:
-        await asyncio.sleep(rest)
+    async with costs(simulation, 1) as stopping, loop_watched() as last:
+        await triggerer.wait_for(load.ending, seconds=2.5 * load.poll_seconds + SLACK_SECONDS)
     await triggerer.stop()
     ended = await simulation.ends(ending)
     return Waits(
@@ -232,5 +231,5 @@ async def _wait_a_moment(simulation: Simulation, job_id: str, poll_seconds: floa
     """Have everything imported, connected and cached that is so once for a process."""
     triggerer = Triggerer()
     await triggerer.start({job_id: trigger_of(job_id, poll_seconds)})
-    await asyncio.sleep(2)
+    await asyncio.sleep(1.5)
     await triggerer.stop()
