@@ -174,8 +174,10 @@ class History:
         return {"value": Runs(self._emulator.store, call.workspace).experiments()}
 
     def _artifacts_of(self, call: Call, run: Json) -> Location:
+        # a step that was not run again shows what the step has that it repeats
+        owner = run["dataContainerId"].removeprefix("dcid.")
         try:
-            return Locations(self._emulator.store, call.workspace).of_artifacts(run["runId"])
+            return Locations(self._emulator.store, call.workspace).of_artifacts(owner)
         except LocationError as error:
             raise DataPlaneError(404, "UserError", str(error)) from error
 

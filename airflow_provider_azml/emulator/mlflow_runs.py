@@ -273,7 +273,7 @@ def _shown(run: Json) -> Json:
             "status": _OF_MLFLOW.get(run["status"], "RUNNING"),
             "start_time": milliseconds(run["startTimeUtc"] or run["createdUtc"]),
             **({"end_time": milliseconds(run["endTimeUtc"])} if run["endTimeUtc"] else {}),
-            "artifact_uri": artifact_uri(run["experimentId"], run["runId"]),
+            "artifact_uri": artifact_uri(run["experimentId"], run["dataContainerId"].removeprefix("dcid.")),
             "lifecycle_stage": "deleted" if run["hidden"] else "active",
         },
         "data": {

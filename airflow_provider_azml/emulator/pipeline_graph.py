@@ -6,8 +6,7 @@ import json
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, component_spec, nodes_of
-from airflow_provider_azml.emulator.pipeline_values import is_optional
+from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, component_spec, is_on, nodes_of
 from airflow_provider_azml.spec import bindings
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def _check_inputs(node: Node) -> None:
     """Check that all that a component needs is given."""
     given: Json = node.given.get("inputs") or {}
     for name, declared in node.inputs.items():
-        if name not in given and declared.get("default") is None and not is_optional(declared):
+        if name not in given and declared.get("default") is None and not is_on(declared.get("optional")):
             target = f"jobs.{node.key}.inputs"
             raise PipelineError(f"its job '{node.key}' lacks the required input '{name}'", target)
 

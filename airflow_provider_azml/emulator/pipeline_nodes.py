@@ -118,6 +118,11 @@ def without_prefix(reference: object) -> str:
     return text.removeprefix(_PREFIX) if text.startswith(f"{_PREFIX}/") and "//" not in text else text
 
 
+def is_on(value: object) -> bool:
+    """Whether a switch of a component or of settings is on, as a truth value or as a word."""
+    return str(value).lower() == "true"
+
+
 def in_camel_case(value: Json) -> Json:
     """A part of a node in the words of jobs; what it holds stays as it is.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.locations import BLOB_STORE
-from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, in_camel_case
+from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, in_camel_case, is_on
 from airflow_provider_azml.spec import bindings
 
 if TYPE_CHECKING:
@@ -127,14 +127,9 @@ def with_defaults(given: dict[str, Json], declared: dict[str, Json], who: str) -
             continue
         if entry.get("default") is not None:
             found[name] = _typed({"jobInputType": "literal", "value": str(entry["default"])}, entry)
-        elif not is_optional(entry):
+        elif not is_on(entry.get("optional")):
             raise PipelineError(f"{who} lacks the required input '{name}'")
     return found
-
-
-def is_optional(declared: Json) -> bool:
-    """Whether an input that a component declares may be left out."""
-    return str(declared.get("optional")).lower() == "true"
 
 
 def type_of(declared: Json) -> str:

@@ -15,9 +15,10 @@ from airflow_provider_azml.emulator.job_services import services_of
 from airflow_provider_azml.emulator.locations import BLOB_STORE, Locations, output_uri
 from airflow_provider_azml.emulator.pipeline_graph import check, order_of
 from airflow_provider_azml.emulator.pipeline_log import PipelineLog
-from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, component_spec, nodes_of
+from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, component_spec, is_on, nodes_of
 from airflow_provider_azml.emulator.pipeline_values import Scope, literal, with_defaults
 from airflow_provider_azml.emulator.step_jobs import job_of
+from airflow_provider_azml.emulator.step_reuse import EarlierSteps
 from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.spec import bindings
 
@@ -97,6 +98,8 @@ class Pipeline:
         self._nodes = nodes_of(self._properties, emulator.store.get)
         self._order = order_of(self._nodes)
         self._scope = Scope(self._properties["inputs"], self._properties["outputs"] or {}, _datastore(self._settings))
+        self._earlier = EarlierSteps(emulator, self._workspace)
+        self._reuse_keys: dict[str, str] = {}
         self._running: dict[asyncio.Task[None], str] = {}
         self._jobs: dict[str, str] = {}
         self._failed: list[str] = []
@@ -125,7 +128,7 @@ class Pipeline:
             self._start_ready()
 
     def _doomed(self) -> bool:
-        return bool(self._failed) and not _is_on(self._settings.get("continue_on_step_failure"))
+        return bool(self._failed) and not is_on(self._settings.get("continue_on_step_failure"))
 
     def _start_ready(self) -> None:
         """Start the nodes for which all that they wait for has completed."""
@@ -137,16 +140,24 @@ class Pipeline:
             self._log.submitting(started)
 
     def _start(self, node: Node, node_id: str) -> str:
+        """Start a node, or use again what was done before; the name of its job."""
         name = str(uuid.uuid4())
-        job_id = self._workspace.child("job", name)
+        job_id = self._jobs[node.key] = self._workspace.child("job", name)
+        run: Json = {"runType": STEP_RUN}
         try:
             properties = self._runner.accept(name, self._job_of(node, node_id, name))
         except (PipelineError, ArmError) as error:
             said = error.message if isinstance(error, ArmError) else str(error)
             raise JobFailure("UserError", f"The job '{node.key}' cannot be submitted: {said}") from error
-        document = self._emulator.store.put(job_id, {"properties": properties}, listed=False)
-        self._jobs[node.key] = job_id
-        self._runner.submit(document, {"runType": STEP_RUN})
+        key = self._earlier.key_of(node, properties, self._settings)
+        original = self._earlier.find(key) if key else None
+        if original:
+            self._log.reused(name, original["name"])
+            self._take(node.key, self._earlier.reuse(name, properties, original, run))
+            return name
+        if key:
+            self._reuse_keys[node.key] = key
+        self._runner.submit(self._emulator.store.put(job_id, {"properties": properties}, listed=False), run)
         self._running[asyncio.create_task(self._runner.ended(job_id))] = node.key
         return name
 
@@ -182,11 +193,13 @@ class Pipeline:
             self._failed.append(key)
             self._log.failed(name, key, status)
             return
-        self._log.completed(name)
+        if key in self._reuse_keys:
+            self._earlier.remember(self._reuse_keys[key], name)
         self._take(key, job)
 
     def _take(self, key: str, job: Json) -> None:
         """Let others have what a node has made."""
+        self._log.completed(arm_ids.parse(self._jobs[key]).name)
         made = {
             output: {**(entry or {}), "uri": output_uri(job["name"], output, entry or {})}
             for output, entry in (job["properties"].get("outputs") or {}).items()
@@ -218,8 +231,8 @@ def _run_properties(inputs: dict[str, Json], settings: Json) -> Json:
         "runSource": "MFE",
         "runType": "HTTP",
         "azureml.parameters": json.dumps(literals, separators=(",", ":")),
-        "azureml.continue_on_step_failure": str(_is_on(settings.get("continue_on_step_failure"))),
-        "azureml.enforceRerun": str(_is_on(settings.get("force_rerun"))),
+        "azureml.continue_on_step_failure": str(is_on(settings.get("continue_on_step_failure"))),
+        "azureml.enforceRerun": str(is_on(settings.get("force_rerun"))),
         "azureml.defaultComputeName": _name_of(settings.get("default_compute")),
         "azureml.defaultDataStoreName": _datastore(settings),
         "azureml.pipelineComponent": "pipelinerun",
@@ -248,7 +261,3 @@ def _datastore(settings: Json) -> str:
 def _name_of(reference: object) -> str:
     """The name of a resource that settings name by its id, or by ``azureml:name``."""
     return str(reference or "").removeprefix("azureml:").rpartition("/")[2]
-
-
-def _is_on(value: object) -> bool:
-    return str(value).lower() == "true"

@@ -327,6 +327,43 @@ def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
     assert [trial["rootRunId"] for trial in trials] == [name, name]
 
 
+def test_identical_steps_are_not_run_again(pipelines: Pipelines, tmp_path: Path) -> None:
+    workspace, again = pipelines.workspace, {"force_rerun": False}
+
+    def nodes(word: str = "same") -> dict[str, Any]:
+        seed = {"seed": "${{parent.inputs.seed}}"}
+        make = command("echo ${{inputs.seed}} | tee ${{outputs.o}}/x", seed, outputs={"o": FOLDER})
+        bound = {"i": "${{parent.jobs.make.outputs.o}}"}
+        show = command("cat ${{inputs.i}}/x; echo $WORD", bound, environment_variables={"WORD": word})
+        return {"make": make, "show": show}
+
+    inputs = {"seed": uuid.uuid4().hex}
+    first = pipelines.run(nodes(), again, inputs=inputs)
+    originals = pipelines.children(first)
+    second = pipelines.run(nodes(), again, inputs=inputs)
+    for key, run in pipelines.children(second).items():
+        original = originals[key]
+        properties = run["properties"]
+        assert (properties["azureml.isreused"], properties["azureml.reusedrunid"]) == ("true", original["runId"])
+        assert properties["azureml.reusednodeid"] == original["properties"]["azureml.nodeid"]
+        assert properties["azureml.reusedpipelinerunid"] == first
+        assert run["status"] == "Completed"
+        assert pipelines.log(second, key) == pipelines.log(first, key)
+    reused = pipelines.children(second)["make"]["runId"]
+    assert workspace.output(reused, "o", "x") == f"{inputs['seed']}\n"
+    pipelines.client.jobs.download(reused, download_path=tmp_path / "got", output_name="o")
+    assert (tmp_path / "got/named-outputs/o/x").read_text() == f"{inputs['seed']}\n"
+    assert f"for run id {reused}." in workspace.artifact(second, "logs/azureml/executionlogs.txt")
+
+    def reuses(word: str, settings: dict[str, Any], given: dict[str, str]) -> list[bool]:
+        name = pipelines.run(nodes(word), settings, inputs=given)
+        return ["azureml.isreused" in run["properties"] for run in pipelines.children(name).values()]
+
+    assert reuses("other", again, inputs) == [True, False]
+    assert reuses("same", again, {"seed": uuid.uuid4().hex}) == [False, False]
+    assert reuses("same", {"force_rerun": True}, inputs) == [False, False]
+
+
 @dataclass
 class Parallel:
     """Parallel nodes over five files, ``1.txt`` to ``5.txt``, that hold their numbers."""
