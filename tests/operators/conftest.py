@@ -91,6 +91,8 @@ class OneJob(SignedIn):
         self.ends_as: str | None = None
         """What it is after the first look; digits stand for a refusal."""
         self.properties: dict[str, str] = {}
+        self.outages = 0
+        """How many PUTs still find the service out of order."""
         self._held: dict[str, tuple[threading.Event, threading.Event]] = {}
         return self
 
@@ -118,6 +120,9 @@ class OneJob(SignedIn):
             self._send(handler, self._about_job(handler.command, body))
 
     def _about_job(self, method: str, body: bytes) -> Answer:
+        if method == "PUT" and self.outages:
+            self.outages -= 1
+            return Answer(503)
         if method == "PUT" and self.status is None:
             self.status, self.properties = "Running", json.loads(body)["properties"]["properties"]
         if self.status is None:

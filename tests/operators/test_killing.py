@@ -199,6 +199,24 @@ def test_a_job_that_is_being_submitted_is_left_where_the_worker_goes_away(a_try:
     assert (one_job.count("PUT"), one_job.count("POST")) == (1, 0)
 
 
+def test_a_service_that_is_out_of_order_is_asked_again_to_take_the_job(a_try: Try, one_job: OneJob) -> None:
+    one_job.outages, one_job.ends_as = 1, "Completed"
+    assert a_try().end()["type"] == "SucceedTask"
+    assert one_job.count("PUT") == 2
+
+
+@pytest.mark.parametrize("state", ["running", "failed"])
+def test_it_is_not_asked_again_after_a_kill(state: str, a_try: Try, one_job: OneJob) -> None:
+    one_job.outages = 9
+    task = a_try(state=state)
+    task.until(lambda: "Submitting again in" in task.log)
+    task.terminate()
+    assert task.end(8)["type"] == "RetryTask"
+    assert one_job.count("PUT") == 1
+    reason = {"running": "before its job was submitted, so none was", "failed": "its job train-1 was not submitted"}
+    assert reason[state] in task.error()
+
+
 def test_a_second_signal_is_looked_into_anew(a_try: Try, one_job: OneJob) -> None:
     task = a_try()
     task.until(lambda: one_job.count("GET") > 1)
