@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
 T = TypeVar("T")
+_NO_METADATA = frozenset({400, 401, 403, 404, 405, 410})
+"""HTTP statuses by which a host says that it is no cloud's."""
 POLL_SECONDS = 2.0
 """Pause between two looks at what is waited for; a longer Retry-After of the service wins."""
 
@@ -339,4 +341,6 @@ def _discovered(metadata_url: str, ca_bundle: str | None) -> Cloud:
         with Client(ca_bundle=ca_bundle) as client:
             return client.run(discover(metadata_url))
     except ApiError as error:
-        raise ConnectionIncomplete(f"the cloud at {metadata_url} does not answer: {error}") from error
+        if error.status not in _NO_METADATA:  # it may answer another try
+            raise
+        raise ConnectionIncomplete(f"there is no cloud at {metadata_url}: {error}") from error

@@ -101,6 +101,23 @@ def test_a_wrong_secret(azml_connection: str, azml_emulator: RunningEmulator, mo
     assert "guessed" not in text
 
 
+def test_a_cloud_out_of_reach_may_answer_another_try(
+    azml_connection: str, azml_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWAY", connection(azml_emulator, cloud="https://localhost:1"))
+    finished = in_a_dag((AzmlCreateComputeOperator, {"spec": CLUSTER, "azml_conn_id": "away"}), retries=1)
+    assert finished.tries("it") == 2
+    assert all(isinstance(error, ApiError) and "localhost:1" in str(error) for error in finished.errors["it"])
+
+
+def test_a_cloud_that_is_none(
+    azml_connection: str, azml_emulator: RunningEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_NONE", connection(azml_emulator, cloud=f"{azml_emulator.https_url}/nothing"))
+    text = refusal(creating_compute(azml_conn_id="none"), ConnectionIncomplete)
+    assert "'none' cannot be used: there is no cloud at https://localhost" in text
+
+
 def test_a_subscription_that_does_not_exist(azml_connection: str) -> None:
     nobodys = "99999999-9999-9999-9999-999999999999"
     text = refusal(creating_compute(subscription_id=nobodys), NotFound)
