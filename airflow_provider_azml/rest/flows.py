@@ -104,6 +104,8 @@ Flow: TypeAlias = Generator[Step, Any, T]
 _ERRORS = {401: AuthError, 403: AuthError, 404: NotFound, 409: Conflict, 412: Conflict, 429: Throttled}
 MISSING_PARENTS = frozenset({"SubscriptionNotFound", "ResourceGroupNotFound"})
 """Codes of a 404 that does not mean that the resource itself is gone."""
+UNTRUSTED_HOST, NO_JSON_OBJECT, NO_STATUS = "UntrustedHost", "NoJsonObject", "NoStatus"
+"""Our codes for a request that was not sent, for a token's sake, and for answers that do not say what they should."""
 _MISSING_WORKSPACE = re.compile(r"MachineLearningServices/workspaces/[^/']+'", re.IGNORECASE)
 _RATE_LIMIT = "x-ms-ratelimit-remaining-"
 _HINTS = {
@@ -265,12 +267,24 @@ def json_object(sent: HttpRequest, response: HttpResponse) -> Json:
         body = None
     if isinstance(body, dict):
         return body
-    raise ApiError(
+    raise odd_answer(sent, response, NO_JSON_OBJECT, f"the answer is no JSON object: {response.text()[:100]!r}")
+
+
+def odd_answer(sent: HttpRequest, response: HttpResponse, code: str, message: str) -> ApiError:
+    """The exception for a success that does not say what every such answer does.
+
+    Args:
+        sent: The request.
+        response: The answer.
+        code: What is odd about it, in a word.
+        message: What is odd about it.
+    """
+    return ApiError(
         method=sent.method,
         url=_without_query(sent.url),
         status=response.status_code,
-        code="NoJsonObject",
-        message=f"the answer is no JSON object: {response.text()[:100]!r}",
+        code=code,
+        message=message,
         hint="Check that no proxy answers in the service's place.",
         retry_after=retry_after(response),
     )
@@ -288,7 +302,8 @@ def requests_left(response: HttpResponse) -> float:
 
 def get(arm_id: str) -> Flow[Json]:
     """The resource at an ARM id."""
-    return (yield from _json("GET", arm_id))
+    sent = request("GET", arm_id, params=version_of(arm_id))
+    return json_object(sent, (yield from call(Send(sent))))
 
 
 def find(arm_id: str) -> Flow[Json | None]:
@@ -311,8 +326,7 @@ def newest_version(container_id: str) -> Flow[Json]:
     """
     params = {**version_of(container_id), "$orderBy": "createdtime desc", "$top": "1"}
     sent = request("GET", f"{container_id}/versions", params=params)
-    response = yield from call(Send(sent))
-    found: list[Json] = response.json().get("value") or []
+    found: list[Json] = json_object(sent, (yield from call(Send(sent)))).get("value") or []
     if found:
         return found[0]
     raise NotFound(
@@ -348,21 +362,13 @@ def act(arm_id: str, action: str, body: Json | None = None) -> Flow[HttpResponse
 def pages(collection_id: str, *, api_version: str, params: Mapping[str, str] | None = None) -> Flow[list[Json]]:
     """All items of a list, over all its pages."""
     items: list[Json] = []
-    response = yield from call(
-        Send(request("GET", collection_id, params={"api-version": api_version, **(params or {})}))
-    )
+    sent = request("GET", collection_id, params={"api-version": api_version, **(params or {})})
     while True:
-        page: Json = response.json()
-        items.extend(page.get("value", ()))
+        page = json_object(sent, (yield from call(Send(sent))))
+        items.extend(page.get("value") or ())
         if not page.get("nextLink"):
             return items
-        response = yield from call(Send(request("GET", page["nextLink"])))
-
-
-def _json(method: str, arm_id: str) -> Flow[Json]:
-    response = yield from call(Send(request(method, arm_id, params=version_of(arm_id))))
-    body: Json = response.json()
-    return body
+        sent = request("GET", page["nextLink"])
 
 
 def version_of(arm_id: str) -> dict[str, str]:

@@ -98,6 +98,17 @@ def read(arm_id: str, body: Json, goal: GoalName, wanted: Json) -> Reading:
     return Reading(word, "good" if word in expected.good else None, known=word in expected.terminal | expected.active)
 
 
+def tells(arm_id: str, body: Json, goal: GoalName) -> bool:
+    """Whether a resource's body tells how it is. A provisioning state may be missing: all is done then.
+
+    Source: it has to be optional, rule ``arm-resource-provisioning-state`` of
+    https://azure.github.io/typespec-azure/docs/libraries/azure-resource-manager/rules/arm-resource-provisioning-state
+    """
+    place = words(arm_id, goal).status
+    may_be_missing = not place or place[-1] == "provisioningState" or GOALS[goal].read is not None
+    return may_be_missing or word_of(body, place) is not None
+
+
 def word_of(body: Json, place: tuple[str, ...]) -> str | None:
     """The word at a place in a resource's body; ``None`` when there is none."""
     value: object = body

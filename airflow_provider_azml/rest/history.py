@@ -30,16 +30,33 @@ _OLDER_RUNTIME: Mapping[str | None, re.Pattern[str]] = {
 }
 _CHILDREN_PER_PAGE = 100
 _VERSION: Mapping[str, str] = {"api-version": "v1.0"}
+NO_DATA_PLANE = "NoDataPlane"
+"""Our code for a workspace that does not tell where its data plane is."""
 
 
 def data_plane(workspace: WorkspaceId) -> Flow[str]:
     """URL of the workspace's data plane, without a slash at the end.
 
+    Raises:
+        ApiError: The service cannot be asked, or does not say.
+
     Source: ``properties.discoveryUrl`` answers ``{"api": ...}`` without a token (recorded exchange).
     """
-    body = yield from flows.get(str(workspace))
-    response = yield from call(Send(request("GET", body["properties"]["discoveryUrl"]), scope="anonymous"))
-    return str(response.json()["api"]).rstrip("/")
+    shown = request("GET", str(workspace), params=flows.version_of(str(workspace)))
+    discovery_url = yield from _told(Send(shown), "properties", "discoveryUrl")
+    api = yield from _told(Send(request("GET", discovery_url), scope="anonymous"), "api")
+    return api.rstrip("/")
+
+
+def _told(asking: Send, *place: str) -> Flow[str]:
+    """The text at a place in the JSON object that a request is answered with."""
+    response = yield from call(asking)
+    value: object = flows.json_object(asking.request, response)
+    for key in place:
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, str) and value:
+        return value
+    raise flows.odd_answer(asking.request, response, NO_DATA_PLANE, f"the answer has no {'.'.join(place)}")
 
 
 @dataclass(slots=True)

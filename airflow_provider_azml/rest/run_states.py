@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.rest import flows
-from airflow_provider_azml.rest.flows import Flow, Json, Send, call, request
+from airflow_provider_azml.rest.flows import UNTRUSTED_HOST, Flow, Json, Send, call, request
+from airflow_provider_azml.rest.history import NO_DATA_PLANE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MOST_JOBS = 100
 """How many jobs one request asks for."""
 _PASSING = frozenset({401, 408, 425, 429})
+_OUT_OF_REACH = frozenset({UNTRUSTED_HOST, NO_DATA_PLANE})
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ def run_states(api: str, workspace: WorkspaceId, jobs: Sequence[str]) -> Flow[Ru
         json={"requests": asked},
     )
     response = yield from call(Send(sent, scope="aml", retry="never"))
-    results = flows.json_object(sent, response).get("successfulResults") or {}
-    runs = {job: result["runMetadata"] for job, result in results.items() if _tells(result)}
+    results = flows.json_object(sent, response).get("successfulResults")
+    told = results.items() if isinstance(results, dict) else ()
+    runs = {job: result["runMetadata"] for job, result in told if _tells(result)}
     return RunStates(runs, len(response.content), flows.requests_left(response))
 
 
@@ -70,4 +73,6 @@ def _tells(result: object) -> bool:
 
 def refused(error: ApiError) -> bool:
     """Whether run history does not take such requests, from here or at all, so that asking again is of no use."""
+    if error.code in _OUT_OF_REACH:
+        return True
     return error.status is not None and 400 <= error.status < 500 and error.status not in _PASSING  # noqa: PLR2004 (HTTP)

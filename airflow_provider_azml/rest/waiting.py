@@ -270,7 +270,10 @@ def _look_at_resource(pending: Ticket) -> Flow[Glance]:
         if goal.absent == "wait" and error.code not in flows.MISSING_PARENTS:
             return Glance(ABSENT)
         raise
-    seen = shown(pending, flows.json_object(sent, response), flows.retry_after(response))
+    body = flows.json_object(sent, response)
+    if not goals.tells(pending.arm_id, body, pending.goal):
+        raise flows.odd_answer(sent, response, flows.NO_STATUS, "the answer has no status")
+    seen = shown(pending, body, flows.retry_after(response))
     return replace(seen, requests_left=flows.requests_left(response))
 
 
