@@ -20,6 +20,7 @@ MODULE_LISTS = ("hooks", "operators", "sensors", "triggers")
 KIND_OF_CLASS = {"hooks": "Hook", "operators": "Operator", "sensors": "Sensor", "triggers": "Trigger"}
 NOT_PUBLIC = {
     "AzmlOperator",
+    "AzmlJobOperator",
     "AzmlSpecOperator",
     "AzmlArchiveAssetOperator",
     "AzmlScheduleActOperator",

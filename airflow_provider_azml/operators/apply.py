@@ -18,7 +18,8 @@ class AzmlApplyOperator(AzmlJobOperator):
     """Creates or updates what an AML file describes, as ``az ml <kind> create --file`` does; a job is waited for.
 
     A retry takes up what an earlier try began: it attaches to a job that is active, takes the result of one that is
-    completed, and never makes a second version of an asset that names none.
+    completed, and never makes a second version of an asset that names none. How a job is waited for, the arguments of
+    :class:`~airflow_provider_azml.operators.job_waiting.AzmlJobOperator` say.
 
     Args:
         file: AML file, relative to the DAG file.

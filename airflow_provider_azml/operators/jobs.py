@@ -19,7 +19,9 @@ class AzmlSubmitJobOperator(AzmlJobOperator):
     """Submits a job of any type and waits for its end; never twice, whatever happens to worker or triggerer.
 
     A retry looks for the job that an earlier try submitted: it attaches to one that is active, takes the result of one
-    that is completed, and submits anew when it failed or was canceled. A clear of the task submits anew.
+    that is completed, and submits anew when it failed or was canceled. A clear of the task submits anew. How it waits,
+    and what ends that early, the arguments of :class:`~airflow_provider_azml.operators.job_waiting.AzmlJobOperator`
+    say.
 
     Args:
         file: Job YAML, relative to the DAG file.
@@ -42,6 +44,7 @@ class AzmlSubmitJobOperator(AzmlJobOperator):
 
     Raises:
         RunFailed: The job failed or was canceled; with the service's reason and the end of its log.
+        WaitTimeout: Its time was up; it says what the job waited for, and whether it was cancelled.
 
     Example:
         >>> AzmlSubmitJobOperator(task_id="train", file="train.yml", inputs={"learning_rate": 0.1})
