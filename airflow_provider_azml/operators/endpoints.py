@@ -181,6 +181,7 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
 
     def _give_traffic(self, endpoint_id: str, deployment: str) -> Flow[Ticket | None]:
         """Change the traffic, unless it is right already."""
+        from airflow_provider_azml.operators.submission import busy
         from airflow_provider_azml.rest import flows, waiting
         from airflow_provider_azml.rest.traffic import shares, split, with_traffic
 
@@ -192,7 +193,13 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
         if current == {name: share for name, share in wanted.items() if share}:
             return None
         self.log.info("Traffic: %s", ", ".join(f"{name} {share} %" for name, share in wanted.items()))
-        return (yield from waiting.submit(endpoint_id, with_traffic(endpoint, wanted)))
+        try:
+            return (yield from waiting.submit(endpoint_id, with_traffic(endpoint, wanted)))
+        except ApiError as refused:
+            under_way = yield from busy(refused)
+            if under_way is None:
+                raise
+            return under_way
 
     def _result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
         from airflow_provider_azml.rest import flows

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from airflow_provider_azml.exceptions import ApiError, Conflict
 from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.rest import arm_ids, failures, flows
+from airflow_provider_azml.rest.flows import Sleep
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.waiting import Ticket, ended, status_of
 from airflow_provider_azml.spec.jobs import name_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _HASH_LENGTH = 12
 _READABLE_LENGTH = 80
+_APPEARING_SECONDS = (1.0, 2.0, 4.0)
 _NOT_NOW = frozenset({400, 409, 412})
 """HTTP statuses of a PUT on something that is being changed."""
 TI_ID = "airflow.ti_id"
@@ -144,10 +146,10 @@ def submit(target: Target, kind: str, source: Source, context: Context, terms: T
     try:
         return (yield from kinds.submit(source, kind, here))
     except ApiError as refused:
-        busy = yield from _busy(refused)
-        if busy is None:
+        under_way = yield from busy(refused)
+        if under_way is None:
             raise
-        return busy
+        return under_way
 
 
 def seeded(target: Target, context: Context) -> Target:
@@ -155,8 +157,15 @@ def seeded(target: Target, context: Context) -> Target:
     return replace(target, seed=submission_hash(context), since=context["dag_run"].start_date)
 
 
-def _busy(refused: ApiError) -> Flow[Ticket | None]:
+def busy(refused: ApiError) -> Flow[Ticket | None]:
     """What a refused PUT has to wait for: the act of an earlier try, or of somebody else, on the same resource.
+
+    Args:
+        refused: The refusal.
+
+    Returns:
+        The ticket of its end, with the goal ``idle``; ``None`` when nothing is under way, so that it was refused for
+        another reason.
 
     Source: "Cannot create a deployment in endpoint ... because it is in Updating provisioning state",
     Azure/azure-sdk-for-net#36961: for a deployment it may be its endpoint that is not ready.
@@ -167,10 +176,10 @@ def _busy(refused: ApiError) -> Flow[Ticket | None]:
     parent = arm_id.rpartition("/deployments/")[0] if "ndpoints/" in arm_id else ""
     for each in filter(None, (arm_id, parent)):
         found = yield from flows.find(each)
-        busy = Ticket(each, None, found or {}, "idle")
-        if found and ended(busy) is None:
+        under_way = Ticket(each, None, found or {}, "idle")
+        if found and ended(under_way) is None:
             _log.info("%s is %s; waiting until that is done", found.get("name"), status_of(each, found))
-            return busy
+            return under_way
     return None
 
 
@@ -183,7 +192,8 @@ def submit_job(
 ) -> Flow[Ticket]:
     """Submit a job unless an earlier try of the same task has: then attach to that one.
 
-    Active or completed: it is taken. Failed, canceled or on its way there: the next attempt is submitted.
+    Active or completed: it is taken. Failed, canceled or on its way there: the next attempt is submitted. The newest
+    attempt counts: what did not respond, or was about to be canceled, may have gone on since.
 
     Args:
         target: The workspace.
@@ -210,6 +220,10 @@ def submit_job(
             raise _taken(arm_id, name, _whose(found, owner))
         status = status_of(arm_id, found)
         if not (yield from _has_failed(arm_id, status, terms)):
+            later = None if named else target.workspace.child("job", f"{base_name}-{attempt + 1}")
+            if later and (yield from flows.find(later)):
+                attempt += 1
+                continue
             if terms.on_existing == "fail" and _of(found).get(TI_ID) != owner[TI_ID]:
                 raise _taken(arm_id, name, f"is {status} already, of an earlier try", _ATTACH)
             return Ticket(arm_id, None, found)
@@ -238,12 +252,22 @@ def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, st
             raise
         # a first PUT whose answer was lost makes the second one look refused
         try:
-            found = yield from flows.find(arm_id)
-        except ApiError:
-            raise refused from None
+            found = yield from _appeared(arm_id, refused)
+        except ApiError as unknown:
+            raise unknown from refused  # the next try looks
         if found is None or not _is_owned(found, owner):
             raise
         return Ticket(arm_id, None, found)
+
+
+def _appeared(arm_id: str, refused: ApiError) -> Flow[Json | None]:
+    """The job whose PUT was refused, if it is there; one that the service says to have may be seen only later."""
+    for pause in _APPEARING_SECONDS if isinstance(refused, Conflict) else ():
+        found = yield from flows.find(arm_id)
+        if found is not None:
+            return found
+        yield Sleep(pause)
+    return (yield from flows.find(arm_id))
 
 
 def _of(job: Json) -> Json:

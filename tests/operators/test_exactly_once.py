@@ -148,6 +148,34 @@ def test_a_deployment_waits_for_its_endpoint(operator: type[Any], deferrable: bo
     assert [path for path, _ in service.puts()] == [DEPLOYMENT, DEPLOYMENT]
 
 
+def test_traffic_is_changed_once_the_endpoint_is_ready_for_it(service: SignedIn) -> None:
+    """As when another task changes it too: each starts from what the other has left."""
+
+    def sent(path: str) -> list[Any]:
+        return [body for name, body in service.puts() if name == path]
+
+    looks = iter(["Updating", "Updating"])
+
+    def endpoint() -> Answer:
+        traffic = {"blue": 100} if len(sent(ENDPOINT)) > 1 else {"green": 100}
+        word = next(looks, "Succeeded") if sent(ENDPOINT) else "Succeeded"
+        properties = {"provisioningState": word, "traffic": traffic}
+        return Answer(body={"name": "iris", "location": "westeurope", "properties": properties})
+
+    def deployment() -> Answer:
+        deployed = sent(DEPLOYMENT)
+        return state("Succeeded", tags=deployed[-1]["tags"]) if deployed else MISSING
+
+    service.holds({WS: {"location": "westeurope"}})
+    service.when("GET", ENDPOINT, endpoint)
+    service.when("GET", DEPLOYMENT, deployment)
+    service.answer("PUT", ENDPOINT, CONFLICT, state("Succeeded"))
+    finished = in_a_dag(AzmlDeployModelOperator, spec=BLUE)
+    assert finished.errors == {}
+    assert finished.value("it")["traffic"] == {"blue": 100}
+    assert (len(sent(DEPLOYMENT)), len(sent(ENDPOINT))) == (1, 2)
+
+
 def test_a_deployment_whose_answer_was_lost_is_followed(service: SignedIn) -> None:
     looks = iter(["Creating", "Creating", "Succeeded"])
 
