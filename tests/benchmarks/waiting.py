@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.simulation import Simulation
     from tests.benchmarks.triggerer import LoopWatch
+    from tests.benchmarks.waiting_jobs import Waits
+    from tests.benchmarks.waiting_logs import Followed
+    from tests.benchmarks.waiting_outage import Outage
 
 _PARTS = ("jobs", "logs", "large", "outage")
 
@@ -65,18 +69,18 @@ async def of_jobs(simulated: Simulation, load: Load) -> list[Figure]:
     share = load.jobs / 10_000
     return [
         Figure("requests per cycle", ours.waiting.requests_per_cycle, 150 * share),
-        Figure("requests of the first cycle", ours.starting.requests_per_cycle),
+        Figure("requests of the first cycle", ours.starting.requests.total()),
         Figure("requests per cycle, one GET per trigger", theirs.requests_per_cycle),
         Figure("CPU seconds per cycle", ours.waiting.cpu_seconds_per_cycle, 1 * share),
-        Figure("CPU seconds of the first cycle", ours.starting.cpu_seconds_per_cycle),
+        Figure("CPU seconds of the first cycle", ours.starting.cpu_seconds),
         Figure("CPU seconds per cycle, one GET per trigger", theirs.cpu_seconds_per_cycle),
         *_of_loops("", ours.loops),
         Figure("bytes per waiting trigger", ours.bytes_per_trigger, 30_000),
         Figure("of these, bytes of an idle task of the triggerer", idle),
         Figure("jobs that ended", len(ours.delays)),
         Figure("requests for each job that ended", ours.ending.requests["GET job"] / load.ending, 1.1),
-        Figure("longest delay from a job's end to its event, seconds", max(ours.delays), _latest(load)),
-        Figure("mean delay from a job's end to its event, seconds", sum(ours.delays) / len(ours.delays)),
+        Figure("longest delay from a job's end to its event, seconds", _longest(ours), _latest(load)),
+        Figure("mean delay from a job's end to its event, seconds", sum(ours.delays) / max(1, len(ours.delays))),
         Figure("jobs that ended without an event", ours.silent, 0),
     ]
 
@@ -90,11 +94,11 @@ async def of_logs(simulated: Simulation, load: Load, log: Path) -> list[Figure]:
     return [
         Figure("logs: jobs that are followed", load.jobs),
         Figure("logs: of these, jobs that write", writing),
-        Figure("logs: ranged reads per cycle and job that writes", reads / load.cycles / writing, 1 + EARLY),
+        Figure("logs: ranged reads per cycle and job that writes", reads / cost.cycles / writing, 1 + EARLY),
         Figure("logs: ranged reads at once", cost.most_at_once.get("GET blob (range)", 0), 64),
         Figure("logs: requests per cycle", cost.requests_per_cycle),
         Figure("logs: CPU seconds per cycle", cost.cpu_seconds_per_cycle),
-        Figure("logs: lines told per cycle and job that writes", followed.lines / load.cycles / writing),
+        Figure("logs: lines told per cycle and job that writes", followed.lines / cost.cycles / writing),
         *_of_loops("logs: ", [followed.loop]),
     ]
 
@@ -106,7 +110,11 @@ async def of_large_log(simulated: Simulation, load: Load, log: Path, size: int) 
         Figure("large log: megabytes that one job writes", size / 1e6),
         Figure("large log: jobs beside it", load.jobs + load.ending),
         Figure("large log: megabytes of memory that all that takes", followed.peak_bytes / 1e6, 100),
-        Figure("large log: longest delay from a job's end to its event, seconds", max(followed.delays), _latest(load)),
+        Figure(
+            "large log: longest delay from a job's end to its event, seconds",
+            _longest(followed),
+            _latest(load),
+        ),
         *_of_loops("large log: ", [followed.loop]),
     ]
 
@@ -119,11 +127,15 @@ async def of_outage(simulated: Simulation, load: Load, down_seconds: float) -> l
         Figure("outage: seconds", down_seconds),
         Figure("outage: requests meanwhile", outage.down.requests.total()),
         Figure("outage: CPU seconds meanwhile", outage.down.cpu_seconds),
-        Figure("outage: most requests in one second afterwards", max(outage.per_second)),
+        Figure("outage: most looks in one second afterwards", max(outage.per_second)),
         Figure("outage: the same, as a multiple of what is usual", max(outage.per_second) / often),
         Figure("outage: waits that failed", outage.failed, 0),
         Figure("outage: ends meanwhile that were not noticed afterwards", outage.silent, 0),
-        Figure("outage: longest time from its end to such an event, seconds", max(outage.delays), _latest(load)),
+        Figure(
+            "outage: longest time from its end to such an event, seconds",
+            _longest(outage),
+            _latest(load),
+        ),
     ]
 
 
@@ -134,6 +146,10 @@ def _of_loops(prefix: str, loops: Sequence[LoopWatch]) -> list[Figure]:
         Figure(f"{prefix}longest use of the loop in one go, the same, CPU seconds", held, 0.1),
         Figure(f"{prefix}longest garbage collection, seconds", max(loop.collection_seconds for loop in loops)),
     ]
+
+
+def _longest(found: Waits | Followed | Outage) -> float:
+    return max(found.delays, default=math.inf)
 
 
 def _latest(load: Load) -> float:

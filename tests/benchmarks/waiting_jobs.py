@@ -51,16 +51,23 @@ class Cost:
     """What it cost to wait for some time.
 
     Args:
-        cycles: How many pauses between two looks that was.
+        poll_seconds: Pause between two looks, in seconds.
+        seconds: How long it has lasted.
         cpu_seconds: Processor time of this process.
         requests: Requests that the service had, by operation.
         most_at_once: How many of an operation it answered at one moment, since the emulator began.
     """
 
-    cycles: float
+    poll_seconds: float
+    seconds: float = 0
     cpu_seconds: float = 0
     requests: Counter[str] = field(default_factory=Counter)
     most_at_once: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def cycles(self) -> float:
+        """How many pauses between two looks it has lasted."""
+        return self.seconds / self.poll_seconds
 
     @property
     def requests_per_cycle(self) -> float:
@@ -80,7 +87,7 @@ class Waits:
     Args:
         starting: The cost of the first pause, from the start of the first trigger on.
         waiting: The cost of the pauses afterwards, in which nothing ends.
-        ending: The cost of the time in which jobs end, as of one pause.
+        ending: The cost of the time in which jobs end.
         loops: How the loop fared in the first and the last of these.
         bytes_per_trigger: Memory that one of them takes.
         delays: How long after its job's end a trigger fired, in seconds, for each job that ended.
@@ -138,13 +145,14 @@ class PeerTrigger(BaseTrigger):
 
 
 @asynccontextmanager
-async def costs(simulation: Simulation, cycles: float) -> AsyncIterator[Cost]:
+async def costs(simulation: Simulation, poll_seconds: float) -> AsyncIterator[Cost]:
     """Measure what the block costs."""
-    cost, before = Cost(cycles), await simulation.requests()
-    began = time.process_time()
+    cost, before = Cost(poll_seconds), await simulation.requests()
+    began, worked = time.monotonic(), time.process_time()
     yield cost
-    cost.cpu_seconds = time.process_time() - began
+    cost.cpu_seconds = time.process_time() - worked
     after = await simulation.requests()
+    cost.seconds = time.monotonic() - began
     cost.requests, cost.most_at_once = after.by_operation - before.by_operation, after.most_at_once
 
 
@@ -173,13 +181,13 @@ async def wait_in_triggers(simulation: Simulation, load: Load, *, prefix: str = 
         f"{prefix}-ending-{number}": quiet + number * spread for number in range(load.ending)
     })
     jobs, triggerer, empty = [*lasting, *ending], Triggerer(), resident_bytes()
-    async with costs(simulation, 1) as starting, loop_watched() as first:
+    async with costs(simulation, load.poll_seconds) as starting, loop_watched() as first:
         await triggerer.start({job: trigger_of(job, load.poll_seconds) for job in jobs})
         await asyncio.sleep(load.poll_seconds)
     held = resident_bytes() - empty
-    async with costs(simulation, load.cycles) as waiting:
+    async with costs(simulation, load.poll_seconds) as waiting:
         await asyncio.sleep(load.cycles * load.poll_seconds)
-    async with costs(simulation, 1) as stopping, loop_watched() as last:
+    async with costs(simulation, load.poll_seconds) as stopping, loop_watched() as last:
         await triggerer.wait_for(load.ending, seconds=2.5 * load.poll_seconds + SLACK_SECONDS)
     await triggerer.stop()
     ended = await simulation.ends(ending)
@@ -207,7 +215,7 @@ async def wait_as_peers_do(simulation: Simulation, load: Load, *, prefix: str = 
     jobs = [hook.workspace_id.child("job", f"{prefix}-{number}") for number in range(load.jobs)]
     await triggerer.start({job: PeerTrigger(hook, job, load.poll_seconds) for job in jobs})
     await asyncio.sleep(load.poll_seconds)
-    async with costs(simulation, load.cycles) as cost:
+    async with costs(simulation, load.poll_seconds) as cost:
         await asyncio.sleep(load.cycles * load.poll_seconds)
     await triggerer.stop()
     await hook.aclose()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow.sdk.log import configure_logging
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 BYTES_PER_SECOND = 200
 """What each job writes that writes at all; a line of the simulation has 100 bytes."""
+LARGE_BYTES_PER_SECOND = 10_000_000
+"""What a job with a large log writes; much more keeps the emulator from answering."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,14 @@ async def follow_large(simulation: Simulation, load: Load, log: Path, *, size: i
         simulation: Where they run.
         load: How many, and for how long.
         log: Where the lines go that are told.
-        size: How much the one writes in all, in bytes.
+        size: How much the one writes in all, in bytes; that settles for how long they are watched.
     """
-    watched = load.poll_seconds * (load.cycles + 2)
+    writing = size / LARGE_BYTES_PER_SECOND
+    load = replace(load, cycles=max(4, math.ceil(writing / load.poll_seconds)))
     quiet = await simulation.submit({f"beside-{number}": LASTING_SECONDS for number in range(load.jobs)})
-    large = await simulation.submit({"large": watched}, log_bytes_per_second=str(size / watched))
-    step = load.cycles * load.poll_seconds / load.ending
-    seconds = {f"beside-ending-{number}": 3 * load.poll_seconds + number * step for number in range(load.ending)}
+    large = await simulation.submit({"large": writing}, log_bytes_per_second=str(LARGE_BYTES_PER_SECOND))
+    begin, step = 2 * load.poll_seconds, (load.cycles - 2) * load.poll_seconds / load.ending
+    seconds = {f"beside-ending-{number}": begin + number * step for number in range(load.ending)}
     ending = await simulation.submit(seconds, log_lines="10")
     return await _followed(simulation, load, log, [*quiet, *large, *ending])
 
@@ -95,7 +99,7 @@ async def _followed(simulation: Simulation, load: Load, log: Path, jobs: Sequenc
         await triggerer.start({job: trigger_of(job, load.poll_seconds, stream_logs=True) for job in jobs})
         await asyncio.sleep(2 * load.poll_seconds)
         before = _lines(log)
-        async with costs(simulation, load.cycles) as cost:
+        async with costs(simulation, load.poll_seconds) as cost:
             await asyncio.sleep(load.cycles * load.poll_seconds)
         told = _lines(log) - before
     fired = {job: firing.at for job, firing in triggerer.fired.items()}

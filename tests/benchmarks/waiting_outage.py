@@ -23,7 +23,7 @@ class Outage:
 
     Args:
         down: The cost of the time in which it was away.
-        per_second: Requests in each second afterwards.
+        per_second: Looks of run history in each second afterwards.
         failed: How many triggers told an error.
         delays: How long after the service was back the triggers of jobs fired that had ended meanwhile, in seconds.
         silent: How many of these did not fire.
@@ -54,14 +54,14 @@ async def wait_through(simulation: Simulation, load: Load, *, down_seconds: floa
     await triggerer.start({job: trigger_of(job, load.poll_seconds) for job in [*lasting, *ending]})
     await asyncio.sleep(begins)
     await simulation.set_faults("reset=1")
-    async with costs(simulation, 1) as down:
+    async with costs(simulation, load.poll_seconds) as down:
         await asyncio.sleep(down_seconds)
     await simulation.set_faults("")
     back, per_second = time.time(), []
     for _ in range(round(load.cycles * load.poll_seconds)):
-        async with costs(simulation, 1) as second:
+        async with costs(simulation, load.poll_seconds) as second:
             await asyncio.sleep(1)
-        per_second.append(second.requests.total())
+        per_second.append(second.requests["POST batchrundata"])
     fired = dict(triggerer.fired)
     await triggerer.stop()
     return Outage(
