@@ -139,6 +139,8 @@ def _references(properties: Json) -> Iterator[tuple[str, object]]:
         yield f"{path}.environmentId", holder.get("environmentId")
     for name, value in (properties.get("inputs") or {}).items():
         yield f"properties.inputs.{name}", (value or {}).get("uri")
+    for name in ("default_compute", "default_datastore"):
+        yield f"properties.settings.{name}", (properties.get("settings") or {}).get(name)
     for name, node in (properties.get("jobs") or {}).items():
         yield f"properties.jobs.{name}.componentId", (node or {}).get("componentId")
         yield f"properties.jobs.{name}.computeId", (node or {}).get("computeId")

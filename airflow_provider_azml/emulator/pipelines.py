@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -12,11 +11,19 @@ from airflow_provider_azml.emulator.arm_errors import ArmError, bad_request
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.job_records import JobFailure, JobRecords
 from airflow_provider_azml.emulator.job_services import services_of
-from airflow_provider_azml.emulator.locations import BLOB_STORE, Locations, output_uri
+from airflow_provider_azml.emulator.locations import Locations, output_uri
 from airflow_provider_azml.emulator.pipeline_graph import check, order_of
 from airflow_provider_azml.emulator.pipeline_log import PipelineLog
 from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, component_spec, is_on, nodes_of
-from airflow_provider_azml.emulator.pipeline_values import Scope, literal, with_defaults
+from airflow_provider_azml.emulator.pipeline_runs import (
+    STEP_RUN,
+    datastore_of,
+    run_properties,
+    step_failed,
+    step_properties,
+    step_tags,
+)
+from airflow_provider_azml.emulator.pipeline_values import Scope, with_defaults
 from airflow_provider_azml.emulator.step_jobs import job_of
 from airflow_provider_azml.emulator.step_reuse import EarlierSteps
 from airflow_provider_azml.rest import arm_ids
@@ -27,7 +34,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pipeline_nodes import Find, Node
     from airflow_provider_azml.rest.flows import Json
 
-STEP_RUN = "azureml.StepRun"
 _ENDS = JobFailure("UserError", "The job was canceled because its pipeline ends.", status="Canceled")
 
 
@@ -64,7 +70,7 @@ def accepted(name: str, properties: Json, find: Find) -> Json:
     except PipelineError as error:
         target = f"properties.{error.target}" if error.target else "properties"
         raise bad_request(f"Pipeline '{name}': {error}.", code="ValidationError", target=target) from error
-    noted = _run_properties(inputs, properties.get("settings") or {})
+    noted = run_properties(inputs, properties.get("settings") or {})
     return {**properties, "inputs": inputs, "properties": {**noted, **properties["properties"]}}
 
 
@@ -75,9 +81,7 @@ class Pipeline:
     ``continue_on_step_failure`` once all have ended that do not wait for it.
 
     Sources: ``PipelineJob`` of the 2024-04-01 OpenAPI file;
-    https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline (settings); printed details of
-    pipeline and step runs of azureml-pipeline-core for their properties. The code ``PipelineHasStepJobFailed`` has been
-    seen in public; the words around it have not been compared with the service's.
+    https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline (settings).
 
     Args:
         emulator: The emulator.
@@ -97,7 +101,7 @@ class Pipeline:
         self._log = PipelineLog(emulator.blobs, Locations(emulator.store, self._workspace).of_artifacts(self._name))
         self._nodes = nodes_of(self._properties, emulator.store.get)
         self._order = order_of(self._nodes)
-        self._scope = Scope(self._properties["inputs"], self._properties["outputs"] or {}, _datastore(self._settings))
+        self._scope = Scope(self._properties["inputs"], self._properties["outputs"] or {}, datastore_of(self._settings))
         self._earlier = EarlierSteps(emulator, self._workspace)
         self._reuse_keys: dict[str, str] = {}
         self._running: dict[asyncio.Task[None], str] = {}
@@ -117,26 +121,28 @@ class Pipeline:
         finally:
             await self._stop()
         if self._failed:
-            raise _step_failed(self._failed)
+            raise step_failed(self._failed)
 
     async def _go(self) -> None:
-        self._start_ready()
+        await self._start_ready()
         while self._running and not self._doomed():
             done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             for key in [self._running.pop(task) for task in done]:
                 self._note_end(key)
-            self._start_ready()
+            await self._start_ready()
 
     def _doomed(self) -> bool:
         return bool(self._failed) and not is_on(self._settings.get("continue_on_step_failure"))
 
-    def _start_ready(self) -> None:
+    async def _start_ready(self) -> None:
         """Start the nodes for which all that they wait for has completed."""
         while not self._doomed() and self._order.is_active() and (ready := self._order.get_ready()):
             started = {}
             for key in ready:
                 node_id = uuid.uuid4().hex[:8]
                 started[self._start(self._nodes[key], node_id)] = node_id
+                # clients go on while a pipeline starts many nodes
+                await asyncio.sleep(0)
             self._log.submitting(started)
 
     def _start(self, node: Node, node_id: str) -> str:
@@ -171,15 +177,11 @@ class Pipeline:
             "parentJobName": self._name,
             "services": services_of(self._emulator, str(self._workspace), name),
             "status": "NotStarted",
-            "tags": {**(given.get("tags") or {}), "azureml.nodeid": node_id, "azureml.pipeline": self._name},
+            "tags": {**(given.get("tags") or {}), **step_tags(node_id, self._name)},
             "properties": {
                 **(given.get("properties") or {}),
-                "azureml.runsource": STEP_RUN,
-                "azureml.nodeid": node_id,
+                **step_properties(node.key, node_id, self._name),
                 "azureml.moduleid": node.component_id,
-                "azureml.moduleName": node.key,
-                "azureml.pipelinerunid": self._name,
-                "azureml.pipeline": self._name,
                 "azureml.rootpipelinerunid": root,
             },
         }
@@ -223,41 +225,7 @@ class Pipeline:
         await asyncio.wait(self._running)
 
 
-def _run_properties(inputs: dict[str, Json], settings: Json) -> Json:
-    """What the service notes in the properties of a pipeline's run."""
-    literals = {name: literal(entry) for name, entry in inputs.items() if entry.get("jobInputType") == "literal"}
-    return {
-        "azureml.runsource": "azureml.PipelineRun",
-        "runSource": "MFE",
-        "runType": "HTTP",
-        "azureml.parameters": json.dumps(literals, separators=(",", ":")),
-        "azureml.continue_on_step_failure": str(is_on(settings.get("continue_on_step_failure"))),
-        "azureml.enforceRerun": str(is_on(settings.get("force_rerun"))),
-        "azureml.defaultComputeName": _name_of(settings.get("default_compute")),
-        "azureml.defaultDataStoreName": _datastore(settings),
-        "azureml.pipelineComponent": "pipelinerun",
-    }
-
-
-def _step_failed(failed: list[str]) -> JobFailure:
-    which = (
-        f"Failed nodes: {', '.join(f'/{key}' for key in failed)}. For more details and logs, please go to "
-        "the job detail page and check the child jobs."
-    )
-    more = {"messageFormat": "Pipeline has failed child jobs. {0}", "referenceCode": "PipelineHasStepJobFailed"}
-    return JobFailure("UserError", f"Pipeline has failed child jobs. {which}", more=more)
-
-
 def _point_output(name: str, made: Json, document: Json) -> None:
     outputs: dict[str, Json | None] = document["properties"].get("outputs") or {}
     outputs[name] = {"jobOutputType": made.get("jobOutputType"), **(outputs.get(name) or {}), "uri": made["uri"]}
     document["properties"]["outputs"] = outputs
-
-
-def _datastore(settings: Json) -> str:
-    return _name_of(settings.get("default_datastore")) or BLOB_STORE
-
-
-def _name_of(reference: object) -> str:
-    """The name of a resource that settings name by its id, or by ``azureml:name``."""
-    return str(reference or "").removeprefix("azureml:").rpartition("/")[2]

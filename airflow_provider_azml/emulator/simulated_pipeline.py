@@ -8,20 +8,19 @@ import uuid
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.job_records import JobFailure
+from airflow_provider_azml.emulator.pipeline_runs import STEP_RUN, step_failed, step_properties, step_tags
 from airflow_provider_azml.emulator.simulated_children import Child
 from airflow_provider_azml.emulator.simulation_plan import PlanError, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_azml.emulator.job_records import JobFailure
     from airflow_provider_azml.emulator.simulation_plan import Plan
     from airflow_provider_azml.rest.flows import Json
 
 _BINDING = re.compile(r"\$\{\{\s*parent\.jobs\.([^.}\s]+)\.outputs\b")
 _JOB_TYPES = {"automl": "AutoML", "pipeline": "Pipeline", "spark": "Spark", "sweep": "Sweep"}
-_STEP_RUN = "azureml.StepRun"
-OF_PIPELINE = {"azureml.runsource": "azureml.PipelineRun"}
 
 
 def nodes_of_pipeline(properties: Json, find: Callable[[str], Json | None]) -> dict[str, Json]:
@@ -59,10 +58,8 @@ def check_nodes(nodes: dict[str, Json], seconds: float) -> None:
 class Pipeline:
     """The nodes of a pipeline job, each a child job, in the order of their bindings.
 
-    Sources: ``PipelineJob`` of the 2024-04-01 OpenAPI file; printed details of step runs for what is in their
-    properties and tags; "whether to continue execution of other steps in the PipelineRun if a step fails", not if
-    nothing is said (azureml.pipeline.core). The code ``PipelineHasStepJobFailed`` has been seen in public; the words
-    around it have not been compared with the service's.
+    Sources: ``PipelineJob`` of the 2024-04-01 OpenAPI file; "whether to continue execution of other steps in the
+    PipelineRun if a step fails", not if nothing is said (azureml.pipeline.core).
 
     Args:
         job: The pipeline job.
@@ -110,12 +107,7 @@ class Pipeline:
         """That a node has failed, else what the pipeline itself says."""
         if not self._failed:
             return self._plan.failure
-        which = (
-            f"Failed nodes: {', '.join(f'/{key}' for key in self._failed)}. For more details and logs, please go to "
-            "the job detail page and check the child jobs."
-        )
-        more = {"messageFormat": "Pipeline has failed child jobs. {0}", "referenceCode": "PipelineHasStepJobFailed"}
-        return JobFailure("UserError", f"Pipeline has failed child jobs. {which}", more=more)
+        return step_failed(self._failed)
 
     def _node(self, key: str, node: Json) -> Child:
         name, node_id = str(uuid.uuid4()), uuid.uuid4().hex[:8]
@@ -131,17 +123,10 @@ class Pipeline:
                 "displayName": node.get("display_name") or node.get("displayName") or key,
                 "inputs": node.get("inputs") or {},
                 "outputs": node.get("outputs") or {},
-                "tags": {**(node.get("tags") or {}), "azureml.nodeid": node_id, "azureml.pipeline": self._name},
-                "properties": {
-                    **given,
-                    "azureml.runsource": _STEP_RUN,
-                    "azureml.nodeid": node_id,
-                    "azureml.moduleName": key,
-                    "azureml.pipelinerunid": self._name,
-                    "azureml.pipeline": self._name,
-                },
+                "tags": {**(node.get("tags") or {}), **step_tags(node_id, self._name)},
+                "properties": {**given, **step_properties(key, node_id, self._name)},
             },
-            run={"runType": _STEP_RUN},
+            run={"runType": STEP_RUN},
         )
 
     def _job_of(self, node: Json) -> Json:

@@ -14,8 +14,9 @@ from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.compute_nodes import nodes_of, nodes_wanted, queueing_info, too_many_nodes
 from airflow_provider_azml.emulator.job_records import CANCELED, JobFailure, JobRecords
 from airflow_provider_azml.emulator.job_services import services_of
+from airflow_provider_azml.emulator.pipeline_runs import OF_PIPELINE
 from airflow_provider_azml.emulator.simulated_log import SimulatedLog
-from airflow_provider_azml.emulator.simulated_pipeline import OF_PIPELINE, Pipeline, check_nodes, nodes_of_pipeline
+from airflow_provider_azml.emulator.simulated_pipeline import Pipeline, check_nodes, nodes_of_pipeline
 from airflow_provider_azml.emulator.simulated_sweep import Sweep, of_sweep
 from airflow_provider_azml.emulator.simulation_plan import Plan, PlanError, plan_of
 from airflow_provider_azml.emulator.timeline import Timeline

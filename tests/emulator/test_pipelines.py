@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from tests.emulator.execution import Workspace
 from tests.emulator.test_execution_sdk import client  # noqa: F401 (a fixture)
 from tests.emulator.test_sweeps import TRAIN
@@ -101,7 +102,7 @@ def test_outputs_of_nodes_are_inputs_of_others(pipelines: Pipelines, capsys: pyt
     name = pipelines.submit(
         {
             "make": command(
-                "echo making; echo ${{inputs.words}} > ${{outputs.made}}/words.txt",
+                "echo making; sleep 1; echo ${{inputs.words}} > ${{outputs.made}}/words.txt",
                 {"words": "${{parent.inputs.greeting}}"},
                 outputs={"made": FOLDER},
             ),
@@ -121,7 +122,8 @@ def test_outputs_of_nodes_are_inputs_of_others(pipelines: Pipelines, capsys: pyt
     assert "Submitting 1 runs, first five are: " in streamed
 
     assert pipelines.client.jobs.get(name).status == "Completed"
-    assert workspace.output(name, "result", "copy.txt") == "hello there\n"
+    pipelines.client.jobs.download(name, download_path=pipelines.folder / "got", output_name="result")
+    assert (pipelines.folder / "got/named-outputs/result/copy.txt").read_text() == "hello there\n"
     runs = pipelines.children(name)
     assert [*runs] == ["make", "use"]
     assert f"Completing processing run id {runs['use']['runId']}." in workspace.artifact(
@@ -151,6 +153,22 @@ def test_nodes_that_need_nothing_of_each_other_run_beside_each_other(pipelines: 
     wait = "for other in a b; do touch $SHARED/{name}; until [ -e $SHARED/$other ]; do sleep 0.05; done; done"
     shared = {"SHARED": str(pipelines.folder)}
     pipelines.run({key: command(wait.replace("{name}", key), environment_variables=shared) for key in ("a", "b")})
+
+
+def test_nodes_wait_for_their_compute_and_write_to_their_datastore(pipelines: Pipelines) -> None:
+    workspace = pipelines.workspace
+    scale = {"scaleSettings": {"maxNodeCount": 1, "minNodeCount": 0}, "vmSize": "Standard_DS3_v2"}
+    cluster = {"computeType": "AmlCompute", "properties": scale}
+    workspace.put("compute", "single", location="local", properties=cluster)
+    nodes = {key: command("sleep 0.2; echo x > ${{outputs.o}}/x", outputs={"o": FOLDER}) for key in ("a", "b")}
+    where = {"default_compute": "azureml:single", "default_datastore": "azureml:workspaceartifactstore"}
+    name = pipelines.run(nodes, where)
+    first, second = sorted(pipelines.children(name).values(), key=lambda run: run["startTimeUtc"])
+    assert first["endTimeUtc"] <= second["startTimeUtc"]
+    assert first["target"] == "single"
+    uri = workspace.get("job", first["runId"])["properties"]["outputs"]["o"]["uri"]
+    assert uri.startswith("azureml://datastores/workspaceartifactstore/paths/azureml/")
+    assert workspace.output(first["runId"], "o", "x") == "x\n"
 
 
 def test_registered_components_have_defaults_and_optional_inputs(pipelines: Pipelines) -> None:
@@ -192,9 +210,18 @@ def test_pipelines_are_nested(pipelines: Pipelines) -> None:
     workspace = pipelines.workspace
     inner = pipelines.component(
         type="pipeline",
-        inputs={"word": {"type": "string"}, "again": {"type": "string", "default": "again"}},
+        inputs={
+            "word": {"type": "string"},
+            "again": {"type": "string", "default": "again"},
+            "mark": {"type": "string", "optional": True},
+        },
         outputs={"result": FOLDER},
         jobs={
+            "maybe": {
+                "type": "command",
+                "component": pipelines.reader(),
+                "inputs": {"i": "${{parent.jobs.second.outputs.o}}", "who": "${{parent.inputs.mark}}"},
+            },
             "first": command(
                 "echo ${{inputs.word}} > ${{outputs.o}}/x",
                 {"word": "${{parent.inputs.word}}"},
@@ -223,7 +250,8 @@ def test_pipelines_are_nested(pipelines: Pipelines) -> None:
     assert pipelines.log(name, "last") == "deep\nagain\n"
     nested = pipelines.children(name)["inner"]
     assert workspace.get("job", nested["runId"])["properties"]["jobType"] == "Pipeline"
-    assert pipelines.statuses(nested["runId"]) == {"first": "Completed", "second": "Completed"}
+    assert pipelines.statuses(nested["runId"]) == dict.fromkeys(["first", "second", "maybe"], "Completed")
+    assert pipelines.log(nested["runId"], "maybe") == "deep\nagain\n"
     deepest = pipelines.children(nested["runId"])["second"]
     assert (deepest["rootRunId"], deepest["properties"]["azureml.rootpipelinerunid"]) == (name, name)
     assert workspace.run_and_read("cat ${{inputs.x}}/y", f"azureml:{asset}:4") == "deep\nagain\n"
@@ -362,6 +390,22 @@ def test_identical_steps_are_not_run_again(pipelines: Pipelines, tmp_path: Path)
     assert reuses("other", again, inputs) == [True, False]
     assert reuses("same", again, {"seed": uuid.uuid4().hex}) == [False, False]
     assert reuses("same", {"force_rerun": True}, inputs) == [False, False]
+
+
+def test_a_pipeline_that_an_emulator_leaves_behind_has_failed_with_its_nodes(tmp_path: Path) -> None:
+    spec = {"type": "command", "command": "sleep 60"}
+    with running_emulator(tmp_path, "--create-workspace") as emulator:
+        workspace = Workspace(emulator)
+        spec["environment"] = f"azureml:{workspace.shared_environment()}"
+        component = workspace.put("component", "sleeper", "1", properties={"componentSpec": spec})
+        properties = {"jobType": "Pipeline", "jobs": {"sleep": {"type": "command", "componentId": component}}}
+        workspace.call("PUT", workspace.id.child("job", "left"), json={"properties": properties})
+        while not (children := workspace.history("runs/left/children")["value"]):
+            time.sleep(0.05)
+    with running_emulator(tmp_path) as emulator:
+        for job in ("left", children[0]["runId"]):
+            error = Workspace(emulator).details(job)["error"]["error"]
+            assert error["message"].startswith("The emulator was stopped")
 
 
 @dataclass
