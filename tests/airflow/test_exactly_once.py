@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow import __version__
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.operators.submission import job_name
@@ -43,8 +42,6 @@ SETTINGS = {
 }
 SECONDS = 150
 DAGS = ("dies", "fails", "lasts", "mapped", "daily")
-CANCELS_DEFERRED = tuple(map(int, __version__.split(".")[:2])) >= (3, 3)
-"""Whether Airflow tells a trigger that its task was killed."""
 
 
 def named(run: DagRun, task_id: str, map_index: int = -1, **changed: Any) -> str:
