@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 _LOGS = Path("logs")
@@ -223,16 +224,45 @@ class Lane:
 
 
 def files_of(path: str) -> list[str]:
-    """The files of the input, in order."""
+    """The files of the input, in order.
+
+    Raises:
+        JobError: There are none, or it is a table.
+    """
     place = Path(path)
     if place.is_file():
         return [str(place)]
-    if (place / "MLTable").is_file():
-        raise JobError(f"{path} is a table; the emulator runs parallel jobs over files alone")
-    files = sorted(str(file) for file in place.rglob("*") if file.is_file())
+    listed = place / "MLTable"
+    found = listed_files(listed) if listed.is_file() else place.rglob("*")
+    files = sorted(str(file) for file in found if file.is_file())
     if not files:
-        raise JobError(f"there are no files in the input {path}")
+        raise JobError(f"There are no files in the input {path}.")
     return files
+
+
+def listed_files(table: Path) -> Iterator[Path]:
+    """The files that an ``MLTable`` lists by paths relative to its own.
+
+    Raises:
+        JobError: It says how to make a table of them.
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-mltable
+    """
+    # every job's environment has it, by way of MLflow
+    import yaml  # noqa: PLC0415
+
+    content = yaml.safe_load(table.read_text(encoding="utf-8")) or {}
+    if content.get("transformations"):
+        raise JobError("The input is a table; the emulator runs parallel jobs over files alone.")
+    for entry in content.get("paths") or ():
+        for kind, text in entry.items():
+            name = str(text).removeprefix("./").strip("/")
+            if "://" in name:
+                raise JobError(f"The MLTable of the input names {name}; the emulator finds files beside it alone.")
+            if kind == "file":
+                yield table.parent / name
+            else:
+                yield from table.parent.glob(name) if kind == "pattern" else (table.parent / name).rglob("*")
 
 
 def append(path: str, rows: list[str]) -> None:

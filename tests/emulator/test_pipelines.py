@@ -465,8 +465,12 @@ def run(files):
     print("batch of", len(files))
     return [number(path) * factor for path in files]
 """
-    name = pipelines.run({"score": parallel.node(script)})
+    listed = {"MLTable": "paths:\n- file: ./b/2.txt\n- pattern: ./**/1.*", "a/1.txt": "1", "b/2.txt": "2", "3": ""}
+    table = workspace.data(listed, f"table-{uuid.uuid4().hex[:8]}")
+    inputs = {"files": {"type": "mltable", "path": table, "mode": "eval_mount"}, "factor": 100}
+    name = pipelines.run({"score": parallel.node(script), "listed": parallel.node(script, inputs=inputs)})
     assert parallel.rows(name) == ["10", "20", "30", "40", "50"]
+    assert parallel.rows(name, "listed") == ["100", "200"]
     run = pipelines.children(name)["score"]["runId"]
     assert "Scheduled 3 mini-batches for 2 processes." in workspace.log(run)
     logs = [path for path in workspace.artifacts(run) if path.startswith("logs/user/stdout/0/")]
