@@ -181,6 +181,7 @@ class AzmlWaitTrigger(BaseTrigger):
                 await watcher.follow(follower.look(news))
                 if news.outcome:
                     return news.outcome
+            news = None  # all that the service said of the job need not be held until the next look
             try:
                 left, hurried = deadlines.check(self.arm_id, wait.status, now=clock(), began=self.began), False
             except WaitTimeout:
