@@ -26,14 +26,12 @@ def parallel_command(spec: Json, given: Json) -> str:
         given: What the pipeline says of it, which wins.
 
     Raises:
-        ValueError: It asks for something that the emulator does not do.
+        KeyError: Its script or its input is missing.
 
     Sources: azure-ai-ml 1.35.2, ``entities._builders.parallel``; the driver's name: printed tracebacks of such jobs.
     """
     asked = {**spec, **{key: value for key, value in given.items() if value is not None}}
     task = {**(spec.get("task") or {}), **(given.get("task") or {})}
-    if asked.get("partition_keys"):
-        raise ValueError("partition_keys, and the emulator runs parallel jobs over files alone")
     options = {
         "entry_script": f"'{task['entry_script']}'",
         "input_data": asked["input_data"],

@@ -74,6 +74,8 @@ def _check_kind(node: Node) -> None:
         reason = f"is of type '{node.kind}'; the emulator runs {', '.join(RUNNABLE)}"
     elif not node.spec and node.kind != "automl":
         reason = "names no component"
+    elif node.given.get("partition_keys") or node.spec.get("partition_keys"):
+        reason = "has partition_keys; the emulator runs parallel jobs over files alone"
     else:
         return
     raise PipelineError(f"its job '{node.key}' {reason}", f"jobs.{node.key}")

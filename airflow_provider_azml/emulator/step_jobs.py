@@ -115,7 +115,7 @@ def _sweep(node: Node, given: Json, _settings: Json) -> Json:
         "samplingAlgorithm": sweep_parts.sampling_algorithm(given["sampling_algorithm"]),
         "objective": in_camel_case(given["objective"]),
         "limits": {"jobLimitsType": "Sweep", **limits, **times},
-        "earlyTermination": sweep_parts.early_termination(policy) if policy else None,
+        "earlyTermination": in_camel_case(policy) if policy else None,
         "resources": command["resources"],
     }
 

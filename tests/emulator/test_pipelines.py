@@ -339,6 +339,7 @@ def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
             "objective": {"goal": "maximize", "primary_metric": "auc"},
             "sampling_algorithm": "grid",
             "limits": {"max_total_trials": 2, "max_concurrent_trials": 2, "timeout": 600},
+            "early_termination": {"type": "bandit", "slack_factor": 9, "evaluation_interval": 5},
         },
         "use": {
             "type": "command",
@@ -350,6 +351,7 @@ def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
     sweep = pipelines.children(name)["tune"]
     job = workspace.get("job", sweep["runId"])["properties"]
     assert (job["jobType"], job["limits"]["timeout"]) == ("Sweep", "PT10M")
+    assert job["earlyTermination"]["policyType"] == "Bandit"
     assert job["properties"]["best_child_run_id"] == f"{sweep['runId']}_1"
     trials = workspace.history(f"runs/{sweep['runId']}/children")["value"]
     assert [trial["rootRunId"] for trial in trials] == [name, name]
@@ -587,6 +589,7 @@ def test_what_the_emulator_cannot_run_is_simulated_and_says_so(pipelines: Pipeli
         ({"a": {"type": "data_transfer"}}, "jobs.a", "the emulator runs "),
         ({"a": {"type": "command"}}, "jobs.a", "its job 'a' names no component"),
         ({"a": {"componentId": "azureml://registries/r/components/c"}}, "jobs.a.componentId", "has no registries"),
+        ({"a": {"inputs": {"i": FOLDER}, "partition_keys": ["k"]}}, "jobs.a", "has partition_keys"),
         ({"a": {"inputs": {"i": "${{parent.inputs.x}}"}}}, "jobs.a", "the pipeline's input 'x' (it has: none)"),
         ({"a": {"inputs": {"i": "${{parent.jobs.b.outputs.x}}"}}}, "jobs.a", "'b', which is none of its jobs"),
         ({"a": {"inputs": {"i": "${{parent.jobs.a.outputs.x}}"}}}, "jobs.a", "none of the outputs of 'a'"),
