@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.job_records import JobRecords
 from airflow_provider_azml.emulator.locations import output_uri
 from airflow_provider_azml.emulator.pipeline_nodes import is_on
@@ -92,9 +93,9 @@ class EarlierSteps:
         document = self._emulator.store.put(job_id, {"properties": {**properties, **changed}}, listed=False)
         earlier = records.runs(job_id).get(original["name"])
         assert earlier is not None
-        shared = ("dataContainerId", "metrics", "params", "runUuid", "startTimeUtc")
-        kept = {field: earlier[field] for field in shared}
-        records.runs(job_id).begin(document, {"parentRunId": properties["parentJobName"], **run, **kept})
+        kept = {field: earlier[field] for field in ("dataContainerId", "metrics", "params", "runUuid")}
+        own = {"parentRunId": properties["parentJobName"], "startTimeUtc": timestamp()}
+        records.runs(job_id).begin(document, {**own, **run, **kept})
         records.end(job_id, None, registers=False)
         return records.job(job_id)
 

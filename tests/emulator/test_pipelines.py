@@ -359,10 +359,12 @@ def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
 
 def test_identical_steps_are_not_run_again(pipelines: Pipelines, tmp_path: Path) -> None:
     workspace, again = pipelines.workspace, {"force_rerun": False}
+    code = str(_script(pipelines.folder, TRAIN))
 
     def nodes(word: str = "same") -> dict[str, Any]:
         seed = {"seed": "${{parent.inputs.seed}}"}
-        make = command("echo ${{inputs.seed}} | tee ${{outputs.o}}/x", seed, outputs={"o": FOLDER})
+        line = "python -c 'from train import *; log(lr)' && echo ${{inputs.seed}} | tee ${{outputs.o}}/x"
+        make = command(line, seed, outputs={"o": FOLDER}, code=code, environment_variables={"AZUREML_SWEEP_lr": "0.5"})
         bound = {"i": "${{parent.jobs.make.outputs.o}}"}
         show = command("cat ${{inputs.i}}/x; echo $WORD", bound, environment_variables={"WORD": word})
         return {"make": make, "show": show}
@@ -380,6 +382,9 @@ def test_identical_steps_are_not_run_again(pipelines: Pipelines, tmp_path: Path)
         assert run["status"] == "Completed"
         assert pipelines.log(second, key) == pipelines.log(first, key)
     reused = pipelines.children(second)["make"]["runId"]
+    tracking = f"/mlflow/v2.0{workspace.id}/api/2.0/mlflow/metrics/get-history"
+    logged = workspace.call("GET", tracking, params={"run_id": reused, "metric_key": "auc"}).json()["metrics"]
+    assert [metric["value"] for metric in logged] == [0.5]
     assert workspace.output(reused, "o", "x") == f"{inputs['seed']}\n"
     pipelines.client.jobs.download(reused, download_path=tmp_path / "got", output_name="o")
     assert (tmp_path / "got/named-outputs/o/x").read_text() == f"{inputs['seed']}\n"
