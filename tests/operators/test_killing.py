@@ -245,18 +245,25 @@ def test_a_signal_in_the_midst_of_a_question_to_airflow_blocks_nothing(a_try: Tr
 
 
 def test_an_execution_timeout_cancels_the_job_once(a_try: Try, one_job: OneJob) -> None:
-    task = a_try(execution_timeout=timedelta(seconds=1))
+    task = a_try(execution_timeout=timedelta(seconds=2))
     assert task.end()["type"] == "RetryTask"
     assert "AirflowTaskTimeout" in task.error()
     assert one_job.count("POST") == 1
     assert not task.told("GetTaskStates")  # on_kill, which Airflow calls after it, has nothing to do
 
 
+def test_a_job_that_outlives_an_execution_timeout_is_told_of(a_try: Try, one_job: OneJob) -> None:
+    task = a_try(execution_timeout=timedelta(seconds=1), cancel_on_kill=False)
+    task.end()
+    assert "Job train-1 goes on: cancel_on_kill is off" in task.log
+    assert one_job.count("POST") == 0
+
+
 def test_an_execution_timeout_during_the_submission_cancels_the_job_when_it_appears(
     a_try: Try, one_job: OneJob
 ) -> None:
     asked, answer = one_job.hold("PUT")
-    task = a_try(execution_timeout=timedelta(seconds=1))
+    task = a_try(execution_timeout=timedelta(seconds=2))
     task.until(asked.is_set)
     task.until(lambda: one_job.count("POST"))
     answer.set()
@@ -288,7 +295,7 @@ def test_a_task_that_was_ended_before_it_defers_cancels_its_job(a_try: Try, one_
 def test_a_signal_after_the_deferral_leaves_the_job_to_the_trigger(
     state: str | None, cancels: int, a_try: Try, one_job: OneJob
 ) -> None:
-    task = a_try(deferrable=True, on_worker_shutdown="cancel", lingers=0.5)
+    task = a_try(deferrable=True, on_worker_shutdown="cancel", lingers=1)
     task.until(lambda: LAST_WORDS in task.log)
     task.state = state
     task.terminate()
