@@ -12,12 +12,13 @@ from urllib.parse import quote
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 HEALTH = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 _LOOK_SECONDS = 0.5
 _TIMES = 10
+_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Task:
         map_index: -1 where it is not mapped.
         state: None before it is scheduled.
         pid: The process of its last try in a worker, which may have ended.
+        triggerer: Number of the triggerer that waits for it.
     """
 
     id: str
@@ -38,6 +40,13 @@ class Task:
     try_number: int
     max_tries: int
     pid: int | None
+    triggerer: int | None
+
+    @classmethod
+    def of(cls, told: Any) -> Task:
+        """The task of which the REST API tells this."""
+        fields = {name: told[name] for name in cls.__dataclass_fields__ if name != "triggerer"}
+        return cls(triggerer=(told["trigger"] or {}).get("triggerer_id"), **fields)
 
 
 class RestApi:
@@ -73,6 +82,14 @@ class RestApi:
                 time.sleep(_LOOK_SECONDS)
         assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
         return response.json() if response.content else None
+
+    def pages(self, path: str, key: str) -> Iterator[Any]:
+        """All that a list holds, of which an answer has a part."""
+        offset, total = 0, 1
+        while offset < total:
+            page = self.call("GET", path, params={"limit": _PAGE, "offset": offset, "order_by": "id"})
+            yield from page[key]
+            offset, total = offset + _PAGE, page["total_entries"]
 
     def is_healthy(self, *parts: str) -> bool:
         """Whether these parts of Airflow, by default all, say that they are well."""
@@ -156,8 +173,7 @@ class DagRun:
 
     def tasks(self) -> list[Task]:
         """Its tasks, each of a mapped one."""
-        found = self.api.call("GET", f"{self.path}/taskInstances", params={"limit": 100})["task_instances"]
-        return [Task(**{name: task[name] for name in Task.__dataclass_fields__}) for task in found]
+        return [Task.of(told) for told in self.api.pages(f"{self.path}/taskInstances", "task_instances")]
 
     def task(self, task_id: str, map_index: int = -1) -> Task:
         """One of its tasks."""

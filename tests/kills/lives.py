@@ -94,6 +94,7 @@ class Killer:
                 break
             if state == "deferred":
                 killed = self._wait(task, story, log, killed)
+                plan = Plan("resumed", self._chance.uniform(0, 0.1))
             else:
                 killed = self._execute(task.queue(), story, plan, log, killed)
                 if task.state in {"running", "queued"}:

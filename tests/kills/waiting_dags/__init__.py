@@ -1,0 +1,1 @@
+"""The DAGs folder of tasks that wait while their triggerer is restarted."""
