@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 256 * 1024
 MOST_BYTES = 4 * 1024 * 1024
 _LONGEST_PAUSE_SECONDS = 600.0
-_LINES_AT_ONCE = 50
 _OVERLAP_BYTES = 16
 _MEBIBYTE = 1024 * 1024
 _LAST_FILES = ("user_logs/", "logs/azureml/executionlogs", "azureml-logs/hyperdrive")
@@ -208,10 +207,9 @@ class JobLog:
         self._offset, self._last, self._cut = offset, b"", True
 
     def _say(self, lines: Iterable[str]) -> Flow[None]:
-        for number, line in enumerate(lines, 1):
+        for line in lines:
             self._tell(line)
-            if number % _LINES_AT_ONCE == 0:
-                yield Sleep(0)  # lets others have the event loop
+            yield Sleep(0)  # to tell a line takes a triggerer up to 1 ms, and many logs may grow at once
 
 
 def _size(response: HttpResponse) -> int:
