@@ -81,7 +81,10 @@ class JobGuard:
         """
         self._is_over = True
         job = self._job or arm_id
-        if not job or not self._orders.cancel_on_kill:
+        if not job:
+            return False
+        if not self._orders.cancel_on_kill:
+            self._log.info("Job %s goes on: cancel_on_kill is off", arm_ids.parse(job).name)
             return False
         for pause in _LOOK_AGAIN_SECONDS if self._is_unanswered else ():
             if self._cancel(job):
