@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete
+from airflow_provider_azml.hooks.airflow_versions import AirflowNotFoundException
 from airflow_provider_azml.hooks.azml import AzmlHook
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _REREAD_SECONDS = 15.0
 """How often the connection is read again, while the service refuses what it says."""
+_LOOK_AGAIN_SECONDS = (1.0, 2.0, 4.0)
+"""Pauses in which a connection is looked for: Airflow knows none either while its API is out of order.
+
+Source: ``ExecutionAPISecretsBackend.get_connection`` of Airflow 3.3.2, "not found or transient error".
+"""
+_UNUSABLE_SECONDS = 1.0
+"""For how long all who come hear what the first did of a connection that cannot be used."""
 
 
 @dataclass
@@ -38,6 +46,8 @@ class Session:
         self._opened: _Opened | None = None
         self._opening = asyncio.Lock()
         self._read_at = 0.0
+        self._unusable: ApiError | ConnectionIncomplete | None = None
+        self._unusable_until = 0.0
 
     async def arun(self, flow: Flow[T]) -> T:
         """Drive a flow.
@@ -84,17 +94,32 @@ class Session:
         if self._opened:
             return self._opened
         async with self._opening:  # whoever comes meanwhile waits for the one who was first
+            loop = asyncio.get_running_loop()
+            if self._unusable and loop.time() < self._unusable_until:
+                raise self._unusable
             if not self._opened:
-                hook = AzmlHook(self._conn_id)
                 try:
-                    await hook.aopen()
-                except ConnectionIncomplete as error:
-                    raise _passing(error) or error from error
-                self._opened, self._read_at = _Opened(hook), asyncio.get_running_loop().time()
+                    self._opened, self._read_at = _Opened(await self._found()), loop.time()
+                except (ApiError, ConnectionIncomplete) as error:
+                    self._unusable, self._unusable_until = error, loop.time() + _UNUSABLE_SECONDS
+                    raise
         return self._opened
 
+    async def _found(self) -> AzmlHook:
+        """A hook of the connection, once Airflow finds that.
 
-def _passing(error: BaseException) -> ApiError | None:
-    """The answer, or the want of one, that the connection was found unusable by, if it was that."""
-    cause = error.__cause__
-    return cause if cause is None or isinstance(cause, ApiError) else _passing(cause)
+        Raises:
+            ConnectionIncomplete: It cannot be used, or there is none.
+            ApiError: What it leads to does not answer.
+        """
+        for pause in (*_LOOK_AGAIN_SECONDS, None):
+            hook = AzmlHook(self._conn_id)
+            try:
+                await hook.aopen()
+            except ConnectionIncomplete as error:
+                if pause is None or not isinstance(error.__cause__, AirflowNotFoundException):
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                break
+        return hook

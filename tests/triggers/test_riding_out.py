@@ -148,7 +148,8 @@ def test_credentials_that_are_revoked_are_an_error_soon(service, monkeypatch):
     assert time.monotonic() - began < 30
 
 
-def test_a_connection_that_is_not_there_is_told_at_once(service):
+def test_a_connection_that_is_not_there_is_told_soon(service, monkeypatch):
+    monkeypatch.setattr("airflow_provider_azml.triggers.session._LOOK_AGAIN_SECONDS", (0.1,))
     began = time.monotonic()
     for event in fired(waiting("train", azml_conn_id="nowhere"), waiting("score", azml_conn_id="nowhere")):
         with pytest.raises(ConnectionIncomplete, match="'nowhere'"):
@@ -159,8 +160,8 @@ def test_a_connection_that_is_not_there_is_told_at_once(service):
 def test_a_cloud_that_does_not_tell_what_it_is_yet_is_waited_for(service, monkeypatch):
     service.has({"train": "Completed"})
     metadata = service._answers["GET", "/metadata/endpoints"]
-    service._answers["GET", "/metadata/endpoints"] = [Answer(400, {}), *metadata]
-    monkeypatch.setattr(bearing, "_PASSING", bearing._PASSING | {400})  # what azure-core does not send again itself
+    service._answers["GET", "/metadata/endpoints"] = [Answer(418, {}), *metadata]
+    monkeypatch.setattr(bearing, "_PASSING", bearing._PASSING | {418})  # what azure-core does not send again itself
     (event,) = fired(waiting("train"))
     assert outcome_of(event).succeeded
 
