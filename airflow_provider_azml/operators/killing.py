@@ -108,9 +108,7 @@ class Kill:
         if not self._orders.cancel_on_kill:
             return self._told("leave", "cancel_on_kill is off")
         if self.handed_over:
-            return self._told(
-                "cancel" if state in _ENDED else "leave", f"it is {state or 'in a state that is not known'}"
-            )
+            return self._told("cancel" if state in _ENDED else "leave", f"it is {state or _NOT_KNOWN}")
         if state in _GOES_ON:
             return self._told(self._orders.on_worker_shutdown, f"it is {state}, so its worker goes away")
         if state is None:
