@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _AHEAD = 0.1
 """What share of its pause a look may come early, where a request has room for it: what jitter spreads."""
 _AHEAD_SECONDS = 0.5
+_turns = itertools.count()
+"""Shared by all lanes: what a lane was told first must not count again once another lane looks at the same."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ class Wait:
         self._ring()
 
     def fail(self, error: Exception) -> None:
-        """End the wait with an error."""
+        """End the wait with an error, unless it has ended already."""
+        if self.over:
+            return
         self.over = True
         self._error = error
         self._ring()
@@ -127,11 +131,10 @@ class Lane:
         self._busy = 0
         self._opens_at = -math.inf
         self._heap: list[tuple[float, int, Wait]] = []
-        self._turns = itertools.count()
 
     def put(self, wait: Wait, due: float) -> None:
         """Have something looked at, at a moment on the loop's clock, and at none that was said before."""
-        wait.turn = next(self._turns)
+        wait.turn = next(_turns)
         heapq.heappush(self._heap, (due, wait.turn, wait))
 
     def hold(self, until: float) -> None:
