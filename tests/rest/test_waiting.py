@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from airflow_provider_azml.exceptions import NotFound, WaitTimeout
+from airflow_provider_azml.exceptions import ApiError, NotFound, WaitTimeout
 from airflow_provider_azml.rest import waiting
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.rest.deadlines import Deadlines
@@ -111,3 +111,35 @@ def test_an_answer_that_shows_the_end_needs_no_wait():
     assert waiting.ended(Ticket(JOB, None, {"properties": {"status": "Completed"}})).succeeded
     assert waiting.ended(Ticket(JOB, None, {"properties": {"status": "Running"}})) is None
     assert waiting.ended(Ticket(ENDPOINT, "https://poll", {"properties": {"provisioningState": "Succeeded"}})) is None
+
+
+def test_errors_in_between_are_borne(service, drive):
+    busy = Answer(503, {"error": {"code": "ServerBusy", "message": "busy"}})
+    service.answer("GET", JOB, job("Running"), busy, job("Completed"))
+    assert drive(settle(Ticket(JOB), poll_seconds=0.01)).succeeded
+
+
+def test_a_look_is_sent_once_and_an_error_that_stays_says_what_was_seen(service, drive):
+    busy = Answer(503, {"error": {"code": "ServerBusy", "message": "busy"}})
+    service.answer("GET", JOB, job("Running"), busy)
+    with pytest.raises(ApiError, match=r"ServerBusy: busy.*job 'train' was last seen Running"):
+        drive(settle(Ticket(JOB), poll_seconds=0.01, patience=Patience(0.1)))
+    assert len(service.asked) == 3  # the last look comes when the patience ends
+
+
+def test_the_page_of_a_proxy_is_no_end(service, drive):
+    page = Answer(200, b"<h1>Sign in</h1>", {"Content-Type": "text/html"})
+    service.answer("GET", JOB, page, job("Completed"))
+    assert drive(settle(Ticket(JOB), poll_seconds=0.01)).status == "Completed"
+    assert len(service.asked) == 2
+
+
+def test_a_deadline_that_has_passed_still_leaves_one_look(service, drive):
+    service.answer("GET", JOB, job("Completed"))
+    assert drive(settle(Ticket(JOB), poll_seconds=0.01, deadlines=Deadlines(ends=0))).succeeded
+
+
+def test_a_look_tells_how_many_requests_are_left(service, drive):
+    headers = {"x-ms-ratelimit-remaining-subscription-reads": "12", "x-ms-ratelimit-remaining-resource": "a;1,b;2"}
+    service.answer("GET", JOB, Answer(body={"properties": {"status": "Running"}}, headers=headers))
+    assert drive(waiting.look(Ticket(JOB))).requests_left == 12
