@@ -18,18 +18,25 @@ if TYPE_CHECKING:
 
 RUNNABLE = ("automl", "command", "parallel", "pipeline", "spark", "sweep")
 _CONTROL_FLOW = ("condition", "do_while", "if_else", "parallel_for")
+ENDS = ("on_init", "on_finalize")
+"""Settings that name the node which runs before, and after, all others."""
 _DEEPEST = 20
 
 
-def order_of(nodes: Mapping[str, Node]) -> TopologicalSorter[str]:
+def order_of(nodes: Mapping[str, Node], first: str = "") -> TopologicalSorter[str]:
     """The order in which nodes may run; what they take from each other is all that they wait for.
+
+    Args:
+        nodes: The nodes, by name.
+        first: The one that all others wait for, if there is one.
 
     Raises:
         PipelineError: They wait for each other.
     """
-    order = TopologicalSorter({
-        key: {target.node for target in _references(node) if target.node} for key, node in nodes.items()
-    })
+    waits = {key: {target.node for target in _references(node) if target.node} for key, node in nodes.items()}
+    if first:
+        waits |= {key: {*others, first} for key, others in waits.items() if key != first}
+    order = TopologicalSorter(waits)
     try:
         order.prepare()
     except CycleError as error:
@@ -64,7 +71,22 @@ def check(properties: Json, find: Find, depth: int = 0) -> None:
                 check(node.spec, find, depth + 1)
             except PipelineError as error:
                 raise PipelineError(f"in its job '{key}', {error}", f"jobs.{key}") from error
+    _check_ends(nodes, properties.get("settings") or {})
     order_of(nodes)
+
+
+def _check_ends(nodes: Mapping[str, Node], settings: Json) -> None:
+    """Check the nodes that are to run before and after all others.
+
+    Source: azure-ai-ml 1.35.2, ``set_pipeline_settings``: they "should not have data connections to regular nodes".
+    """
+    for name in ENDS:
+        key = settings.get(name)
+        if key and key not in nodes:
+            raise PipelineError(f"its {name} '{key}' is none of its jobs ({_listed(nodes)})", f"settings.{name}")
+        tied = {other for other, node in nodes.items() for target in _references(node) if target.node == key}
+        if key and (tied or any(target.node for target in _references(nodes[key]))):
+            raise PipelineError(f"its {name} job '{key}' takes something from others, or they from it", f"jobs.{key}")
 
 
 def _check_kind(node: Node) -> None:

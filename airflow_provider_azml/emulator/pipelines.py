@@ -12,7 +12,7 @@ from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.job_records import JobFailure, JobRecords
 from airflow_provider_azml.emulator.job_services import services_of
 from airflow_provider_azml.emulator.locations import Locations, output_uri
-from airflow_provider_azml.emulator.pipeline_graph import check, order_of
+from airflow_provider_azml.emulator.pipeline_graph import ENDS, check, order_of
 from airflow_provider_azml.emulator.pipeline_log import PipelineLog
 from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, component_spec, is_on, nodes_of
 from airflow_provider_azml.emulator.pipeline_runs import (
@@ -78,10 +78,12 @@ class Pipeline:
     """A pipeline that runs.
 
     A node that fails, or is canceled, fails the pipeline: at once, with those that run beside it, or with
-    ``continue_on_step_failure`` once all have ended that do not wait for it.
+    ``continue_on_step_failure`` once all have ended that do not wait for it. The node that ``on_finalize`` names runs
+    after all others, also when the pipeline has failed or is canceled.
 
     Sources: ``PipelineJob`` of the 2024-04-01 OpenAPI file;
-    https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline (settings).
+    https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline (settings);
+    ``set_pipeline_settings`` of azure-ai-ml 1.35.2 (``on_init``, ``on_finalize``).
 
     Args:
         emulator: The emulator.
@@ -100,7 +102,9 @@ class Pipeline:
         self._settings: Json = self._properties.get("settings") or {}
         self._log = PipelineLog(emulator.blobs, Locations(emulator.store, self._workspace).of_artifacts(self._name))
         self._nodes = nodes_of(self._properties, emulator.store.get)
-        self._order = order_of(self._nodes)
+        first, last = (str(self._settings.get(name) or "") for name in ENDS)
+        self._last = self._nodes.get(last)
+        self._order = order_of({key: node for key, node in self._nodes.items() if key != last}, first)
         self._scope = Scope(self._properties["inputs"], self._properties["outputs"] or {}, datastore_of(self._settings))
         self._earlier = EarlierSteps(emulator, self._workspace)
         self._reuse_keys: dict[str, str] = {}
@@ -116,10 +120,17 @@ class Pipeline:
             asyncio.CancelledError: It was cancelled; its nodes have ended.
         """
         self._records.report(self._id, {"status": "Running", "startTimeUtc": timestamp()})
+        stops = False
         try:
             await self._go()
+        except asyncio.CancelledError:
+            # unless it was asked for, it is the emulator that stops
+            stops = self._records.job(self._id)["properties"]["status"] != "CancelRequested"
+            raise
         finally:
             await self._stop()
+            if self._last and not stops:
+                await self._finalize(self._last)
         if self._failed:
             raise step_failed(self._failed)
 
@@ -130,6 +141,18 @@ class Pipeline:
             for key in [self._running.pop(task) for task in done]:
                 self._note_end(key)
             await self._start_ready()
+
+    async def _finalize(self, node: Node) -> None:
+        """Run the node that is to run after all others, however they have ended."""
+        node_id = uuid.uuid4().hex[:8]
+        try:
+            self._log.submitting({self._start(node, node_id): node_id})
+            if self._running:
+                await asyncio.wait(self._running)
+                self._running.clear()
+                self._note_end(node.key)
+        finally:
+            await self._stop()
 
     def _doomed(self) -> bool:
         return bool(self._failed) and not is_on(self._settings.get("continue_on_step_failure"))
@@ -208,7 +231,8 @@ class Pipeline:
             if output != "default"
         }
         self._scope.steps[key] = {**job["properties"], "outputs": made}
-        self._order.done(key)
+        if self._nodes[key] is not self._last:
+            self._order.done(key)
         outputs: dict[str, Json | None] = self._nodes[key].given.get("outputs") or {}
         for output, given in outputs.items():
             bound = next(bindings.found(str((given or {}).get("value") or "")), None)
@@ -223,6 +247,7 @@ class Pipeline:
         for key in self._running.values():
             self._runner.cancel(self._jobs[key], _ENDS)
         await asyncio.wait(self._running)
+        self._running.clear()
 
 
 def _point_output(name: str, made: Json, document: Json) -> None:

@@ -309,6 +309,25 @@ def test_a_cancel_reaches_all_nodes(pipelines: Pipelines) -> None:
     assert pipelines.statuses(pipelines.children(name)["inner"]["runId"]) == {"deep": "Canceled"}
 
 
+@pytest.mark.parametrize(
+    ("line", "how", "end"), [("true", "", "Completed"), ("exit 3", "", "Failed"), ("sleep 60", "cancel", "Canceled")]
+)
+def test_nodes_run_before_and_after_all_others(pipelines: Pipelines, line: str, how: str, end: str) -> None:
+    workspace = pipelines.workspace
+    nodes = {"last": command("true"), "work": command(line), "first": command("sleep 0.3")}
+    name = pipelines.submit(nodes, {"on_init": "first", "on_finalize": "last"})
+    while how and pipelines.statuses(name).get("work") != "Running":
+        time.sleep(0.05)
+    if how:
+        workspace.call("POST", workspace.id.child("job", name) + "/cancel")
+    workspace.until(name, [end])
+    runs = pipelines.children(name)
+    assert [*runs] == ["first", "work", "last"]
+    assert {key: run["status"] for key, run in runs.items()} == {"first": "Completed", "work": end, "last": "Completed"}
+    assert runs["first"]["endTimeUtc"] <= runs["work"]["startTimeUtc"]
+    assert runs["work"]["endTimeUtc"] <= runs["last"]["startTimeUtc"]
+
+
 def test_a_node_that_is_canceled_fails_the_pipeline(pipelines: Pipelines) -> None:
     name = pipelines.submit({"only": command("sleep 60")})
     while not pipelines.children(name):
@@ -605,16 +624,32 @@ def test_what_the_emulator_cannot_run_is_simulated_and_says_so(pipelines: Pipeli
 def test_what_cannot_run_is_refused(
     azml_emulator: RunningEmulator, nodes: dict[str, Any], target: str, reason: str
 ) -> None:
-    workspace = Workspace(azml_emulator).ensure()
+    error = refusal(azml_emulator, nodes)
+    assert (error["code"], error["target"]) == ("ValidationError", f"properties.{target}")
+    assert reason in error["message"]
+
+
+def test_nodes_that_run_before_and_after_others_stand_alone(azml_emulator: RunningEmulator) -> None:
+    nodes = {"a": {"inputs": {"i": FOLDER}}, "b": {"inputs": {"i": "${{parent.jobs.a.outputs.o}}"}}}
+    error = refusal(azml_emulator, nodes, on_init="c")
+    assert error["target"] == "properties.settings.on_init"
+    assert "its on_init 'c' is none of its jobs (it has: a, b)" in error["message"]
+    for settings in ({"on_init": "a"}, {"on_finalize": "b"}):
+        error = refusal(azml_emulator, nodes, **settings)
+        assert "takes something from others, or they from it" in error["message"]
+
+
+def refusal(emulator: RunningEmulator, nodes: dict[str, Any], **settings: str) -> dict[str, Any]:
+    """The error with which a pipeline of nodes is refused; those with inputs run a component that needs one."""
+    workspace = Workspace(emulator).ensure()
     spec = {"type": "command", "command": "true", "inputs": {"i": FOLDER}, "outputs": {"o": FOLDER}}
     component = workspace.put("component", "needy", "1", properties={"componentSpec": spec})
     filled = {key: {"componentId": component, **node} if "inputs" in node else node for key, node in nodes.items()}
-    properties = {"jobType": "Pipeline", "jobs": filled}
+    properties = {"jobType": "Pipeline", "jobs": filled, "settings": settings}
     answer = workspace.call("PUT", workspace.id.child("job", "refused"), json={"properties": properties}, ok=False)
     assert answer.status_code == 400
-    error = answer.json()["error"]
-    assert (error["code"], error["target"]) == ("ValidationError", f"properties.{target}")
-    assert reason in error["message"]
+    error: dict[str, Any] = answer.json()["error"]
+    return error
 
 
 def _script(folder: Path, text: str) -> Path:
