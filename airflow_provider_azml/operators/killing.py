@@ -113,7 +113,7 @@ class Kill:
             return self._told(self._orders.on_worker_shutdown, f"it is {state}, so its worker goes away")
         if state is None:
             return self._told("cancel" if self._is_last else self._orders.on_worker_shutdown, f"it is {_NOT_KNOWN}")
-        return self._told("cancel", f"it is {state}")
+        return self._told("cancel", f"its state is {state}")
 
     @property
     def _is_last(self) -> bool:

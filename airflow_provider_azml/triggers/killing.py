@@ -55,7 +55,7 @@ async def verdict(task: TaskInstance | None, links: Mapping[str, str], max_tries
             return Verdict(True, "the task waits for another job now")
         return Verdict(False, "the task is still deferred, so another triggerer waits for it")
     if state:
-        return Verdict(True, f"the task is {state}")
+        return Verdict(True, f"the task is no longer deferred, its state is {state}")
     last = TELLS_KILLS and task is not None and max_tries is not None and task.try_number > max_tries
     return Verdict(last, f"Airflow does not say how the task is, and {'no' if last else 'another'} try may take it up")
 
