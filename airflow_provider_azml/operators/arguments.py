@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=str)
 ARGUMENTS = "<arguments>"
 """What stands for the file in a problem with an operator's own arguments."""
-LONGEST_POLL_SECONDS = 86_400.0
 LONGEST_SECONDS = 52 * 7 * 86_400.0
 """What is longer is a slip: milliseconds for seconds, or a moment for a duration."""
 

@@ -139,7 +139,8 @@ class AzmlOperator(BaseOperator):
         Raises:
             SpecError: One cannot be used; it is named.
         """
-        from airflow_provider_azml.operators.arguments import LONGEST_POLL_SECONDS, optional_seconds, seconds
+        from airflow_provider_azml.operators.arguments import optional_seconds, seconds
+        from airflow_provider_azml.rest.pace import LONGEST_POLL_SECONDS
 
         self.poll_seconds = seconds("poll_seconds", self.poll_seconds, longest=LONGEST_POLL_SECONDS)
         self.timeout_seconds = optional_seconds("timeout_seconds", self.timeout_seconds)

@@ -14,7 +14,7 @@ from airflow_provider_azml import __version__
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest.blobs import send_files
 from airflow_provider_azml.rest.clouds import STORAGE_SCOPE
-from airflow_provider_azml.rest.flows import All, Flow, Send, Sleep, Step, Upload
+from airflow_provider_azml.rest.flows import UNTRUSTED_HOST, All, Flow, Send, Sleep, Step, Upload
 from airflow_provider_azml.rest.http_log import HTTP_LOG
 from airflow_provider_azml.rest.time_limits import within
 from airflow_provider_azml.rest.unanswered import no_answer, no_token
@@ -242,7 +242,7 @@ class Client:
             method=method,
             url=url.partition("?")[0],
             status=None,
-            code="UntrustedHost",
+            code=UNTRUSTED_HOST,
             message=f"{urlsplit(url).netloc} is no host of the cloud, so no token is sent to it",
             hint="Check cloud of the connection.",
         )

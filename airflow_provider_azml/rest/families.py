@@ -42,13 +42,19 @@ def family_of(body: Json, run: Json) -> Family | None:
     Sources: ``JobType`` of the 2024-04-01 OpenAPI file; ``run_type`` and ``azureml.runsource`` of the printed details
     of runs of azureml-core.
     """
-    job_type = (body.get("properties") or {}).get("jobType")
+    job_type = _properties(body).get("jobType")
     if job_type:
         return job_type if job_type in ("Pipeline", "Sweep", "AutoML") else "single"
-    run_type = run.get("runType") or (run.get("properties") or {}).get("azureml.runsource")
+    run_type = run.get("runType") or _properties(run).get("azureml.runsource")
     if not run_type:
         return None
     return next((family for word, family in _IN_RUN_TYPES.items() if word in str(run_type).lower()), "single")
+
+
+def _properties(shown: Json) -> Json:
+    """The properties of a resource or run; of one in an unknown shape none, as this is no reason to end a wait."""
+    properties = shown.get("properties")
+    return properties if isinstance(properties, dict) else {}
 
 
 def kind_of(run: Json) -> Kind:
@@ -59,7 +65,7 @@ def kind_of(run: Json) -> Kind:
     job, parent = str(run.get("runId")), str(run.get("parentRunId") or "")
     if re.fullmatch(re.escape(parent) + r"_\d+", job):
         return "trial"
-    is_step = run.get("runType") == "azureml.StepRun" or "azureml.pipelinerunid" in (run.get("properties") or {})
+    is_step = run.get("runType") == "azureml.StepRun" or "azureml.pipelinerunid" in _properties(run)
     return "step" if is_step else "child"
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 15.0
 SHORTEST_POLL_SECONDS = 0.05
-LONGEST_POLL_SECONDS = 3600.0
+LONGEST_POLL_SECONDS = 86_400.0
+"""What is longer is a slip."""
 LONGEST_HOLD_SECONDS = 600.0
 """How long the service is left alone at most, whatever it asks for."""
 _SHARE = 0.01
@@ -43,7 +44,7 @@ def sane(poll_seconds: float) -> float:
 
     Example:
         >>> sane(0), sane(30), sane(1e9), sane(float("nan"))
-        (15.0, 30, 3600.0, 15.0)
+        (15.0, 30, 86400.0, 15.0)
     """
     if math.isnan(poll_seconds) or poll_seconds <= 0:
         return POLL_SECONDS

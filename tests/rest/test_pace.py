@@ -25,7 +25,7 @@ def test_no_pause_is_shorter_than_the_service_asks_for():
 
 @pytest.mark.parametrize(
     ("asked", "taken"),
-    [(30, 30), (0, 15), (-1, 15), (math.nan, 15), (-math.inf, 15), (math.inf, 3600), (1e9, 3600), (1e-9, 0.05)],
+    [(30, 30), (0, 15), (-1, 15), (math.nan, 15), (-math.inf, 15), (math.inf, 86400), (1e9, 86400), (1e-9, 0.05)],
 )
 def test_an_absurd_pause_is_taken_for_one_that_neither_spins_nor_hangs(asked, taken):
     assert pace.sane(asked) == taken

@@ -29,6 +29,16 @@ def test_jobs_that_run_history_says_nothing_of_are_looked_at_one_by_one(service,
     assert sorted(service.looks) == ["score", "train"]
 
 
+def test_what_is_odd_about_a_run_does_not_end_the_wait(service):
+    odd = {"properties": "none", "runType": [], "queueingInfo": "soon", "startTimeUtc": 5}
+    service.has({"train": "Completed", "score": "Completed"})
+    said = {job: {"runMetadata": {"runId": job, "status": "Running", **odd}} for job in ("train", "score")}
+    service.answer("POST", BATCH, Answer(body={"successfulResults": said}))
+    events = fired(waiting("train", stream_logs=True), waiting("score"))
+    assert all(outcome_of(event).succeeded for event in events)
+    assert len(service.batches) == 2
+
+
 @pytest.mark.parametrize(
     ("path", "answer"),
     [
