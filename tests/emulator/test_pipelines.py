@@ -1,100 +1,24 @@
+# ruff: noqa: F811 (the arguments of tests are fixtures that are imported)
 """Pipelines: nodes really run, each with what others made for it; azure-ai-ml submits and looks at them."""
 
 from __future__ import annotations
 
-import time
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
-from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from tests.emulator.execution import Workspace
-from tests.emulator.test_execution_sdk import client  # noqa: F401 (a fixture)
+from tests.emulator.pipelines import FOLDER, client, command, pipelines, script_folder  # noqa: F401 (fixtures)
 from tests.emulator.test_sweeps import TRAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from azure.ai.ml import MLClient
-
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+    from tests.emulator.pipelines import Pipelines
 
 pytestmark = [pytest.mark.sdk, pytest.mark.filterwarnings("ignore")]
-
-FOLDER = {"type": "uri_folder"}
-
-
-def command(line: str, inputs: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-    """A node that runs a command, in the keys of its file."""
-    node = {"type": "command", "command": line, "environment": "azureml:shared:1", **fields}
-    return {**node, "inputs": inputs} if inputs else node
-
-
-@dataclass
-class Pipelines:
-    """A workspace in which azure-ai-ml submits pipelines, written in the keys of their files."""
-
-    workspace: Workspace
-    client: MLClient
-    folder: Path
-
-    def submit(self, jobs: dict[str, Any], settings: dict[str, Any] | None = None, **fields: Any) -> str:
-        """Submit a pipeline; its name."""
-        from azure.ai.ml import load_job
-
-        # what other tests have run is not to be used again
-        settings = {"default_compute": "azureml:serverless", "force_rerun": True, **(settings or {})}
-        body = {"type": "pipeline", "experiment_name": "tests", "settings": settings, "jobs": jobs, **fields}
-        file = self.folder / f"{uuid.uuid4().hex[:8]}.yml"
-        file.write_text(yaml.safe_dump(body))
-        return str(self.client.jobs.create_or_update(load_job(file)).name)
-
-    def run(self, jobs: dict[str, Any], settings: dict[str, Any] | None = None, **fields: Any) -> str:
-        """Submit a pipeline and wait until it has completed; its name."""
-        name = self.submit(jobs, settings, **fields)
-        self.workspace.until(name, ["Completed"])
-        return name
-
-    def children(self, name: str) -> dict[str, dict[str, Any]]:
-        """The runs of a pipeline's nodes by their names in it."""
-        found: Iterable[dict[str, Any]] = self.workspace.history(f"runs/{name}/children")["value"]
-        return {run["properties"]["azureml.moduleName"]: run for run in found}
-
-    def statuses(self, name: str) -> dict[str, str]:
-        return {key: run["status"] for key, run in self.children(name).items()}
-
-    def log(self, name: str, key: str) -> str:
-        """What a node of a pipeline has printed."""
-        return self.workspace.log(self.children(name)[key]["runId"])
-
-    def component(self, **body: Any) -> str:
-        """Register a component; what a node names it by."""
-        from azure.ai.ml import load_component
-
-        file = self.folder / f"component-{uuid.uuid4().hex[:8]}.yml"
-        file.write_text(yaml.safe_dump({"name": f"component_{uuid.uuid4().hex[:8]}", "version": "1", **body}))
-        made = self.client.components.create_or_update(load_component(file))
-        return f"azureml:{made.name}:{made.version}"
-
-    def reader(self) -> str:
-        """A component that prints what is in a folder."""
-        return self.component(
-            type="command",
-            environment="azureml:shared:1",
-            inputs={"i": FOLDER, "who": {"type": "string", "optional": True}},
-            command="cat ${{inputs.i}}/* $[[&& echo ${{inputs.who}}]]",
-        )
-
-
-@pytest.fixture
-def pipelines(azml_emulator: RunningEmulator, client: MLClient, tmp_path: Path) -> Pipelines:  # noqa: F811
-    workspace = Workspace(azml_emulator)
-    workspace.shared_environment()
-    return Pipelines(workspace, client, tmp_path)
 
 
 def test_outputs_of_nodes_are_inputs_of_others(pipelines: Pipelines, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,85 +180,29 @@ def test_pipelines_are_nested(pipelines: Pipelines) -> None:
     assert (deepest["rootRunId"], deepest["properties"]["azureml.rootpipelinerunid"]) == (name, name)
     assert workspace.run_and_read("cat ${{inputs.x}}/y", f"azureml:{asset}:4") == "deep\nagain\n"
 
-    # the whole job may be a component
-    assert pipelines.client.jobs.get(name).type == "pipeline"
-    whole = pipelines.workspace.id.child("job", f"whole-{uuid.uuid4().hex[:8]}")
-    component = workspace.id.child("component", inner.split(":")[1], "1")
-    given = {"word": {"jobInputType": "literal", "value": "whole"}}
-    properties = {"jobType": "Pipeline", "componentId": component, "inputs": given}
-    workspace.call("PUT", whole, json={"properties": properties})
-    job = whole.rpartition("/")[2]
-    workspace.until(job, ["Completed"])
-    assert workspace.output(job, "result", "y") == "whole\nagain\n"
 
-
-def test_a_node_that_fails_ends_the_pipeline(pipelines: Pipelines) -> None:
+def test_a_whole_pipeline_may_be_a_component(pipelines: Pipelines) -> None:
     workspace = pipelines.workspace
-    nodes = {
-        "bad": command("echo the reason; exit 3", outputs={"o": FOLDER}),
-        "beside": command("sleep 60"),
-        "after": command("true", {"i": "${{parent.jobs.bad.outputs.o}}"}),
-    }
-    name = pipelines.submit(nodes)
-    error = workspace.error(name)
-    assert (error["code"], error["referenceCode"]) == ("UserError", "PipelineHasStepJobFailed")
-    assert "Failed nodes: /bad." in error["message"]
-    assert pipelines.statuses(name) == {"bad": "Failed", "beside": "Canceled"}
-    failed = pipelines.children(name)["bad"]
-    assert "exited with status code 3" in failed["error"]["error"]["message"]
-    assert pipelines.log(name, "bad") == "the reason\n"
+    node = command("echo ${{inputs.w}} > ${{outputs.o}}/y", {"w": "${{parent.inputs.word}}"})
+    whole = pipelines.component(
+        type="pipeline",
+        inputs={"word": {"type": "string"}, "again": {"type": "string", "default": "again"}},
+        outputs={"result": FOLDER},
+        jobs={"only": {**node, "outputs": {"o": "${{parent.outputs.result}}"}}},
+    )
+    component = workspace.id.child("component", whole.split(":")[1], "1")
+    properties = {"jobType": "Pipeline", "componentId": component}
+    path = workspace.id.child("job", f"whole-{uuid.uuid4().hex[:8]}")
+    refused = workspace.call("PUT", path, json={"properties": properties}, ok=False)
+    assert "it lacks the required input 'word'" in refused.json()["error"]["message"]
 
-
-def test_a_pipeline_may_go_on_after_a_failure(pipelines: Pipelines) -> None:
-    nodes = {
-        "bad": command("exit 3", outputs={"o": FOLDER}),
-        "after_bad": command("true", {"i": "${{parent.jobs.bad.outputs.o}}"}),
-        "good": command("sleep 0.5; echo x > ${{outputs.o}}/x", outputs={"o": FOLDER}),
-        "after_good": command("cat ${{inputs.i}}/x", {"i": "${{parent.jobs.good.outputs.o}}"}),
-    }
-    name = pipelines.submit(nodes, {"continue_on_step_failure": True})
-    assert "Failed nodes: /bad." in pipelines.workspace.error(name)["message"]
-    assert pipelines.statuses(name) == {"bad": "Failed", "good": "Completed", "after_good": "Completed"}
-    assert pipelines.log(name, "after_good") == "x\n"
-
-
-def test_a_cancel_reaches_all_nodes(pipelines: Pipelines) -> None:
-    inner = pipelines.component(type="pipeline", jobs={"deep": command("sleep 60")})
-    name = pipelines.submit({"inner": {"type": "pipeline", "component": inner}, "beside": command("sleep 60")})
-    while "Running" not in pipelines.statuses(name).get("beside", ""):
-        time.sleep(0.05)
-    pipelines.client.jobs.begin_cancel(name).result()
-    assert pipelines.workspace.status(name) == "Canceled"
-    assert pipelines.statuses(name) == {"inner": "Canceled", "beside": "Canceled"}
-    assert pipelines.statuses(pipelines.children(name)["inner"]["runId"]) == {"deep": "Canceled"}
-
-
-@pytest.mark.parametrize(
-    ("line", "how", "end"), [("true", "", "Completed"), ("exit 3", "", "Failed"), ("sleep 60", "cancel", "Canceled")]
-)
-def test_nodes_run_before_and_after_all_others(pipelines: Pipelines, line: str, how: str, end: str) -> None:
-    workspace = pipelines.workspace
-    nodes = {"last": command("true"), "work": command(line), "first": command("sleep 0.3")}
-    name = pipelines.submit(nodes, {"on_init": "first", "on_finalize": "last"})
-    while how and pipelines.statuses(name).get("work") != "Running":
-        time.sleep(0.05)
-    if how:
-        workspace.call("POST", workspace.id.child("job", name) + "/cancel")
-    workspace.until(name, [end])
-    runs = pipelines.children(name)
-    assert [*runs] == ["first", "work", "last"]
-    assert {key: run["status"] for key, run in runs.items()} == {"first": "Completed", "work": end, "last": "Completed"}
-    assert runs["first"]["endTimeUtc"] <= runs["work"]["startTimeUtc"]
-    assert runs["work"]["endTimeUtc"] <= runs["last"]["startTimeUtc"]
-
-
-def test_a_node_that_is_canceled_fails_the_pipeline(pipelines: Pipelines) -> None:
-    name = pipelines.submit({"only": command("sleep 60")})
-    while not pipelines.children(name):
-        time.sleep(0.05)
-    workspace, child = pipelines.workspace, pipelines.children(name)["only"]["runId"]
-    workspace.call("POST", workspace.id.child("job", child) + "/cancel")
-    assert "Failed nodes: /only." in workspace.error(name)["message"]
+    properties["inputs"] = {"word": {"jobInputType": "literal", "value": "whole"}}
+    workspace.call("PUT", path, json={"properties": properties})
+    name = path.rpartition("/")[2]
+    workspace.until(name, ["Completed"])
+    assert workspace.output(name, "result", "y") == "whole\n"
+    noted = workspace.get("job", name)["properties"]["properties"]
+    assert noted["azureml.parameters"] == '{"word":"whole","again":"again"}'
 
 
 def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
@@ -342,7 +210,7 @@ def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
     trial = pipelines.component(
         type="command",
         environment="azureml:shared:1",
-        code=str(_script(pipelines.folder, TRAIN.replace("AZUREML_SWEEP_lr", "AZUREML_SWEEP_rate"))),
+        code=str(script_folder(pipelines.folder, TRAIN.replace("AZUREML_SWEEP_lr", "AZUREML_SWEEP_rate"))),
         inputs={"rate": {"type": "number"}, "word": {"type": "string", "default": "tried"}},
         outputs={"model": {"type": "custom_model"}},
         command=(
@@ -378,7 +246,7 @@ def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
 
 def test_identical_steps_are_not_run_again(pipelines: Pipelines, tmp_path: Path) -> None:
     workspace, again = pipelines.workspace, {"force_rerun": False}
-    code = str(_script(pipelines.folder, TRAIN))
+    code = str(script_folder(pipelines.folder, TRAIN))
 
     def nodes(word: str = "same") -> dict[str, Any]:
         seed = {"seed": "${{parent.inputs.seed}}"}
@@ -418,147 +286,11 @@ def test_identical_steps_are_not_run_again(pipelines: Pipelines, tmp_path: Path)
     assert reuses("same", {"force_rerun": True}, inputs) == [False, False]
 
 
-def test_a_pipeline_that_an_emulator_leaves_behind_has_failed_with_its_nodes(tmp_path: Path) -> None:
-    spec = {"type": "command", "command": "sleep 60"}
-    with running_emulator(tmp_path, "--create-workspace") as emulator:
-        workspace = Workspace(emulator)
-        spec["environment"] = f"azureml:{workspace.shared_environment()}"
-        component = workspace.put("component", "sleeper", "1", properties={"componentSpec": spec})
-        properties = {"jobType": "Pipeline", "jobs": {"sleep": {"type": "command", "componentId": component}}}
-        workspace.call("PUT", workspace.id.child("job", "left"), json={"properties": properties})
-        while not (children := workspace.history("runs/left/children")["value"]):
-            time.sleep(0.05)
-    with running_emulator(tmp_path) as emulator:
-        for job in ("left", children[0]["runId"]):
-            error = Workspace(emulator).details(job)["error"]["error"]
-            assert error["message"].startswith("The emulator was stopped")
-
-
-@dataclass
-class Parallel:
-    """Parallel nodes over five files, ``1.txt`` to ``5.txt``, that hold their numbers."""
-
-    pipelines: Pipelines
-    files: str
-
-    def node(self, script: str, **fields: Any) -> dict[str, Any]:
-        """A parallel node, in the keys of its file; its script has the number in ``path`` in ``number(path)``."""
-        intro = "import os, pathlib, sys, time\n\ndef number(path):\n    return int(pathlib.Path(path).read_text())\n"
-        return {
-            "type": "parallel",
-            "inputs": {"files": {"type": "uri_folder", "path": self.files}, "factor": 10},
-            "outputs": {"rows": {"type": "uri_file"}},
-            "input_data": "${{inputs.files}}",
-            "mini_batch_size": "2",
-            "max_concurrency_per_instance": 2,
-            "resources": {"instance_count": 1},
-            "mini_batch_error_threshold": -1,
-            "retry_settings": {"max_retries": 1, "timeout": 60},
-            "task": {
-                "type": "run_function",
-                "code": str(_script(self.pipelines.folder, intro + script)),
-                "entry_script": "train.py",
-                "environment": "azureml:shared:1",
-                "program_arguments": "--factor ${{inputs.factor}}",
-                "append_row_to": "${{outputs.rows}}",
-            },
-            **fields,
-        }
-
-    def rows(self, name: str, key: str = "score") -> list[str]:
-        """The rows that a node has written."""
-        uri = f"azureml://jobs/{self.pipelines.children(name)[key]['runId']}/outputs/rows"
-        workspace = self.pipelines.workspace
-        job = workspace.run("cat ${{inputs.rows}}", inputs={"rows": {"jobInputType": "uri_file", "uri": uri}})
-        return workspace.log(job).splitlines()
-
-
-@pytest.fixture
-def parallel(pipelines: Pipelines) -> Parallel:
-    files = {f"{number}.txt": str(number) for number in range(1, 6)}
-    return Parallel(pipelines, pipelines.workspace.data(files, f"numbers-{uuid.uuid4().hex[:8]}"))
-
-
-def test_parallel_nodes_run_over_mini_batches(parallel: Parallel) -> None:
-    pipelines, workspace = parallel.pipelines, parallel.pipelines.workspace
-    script = """
-def init():
-    global factor
-    factor = int(sys.argv[2])
-    print("ready", os.getpid())
-
-def run(files):
-    print("batch of", len(files))
-    return [number(path) * factor for path in files]
-"""
-    listed = {"MLTable": "paths:\n- file: ./b/2.txt\n- pattern: ./**/1.*", "a/1.txt": "1", "b/2.txt": "2", "3": ""}
-    table = workspace.data(listed, f"table-{uuid.uuid4().hex[:8]}")
-    inputs = {"files": {"type": "mltable", "path": table, "mode": "eval_mount"}, "factor": 100}
-    name = pipelines.run({"score": parallel.node(script), "listed": parallel.node(script, inputs=inputs)})
-    assert parallel.rows(name) == ["10", "20", "30", "40", "50"]
-    assert parallel.rows(name, "listed") == ["100", "200"]
-    run = pipelines.children(name)["score"]["runId"]
-    assert "Scheduled 3 mini-batches for 2 processes." in workspace.log(run)
-    logs = [path for path in workspace.artifacts(run) if path.startswith("logs/user/stdout/0/")]
-    assert logs == ["logs/user/stdout/0/process000.stdout.txt", "logs/user/stdout/0/process001.stdout.txt"]
-    printed = "".join(workspace.artifact(run, path) for path in logs)
-    assert (printed.count("ready"), printed.count("batch of 2"), printed.count("batch of 1")) == (2, 2, 1)
-    assert workspace.artifact(run, "logs/job_result.txt") == "The job completed."
-
-
-def test_mini_batches_that_fail_are_tried_again(parallel: Parallel) -> None:
-    script = """
-def init():
-    pass
-
-def run(files):
-    mark = pathlib.Path(os.environ["MARKS"], pathlib.Path(files[0]).name)
-    first = not mark.exists()
-    mark.touch()
-    if first and number(files[0]) == 1:
-        raise ValueError("once")
-    if number(files[0]) == 3:
-        time.sleep(0 if not first else 60)
-    if number(files[0]) == 5:
-        os._exit(1)
-    return files
-"""
-    variables = {"MARKS": str(parallel.pipelines.folder)}
-    retries = {"max_retries": 1, "timeout": 2}
-    node = parallel.node(script, environment_variables=variables, retry_settings=retries, mini_batch_error_threshold=1)
-    name = parallel.pipelines.run({"score": node})
-    assert [row.rpartition("/")[2] for row in parallel.rows(name)] == ["1.txt", "2.txt", "3.txt", "4.txt"]
-    log = parallel.pipelines.log(name, "score")
-    assert "Mini-batch 2 failed: the process ended by itself" in log
-    assert "Processed 3 of 3 mini-batches, of which 1 failed." in log
-
-
-def test_too_many_failures_fail_the_node(parallel: Parallel) -> None:
-    expected = {
-        "batches": "mini-batches, 1, is above the error threshold of 0",
-        "items": "failed items, 2, is above the error threshold of 1",
-        "broken": "name 'nothing' is not defined",
-    }
-    start = "def init():\n    pass\n\ndef run(files):\n    "
-    retries = {"max_retries": 0, "timeout": 60}
-    nodes = {
-        "batches": parallel.node(f"{start}raise ValueError", retry_settings=retries, mini_batch_error_threshold=0),
-        "items": parallel.node(f"{start}return files[1:]", retry_settings=retries, error_threshold=1),
-        "broken": parallel.node("def init():\n    nothing", retry_settings=retries),
-    }
-    name = parallel.pipelines.submit(nodes, {"continue_on_step_failure": True})
-    assert "Failed nodes:" in parallel.pipelines.workspace.error(name)["message"]
-    for key, run in parallel.pipelines.children(name).items():
-        message = run["error"]["error"]["message"]
-        assert "exited with status code 42" in message
-        assert expected[key] in message
-
-
 def test_what_the_emulator_cannot_run_is_simulated_and_says_so(pipelines: Pipelines) -> None:
     workspace = pipelines.workspace
     count = {
         "type": "spark",
-        "code": str(_script(pipelines.folder, "print('never')")),
+        "code": str(script_folder(pipelines.folder, "print('never')")),
         "entry": {"file": "train.py"},
         "args": "--to ${{outputs.counted}}",
         "resources": {"instance_type": "standard_e4s_v3", "runtime_version": "3.4"},
@@ -650,11 +382,3 @@ def refusal(emulator: RunningEmulator, nodes: dict[str, Any], **settings: str) -
     assert answer.status_code == 400
     error: dict[str, Any] = answer.json()["error"]
     return error
-
-
-def _script(folder: Path, text: str) -> Path:
-    """A folder with ``train.py``."""
-    source = folder / f"src-{uuid.uuid4().hex[:8]}"
-    source.mkdir()
-    (source / "train.py").write_text(text)
-    return source
