@@ -99,7 +99,9 @@ class Pipeline:
         self._properties: Json = job["properties"]
         self._workspace = arm_ids.parse(self._id).workspace
         self._records = JobRecords(emulator)
-        self._settings: Json = self._properties.get("settings") or {}
+        compute = self._properties.get("computeId")
+        own: Json = self._properties.get("settings") or {}
+        self._settings: Json = {**own, "default_compute": own.get("default_compute") or compute}
         self._log = PipelineLog(emulator.blobs, Locations(emulator.store, self._workspace).of_artifacts(self._name))
         self._nodes = nodes_of(self._properties, emulator.store.get)
         first, last = (str(self._settings.get(name) or "") for name in ENDS)
@@ -192,9 +194,10 @@ class Pipeline:
 
     def _job_of(self, node: Node, node_id: str, name: str) -> Json:
         root = self._properties["properties"].get("azureml.rootpipelinerunid") or self._name
-        given = node.given
+        given, job = node.given, job_of(node, self._scope, self._settings)
         return {
-            **job_of(node, self._scope, self._settings),
+            **job,
+            "computeId": self._compute(job["computeId"]),
             "experimentName": self._properties.get("experimentName"),
             "isArchived": False,
             "parentJobName": self._name,
@@ -208,6 +211,11 @@ class Pipeline:
                 "azureml.rootpipelinerunid": root,
             },
         }
+
+    def _compute(self, reference: str | None) -> str | None:
+        """The id of a compute, which an input of the pipeline may give by its name."""
+        by_name = reference and "/" not in reference
+        return self._workspace.child("compute", str(reference).removeprefix("azureml:")) if by_name else reference
 
     def _note_end(self, key: str) -> None:
         """Take note that a node has ended: those that wait for it may start, or never will."""

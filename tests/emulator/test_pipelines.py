@@ -85,11 +85,12 @@ def test_nodes_wait_for_their_compute_and_write_to_their_datastore(pipelines: Pi
     cluster = {"computeType": "AmlCompute", "properties": scale}
     workspace.put("compute", "single", location="local", properties=cluster)
     nodes = {key: command("sleep 0.2; echo x > ${{outputs.o}}/x", outputs={"o": FOLDER}) for key in ("a", "b")}
+    nodes["b"]["compute"] = "${{parent.inputs.where}}"
     where = {"default_compute": "azureml:single", "default_datastore": "azureml:workspaceartifactstore"}
-    name = pipelines.run(nodes, where)
+    name = pipelines.run(nodes, where, inputs={"where": "single"})
     first, second = sorted(pipelines.children(name).values(), key=lambda run: run["startTimeUtc"])
     assert first["endTimeUtc"] <= second["startTimeUtc"]
-    assert first["target"] == "single"
+    assert (first["target"], second["target"]) == ("single", "single")
     uri = workspace.get("job", first["runId"])["properties"]["outputs"]["o"]["uri"]
     assert uri.startswith("azureml://datastores/workspaceartifactstore/paths/azureml/")
     assert workspace.output(first["runId"], "o", "x") == "x\n"
