@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.exceptions import AuthError
 from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.flows import UNTRUSTED_HOST, Flow, Json, Send, call, request
 from airflow_provider_azml.rest.history import NO_DATA_PLANE
@@ -71,8 +72,13 @@ def _tells(result: object) -> bool:
     return isinstance(run, dict) and isinstance(run.get("status"), str)
 
 
+def without_token(error: ApiError) -> bool:
+    """Whether there was no token for run history; Resource Manager takes another."""
+    return isinstance(error, AuthError) and error.status is None
+
+
 def refused(error: ApiError) -> bool:
     """Whether run history does not take such requests, from here or at all, so that asking again is of no use."""
-    if error.code in _OUT_OF_REACH:
+    if error.code in _OUT_OF_REACH or without_token(error):
         return True
     return error.status is not None and 400 <= error.status < 500 and error.status not in _PASSING  # noqa: PLR2004 (HTTP)

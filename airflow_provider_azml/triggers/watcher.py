@@ -15,7 +15,7 @@ from airflow_provider_azml.exceptions import ApiError, AuthError
 from airflow_provider_azml.rest import arm_ids, flows, pace
 from airflow_provider_azml.rest.history import DataPlane, data_plane
 from airflow_provider_azml.rest.resources import RESOURCES
-from airflow_provider_azml.rest.run_states import MOST_JOBS, refused, run_states
+from airflow_provider_azml.rest.run_states import MOST_JOBS, refused, run_states, without_token
 from airflow_provider_azml.rest.waiting import Glance, last_of, look
 from airflow_provider_azml.triggers.session import Session
 from airflow_provider_azml.triggers.waits import Borne, Lane, Wait
@@ -42,8 +42,8 @@ _FOLLOWED_AT_ONCE = 64
 _LARGE_BYTES = 1_000_000
 """Answers of more are asked for in smaller parts: reading one holds the event loop up."""
 _FEWEST_JOBS = 10
-_WITHOUT_HISTORY_SECONDS = 3600.0
-"""For how long run history is not asked, after it refused to be."""
+_WITHOUT_HISTORY_SECONDS, _WITHOUT_TOKEN_SECONDS = 3600.0, 60.0
+"""For how long run history is not asked, after it refused to be, or after there was no token for it."""
 _CANCELLED_AT_MOST = 3
 _AHEAD_SECONDS, _MOST_DOUBLINGS = 1.0, 10
 """When a job is looked at again whose end only run history knows yet, and how often that pause is doubled."""
@@ -267,9 +267,10 @@ class Watcher:
 
     def _do_without_history(self, waits: Sequence[Wait], error: ApiError) -> None:
         now = asyncio.get_running_loop().time()
+        seconds = _WITHOUT_TOKEN_SECONDS if without_token(error) else _WITHOUT_HISTORY_SECONDS
         if now >= self._history_from:
-            _log.warning("Jobs are looked at one by one for an hour, as run history refuses to tell of many: %s", error)
-        self._history_from, self.plane.api = now + _WITHOUT_HISTORY_SECONDS, None
+            _log.warning("Jobs are looked at one by one for %.0f s, as run history tells of none: %s", seconds, error)
+        self._history_from, self.plane.api = now + seconds, None
         for wait in waits:
             self._each.put(wait, now)
 
