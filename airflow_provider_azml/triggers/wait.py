@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from dataclasses import asdict, replace
@@ -17,13 +18,14 @@ from airflow_provider_azml.rest import arm_ids, flows, pace, queueing
 from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.patience import TOLERATE_ERRORS_SECONDS, Patience
+from airflow_provider_azml.rest.time_limits import within
 from airflow_provider_azml.rest.waiting import Outcome, Ticket
 from airflow_provider_azml.triggers import killing
 from airflow_provider_azml.triggers.waits import Borne
 from airflow_provider_azml.triggers.watcher import watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.goals import GoalName
@@ -38,6 +40,8 @@ outside, and fails it without a word in its log: apache/airflow#66374, #67287, #
 """
 FIRST_LOOK_SECONDS = LAST_LOOK_SECONDS = 60.0
 """How long the first look is waited for, and the one at a deadline, whatever the deadline."""
+TELLING_SECONDS = 5.0
+"""How long a look is told of at least, whatever the deadline: a job may write more than Airflow takes."""
 CANCEL_SECONDS = 10.0
 """How long errors are borne of the request that cancels a job; Airflow gives a killed trigger 30 s."""
 _DECIDING: set[asyncio.Task[None]] = set()
@@ -177,8 +181,9 @@ class AzmlWaitTrigger(BaseTrigger):
             news = await wait.news(left)
             if isinstance(news, Borne):
                 self.log.warning("Looking again in %.0f s: %s", news.pause, news.error)
-            elif news:
-                await watcher.follow(follower.look(news))
+            elif news and (news.outcome or not hurried):
+                telling = watcher.follow(follower.look(news))
+                await self._in_time(telling, math.inf if news.outcome else self._time_left(deadlines, wait, clock()))
                 if news.outcome:
                     return news.outcome
             news = None  # all that the service said of the job need not be held until the next look
@@ -190,6 +195,20 @@ class AzmlWaitTrigger(BaseTrigger):
                 # it may have ended since the last look
                 watcher.hurry(wait)
                 left, hurried = LAST_LOOK_SECONDS, True
+
+    def _time_left(self, deadlines: Deadlines, wait: Wait, now: float) -> float:
+        """Seconds until the next deadline, also when there are none left."""
+        try:
+            return deadlines.check(self.arm_id, wait.status, now=now, began=self.began)
+        except WaitTimeout:
+            return 0
+
+    async def _in_time(self, telling: Coroutine[None, None, None], left: float) -> None:
+        """Tell of a look, but keep the deadline."""
+        try:
+            await within(max(left, TELLING_SECONDS) if math.isfinite(left) else None, telling)
+        except asyncio.TimeoutError:
+            self.log.warning("Not all that the job has written was told before its time was up")
 
     async def _explain(self, watcher: Watcher, late: WaitTimeout) -> None:
         """Let the error say why, unless the service is out of reach."""

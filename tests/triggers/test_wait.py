@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 
 import pytest
 
 from airflow_provider_azml.exceptions import NotFound, WaitTimeout
 from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.rest import flows
+from airflow_provider_azml.triggers import wait
 from airflow_provider_azml.triggers.wait import AzmlWaitTrigger, outcome_of
 
 
@@ -86,3 +89,35 @@ def test_what_is_not_there_is_told_to_the_task(azml_connection):
     event = fired(AzmlWaitTrigger(arm_id=gone, azml_conn_id=azml_connection, poll_seconds=1, tolerate_errors_seconds=1))
     with pytest.raises(NotFound, match="no-such-job"):
         outcome_of(event)
+
+
+class SlowHandler(logging.Handler):
+    """Takes as long for a line as a triggerer does whose log is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(record.getMessage())
+        time.sleep(0.001)
+
+
+def test_a_deadline_holds_while_a_job_writes_more_than_can_be_told(azml_connection, monkeypatch):
+    hook = AzmlHook(azml_connection)
+    loud = {"command": f"yes {'x' * 90} | head -n 40000; sleep 60", "environment": {"image": "local"}}
+    job_id = hook.apply(loud, kind="job")["id"]
+    monkeypatch.setattr(wait, "TELLING_SECONDS", 0.5)
+    deadlines = {"ends": time.time() + 4, "limit": "timeout_seconds", "queue_ends": None}
+    trigger = AzmlWaitTrigger(
+        arm_id=job_id, azml_conn_id=azml_connection, poll_seconds=0.5, deadlines=deadlines, stream_logs=True
+    )
+    slow = SlowHandler()
+    trigger._log = logging.getLogger("slow")
+    trigger._log.setLevel(logging.INFO)
+    trigger._log.addHandler(slow)
+    with pytest.raises(WaitTimeout, match="was still Running when timeout_seconds ran out"):
+        outcome_of(fired(trigger))
+    assert time.time() - deadlines["ends"] < 8
+    assert slow.told.count("Not all that the job has written was told before its time was up") == 1
+    hook.run(flows.act(job_id, "cancel"))
