@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _PARTS = ("jobs", "logs", "large", "outage")
 
 
+LONGEST_PAUSE_SECONDS = 62
+"""After how long a service that is back is noticed; see ``rest/patience.py``."""
 EARLY = 0.2
 """What share of a pause a look may come early, so that one request does for many: then there are more of them."""
 
