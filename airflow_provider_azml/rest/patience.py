@@ -27,7 +27,7 @@ _GARBLED = frozenset({NO_JSON_OBJECT, NO_STATUS})
 _ENTRA, _ENTRAS_OWN = "AADSTS", "AADSTS900"
 """What codes of the token service begin with, and those of them that tell of its own troubles: it is busy, throttles,
 or has no answer in time; see https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""
-_FIRST_PAUSE, _LONGEST_PAUSE, _MOST_DOUBLINGS = 1.0, 60.0, 6
+_FIRST_PAUSE, _LONGEST_PAUSE, _MOST_DOUBLINGS = 1.0, 30.0, 5
 
 
 @dataclass

@@ -287,7 +287,7 @@ class Watcher:
     def _told(self, wait: Wait, run: Json | None) -> None:
         """Take what run history tells of a job; of its end the resource itself has the last word."""
         if run is None or run["status"] in _JOB.good | _JOB.bad:
-            wait.claimed = min(wait.claimed + 1, _MOST_DOUBLINGS)
+            wait.claimed = min(wait.claimed + 1, _MOST_DOUBLINGS) if run else 0
             self._each.put(wait, asyncio.get_running_loop().time())
             return
         wait.claimed = 0

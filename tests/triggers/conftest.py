@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_azml.rest import patience
+from airflow_provider_azml.triggers import watcher
 from tests.triggers.jobs_service import JobsService
 
 if TYPE_CHECKING:
@@ -18,3 +20,10 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsSer
     monkeypatch.setenv("AIRFLOW_CONN_AZML_DEFAULT", opened.connection)
     yield opened
     opened.close()
+
+
+@pytest.fixture(autouse=True)
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors are borne in smaller pauses than out there, so that tests take less time."""
+    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(watcher, "_AHEAD_SECONDS", 0.1)

@@ -37,6 +37,7 @@ class JobsService(SignedIn):
         self.history: dict[str, str] = {}
         self.clients: set[tuple[str, int]] = set()
         self.at: list[float] = []
+        self.headers: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def has(self, statuses: Mapping[str, str]) -> JobsService:
@@ -103,7 +104,7 @@ class JobsService(SignedIn):
                 good[key] = {"runMetadata": {"runId": name, "status": self.history[name]}}
             else:
                 bad[key] = {"error": {"code": "UserError", "message": f"Run {name} was not found."}}
-        return Answer(body={"successfulResults": good, "failedResults": bad})
+        return Answer(body={"successfulResults": good, "failedResults": bad}, headers=self.headers)
 
     def _job(self, name: str) -> Answer:
         if name not in self.statuses:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Flow
 
 FAULTS = "429=0.1,500=0.05,503=0.05,reset=0.05,lost=0.03,slow=0.02,slow_seconds=0.5,retry_after=0.3,seed=5"
-JOBS = 60
+JOBS = 25
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_many_jobs_are_looked_at_by_few_requests_over_one_session_with_one_token
     service.has(dict.fromkeys(JOBS, "Running"))
 
     async def wait_for_all():
-        tasks = [asyncio.create_task(payload(waiting(job, poll_seconds=2))) for job in JOBS]
+        tasks = [asyncio.create_task(payload(waiting(job, poll_seconds=1))) for job in JOBS]
         await until(lambda: len(service.batches) == 6)
         service.has(dict.fromkeys(JOBS, "Completed"))
         return await asyncio.gather(*tasks)
@@ -214,3 +214,17 @@ def test_the_event_loop_is_never_held_up(service):
 
     asyncio.run(wait_for_all())
     assert longest < 0.1
+
+
+def test_whoever_is_near_the_limit_holds_back_before_it_is_reached(service):
+    service.has(dict.fromkeys(JOBS[:5], "Running"))
+    service.headers["x-ms-ratelimit-remaining-runs"] = "25"
+
+    async def wait_a_while() -> None:
+        tasks = [asyncio.create_task(payload(waiting(job))) for job in JOBS[:5]]
+        await until(lambda: len(service.batches) == 2)
+        await stop(tasks)
+
+    asyncio.run(wait_a_while())
+    first, second = service.at[-2:]
+    assert second - first > 0.9  # a pause is 0.1 s
