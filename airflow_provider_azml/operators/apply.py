@@ -42,7 +42,7 @@ class AzmlApplyOperator(AzmlJobOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-overview
     """
 
-    template_fields: Sequence[str] = (*AzmlJobOperator.template_fields, "kind", "overrides")
+    template_fields: Sequence[str] = (*AzmlJobOperator.template_fields, "kind", "overrides", "wait")
 
     def __init__(
         self,

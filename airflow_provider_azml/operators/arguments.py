@@ -49,6 +49,24 @@ def optional_seconds(name: str, value: object) -> float | None:
     return None if value in (None, "", "None") else seconds(name, value)
 
 
+def yes_or_no(name: str, value: object) -> bool:
+    """A truth value, or the word for one that a template renders to.
+
+    Raises:
+        SpecError: It is neither.
+
+    Example:
+        >>> yes_or_no("wait", "False")
+        False
+    """
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in ("true", "false"):
+        return word == "true"
+    raise refused(name, f"is {value!r:.80}; it must be True or False")
+
+
 def one_of(name: str, value: object, words: Sequence[T]) -> T:
     """One of the words that an argument may be.
 

@@ -139,9 +139,12 @@ class AzmlOperator(BaseOperator):
         Raises:
             SpecError: One cannot be used; it is named.
         """
-        from airflow_provider_azml.operators.arguments import optional_seconds, seconds
+        from airflow_provider_azml.operators.arguments import optional_seconds, seconds, yes_or_no
         from airflow_provider_azml.rest.pace import LONGEST_POLL_SECONDS
 
+        self.deferrable = yes_or_no("deferrable", self.deferrable)
+        self.stream_logs = yes_or_no("stream_logs", self.stream_logs)
+        self.cancel_on_kill = yes_or_no("cancel_on_kill", self.cancel_on_kill)
         self.poll_seconds = seconds("poll_seconds", self.poll_seconds, longest=LONGEST_POLL_SECONDS)
         self.timeout_seconds = optional_seconds("timeout_seconds", self.timeout_seconds)
         self.tolerate_errors_seconds = seconds("tolerate_errors_seconds", self.tolerate_errors_seconds, zero=True)

@@ -80,6 +80,19 @@ class AzmlSpecOperator(AzmlOperator):
             if name in given:
                 setattr(self, self.attributes.get(name, name), given[name])
 
+    def check_arguments(self) -> None:
+        """Check the arguments that say how to wait, and what may be sent, once templates are rendered.
+
+        Raises:
+            SpecError: One cannot be used; it is named.
+        """
+        from airflow_provider_azml.operators.arguments import yes_or_no
+
+        super().check_arguments()
+        self.wait = yes_or_no("wait", self.wait)
+        self.strict = yes_or_no("strict", self.strict)
+        self.follow_symlinks = yes_or_no("follow_symlinks", self.follow_symlinks)
+
     # -- to the service and back ---------------------------------------------------------------------------------
 
     def submit(self, context: Context) -> Ticket | Json:

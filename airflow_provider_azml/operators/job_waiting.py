@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 
 ERROR_CLASSES: tuple[ErrorClass, ...] = ("user_error", "system_error", "quota", "preemption")
-_WORDS = ("on_worker_shutdown", "on_existing", "fail_on", "retry_on")
+_TEMPLATED = (
+    "stream_logs",
+    "cancel_on_kill",
+    "on_worker_shutdown",
+    "on_existing",
+    "fail_on",
+    "retry_on",
+    "queue_timeout_seconds",
+)
 
 
 class AzmlJobOperator(AzmlSpecOperator):
@@ -47,7 +55,7 @@ class AzmlJobOperator(AzmlSpecOperator):
         queue_timeout_seconds: How long the job may wait before it runs, in seconds, apart from how long it runs.
     """
 
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *_WORDS, "queue_timeout_seconds")
+    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, *_TEMPLATED)
 
     def __init__(
         self,

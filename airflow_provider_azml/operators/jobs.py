@@ -52,6 +52,7 @@ class AzmlSubmitJobOperator(AzmlJobOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-command
     """
 
+    template_fields: Sequence[str] = (*AzmlJobOperator.template_fields, "wait")
     kind = "job"
     job_type: ClassVar[str | None] = None
     """The one ``type`` that a file may have, and has when it does not say."""

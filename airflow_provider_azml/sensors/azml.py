@@ -60,6 +60,17 @@ class AzmlJobSensor(AzmlResourceSensor):
         self.stream_logs = stream_logs
         self.arrange_start()
 
+    def check_arguments(self) -> None:
+        """Check the arguments that say how to wait.
+
+        Raises:
+            SpecError: One cannot be used; it is named.
+        """
+        from airflow_provider_azml.operators.arguments import yes_or_no
+
+        super().check_arguments()
+        self.wait_until_exists = yes_or_no("wait_until_exists", self.wait_until_exists)
+
     @property
     def goal(self) -> GoalName:
         """The job's end."""

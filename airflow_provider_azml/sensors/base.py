@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_azml.exceptions import RunFailed, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSensorTimeout, conf
+from airflow_provider_azml.operators.arguments import seconds
 from airflow_provider_azml.operators.base import AzmlOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
 
     from airflow.sdk import Context
 
@@ -45,8 +46,8 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            poke_interval=poll_seconds if poke_interval is None else poke_interval,
-            timeout=timeout_seconds if timeout is None else timeout,
+            poke_interval=_given("poll_seconds", poll_seconds) if poke_interval is None else poke_interval,
+            timeout=_given("timeout_seconds", timeout_seconds) if timeout is None else timeout,
             **kwargs,
         )
         self.poll_seconds = float(self.poke_interval)
@@ -55,6 +56,8 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:  # Airflow's own signature
         """Poke, or wait in the triggerer."""
+        with self._permanent_errors():
+            self.check_arguments()
         if self.deferrable:
             return self.resume_execution("begin", {}, context)  # which is where Airflow obeys soft_fail and never_fail
         return BaseSensorOperator.execute(self, context)
@@ -117,3 +120,14 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
             follower = Follower(arm_id, self.log.log, stream_logs=streams, body=glance.body)
             self._followers[arm_id] = follower
         return follower
+
+
+def _given(name: str, value: float | timedelta | None) -> float | timedelta | None:
+    """What Airflow's own argument is made of; it would refuse it by a name that the user has not given.
+
+    Raises:
+        SpecError: It is no number: neither is a template, which would be rendered too late.
+    """
+    if value is None or isinstance(value, timedelta):
+        return value
+    return seconds(name, value, zero=True)

@@ -50,7 +50,7 @@ class AzmlResourceSensor(AzmlSensor):
 
     def arrange_start(self) -> None:
         """Let the scheduler start it in the triggerer, where it can; called when all arguments are assigned."""
-        if self._may_start_from_trigger and self.deferrable and starts_in_triggerer(self):
+        if self._may_start_from_trigger and self.deferrable is True and starts_in_triggerer(self):
             self.start_from_trigger = True
             self.start_trigger_args = start_trigger_args(self)
 

@@ -179,6 +179,20 @@ def test_words_and_durations_are_checked_before_anything_is_asked(service: Signe
     assert service.asked == []
 
 
+def test_a_template_may_render_to_a_truth_value(one_job: OneJob, tmp_path: Path) -> None:
+    words = {
+        "deferrable": "TRUE",
+        "stream_logs": "{{ 1 > 2 }}",
+        "cancel_on_kill": "{{ 'false' }}",
+        "wait": "{{ true }}",
+    }
+    with DAG("waiting", schedule=None):
+        operator = AzmlSubmitCommandJobOperator(task_id="it", **{**COMMAND_OF_A_NAME, **words})
+    told = plain(TaskProcess(operator, tmp_path).end()["trigger_kwargs"])
+    assert told["arm_id"] == one_job.path
+    assert [told[name] for name in ("stream_logs", "cancel_on_kill")] == [False, False]
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"poll_seconds": 0}, "poll_seconds: is 0; it must be a number of seconds, more than 0 and at most 86400"),
     ({"poll_seconds": -1}, "poll_seconds: is -1;"),
@@ -196,5 +210,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"on_existing": "reuse"}, "on_existing: is 'reuse'; it must be 'attach' or 'fail'"),
     ({"fail_on": "children"}, "fail_on: is 'children'; it must be 'service' or 'any_child'"),
     ({"retry_on": "quota"}, "retry_on: is 'quota'; it must be a list of 'user_error', 'system_error', 'quota' or"),
+    ({"cancel_on_kill": "no"}, "cancel_on_kill: is 'no'; it must be True or False"),
+    ({"stream_logs": "{{ none }}"}, "stream_logs: is 'None';"),
+    ({"deferrable": 1}, "deferrable: is 1;"),
+    ({"wait": "{{ '' }}"}, "wait: is '';"),
+    ({"follow_symlinks": "yes"}, "follow_symlinks: is 'yes';"),
     ({"retry_on": ["quotas"]}, "retry_on: is 'quotas'; it must be 'user_error', 'system_error', 'quota' or 'preem"),
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -104,11 +106,24 @@ def test_a_job_need_not_exist_yet(workspace: Workspace, way: str) -> None:
     assert finished.value("it")["name"] == name
 
 
+def test_a_dag_says_which_argument_of_its_sensor_is_no_number() -> None:
+    for arguments, said in (
+        ({"poll_seconds": "abc"}, "poll_seconds: is 'abc'; it must be a number of seconds"),
+        ({"timeout_seconds": "{{ params.patience }}"}, "timeout_seconds: is '{{ params.patience }}'; it must be"),
+        ({"poll_seconds": -1}, "poll_seconds: is -1;"),
+    ):
+        with pytest.raises(SpecError, match=re.escape(said)):
+            AzmlJobSensor(task_id="it", job_name="a", **arguments)
+    sensor = AzmlJobSensor(task_id="it", job_name="a", poll_seconds="7", timeout=timedelta(hours=1))
+    assert (sensor.poke_interval, sensor.poll_seconds, sensor.timeout) == (7, 7, 3600)
+
+
 BAD: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "slash": ({"job_name": "a/b"}, "job_name: is 'a/b'; it must be a name"),
     "nothing": ({"job_name": ""}, "job_name: is ''"),
     "none": ({"job_name": "{{ none }}"}, "job_name: is 'None'"),
     "spin": ({"poll_seconds": 0}, "poll_seconds: is 0.0; it must be a number of seconds, more than 0"),
+    "unsure": ({"wait_until_exists": "maybe"}, "wait_until_exists: is 'maybe'; it must be True or False"),
     "impatient": ({"tolerate_errors_seconds": -1}, "tolerate_errors_seconds: is -1"),
 }
 
