@@ -119,6 +119,10 @@ class Conflict(ApiError):
     """The resource exists already, or is in a state that does not allow the request (409, 412)."""
 
 
+class JobNameTaken(Conflict):
+    """A job of that name is there, and not for this try to take up: it was looked at, and nothing was sent."""
+
+
 class Throttled(ApiError):
     """Too many requests (429), after the retries were used up."""
 

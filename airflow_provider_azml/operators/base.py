@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_azml.exceptions import ApiError, AuthError, ConnectionIncomplete, NotFound, RunFailed, SpecError
+from airflow_provider_azml.exceptions import (
+    ApiError,
+    AuthError,
+    ConnectionIncomplete,
+    JobNameTaken,
+    NotFound,
+    RunFailed,
+    SpecError,
+)
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, conf
 from airflow_provider_azml.links import AzmlStudioLink
 
@@ -227,7 +235,7 @@ class AzmlOperator(BaseOperator):
         """Errors that another try would meet again end the task at once."""
         try:
             yield
-        except (SpecError, NotFound, ConnectionIncomplete) as error:
+        except (SpecError, NotFound, JobNameTaken, ConnectionIncomplete) as error:
             raise AirflowFailException(str(error)) from error
         except ApiError as error:
             # what was waited for goes on, for another try to take up once the credentials are right again

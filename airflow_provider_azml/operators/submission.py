@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from airflow_provider_azml.exceptions import ApiError, Conflict
+from airflow_provider_azml.exceptions import ApiError, Conflict, JobNameTaken
 from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.rest import arm_ids, failures, flows
 from airflow_provider_azml.rest.flows import Sleep
@@ -203,7 +203,7 @@ def submit_job(
         terms: How it is submitted.
 
     Raises:
-        Conflict: A job of that name is somebody else's; or, for a job that names itself, has failed before; or an
+        JobNameTaken: A job of that name is somebody else's; or, for a job that names itself, has failed before; or an
             earlier try submitted it, which the terms do not allow.
     """
     named = name_of(source.value) if source.value.get("name") else None
@@ -292,11 +292,11 @@ def _whose(job: Json, owner: Mapping[str, str]) -> str:
     return f"was not submitted by this task, but by {dag_id}.{task_id}{mapped} in run {run_id}"
 
 
-def _taken(arm_id: str, name: str, reason: str, hint: str = _ANOTHER_NAME) -> Conflict:
-    return Conflict(
-        method="PUT",
+def _taken(arm_id: str, name: str, reason: str, hint: str = _ANOTHER_NAME) -> JobNameTaken:
+    return JobNameTaken(
+        method="GET",
         url=arm_id,
-        status=409,
+        status=200,
         code="JobNameTaken",
         message=f"job {name!r} {reason}",
         hint=hint,

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound
+from airflow_provider_azml.exceptions import ApiError, JobNameTaken, NotFound
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlApplyOperator, AzmlRegisterModelOperator
 from airflow_provider_azml.operators.submission import (
@@ -151,7 +151,7 @@ def test_a_name_given_by_the_user_is_the_users_alone(hook, submit):
     first, other = context(), context()
     assert submit(first, name=name)["name"] == name
     assert submit(first, name=name)["name"] == name
-    with pytest.raises(Conflict, match=r"was not submitted by this task, but by \S+ in run \S+"):
+    with pytest.raises(JobNameTaken, match=r"was not submitted by this task, but by \S+ in run \S+"):
         submit(other, name=name)
 
 
@@ -160,7 +160,7 @@ def test_a_name_given_by_the_user_is_not_taken_again_after_a_clear(hook, submit)
     task = context()
     submit(task, name=name)
     task["ti"].max_tries += 1
-    with pytest.raises(Conflict, match="was submitted before this task was cleared"):
+    with pytest.raises(JobNameTaken, match="was submitted before this task was cleared"):
         submit(task, name=name)
 
 
@@ -169,7 +169,7 @@ def test_a_job_of_an_earlier_try_may_be_refused(hook, submit):
     job = submit(task, "sleep 60", terms=terms)
     assert submit(task, terms=terms)["name"] == job["name"]  # the same try
     task["ti"].id = "02-ti"
-    with pytest.raises(Conflict, match=r"of an earlier try\. With on_existing='attach' this try takes it up"):
+    with pytest.raises(JobNameTaken, match=r"of an earlier try\. With on_existing='attach' this try takes it up"):
         submit(task, terms=terms)
     hook.run(flows.act(hook.workspace_id.child("job", job["name"]), "cancel"))
     assert submit(task, terms=terms)["name"] == f"{job_name(task)}-2"
@@ -179,8 +179,10 @@ def test_a_job_that_failed_under_a_name_of_the_users_cannot_run_again(hook, subm
     name = f"mine-{time.time_ns()}"
     task = context()
     assert settled(hook, submit(task, "false", name=name)) == "Failed"
-    with pytest.raises(Conflict, match="cannot run twice under one name"):
+    with pytest.raises(JobNameTaken, match="cannot run twice under one name") as caught:
         submit(task, name=name)
+    assert "(GET " in str(caught.value)  # it was looked at, and nothing was sent
+    assert "answered 200" in str(caught.value)
 
 
 def test_a_job_that_the_service_refuses_is_an_error(hook, submit):
