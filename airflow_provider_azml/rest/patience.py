@@ -27,7 +27,7 @@ _GARBLED = frozenset({NO_JSON_OBJECT, NO_STATUS})
 _ENTRA, _ENTRAS_OWN = "AADSTS", "AADSTS900"
 """What codes of the token service begin with, and those of them that tell of its own troubles: it is busy, throttles,
 or has no answer in time; see https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""
-_FIRST_PAUSE, _LONGEST_PAUSE, _MOST_DOUBLINGS = 1.0, 30.0, 5
+_FIRST_PAUSE, _MOST_DOUBLINGS = 1.0, 6
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Patience:
     Args:
         tolerate_errors_seconds: How long passing errors are borne in a row: no answer, 408, 429, 5xx, an expired token.
         refusal_seconds: How long a refusal is borne: 401, 403, 404; never longer than passing errors.
+        longest_pause_seconds: The longest pause after an error, unless the service asks for a longer one.
         now: A clock that never jumps, in seconds.
 
     Example:
@@ -47,8 +48,10 @@ class Patience:
 
     tolerate_errors_seconds: float = TOLERATE_ERRORS_SECONDS
     refusal_seconds: float = REFUSAL_SECONDS
+    longest_pause_seconds: float = 30.0
     now: Callable[[], float] = time.monotonic
     _since: float | None = field(default=None, init=False)
+    _refused_since: float | None = field(default=None, init=False)
     _count: int = field(default=0, init=False)
 
     def bear(self, error: ApiError) -> float:
@@ -60,24 +63,34 @@ class Patience:
         now = self.now()
         if self._since is None:
             self._since = now
-        if not now - self._since < self._budget(error):  # nor if the budget is no number
+        if not _is_refusal(error):
+            self._refused_since = None
+        elif self._refused_since is None:
+            self._refused_since = now
+        left = self._left(error, now)
+        if not left > 0:  # nor if it is no number
             raise error
-        pause = max(min(error.retry_after, LONGEST_HOLD_SECONDS), min(_FIRST_PAUSE * 2.0**self._count, _LONGEST_PAUSE))
+        growing = min(_FIRST_PAUSE * 2.0**self._count, self.longest_pause_seconds)
         self._count = min(self._count + 1, _MOST_DOUBLINGS)
-        left = self._since + self._budget(error) - now
-        return min(pause, max(left, _FIRST_PAUSE))
+        return min(max(min(error.retry_after, LONGEST_HOLD_SECONDS), growing), max(left, _FIRST_PAUSE))
 
     def relieved(self) -> None:
         """Forget the errors, after a look that was answered."""
-        self._since, self._count = None, 0
+        self._since, self._refused_since, self._count = None, None, 0
 
-    def _budget(self, error: ApiError) -> float:
-        if error.code in _NEVER_PASSING:
-            return 0
-        if _is_refusal(error):
-            return min(self.refusal_seconds, self.tolerate_errors_seconds)
-        passing = error.status is None or error.status in _PASSING or error.code in _EXPIRED | _GARBLED
-        return self.tolerate_errors_seconds if passing else 0
+    def _left(self, error: ApiError, now: float) -> float:
+        """How much longer an error is borne, in seconds."""
+        assert self._since is not None
+        left = self._since + self.tolerate_errors_seconds - now
+        if self._refused_since is not None:
+            return min(left, self._refused_since + self.refusal_seconds - now)
+        return left if _passes(error) else 0
+
+
+def _passes(error: ApiError) -> bool:
+    if error.code in _NEVER_PASSING:
+        return False
+    return error.status is None or error.status in _PASSING or error.code in _EXPIRED | _GARBLED
 
 
 def _is_refusal(error: ApiError) -> bool:

@@ -42,6 +42,8 @@ FIRST_LOOK_SECONDS = LAST_LOOK_SECONDS = 60.0
 """How long the first look is waited for, and the one at a deadline, whatever the deadline."""
 TELLING_SECONDS = 5.0
 """How long a look is told of at least, whatever the deadline: a job may write more than Airflow takes."""
+SLOW_PAUSE_SECONDS = 10.0
+"""To how long the pauses between errors grow at least; they are no reason to look less often than without them."""
 CANCEL_SECONDS = 10.0
 """How long errors are borne of the request that cancels a job; Airflow gives a killed trigger 30 s."""
 _DECIDING: set[asyncio.Task[None]] = set()
@@ -158,11 +160,14 @@ class AzmlWaitTrigger(BaseTrigger):
         async with watching(self.azml_conn_id, arm_ids.parse(self.arm_id).workspace) as watcher:
             clock = pace.steady_clock()
             follower = Follower(self.arm_id, self.log.log, stream_logs=self.stream_logs, plane=watcher.plane)
+            poll_seconds = pace.sane(self.poll_seconds)
             watched = watcher.watch(
                 pending,
-                poll_seconds=pace.sane(self.poll_seconds),
+                poll_seconds=poll_seconds,
                 waited_seconds=clock() - self.began,
-                patience=Patience(self.tolerate_errors_seconds),
+                patience=Patience(
+                    self.tolerate_errors_seconds, longest_pause_seconds=max(poll_seconds, SLOW_PAUSE_SECONDS)
+                ),
                 every_look=lambda: follower.wants_every_look,
             )
             with watched as wait:

@@ -83,9 +83,9 @@ def test_whoever_bears_nothing_has_every_error_at_once(clock, seconds):
         Patience(seconds, now=clock).bear(error())
 
 
-def test_pauses_grow_to_half_a_minute(clock):
-    patience = Patience(600, now=clock)
-    assert [patience.bear(error()) for _ in range(9)] == [1, 2, 4, 8, 16, 30, 30, 30, 30]
+def test_pauses_grow_to_what_was_said(clock):
+    patience = Patience(600, longest_pause_seconds=20, now=clock)
+    assert [patience.bear(error()) for _ in range(8)] == [1, 2, 4, 8, 16, 20, 20, 20]
 
 
 def test_the_service_may_ask_for_a_longer_pause_but_not_beyond_the_end(clock):
@@ -101,3 +101,17 @@ def test_an_answer_in_between_makes_it_begin_anew(clock):
     patience.relieved()
     clock.now += 9
     assert patience.bear(error()) == 1
+
+
+def test_a_refusal_after_other_trouble_has_a_time_of_its_own(clock):
+    patience = Patience(600, now=clock)
+    patience.bear(error())
+    clock.now += 500
+    assert borne_seconds(clock, patience, error(NotFound, 404)) == 60
+    patience.relieved()
+    clock.now += 500
+    patience.bear(error(NotFound, 404))
+    clock.now += 59
+    patience.bear(error())
+    clock.now += 59
+    assert patience.bear(error(NotFound, 404)) > 0
