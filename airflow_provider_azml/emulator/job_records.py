@@ -13,7 +13,7 @@ from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
@@ -120,9 +120,9 @@ class JobRecords:
             if job["type"].lower().endswith(kind) and job["properties"].get("status") not in row.terminal:
                 yield job
 
-    def abandon(self) -> None:
-        """At the start: jobs that were active when an emulator ended without notice have failed."""
-        for job in self.active():
+    def abandon(self, jobs: Iterable[Json]) -> None:
+        """At the start: jobs that were active when an emulator ended, and that nobody takes up again, have failed."""
+        for job in jobs:
             if self.runs(job["id"]).get(job["name"]) is None:
                 self.begin(job)
             self.end(job["id"], STOPPED)

@@ -34,6 +34,8 @@ class SimulatedLog:
         self._plan = plan
         self._elapsed = elapsed
         self._written = 0
+        if self._place.path in self._blobs.names(self._place.container, self._place.path):
+            self._blobs.remove(self._place.container, self._place.path)  # what an emulator that ended had written of it
         self._blobs.grow(self._place.container, self._place.path, self._more)
 
     def close(self) -> None:

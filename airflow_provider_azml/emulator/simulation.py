@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm_errors import bad_request
 from airflow_provider_azml.emulator.capacity import Capacity, Place, Use
-from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.clock import seconds_since, timestamp
 from airflow_provider_azml.emulator.compute_nodes import nodes_of, nodes_wanted, queueing_info, too_many_nodes
 from airflow_provider_azml.emulator.job_records import CANCELED, JobFailure, JobRecords
 from airflow_provider_azml.emulator.job_services import services_of
@@ -47,6 +47,7 @@ class _Job:
         running: Those of them that have not ended.
         place: Its place on a cluster.
         log: Its log.
+        began: When it began to run, if an emulator that ended since had it run.
         canceling: Whether it takes no further step but its end.
         ended: Done at its end, for those who wait for it.
     """
@@ -59,6 +60,7 @@ class _Job:
     running: dict[str, _Job] = field(default_factory=dict)
     place: Place | None = None
     log: SimulatedLog | None = None
+    began: float | None = None
     canceling: bool = False
     ended: asyncio.Future[None] | None = None
 
@@ -135,12 +137,36 @@ class Simulation:
         """Nothing: what runs nothing needs no Python."""
 
     def recover(self) -> None:
-        """At the start: jobs that were active when an emulator ended have failed."""
-        self._records.abandon()
+        """At the start: jobs that were active when an emulator ended go on as if it had not.
+
+        Not those with children, and these: which of them were still to come, nobody knows any more.
+        """
+        left: list[tuple[Json, Json]] = []
+        abandoned: list[Json] = []
+        for job in self._records.active():
+            run = self._records.runs(job["id"]).get(job["name"])
+            if run is None or not _outlives(job, run):
+                abandoned.append(job)
+            else:
+                left.append((job, run))
+        # those that run have their nodes already
+        for job, run in sorted(left, key=lambda it: it[1]["startTimeUtc"] or "~"):
+            self._take_up(job, run)
+        self._records.abandon(abandoned)
 
     async def close(self) -> None:
         """Leave the jobs as they are."""
         self._timeline.close()
+
+    def _take_up(self, document: Json, run: Json) -> None:
+        job = _Job(document["id"], plan_of(document["properties"]["properties"], self._seconds))
+        if began := run["startTimeUtc"]:
+            job.began = self._timeline.now() - seconds_since(began)
+        if run["status"] == "CancelRequested":
+            self._jobs[job.id.lower()] = job
+            self.cancel(job.id)
+        else:
+            self._queue(job, document)
 
     def _queue(self, job: _Job, document: Json) -> None:
         self._jobs[job.id.lower()] = job
@@ -193,6 +219,9 @@ class Simulation:
         self._leave_queue(job)
 
     def _leave_queue(self, job: _Job) -> None:
+        if job.began is not None:
+            self._work(job, job.began)
+            return
         self._then(job, self._timeline.now() + job.plan.queue_seconds, self._prepare)
 
     def _prepare(self, job: _Job, moment: float) -> None:
@@ -200,12 +229,15 @@ class Simulation:
         self._then(job, moment + _PREPARING_SECONDS, self._run)
 
     def _run(self, job: _Job, moment: float) -> None:
-        if job.place is not None:
-            job.place.ready = True
         self._records.report(job.id, {"status": "Running", "startTimeUtc": timestamp()})
         if job.children is not None:
             self._go_on(job)
             return
+        self._work(job, moment)
+
+    def _work(self, job: _Job, moment: float) -> None:
+        if job.place is not None:
+            job.place.ready = True
         if job.plan.lines:
             job.log = SimulatedLog(self._emulator, job.id, job.plan, lambda: self._timeline.now() - moment)
         self._then(job, moment + job.plan.seconds, self._finish)
@@ -278,6 +310,13 @@ class Simulation:
             self._records.report(parent.id, child.of_parent)
         job = parent.running[child.name] = _Job(job_id, child.plan, parent, child.metrics)
         self._queue(job, document)
+
+
+def _outlives(job: Json, run: Json) -> bool:
+    """Whether an active job goes on with the next emulator."""
+    properties = job["properties"]
+    is_simulated = properties["properties"].get(MARK) == "true"
+    return is_simulated and properties["jobType"] not in ("Pipeline", "Sweep") and not run["parentRunId"]
 
 
 def _accepted(properties: Json) -> Json:

@@ -17,6 +17,7 @@ from airflow_provider_azml.emulator.launcher import EmulatorProcess, with_lastin
 from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 from airflow_provider_azml.emulator.store import Store
 from tests.emulator.execution import Workspace
+from tests.emulator.simulated import submit
 from tests.emulator.test_serving import SCORE, deploy, make_endpoint, score
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ class Home:
         self.home = home
         self.process: EmulatorProcess | None = None
 
-    def start(self) -> Workspace:
+    def start(self, *options: str) -> Workspace:
         log = self.home / "emulator.log"
-        self.process = EmulatorProcess(self.home, log, with_lasting_cache(os.environ))
+        self.process = EmulatorProcess(self.home, log, with_lasting_cache(os.environ), options)
         while not self.process.ready():
             time.sleep(0.05)
         return Workspace(RunningEmulator(self.home, self.process.exports(), log)).ensure()
@@ -119,6 +120,30 @@ def test_an_emulator_that_is_told_to_end_ends_what_it_runs(home: Home, tmp_path:
     assert time.monotonic() - started < 10
     assert not _alive(int(pid_file.read_text()))
     assert home.start().status(job) == "Failed"
+
+
+def test_simulated_jobs_go_on(home: Home) -> None:
+    workspace = home.start("--simulate", "600")
+    long, ended = submit(workspace, simulate={"log_lines": 600}), submit(workspace, simulate={"seconds": 1})
+    waiting = submit(workspace, simulate={"queue_seconds": 600})
+    canceled, sweep = submit(workspace), submit(workspace, "Sweep")
+    for job in (long, ended, canceled, sweep):
+        workspace.until(job, ["Running"])
+    began = workspace.details(long)["startTimeUtc"]
+    home.kill()
+    time.sleep(1)
+
+    workspace = home.start("--simulate", "600")
+    assert workspace.until(ended) == "Completed"
+    assert [workspace.status(job) for job in (long, waiting, sweep)] == ["Running", "Queued", "Failed"]
+    assert workspace.details(long)["startTimeUtc"] == began
+    lines = workspace.log(long).splitlines()
+    assert lines
+    assert len(lines) == len(set(lines))
+    workspace.call("POST", workspace.id.child("job", canceled) + "/cancel")
+    assert workspace.until(canceled, ["Canceled"]) == "Canceled"
+    home.kill()
+    assert home.start().status(long) == "Failed"
 
 
 def test_a_disk_that_takes_no_more_fails_the_job(home: Home) -> None:
