@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.families import Family
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.history import DataPlane
+    from airflow_provider_azml.rest.line_budget import LineBudget
     from airflow_provider_azml.rest.waiting import Glance
 
 _MOST_LINES = 20
@@ -39,15 +40,25 @@ class Children:
         family: What it has below it.
         tell: Called with a level of :mod:`logging` and a line.
         stream_logs: Whether logs are told.
+        budget: What their logs share with others.
 
     Example:
         >>> steps = Children("pipeline-1", "Pipeline", logger.log, stream_logs=True)
         >>> yield from steps.look(plane, glance, now=time.monotonic())
     """
 
-    __slots__ = ("_due", "_job", "_logs", "_statuses", "_stream_logs", "_tell", "_trials")
+    __slots__ = ("_budget", "_due", "_job", "_logs", "_statuses", "_stream_logs", "_tell", "_trials")
 
-    def __init__(self, job: str, family: Family, tell: Callable[[int, str], None], *, stream_logs: bool) -> None:
+    def __init__(
+        self,
+        job: str,
+        family: Family,
+        tell: Callable[[int, str], None],
+        *,
+        stream_logs: bool,
+        budget: LineBudget | None = None,
+    ) -> None:
+        self._budget = budget
         self._job = job
         self._tell = tell
         self._stream_logs = stream_logs
@@ -104,7 +115,7 @@ class Children:
         for run in begun:
             job = str(run["runId"])
             if job not in self._logs and job not in left_out:
-                self._logs[job] = _ChildLog(run, self._tell)
+                self._logs[job] = _ChildLog(run, self._tell, self._budget)
             elif job in self._logs:
                 self._logs[job].log.look_at(0)
 
@@ -123,16 +134,18 @@ class _ChildLog:
     Args:
         run: The child.
         tell: Called with a level of :mod:`logging` and a line.
+        budget: What its log shares with others.
     """
 
     __slots__ = ("_called", "_tell", "_troubled", "log")
 
-    def __init__(self, run: Json, tell: Callable[[int, str], None]) -> None:
+    def __init__(self, run: Json, tell: Callable[[int, str], None], budget: LineBudget | None) -> None:
         self._called = families.called(run)
         self._tell = tell
         self._troubled = False
         prefix, family = families.name_of(run), families.family_of({}, run)
-        self.log = JobLog(str(run["runId"]), lambda line: tell(logging.INFO, f"{prefix}: {line}"), job_type=family)
+        job = str(run["runId"])
+        self.log = JobLog(job, lambda line: tell(logging.INFO, f"{prefix}: {line}"), job_type=family, budget=budget)
 
     def look(self, plane: DataPlane, *, now: float, last: bool, most_bytes: int) -> Flow[None]:
         """Tell what is new; that it cannot be read is said once, and keeps nothing else from being told."""

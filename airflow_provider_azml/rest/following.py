@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.families import Family
     from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.line_budget import LineBudget
     from airflow_provider_azml.rest.waiting import Glance
 
 _STALLED = frozenset({"Paused"})
@@ -45,6 +46,7 @@ class Follower:
         stream_logs: Whether logs are told as they grow.
         body: The job, where it is known already.
         plane: Where the workspace's data plane is, for followers that share it.
+        budget: What its logs share with those of other followers; by default they are told whole.
         now: A monotonic clock, in seconds.
 
     Example:
@@ -53,6 +55,7 @@ class Follower:
 
     __slots__ = (
         "_arm_id",
+        "_budget",
         "_children",
         "_family",
         "_is_job",
@@ -74,6 +77,7 @@ class Follower:
         stream_logs: bool = False,
         body: Json | None = None,
         plane: DataPlane | None = None,
+        budget: LineBudget | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._arm_id = arm_id
@@ -82,6 +86,7 @@ class Follower:
         self._is_job = arm_ids.parse(arm_id).kind == "job"
         self._family: Family | None = families.family_of(body or {}, {})
         self._plane = plane
+        self._budget = budget
         self._now = now
         self._status = ""
         self._log: JobLog | None = None
@@ -134,7 +139,8 @@ class Follower:
     def _look_at_children(self, glance: Glance) -> Flow[None]:
         if self._children is None:
             name, family = arm_ids.parse(self._arm_id).name, self._family or "single"
-            self._children = Children(name, family, self._tell, stream_logs=self._stream_logs)
+            streams, budget = self._stream_logs, self._budget
+            self._children = Children(name, family, self._tell, stream_logs=streams, budget=budget)
         return self._children.look(self._shared_plane(), glance, now=self._now())
 
     def _look_at_log(self, glance: Glance) -> Flow[None]:
@@ -143,7 +149,8 @@ class Follower:
     def _job_log(self) -> JobLog:
         if self._log is None:
             name, tell = arm_ids.parse(self._arm_id).name, self._tell
-            self._log = JobLog(name, lambda line: tell(logging.INFO, line), job_type=self._family)
+            budget = self._budget
+            self._log = JobLog(name, lambda line: tell(logging.INFO, line), job_type=self._family, budget=budget)
         return self._log
 
     def _shared_plane(self) -> DataPlane:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import flows, history
 from airflow_provider_azml.rest.flows import Send, Sleep, request
+from airflow_provider_azml.rest.line_budget import HeldLines
 from airflow_provider_azml.rest.log_lines import LogLines
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Flow
     from airflow_provider_azml.rest.history import DataPlane
+    from airflow_provider_azml.rest.line_budget import LineBudget
 
 CHUNK_BYTES = 256 * 1024
 MOST_BYTES = 4 * 1024 * 1024
 _LONGEST_PAUSE_SECONDS = 600.0
 _OVERLAP_BYTES = 16
-_MEBIBYTE = 1024 * 1024
+_HELD_AT_ONCE = 256
 _LAST_FILES = ("user_logs/", "logs/azureml/executionlogs", "azureml-logs/hyperdrive")
 """Beginnings of the names of log files that none comes after."""
 _URL_GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
@@ -39,6 +41,7 @@ class JobLog:
         job: Name of the job.
         tell: Called with each line.
         job_type: ``Pipeline`` or ``Sweep``; anything else for what runs itself.
+        budget: What it shares with other logs; of more lines than that gives at a look, the newest are told.
 
     Example:
         >>> log = JobLog("train", print)
@@ -46,9 +49,11 @@ class JobLog:
     """
 
     __slots__ = (
+        "_budget",
         "_cut",
         "_due",
         "_file",
+        "_held",
         "_job",
         "_job_type",
         "_last",
@@ -59,10 +64,19 @@ class JobLog:
         "_url",
     )
 
-    def __init__(self, job: str, tell: Callable[[str], None], *, job_type: str | None = None) -> None:
+    def __init__(
+        self,
+        job: str,
+        tell: Callable[[str], None],
+        *,
+        job_type: str | None = None,
+        budget: LineBudget | None = None,
+    ) -> None:
         self._job = job
         self._tell = tell
         self._job_type = job_type
+        self._budget = budget
+        self._held = HeldLines()
         self._due = 0.0
         self._read_at: float | None = None
         self._file = ""
@@ -83,7 +97,7 @@ class JobLog:
         Args:
             plane: Where the job's workspace is.
             now: The moment, in seconds of a monotonic clock.
-            ended: Whether the job has ended; then all is told to the last byte.
+            ended: Whether the job has ended; then its last lines are told to the last byte.
             most_bytes: How much of a file is told at most; of more, the middle is left out.
 
         Raises:
@@ -91,12 +105,22 @@ class JobLog:
         """
         if now < self._due and not ended:
             return
+        most = self._budget.share(self._job, now=now, last=ended) if self._budget else None
+        if most == 0:
+            return  # what is not read now is there later
         waited = now - self._read_at if self._read_at is not None else 0
         self._read_at, self._due = now, now + min(2 * waited, _LONGEST_PAUSE_SECONDS)
-        if (yield from self._follow(plane, most_bytes, ended=ended)):
-            self._due = 0
-        if ended:
-            yield from self._say(self._lines.end())
+        self._held = HeldLines(most)
+        self._held.begin(self._name)
+        try:
+            if (yield from self._follow(plane, most_bytes, ended=ended)):
+                self._due = 0
+            if ended:
+                yield from self._hold(self._lines.end())
+        except ApiError:
+            yield from self._tell_held(now, ended=ended)
+            raise
+        yield from self._tell_held(now, ended=ended)
 
     def _follow(self, plane: DataPlane, most_bytes: int, *, ended: bool) -> Flow[bool]:
         """Read on, in the next file too once this one is quiet; answer whether there was anything new."""
@@ -131,7 +155,7 @@ class JobLog:
         if not following:
             return False
         for line in self._lines.end():
-            self._tell(line)
+            self._held.add(line)
         self._file, self._url = following[0], files[following[0]]
         self._begin()
         return True
@@ -146,14 +170,14 @@ class JobLog:
             response = yield from self._part()
             new = self._new(response)
             if new is None and not anew:
-                self._tell(f"{self._file} of {self._job} was begun anew:")
+                self._held.begin(self._name, heading=f"{self._name} was begun anew:")
                 self._begin()
                 end, anew = 0, True
                 continue
             if not new:
                 return grown
             if not self._offset and not anew:
-                self._tell(f"{self._file} of {self._job}:")
+                self._held.begin(self._name, heading=f"{self._name}:")
             grown = True
             yield from self._take(new)
             if not end:
@@ -193,23 +217,38 @@ class JobLog:
         if self._cut:  # what is left of the line that the gap ends in is of no use
             _, end, new = new.partition(b"\n")
             self._cut = not end
-        yield from self._say(self._lines.feed(new))
+        yield from self._hold(self._lines.feed(new))
 
     def _leave_out(self, offset: int) -> None:
         """Go on further behind."""
         for line in self._lines.end():
-            self._tell(line)
-        size = (offset - self._offset) / _MEBIBYTE
-        self._tell(
-            f"({size:.1f} MiB of {self._file} of {self._job} are left out here; the whole file is under "
-            "Outputs + logs of the job in Azure ML studio)"
-        )
+            self._held.add(line)
+        self._held.begin(self._name, skipped_bytes=offset - self._offset)
         self._offset, self._last, self._cut = offset, b"", True
 
-    def _say(self, lines: Iterable[str]) -> Flow[None]:
-        for line in lines:
+    @property
+    def _name(self) -> str:
+        return f"{self._file} of {self._job}"
+
+    def _hold(self, lines: Iterable[str]) -> Flow[None]:
+        for number, line in enumerate(lines):
+            self._held.add(line)
+            if number % _HELD_AT_ONCE == 0:
+                yield Sleep(0)
+        if not self._budget:
+            yield from self._say()
+
+    def _tell_held(self, now: float, *, ended: bool) -> Flow[None]:
+        if self._budget:
+            found = self._held.count + self._held.left_out
+            self._held.keep(self._budget.take(self._job, found, now=now, last=ended))
+        yield from self._say()
+
+    def _say(self) -> Flow[None]:
+        for line in self._held.told():
             self._tell(line)
             yield Sleep(0)  # to tell a line takes a triggerer up to 1 ms, and many logs may grow at once
+        self._held.begin(self._name)
 
 
 def _size(response: HttpResponse) -> int:
