@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 _HASH_LENGTH = 12
 _READABLE_LENGTH = 80
 _APPEARING_SECONDS = (1.0, 2.0, 4.0)
+_CANCEL_SECONDS = 10.0
 _NOT_NOW = frozenset({400, 409, 412})
 """HTTP statuses of a PUT on something that is being changed."""
 TI_ID = "airflow.ti_id"
@@ -193,7 +194,8 @@ def submit_job(
     """Submit a job unless an earlier try of the same task has: then attach to that one.
 
     Active or completed: it is taken. Failed, canceled or on its way there: the next attempt is submitted. The newest
-    attempt counts: what did not respond, or was about to be canceled, may have gone on since.
+    attempt counts: what did not respond, or was about to be canceled, may have gone on since. What does not respond is
+    canceled before the next attempt is submitted, lest it come to life beside that.
 
     Args:
         target: The workspace.
@@ -207,12 +209,14 @@ def submit_job(
             earlier try submitted it, which the terms do not allow.
     """
     named = name_of(source.value) if source.value.get("name") else None
-    attempt = 1
+    attempt, silent = 1, False
     while True:
         name = named or f"{base_name}-{attempt}"
         arm_id = target.workspace.child("job", name)
         found = yield from flows.find(arm_id)
         if found is None:
+            if silent:
+                yield from _cancel(target.workspace.child("job", f"{base_name}-{attempt - 1}"))
             properties = {**(source.value.get("properties") or {}), **owner}
             named_source = source.merged({"name": name, "properties": properties})
             return (yield from _put_job(target, named_source, arm_id, owner, terms))
@@ -229,7 +233,18 @@ def submit_job(
             return Ticket(arm_id, None, found)
         if named:
             raise _taken(arm_id, name, f"ended as {status}, and a job cannot run twice under one name")
-        attempt += 1
+        attempt, silent = attempt + 1, status == "NotResponding"
+
+
+def _cancel(arm_id: str) -> Flow[None]:
+    """Cancel a job that does not respond, by one request: the service may have given it up."""
+    name = arm_ids.parse(arm_id).name
+    try:
+        yield from flows.once(flows.act(arm_id, "cancel"), timeout_seconds=_CANCEL_SECONDS)
+    except ApiError as error:
+        _log.warning("Job %s does not respond, and could not be cancelled either: %s", name, error)
+    else:
+        _log.info("Job %s does not respond and is being cancelled, as another attempt follows", name)
 
 
 def _has_failed(arm_id: str, status: str | None, terms: Terms) -> Flow[bool]:

@@ -58,6 +58,29 @@ def test_the_newest_attempt_counts_though_an_older_one_came_to_life_again(servic
     assert puts(service) == []
 
 
+@pytest.mark.parametrize("answer", [Answer(202), Answer(400, {"error": {"code": "UserError", "message": "too late"}})])
+def test_what_does_not_respond_is_canceled_before_the_next_attempt_is_submitted(service, answer, caplog):
+    service.answer("GET", FIRST, job("NotResponding"))
+    service.answer("GET", SECOND, MISSING)
+    service.answer("POST", f"{FIRST}/cancel", answer)
+    service.answer("PUT", SECOND, job("Queued"))
+    with caplog.at_level("INFO"):
+        assert submitted(service).arm_id == SECOND
+    changes = [f"{asked.method} {asked.path}" for asked in service.asked if asked.method != "GET"]
+    assert changes == [f"POST {FIRST}/cancel", f"PUT {SECOND}"]
+    assert ("too late" in caplog.text) == (answer.status == 400)
+    assert "Job train-1 does not respond" in caplog.text
+
+
+def test_what_failed_is_not_canceled(service):
+    service.answer("GET", FIRST, job("NotResponding"))
+    service.answer("GET", SECOND, job("Failed"))
+    service.answer("GET", THIRD, MISSING)
+    service.answer("PUT", THIRD, job("Queued"))
+    assert submitted(service).arm_id == THIRD
+    assert [asked.method for asked in service.asked if asked.method != "GET"] == ["PUT"]
+
+
 def test_a_job_that_is_there_only_in_the_answer_to_its_put_is_looked_for_again(service):
     service.answer("GET", FIRST, MISSING, MISSING, job("Running"))
     service.answer("GET", SECOND, MISSING)
