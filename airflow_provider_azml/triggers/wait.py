@@ -59,9 +59,6 @@ class AzmlWaitTrigger(BaseTrigger):
         goal: What is waited for, a key of ``rest.goals.GOALS``.
         wanted: The values that the goal takes, checked.
         azml_conn_id: Connection of type ``azml``.
-        subscription_id: Instead of the connection's.
-        resource_group: Instead of the connection's.
-        workspace: Instead of the connection's.
         poll_seconds: Pause between two looks, in seconds.
         deadlines: When to give up, the fields of ``rest.deadlines.Deadlines``.
         tolerate_errors_seconds: How long errors in between are borne, in seconds.
@@ -80,9 +77,6 @@ class AzmlWaitTrigger(BaseTrigger):
         goal: GoalName = "ended",
         wanted: Json | None = None,
         azml_conn_id: str,
-        subscription_id: str | None = None,
-        resource_group: str | None = None,
-        workspace: str | None = None,
         poll_seconds: float,
         deadlines: Json | None = None,
         tolerate_errors_seconds: float = TOLERATE_ERRORS_SECONDS,
@@ -98,9 +92,6 @@ class AzmlWaitTrigger(BaseTrigger):
         self.goal = goal
         self.wanted = wanted or {}
         self.azml_conn_id = azml_conn_id
-        self.subscription_id = subscription_id
-        self.resource_group = resource_group
-        self.workspace = workspace
         self.poll_seconds = poll_seconds
         self.deadlines = deadlines or {}
         self.tolerate_errors_seconds = tolerate_errors_seconds
@@ -118,9 +109,6 @@ class AzmlWaitTrigger(BaseTrigger):
             "goal",
             "wanted",
             "azml_conn_id",
-            "subscription_id",
-            "resource_group",
-            "workspace",
             "poll_seconds",
             "deadlines",
             "tolerate_errors_seconds",
@@ -159,7 +147,13 @@ class AzmlWaitTrigger(BaseTrigger):
         pending = Ticket(self.arm_id, self.operation_url, {}, self.goal, self.wanted)
         async with watching(self.azml_conn_id, arm_ids.parse(self.arm_id).workspace) as watcher:
             clock = pace.steady_clock()
-            follower = Follower(self.arm_id, self.log.log, stream_logs=self.stream_logs, plane=watcher.plane)
+            follower = Follower(
+                self.arm_id,
+                self.log.log,
+                stream_logs=self.stream_logs,
+                plane=watcher.plane,
+                budget=watcher.line_budget,
+            )
             poll_seconds = pace.sane(self.poll_seconds)
             watched = watcher.watch(
                 pending,

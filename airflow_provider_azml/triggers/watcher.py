@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_azml.exceptions import ApiError, AuthError
 from airflow_provider_azml.rest import arm_ids, flows, pace
 from airflow_provider_azml.rest.history import DataPlane, data_plane
+from airflow_provider_azml.rest.line_budget import LineBudget
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.run_states import MOST_JOBS, refused, run_states, without_token
 from airflow_provider_azml.rest.waiting import Glance, last_of, look
@@ -49,6 +50,7 @@ _AHEAD_SECONDS, _MOST_DOUBLINGS = 1.0, 10
 """When a job is looked at again whose end only run history knows yet, and how often that pause is doubled."""
 
 _watchers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, WorkspaceId], Watcher]] = WeakKeyDictionary()
+_budgets: WeakKeyDictionary[asyncio.AbstractEventLoop, LineBudget] = WeakKeyDictionary()
 
 
 @asynccontextmanager
@@ -88,11 +90,15 @@ class Watcher:
     Args:
         session: What requests are sent by.
         workspace: Where that is which is waited for.
+
+    Attributes:
+        line_budget: What all logs share that are told on the event loop, whichever the workspace.
     """
 
     def __init__(self, session: Session, workspace: WorkspaceId) -> None:
         self.users = 0
         self.plane = DataPlane(workspace)
+        self.line_budget = _budgets.setdefault(asyncio.get_running_loop(), LineBudget())
         self._session = session
         self._waits: set[Wait] = set()
         self._jobs = Lane(_BATCHES_AT_ONCE)

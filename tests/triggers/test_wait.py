@@ -39,9 +39,6 @@ def test_every_argument_survives_storage(job_id):
         operation_url="https://poll",
         goal="deleted",
         azml_conn_id="azml_default",
-        subscription_id="s",
-        resource_group="rg",
-        workspace="ws",
         poll_seconds=1,
         deadlines={"ends": 2.0, "limit": "execution_timeout", "queue_ends": None},
         tolerate_errors_seconds=30,
@@ -100,7 +97,7 @@ class SlowHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.told.append(record.getMessage())
-        time.sleep(0.001)
+        time.sleep(0.003)
 
 
 def test_a_deadline_holds_while_a_job_writes_more_than_can_be_told(azml_connection, monkeypatch):
