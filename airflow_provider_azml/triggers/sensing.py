@@ -97,15 +97,15 @@ class AzmlSensorTrigger(AzmlWaitTrigger):
             goal=goal,
             wanted=wanted,
             azml_conn_id=azml_conn_id,
-            subscription_id=subscription_id,
-            resource_group=resource_group,
-            workspace=workspace,
             poll_seconds=poll_seconds,
             tolerate_errors_seconds=tolerate_errors_seconds,
             stream_logs=stream_logs,
         )
         self.kind = kind
         self.names = names
+        self.subscription_id = subscription_id
+        self.resource_group = resource_group
+        self.workspace = workspace
         self.timeout_seconds = timeout_seconds
         self.execution_timeout_seconds = execution_timeout_seconds
         self.grace_seconds = grace_seconds
