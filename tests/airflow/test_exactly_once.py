@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -153,9 +153,13 @@ def a_run_deleted_and_made_anew_is_another_run(stack: Stack) -> None:
 
 
 def _wait_until_told(stack: Stack, run: DagRun, task_id: str, text: str, *, try_number: int) -> None:
+    _wait_until(lambda: text in stack.log(run.dag_id, run.run_id, task_id, try_number), run.tasks)
+
+
+def _wait_until(is_done: Callable[[], bool], told: Callable[[], object]) -> None:
     deadline = time.monotonic() + SECONDS
-    while text not in stack.log(run.dag_id, run.run_id, task_id, try_number):
-        assert time.monotonic() < deadline, f"{run.task(task_id)} does not tell {text!r}"
+    while not is_done():
+        assert time.monotonic() < deadline, told()
         time.sleep(0.5)
 
 
@@ -218,6 +222,24 @@ def test_a_day_filled_in_again_has_another_job(stack: Stack, told: dict[Story, F
     assert before == first
     assert run.value("blocking")["name"] == after.name == f"{named(run, 'blocking')}-1"
     assert after.submission != before.submission
+
+
+def test_a_triggerer_that_restarts_neither_cancels_nor_loses_a_job(
+    stack: Stack, told: dict[Story, Future[None]]
+) -> None:
+    wait(told.values())
+    run = stack.api.begin("lasts")
+    (job,) = wait_for_jobs(run, "deferred", bool, seconds=SECONDS)
+    _wait_until_told(stack, run, "deferred", f"{job.name} is Running", try_number=1)
+    first = run.task("deferred").triggerer
+    stack.end("triggerer", signal.SIGTERM)
+    stack.start("triggerer")
+    _wait_until(lambda: run.task("deferred").triggerer not in {None, first}, run.tasks)
+    assert statuses(jobs_of(run, "deferred")) == ["Running"]
+    for task_id in ("blocking", "deferred"):
+        run.mark(task_id, "failed")
+        (canceled,) = wait_for_jobs(run, task_id, are_canceled, seconds=SECONDS)
+    assert canceled.name == job.name
 
 
 def test_two_deployments_have_different_names(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ class Plan:
     @classmethod
     def at_random(cls, chance: random.Random, *, waits_seconds: float) -> Plan:
         """Any moment of an execution; each of its parts, however short, is as likely as any other."""
-        longest = {"executing": 0.5, "sending": 0.03, "answered": 0.05, "waiting": waits_seconds}
+        longest = {"executing": 0.5, "sending": 0.012, "answered": 0.05, "waiting": waits_seconds}
         moment = chance.choice([*longest])
         return cls(moment, chance.uniform(0, longest[moment]))
 
