@@ -156,14 +156,15 @@ async def costs(simulation: Simulation, poll_seconds: float) -> AsyncIterator[Co
     cost.requests, cost.most_at_once = after.by_operation - before.by_operation, after.most_at_once
 
 
-async def bytes_of_a_task(tasks: int) -> float:
-    """Memory that a trigger takes that does nothing."""
+async def idle(tasks: int) -> tuple[float, LoopWatch]:
+    """Memory that a trigger takes that does nothing, and how the loop fares with many of them."""
     empty, triggerer = resident_bytes(), Triggerer()
-    await triggerer.start({f"idle-{number}": IdleTrigger() for number in range(tasks)})
-    await asyncio.sleep(0.1)
+    async with loop_watched() as loop:
+        await triggerer.start({f"idle-{number}": IdleTrigger() for number in range(tasks)})
+        await asyncio.sleep(0.1)
     held = resident_bytes() - empty
     await triggerer.stop()
-    return held / tasks
+    return held / tasks, loop
 
 
 async def wait_in_triggers(simulation: Simulation, load: Load, *, prefix: str = "quiet") -> Waits:

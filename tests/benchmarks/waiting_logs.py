@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import math
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,12 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from typing_extensions import Buffer
+
     from tests.benchmarks.simulation import Simulation
     from tests.benchmarks.triggerer import LoopWatch
     from tests.benchmarks.waiting_jobs import Cost, Load
 
-BYTES_PER_SECOND = 200
-"""What each job writes that writes at all; a line of the simulation has 100 bytes."""
+LINES_PER_SECOND = 150
+"""What all jobs write together: a triggerer tells 200 lines a second, and leaves out what is more."""
+_BYTES_PER_LINE = 100
+_FOUND_SECONDS = 60
 LARGE_BYTES_PER_SECOND = 10_000_000
 """What a job with a large log writes; much more keeps the emulator from answering."""
 
@@ -46,18 +52,29 @@ class Followed:
     delays: Sequence[float]
 
 
+class LogOfTasks(io.BufferedWriter):
+    """Takes what tasks log, and counts the lines that come from logs of jobs."""
+
+    lines = 0
+
+    def write(self, record: Buffer, /) -> int:
+        """Take a record."""
+        self.lines += b"simulated line" in bytes(record)
+        return super().write(record)
+
+
 @contextmanager
-def log_of_the_triggerer(file: Path) -> Iterator[None]:
+def log_of_tasks(file: Path) -> Iterator[LogOfTasks]:
     """Have a file take what is logged, line by line as the triggerer's process hands it on.
 
     Source: ``_configure_logs_over_json_channel`` of Airflow 3.3.2, ``sdk/execution_time/supervisor.py``.
     """
-    with file.open("wb") as output:
-        configure_logging(json_output=True, output=output, sending_to_supervisor=True)
-        yield
+    with LogOfTasks(io.FileIO(file, "w")) as log:
+        configure_logging(json_output=True, output=log, sending_to_supervisor=True)
+        yield log
 
 
-async def follow(simulation: Simulation, load: Load, log: Path, *, writing: int) -> Followed:
+async def follow(simulation: Simulation, load: Load, log: LogOfTasks, *, writing: int) -> Followed:
     """Wait for jobs with their logs, of which only some write.
 
     Args:
@@ -69,12 +86,13 @@ async def follow(simulation: Simulation, load: Load, log: Path, *, writing: int)
     silent = await simulation.submit({f"silent-{number}": LASTING_SECONDS for number in range(load.jobs - writing)})
     seconds = load.poll_seconds * (load.cycles + 20)
     loud = await simulation.submit(
-        {f"loud-{number}": seconds for number in range(writing)}, log_bytes_per_second=str(BYTES_PER_SECOND)
+        {f"loud-{number}": seconds for number in range(writing)},
+        log_bytes_per_second=str(LINES_PER_SECOND / writing * _BYTES_PER_LINE),
     )
-    return await _followed(simulation, load, log, [*silent, *loud])
+    return await _followed(simulation, load, log, [*silent, *loud], writing)
 
 
-async def follow_large(simulation: Simulation, load: Load, log: Path, *, size: int) -> Followed:
+async def follow_large(simulation: Simulation, load: Load, log: LogOfTasks, *, size: int) -> Followed:
     """Wait for jobs with their logs, one of which writes very much, and some of which end.
 
     Args:
@@ -90,24 +108,27 @@ async def follow_large(simulation: Simulation, load: Load, log: Path, *, size: i
     begin, step = 2 * load.poll_seconds, (load.cycles - 2) * load.poll_seconds / load.ending
     seconds = {f"beside-ending-{number}": begin + number * step for number in range(load.ending)}
     ending = await simulation.submit(seconds, log_lines="10")
-    return await _followed(simulation, load, log, [*quiet, *large, *ending])
+    return await _followed(simulation, load, log, [*quiet, *large, *ending], 1)
 
 
-async def _followed(simulation: Simulation, load: Load, log: Path, jobs: Sequence[str]) -> Followed:
-    triggerer, empty = Triggerer(), resident_bytes()
+async def _followed(simulation: Simulation, load: Load, log: LogOfTasks, jobs: Sequence[str], logs: int) -> Followed:
+    triggerer, empty, begins = Triggerer(), resident_bytes(), log.lines
     async with loop_watched() as whole:
         await triggerer.start({job: trigger_of(job, load.poll_seconds, stream_logs=True) for job in jobs})
-        await asyncio.sleep(2 * load.poll_seconds)
-        before = _lines(log)
+        await _found(log, begins, logs, load)
+        before = log.lines
         async with costs(simulation, load.poll_seconds) as cost:
             await asyncio.sleep(load.cycles * load.poll_seconds)
-        told = _lines(log) - before
+        told = log.lines - before
     fired = {job: firing.at for job, firing in triggerer.fired.items()}
     await triggerer.stop()
     ended = await simulation.ends([*fired])
     return Followed(cost, whole, told, whole.peak_bytes - empty, [at - ended[job] for job, at in fired.items()])
 
 
-def _lines(log: Path) -> int:
-    with log.open("rb") as told:
-        return sum(b"simulated line" in line for line in told)
+async def _found(log: LogOfTasks, begins: int, logs: int, load: Load) -> None:
+    """Wait for two pauses, and for a line of each log, if that takes longer."""
+    await asyncio.sleep(2 * load.poll_seconds)
+    ends = time.monotonic() + _FOUND_SECONDS
+    while log.lines < begins + logs and time.monotonic() < ends:  # noqa: ASYNC110 (nobody says so)
+        await asyncio.sleep(load.poll_seconds)
