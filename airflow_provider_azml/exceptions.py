@@ -148,6 +148,7 @@ class RunFailed(AzmlError):
         message: The service's reason, where it gave one.
         studio_url: Where to look at it in Azure ML studio.
         log_tail: The end of its log.
+        log_of: Whose log that is, where it is not its own.
         error_class: Whose fault it is, where the service's code says so.
     """
 
@@ -161,9 +162,10 @@ class RunFailed(AzmlError):
         message: str | None = None,
         studio_url: str | None = None,
         log_tail: Sequence[str] = (),
+        log_of: str | None = None,
         error_class: ErrorClass | None = None,
     ) -> None:
-        super().__init__(kind, name, status, code, message, studio_url, tuple(log_tail), error_class)
+        super().__init__(kind, name, status, code, message, studio_url, tuple(log_tail), log_of, error_class)
         self.kind = kind
         self.name = name
         self.status = status
@@ -171,6 +173,7 @@ class RunFailed(AzmlError):
         self.message = message
         self.studio_url = studio_url
         self.log_tail = tuple(log_tail)
+        self.log_of = log_of
         self.error_class = error_class
 
     def __str__(self) -> str:
@@ -182,7 +185,8 @@ class RunFailed(AzmlError):
         if self.studio_url:
             lines.append(f"Studio: {self.studio_url}")
         if self.log_tail:
-            lines.append(f"The last {len(self.log_tail)} lines of its log:")
+            whose = f"the log of {self.log_of}" if self.log_of else "its log"
+            lines.append(f"The last {len(self.log_tail)} lines of {whose}:")
             lines.extend(f"  {line}" for line in self.log_tail)
         return "\n".join(lines)
 

@@ -44,6 +44,11 @@ def test_the_log_is_told_once(message: str, reason: str) -> None:
     ]
 
 
+def test_the_log_of_a_child_is_told_as_such() -> None:
+    failed = RunFailed(kind="job", name="j", status="Failed", log_tail=["epoch 1", "no"], log_of="step 'train'")
+    assert str(failed).splitlines()[1:] == ["The last 2 lines of the log of step 'train':", "  epoch 1", "  no"]
+
+
 def test_a_wait_that_took_too_long_is_told_by_its_setting() -> None:
     """Not by its seconds: those before the task was deferred are not in them."""
     assert str(WaitTimeout(kind="job", name="j", last_status="Running", seconds=2)) == (

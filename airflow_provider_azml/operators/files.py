@@ -147,11 +147,13 @@ class AzmlSpecOperator(AzmlOperator):
 
     def _begun(self, context: Context, ticket: Ticket) -> Ticket | Json:
         from airflow_provider_azml.rest import results
-        from airflow_provider_azml.rest.waiting import status_of
+        from airflow_provider_azml.rest.waiting import ended, status_of
 
         if ticket.goal == "idle":
             return ticket
-        self.log.info("%s is %s", _called(ticket.arm_id), status_of(ticket.arm_id, ticket.body) or "accepted")
+        status = status_of(ticket.arm_id, ticket.body)
+        if not (self.wait and status) or ended(ticket):  # else the first look of the wait tells
+            self.log.info("%s is %s", _called(ticket.arm_id), status or "accepted")
         studio_url = self._show_made(context, ticket.arm_id)
         return ticket if self.wait else results.result(ticket.arm_id, ticket.body, studio_url)
 
@@ -176,7 +178,9 @@ class AzmlSpecOperator(AzmlOperator):
             return outcome.failure(studio_url=studio_url)
         why = self.hook.run(failures.failure(self.hook.workspace_id, made.name, lines=LOG_LINES))
         told = replace(outcome, code=outcome.code or why.code, message=outcome.message or why.message)
-        return told.failure(studio_url=studio_url, log_tail=why.log_tail, error_class=why.error_class)
+        return told.failure(
+            studio_url=studio_url, log_tail=why.log_tail, log_of=why.log_of, error_class=why.error_class
+        )
 
     # -- the file ------------------------------------------------------------------------------------------------
 

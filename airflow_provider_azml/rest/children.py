@@ -145,7 +145,13 @@ class _ChildLog:
         self._troubled = False
         prefix, family = families.name_of(run), families.family_of({}, run)
         job = str(run["runId"])
-        self.log = JobLog(job, lambda line: tell(logging.INFO, f"{prefix}: {line}"), job_type=family, budget=budget)
+        self.log = JobLog(
+            job,
+            lambda line: tell(logging.INFO, f"{prefix}: {line}"),
+            job_type=family,
+            budget=budget,
+            is_named=prefix == job,
+        )
 
     def look(self, plane: DataPlane, *, now: float, last: bool, most_bytes: int) -> Flow[None]:
         """Tell what is new; that it cannot be read is said once, and keeps nothing else from being told."""

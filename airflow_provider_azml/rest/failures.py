@@ -31,12 +31,14 @@ class Failure:
         message: The service's reason; of a pipeline or sweep it names the child.
         error_class: Whose fault it is.
         log_tail: The end of the log, of the failing child where there is one.
+        log_of: What that child is called.
     """
 
     code: str | None = None
     message: str | None = None
     error_class: ErrorClass | None = None
     log_tail: tuple[str, ...] = ()
+    log_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def failure(place: WorkspaceId | DataPlane, job: str, *, lines: int) -> Flow[Fai
             culprit, others = None, 0
         if culprit:
             tail = yield from _tail(plane, culprit.job, lines)
-            return Failure(culprit.code or own.code, culprit.told(others), culprit.error_class or own.error_class, tail)
+            found = culprit.error_class or own.error_class
+            return Failure(culprit.code or own.code, culprit.told(others), found, tail, culprit.called)
     tail = yield from _tail_of(details, lines)
     return Failure(own.code, own.message, own.error_class, tail)
 

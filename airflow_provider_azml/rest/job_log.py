@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class JobLog:
         tell: Called with each line.
         job_type: ``Pipeline`` or ``Sweep``; anything else for what runs itself.
         budget: What it shares with other logs; of more lines than that gives at a look, the newest are told.
+        is_named: Whether lines are told behind the job's name anyway.
 
     Example:
         >>> log = JobLog("train", print)
@@ -54,6 +56,7 @@ class JobLog:
         "_due",
         "_file",
         "_held",
+        "_is_named",
         "_job",
         "_job_type",
         "_last",
@@ -71,11 +74,13 @@ class JobLog:
         *,
         job_type: str | None = None,
         budget: LineBudget | None = None,
+        is_named: bool = False,
     ) -> None:
         self._job = job
         self._tell = tell
         self._job_type = job_type
         self._budget = budget
+        self._is_named = is_named
         self._held = HeldLines()
         self._due = 0.0
         self._read_at: float | None = None
@@ -228,7 +233,7 @@ class JobLog:
 
     @property
     def _name(self) -> str:
-        return f"{self._file} of {self._job}"
+        return self._file if self._is_named else f"{self._file} of {self._job}"
 
     def _hold(self, lines: Iterable[str]) -> Flow[None]:
         for number, line in enumerate(lines):
@@ -247,7 +252,8 @@ class JobLog:
     def _say(self) -> Flow[None]:
         for line in self._held.told():
             self._tell(line)
-            yield Sleep(0)  # to tell a line takes a triggerer up to 1 ms, and many logs may grow at once
+            # to tell a line takes a triggerer up to 1 ms, and many logs may grow at once
+            yield Sleep(self._budget.pause(now=time.monotonic()) if self._budget else 0)
         self._held.begin(self._name)
 
 

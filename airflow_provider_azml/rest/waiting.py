@@ -83,7 +83,12 @@ class Outcome:
         return self.status in goals.words(self.arm_id, self.goal).good | {DELETED}
 
     def failure(
-        self, *, studio_url: str | None = None, log_tail: Sequence[str] = (), error_class: ErrorClass | None = None
+        self,
+        *,
+        studio_url: str | None = None,
+        log_tail: Sequence[str] = (),
+        log_of: str | None = None,
+        error_class: ErrorClass | None = None,
     ) -> RunFailed:
         """The exception for an act that ended badly."""
         made = arm_ids.parse(self.arm_id)
@@ -95,6 +100,7 @@ class Outcome:
             message=self.message,
             studio_url=studio_url,
             log_tail=log_tail,
+            log_of=log_of,
             error_class=error_class,
         )
 

@@ -83,7 +83,9 @@ class AzmlJobSensor(AzmlResourceSensor):
         name = parse(outcome.arm_id).name
         why = self.hook.run(failures.failure(self.hook.workspace_id, name, lines=LOG_LINES))
         told = replace(outcome, code=why.code, message=why.message)
-        return told.failure(studio_url=studio_url, log_tail=why.log_tail, error_class=why.error_class)
+        return told.failure(
+            studio_url=studio_url, log_tail=why.log_tail, log_of=why.log_of, error_class=why.error_class
+        )
 
 
 class AzmlComputeSensor(AzmlResourceSensor):

@@ -126,6 +126,21 @@ def test_the_log_calls_what_was_sent_by_its_name(
     assert told % tuple(values) == said
 
 
+@pytest.mark.parametrize(
+    ("wait", "status", "times"), [(True, "Queued", 0), (True, "Completed", 1), (False, "Queued", 1)]
+)
+def test_what_is_waited_for_is_told_of_by_the_wait(
+    wait: bool, status: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = AzmlApplyOperator(task_id="it", file="f.yml", wait=wait)
+    log = Mock()
+    monkeypatch.setattr(AzmlApplyOperator, "log", log)
+    monkeypatch.setattr(operator, "_show_made", lambda *_: "")
+    arm_id = WorkspaceId("s", "rg", "ws").child("job", "train-1")
+    operator._begun({}, Ticket(arm_id, None, {"name": "train-1", "properties": {"status": status}}))
+    assert log.info.call_count == times
+
+
 def test_a_file_with_mistakes_is_refused_whole(service: SignedIn, tmp_path: Path) -> None:
     file = tmp_path / "job.yml"
     file.write_text("type: command\ncomand: 'true'\nenvironment: azureml:bare:1\ncompute: 5\ncode: nowhere\n")

@@ -138,6 +138,15 @@ def test_logs_of_steps_stand_behind_their_names(service, plane, drive, told):
     assert not [asked for asked in service.asked if "id-never" in asked.path]
 
 
+def test_a_trial_is_named_once_where_its_log_begins(service, plane, drive, told):
+    service.answer("GET", f"{run_path('sweep_0')}/details", details(service, "sweep_0", STD_LOG))
+    service.answer("GET", f"/sweep_0/{STD_LOG}", Answer(blob=b"epoch 1\n"))
+    service.answer("GET", f"{run_path('sweep')}/children", page(trial(0, "Running")))
+    trials = Children("sweep", "Sweep", told.tell, stream_logs=True)
+    drive(trials.look(plane, sweeping(), now=0))
+    assert told[-2:] == ["sweep_0: user_logs/std_log.txt:", "sweep_0: epoch 1"]
+
+
 def test_a_child_whose_log_cannot_be_read_says_so_once_and_keeps_no_other_from_it(service, plane, drive, told):
     service.answer("GET", f"{run_path('id-secret')}/details", Answer(403))
     service.answer("GET", f"{run_path('id-train')}/details", details(service, "id-train", STD_LOG))

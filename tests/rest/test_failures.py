@@ -67,6 +67,7 @@ def test_a_pipeline_fails_by_the_step_that_failed_first(workspace, drive):
     assert why.code == "UserError"
     assert why.message == f"step 'train' (job id-train) failed (and 1 more): UserError: {EXITED}"
     assert (why.error_class, why.log_tail) == ("user_error", ("ValueError: no",))
+    assert why.log_of == "step 'train'"
     shown = str(RunFailed(kind="job", name="pipeline", status="Failed", code=why.code, message=why.message))
     assert shown.count("UserError") == 1
 
