@@ -21,6 +21,10 @@ QUIET_LINES = 1000
 """How many of those are there only for logs that had not too much to tell the last time."""
 _QUIET_SHARE = 100
 """How many of those one log may take."""
+TOLD_PER_SECOND = 500.0
+"""How fast that is told: half of what the supervisor takes."""
+_TOLD_AT_ONCE = 50
+"""The socket holds some 250 lines, and once it is full, whoever writes waits until most of them were taken."""
 _ENDS_LINES, _ENDS = 4000, 16
 """What the ends of logs may take beyond what is there, and which part of it one may."""
 _FEWEST_OF_END = 20
@@ -35,6 +39,9 @@ class LineBudget:
     What can be shared is shared evenly by the logs that had more to tell than they might; a quiet one gets its few
     lines before them. Whatever is left, the last lines of a log that has ended are told.
 
+    Args:
+        told_per_second: How fast all logs together may tell what they took.
+
     Example:
         >>> budget = LineBudget()
         >>> budget.take("train", 10_000, now=0.0)
@@ -45,9 +52,11 @@ class LineBudget:
         194
     """
 
-    __slots__ = ("_at", "_left", "_loud")
+    __slots__ = ("_at", "_left", "_loud", "_told_per_second", "_told_until")
 
-    def __init__(self) -> None:
+    def __init__(self, *, told_per_second: float = TOLD_PER_SECOND) -> None:
+        self._told_per_second = told_per_second
+        self._told_until = 0.0
         self._left = float(MOST_LINES)
         self._at: float | None = None
         self._loud: dict[str, float] = {}
@@ -85,6 +94,16 @@ class LineBudget:
         if taken < lines and not last:
             self._loud[job] = now
         return taken
+
+    def pause(self, *, now: float) -> float:
+        """How long to wait behind one more line, in seconds.
+
+        Args:
+            now: The moment at which it was told, in seconds of :func:`time.monotonic`.
+        """
+        self._told_until = max(self._told_until, now) + 1 / self._told_per_second
+        ahead = self._told_until - now
+        return ahead if ahead > _TOLD_AT_ONCE / self._told_per_second else 0.0
 
     def _refill(self, now: float) -> None:
         passed = now - self._at if self._at is not None else 0.0

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
 import re
+import time
 
 import pytest
 
+from airflow_provider_azml.rest.flows import All
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.job_log import JobLog
@@ -46,7 +49,7 @@ def test_of_more_than_the_budget_gives_the_newest_lines_are_told(service, plane,
     where = "the whole file is under Outputs + logs of the job in Azure ML studio)"
 
     def grown():
-        following = JobLog("train", told.append, budget=LineBudget())
+        following = JobLog("train", told.append, budget=LineBudget(told_per_second=math.inf))
         write(log, 5000)
         yield from following.look(plane, now=0)
         assert told[:2] == [
@@ -71,7 +74,7 @@ def test_without_a_budget_all_is_told(service, plane, drive):
 
 
 def test_what_is_not_read_for_want_of_a_budget_is_told_later(service, plane, drive):
-    log, told, budget = has(service, "train"), [], LineBudget()
+    log, told, budget = has(service, "train"), [], LineBudget(told_per_second=math.inf)
     write(log, 50)
     for number in range(200):
         budget.take(f"loud-{number}", 10_000, now=0)
@@ -90,7 +93,7 @@ def test_what_is_not_read_for_want_of_a_budget_is_told_later(service, plane, dri
 
 def test_the_last_lines_are_there_when_the_budget_is_used_up(service, drive):
     discover(service)
-    log, told, clock, budget = has(service, "train"), Told(), Clock(), LineBudget()
+    log, told, clock, budget = has(service, "train"), Told(), Clock(), LineBudget(told_per_second=math.inf)
     follower = Follower(WORKSPACE.child("job", "train"), told.tell, stream_logs=True, budget=budget, now=clock)
 
     def waited():
@@ -110,7 +113,7 @@ def test_the_last_lines_are_there_when_the_budget_is_used_up(service, drive):
 
 def test_a_quiet_log_is_whole_among_loud_ones(service, plane, drive):
     names = [f"loud-{number}" for number in range(8)]
-    logs, budget = {name: has(service, name) for name in [*names, "quiet"]}, LineBudget()
+    logs, budget = {name: has(service, name) for name in [*names, "quiet"]}, LineBudget(told_per_second=math.inf)
     told: dict[str, list[str]] = {name: [] for name in logs}
 
     def waited():
@@ -152,6 +155,29 @@ def test_a_loud_log_that_is_gone_takes_no_share():
         budget.take(f"killed-{number}", 10_000, now=0)
     assert budget.share("train", now=60) < SHARED / 20
     assert budget.share("train", now=300) == SHARED
+
+
+def test_what_many_logs_took_is_told_no_faster_than_can_be_borne(service, plane, drive):
+    budget, told = LineBudget(told_per_second=400), []
+    logs = [has(service, name) for name in ("one", "two")]
+
+    def waited():
+        yield All([JobLog(name, told.append, budget=budget).look(plane, now=0) for name in ("one", "two")])
+
+    for log in logs:
+        write(log, 100)
+    began = time.monotonic()
+    drive(waited())
+    assert len(lines(told)) == 200
+    assert time.monotonic() - began >= (200 - 2 * 50) / 400
+
+
+def test_a_pause_comes_after_so_many_lines():
+    budget = LineBudget(told_per_second=500)
+    pauses = [budget.pause(now=10.0) for _ in range(52)]
+    assert not any(pauses[:49])
+    assert pauses[50:] == pytest.approx([51 / 500, 52 / 500])
+    assert budget.pause(now=10.0 + pauses[-1]) == 0
 
 
 def test_a_gap_is_told_in_one_line_below_its_heading():
