@@ -248,6 +248,7 @@ class JobLog:
             found = self._held.count + self._held.left_out
             self._held.keep(self._budget.take(self._job, found, now=now, last=ended))
         yield from self._say()
+        self._held = HeldLines()  # a small one, as there may be thousands
 
     def _say(self) -> Flow[None]:
         for line in self._held.told():
