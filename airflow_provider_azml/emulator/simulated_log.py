@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.command_job import STD_LOG
 from airflow_provider_azml.emulator.locations import Locations
-from airflow_provider_azml.emulator.simulation_plan import line
+from airflow_provider_azml.emulator.simulation_plan import lines
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
@@ -44,6 +44,5 @@ class SimulatedLog:
 
     def _more(self) -> bytes:
         due = self._plan.lines_after(self._elapsed())
-        lines = [line(number, self._job) for number in range(self._written + 1, due + 1)]
-        self._written = due
-        return b"".join(lines)
+        written, self._written = self._written, due
+        return lines(range(written + 1, due + 1), self._job)

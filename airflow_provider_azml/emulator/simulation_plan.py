@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 FINAL = ("Completed", "Failed", "Canceled", "NotResponding")
-_BYTES_PER_LINE = 100
+_BYTES_PER_LINE, _DIGITS = 100, 8
 _KNOWN = (
     "simulate.seconds",
     "simulate.queue_seconds",
@@ -104,9 +104,20 @@ def _lines(properties: Mapping[str, object], seconds: float) -> int:
     return math.ceil(lines or size / _BYTES_PER_LINE)
 
 
-def line(number: int, job: str) -> bytes:
-    """A line of the log of a simulated job; all are equally long."""
-    return f"{number:>8} simulated line of {job[:60]} ".ljust(_BYTES_PER_LINE - 1, ".").encode() + b"\n"
+def lines(numbers: range, job: str) -> bytes:
+    """Lines of the log of a simulated job; all are equally long.
+
+    Args:
+        numbers: Which of them.
+        job: Name of the job.
+
+    Example:
+        >>> lines(range(1, 3), "train").splitlines()[1][:28]
+        b'       2 simulated line of t'
+    """
+    text = f" simulated line of {job[:60]} ".ljust(_BYTES_PER_LINE - _DIGITS - 1, ".").replace("%", "%%")
+    # as there may be a million of them, no step of Python's own is taken for each
+    return b"".join(map(f"%{_DIGITS}d{text}\n".encode().__mod__, numbers))
 
 
 def _failure(properties: Mapping[str, object]) -> JobFailure | None:
