@@ -21,14 +21,13 @@ from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.operators.submission import job_name
 from tests.airflow.postgres import is_installed, postgres
 from tests.airflow.stack import Stack
-from tests.airflow.submitted_jobs import jobs_of, wait_for_jobs
+from tests.airflow.submitted_jobs import Job, jobs_of, wait_for_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from tests.airflow.rest_api import DagRun
-    from tests.airflow.submitted_jobs import Job
 
     Story = Callable[[Stack], None]
 
@@ -152,6 +151,32 @@ def a_run_deleted_and_made_anew_is_another_run(stack: Stack) -> None:
         assert after.submission != before.submission
 
 
+def a_day_filled_in_again_has_another_job(stack: Stack) -> None:
+    run = stack.api.runs("daily")[0]
+    (first,) = jobs_of(run, "blocking")
+    stack.api.backfill("daily", "2026-01-11T00:00:00Z", "2026-01-11T00:00:00Z", again=True)
+    before, after = wait_for_jobs(run, "blocking", lambda jobs: len(jobs) == 2, seconds=SECONDS)
+    assert run.wait(seconds=SECONDS) == "success"
+    assert before == first
+    assert run.value("blocking")["name"] == after.name == f"{named(run, 'blocking')}-1"
+    assert after.submission != before.submission
+
+
+def a_triggerer_that_restarts_neither_cancels_nor_loses_a_job(stack: Stack) -> None:
+    run = stack.api.begin("lasts")
+    (job,) = wait_for_jobs(run, "deferred", bool, seconds=SECONDS)
+    _wait_until_told(stack, run, "deferred", f"{job.name} is Running", try_number=1)
+    first = run.task("deferred").triggerer
+    stack.end("triggerer", signal.SIGTERM)
+    stack.start("triggerer")
+    _wait_until(lambda: run.task("deferred").triggerer not in {None, first}, run.tasks)
+    assert statuses(jobs_of(run, "deferred")) == ["Running"]
+    run.mark("deferred", "failed")
+    run.mark("blocking", "failed")
+    assert wait_for_jobs(run, "deferred", are_canceled, seconds=SECONDS) == [Job(job.name, "Canceled")]
+    wait_for_jobs(run, "blocking", are_canceled, seconds=SECONDS)
+
+
 def _wait_until_told(stack: Stack, run: DagRun, task_id: str, text: str, *, try_number: int) -> None:
     _wait_until(lambda: text in stack.log(run.dag_id, run.run_id, task_id, try_number), run.tasks)
 
@@ -177,6 +202,11 @@ STORIES: list[Story] = [
     days_filled_in_have_a_job_each,
     a_run_deleted_and_made_anew_is_another_run,
 ]
+LATER: list[Story] = [
+    a_day_filled_in_again_has_another_job,
+    a_triggerer_that_restarts_neither_cancels_nor_loses_a_job,
+]
+"""What is to disturb nothing else."""
 
 
 # -- the tests ---------------------------------------------------------------------------------------------------------
@@ -204,47 +234,26 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def told(stack: Stack) -> Iterator[dict[Story, Future[None]]]:
     """How it goes with what happens."""
-    with ThreadPoolExecutor(len(STORIES)) as threads:
-        yield {story: threads.submit(story, stack) for story in STORIES}
+    with ThreadPoolExecutor(len(STORIES) + len(LATER)) as threads:
+        first = {story: threads.submit(story, stack) for story in STORIES}
+
+        def after_those(story: Story) -> None:
+            wait(first.values())
+            story(stack)
+
+        yield {**first, **{story: threads.submit(after_those, story) for story in LATER}}
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+@pytest.mark.parametrize("story", [*STORIES, *LATER], ids=lambda story: story.__name__)
 def test_on_a_whole_airflow(story: Story, told: dict[Story, Future[None]]) -> None:
     told[story].result()
 
 
-def test_a_day_filled_in_again_has_another_job(stack: Stack, told: dict[Story, Future[None]]) -> None:
-    run = stack.api.runs("daily")[0]
-    (first,) = jobs_of(run, "blocking")
-    stack.api.backfill("daily", "2026-01-11T00:00:00Z", "2026-01-11T00:00:00Z", again=True)
-    before, after = wait_for_jobs(run, "blocking", lambda jobs: len(jobs) == 2, seconds=SECONDS)
-    assert run.wait(seconds=SECONDS) == "success"
-    assert before == first
-    assert run.value("blocking")["name"] == after.name == f"{named(run, 'blocking')}-1"
-    assert after.submission != before.submission
-
-
-def test_a_triggerer_that_restarts_neither_cancels_nor_loses_a_job(
-    stack: Stack, told: dict[Story, Future[None]]
+def test_two_deployments_have_different_names(
+    stack: Stack, told: dict[Story, Future[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait(told.values())
-    run = stack.api.begin("lasts")
-    (job,) = wait_for_jobs(run, "deferred", bool, seconds=SECONDS)
-    _wait_until_told(stack, run, "deferred", f"{job.name} is Running", try_number=1)
-    first = run.task("deferred").triggerer
-    stack.end("triggerer", signal.SIGTERM)
-    stack.start("triggerer")
-    _wait_until(lambda: run.task("deferred").triggerer not in {None, first}, run.tasks)
-    assert statuses(jobs_of(run, "deferred")) == ["Running"]
-    for task_id in ("blocking", "deferred"):
-        run.mark(task_id, "failed")
-        (canceled,) = wait_for_jobs(run, task_id, are_canceled, seconds=SECONDS)
-    assert canceled.name == job.name
-
-
-def test_two_deployments_have_different_names(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = stack.api.begin("mapped")
-    assert run.wait(seconds=SECONDS) == "success"
+    told[mapped_tasks_have_a_job_each].result()
+    run = stack.api.runs("mapped")[-1]
     (job,) = jobs_of(run, "train", 0)
     assert job.submission == named(run, "train", 0)
     monkeypatch.setenv("AIRFLOW__AZML__DEPLOYMENT", "green")
