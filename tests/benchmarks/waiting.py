@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.simulation import simulation
-from tests.benchmarks.waiting_jobs import SLACK_SECONDS, Load, idle, wait_as_peers_do, wait_in_triggers
+from tests.benchmarks.waiting_jobs import (
+    SLACK_SECONDS,
+    Load,
+    idle,
+    wait_as_peers_do,
+    wait_for_ends_at_once,
+    wait_in_triggers,
+)
 from tests.benchmarks.waiting_logs import follow, follow_large, log_of_tasks
 from tests.benchmarks.waiting_outage import wait_through
 
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.waiting_logs import Followed, LogOfTasks
     from tests.benchmarks.waiting_outage import Outage
 
-_PARTS = ("jobs", "logs", "large", "outage")
+_PARTS = ("jobs", "wave", "logs", "large", "outage")
 
 
 LONGEST_PAUSE_SECONDS = 32
@@ -89,6 +96,15 @@ async def of_jobs(simulated: Simulation, load: Load) -> list[Figure]:
         Figure("longest delay from a job's end to its event, seconds", _longest(ours), _latest(load)),
         Figure("mean delay from a job's end to its event, seconds", sum(ours.delays) / max(1, len(ours.delays))),
         Figure("jobs that ended without an event", ours.silent, 0),
+    ]
+
+
+async def of_wave(simulated: Simulation, load: Load) -> list[Figure]:
+    """Figures of jobs that end at one moment."""
+    delays = await wait_for_ends_at_once(simulated, load)
+    return [
+        Figure("wave: jobs that end at once", load.jobs),
+        Figure("wave: time from there to the last event, seconds", max(delays), _latest(load)),
     ]
 
 
@@ -170,6 +186,9 @@ async def measure(arguments: argparse.Namespace, home: Path) -> list[Figure]:
     with simulation(home / "emulator") as simulated, log_of_tasks(home / "triggerer.log") as log:
         if "jobs" in arguments.parts:
             figures += await of_jobs(simulated, load)
+        if "wave" in arguments.parts:
+            together = replace(load, jobs=min(load.jobs, arguments.at_once), poll_seconds=min(load.poll_seconds, 10))
+            figures += await of_wave(simulated, together)
         if "logs" in arguments.parts:
             few = replace(load, jobs=min(load.jobs, arguments.logs), cycles=min(load.cycles, 3))
             figures += await of_logs(simulated, few, log)
@@ -188,6 +207,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--ending", type=int, default=300, help="and more that end meanwhile (default: %(default)s)")
     parser.add_argument("--poll-seconds", type=float, default=30, help="pause between looks (default: %(default)s)")
     parser.add_argument("--cycles", type=int, default=4, help="pauses that are measured (default: %(default)s)")
+    parser.add_argument("--at-once", type=int, default=3000, help="jobs that end at once (default: %(default)s)")
     parser.add_argument("--logs", type=int, default=1000, help="jobs followed with their logs (default: %(default)s)")
     parser.add_argument("--beside", type=int, default=1000, help="jobs beside a large log (default: %(default)s)")
     parser.add_argument("--large-bytes", type=int, default=10**9, help="size of the large log (default: %(default)s)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SLACK_SECONDS = 2.0
 """How much later than one pause between two looks a trigger may fire."""
 LASTING_SECONDS = 86_400.0
+_SUBMIT_SECONDS, _SUBMITTED_TOGETHER = 0.01, 200
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,27 @@ async def wait_in_triggers(simulation: Simulation, load: Load, *, prefix: str = 
         delays=[firing.at - ended[job] for job, firing in triggerer.fired.items()],
         silent=load.ending - len(triggerer.fired),
     )
+
+
+async def wait_for_ends_at_once(simulation: Simulation, load: Load) -> Sequence[float]:
+    """Wait for jobs that all end at one moment, and answer how long after it their triggers fired, in seconds.
+
+    Args:
+        simulation: Where they run.
+        load: How many, and how often they are looked at.
+    """
+    ends_at = time.time() + load.jobs * _SUBMIT_SECONDS + 2 * load.poll_seconds
+    jobs: list[str] = []
+    for start in range(0, load.jobs, _SUBMITTED_TOGETHER):
+        names = [f"wave-{number}" for number in range(start, min(start + _SUBMITTED_TOGETHER, load.jobs))]
+        jobs += await simulation.submit(dict.fromkeys(names, ends_at - time.time()))
+    triggerer = Triggerer()
+    await triggerer.start({job: trigger_of(job, load.poll_seconds) for job in jobs})
+    await triggerer.wait_for(load.jobs, seconds=ends_at - time.time() + 3 * load.poll_seconds)
+    fired = dict(triggerer.fired)
+    await triggerer.stop()
+    last = max((await simulation.ends(jobs)).values())
+    return [fired[job].at - last if job in fired else math.inf for job in jobs]
 
 
 async def wait_as_peers_do(simulation: Simulation, load: Load, *, prefix: str = "quiet") -> Cost:
