@@ -10,21 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
-from airflow_provider_azml.emulator import (
-    arm,
-    blob,
-    cloud_metadata,
-    controls,
-    history,
-    mlflow,
-    scoring,
-    studio,
-    token_endpoint,
-)
-from airflow_provider_azml.emulator.arm_errors import ArmError
+from airflow_provider_azml.emulator import cloud_metadata, controls, studio, token_endpoint
+from airflow_provider_azml.emulator.arm import manager as arm
+from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.auth import TokenRefused
+from airflow_provider_azml.emulator.history import service as history
 from airflow_provider_azml.emulator.identity import TENANT_ID
+from airflow_provider_azml.emulator.mlflow import server as mlflow
 from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, first_part
+from airflow_provider_azml.emulator.serving import scoring
+from airflow_provider_azml.emulator.storage import service as blob
 from airflow_provider_azml.emulator.throttle import Throttle
 
 if TYPE_CHECKING:

@@ -1,8 +1,44 @@
-"""The time, in the spelling of the service."""
+"""The time: the clock that schedules and idle nodes go by, and the service's spelling of a moment."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+
+_LONGEST_WAIT_SECONDS = 3600.0
+
+
+class Clock:
+    """The time of an emulator: this machine's, until somebody moves it ahead.
+
+    Example:
+        >>> clock = Clock()
+        >>> clock.advance(timedelta(days=7))  # whatever was due this week is due now
+    """
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        """This moment, in UTC."""
+        return datetime.now(timezone.utc) + self._ahead
+
+    def advance(self, by: timedelta) -> None:
+        """Move the time ahead; whoever waits for a moment that is over by now goes on."""
+        self._ahead += by
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def wait_until(self, moment: datetime) -> None:
+        """Wait for a moment, which the time may also be moved to."""
+        while (seconds := (moment - self.now()).total_seconds()) > 0:
+            moved = self._moved
+            # not for weeks at once: a machine that sleeps does not count the time meanwhile
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(moved.wait(), min(seconds, _LONGEST_WAIT_SECONDS))
+
 
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 

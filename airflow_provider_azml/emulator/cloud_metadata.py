@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from airflow_provider_azml.emulator.blobs import SUFFIX
+from airflow_provider_azml.emulator.storage.blobs import SUFFIX
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -1,13 +1,15 @@
-"""What tests ask of the emulator itself, below ``/emulator/``: faults, and how many requests have come."""
+"""What tests ask of the emulator itself, below ``/emulator/``: faults, its clock, and how many requests have come."""
 
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.faults import FaultPlan, FaultsError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 PREFIX = "/emulator/"
+_MOST_SECONDS = 100 * 366 * 24 * 3600
 _FIELDS = {"spec": str, "path": str, "method": str, "times": int}
 
 
@@ -26,6 +29,7 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
     controls = Controls(emulator)
     return [
         Route(f"{PREFIX}faults", controls.faults, methods=["GET", "PUT", "DELETE"]),
+        Route(f"{PREFIX}clock", controls.clock, methods=["GET", "PUT"]),
         Route(f"{PREFIX}requests", controls.requests, methods=["GET", "DELETE"]),
     ]
 
@@ -52,12 +56,30 @@ class Controls:
                 return JSONResponse({"error": {"code": "BadRequest", "message": str(error)}}, 400)
         return JSONResponse(faults.plan.shown())
 
+    async def clock(self, request: Request) -> Response:
+        """Show the time, or move it ahead by ``advance_seconds``."""
+        clock = self._emulator.clock
+        if request.method == "PUT":
+            try:
+                clock.advance(_advance(await request.body()))
+            except ValueError as error:
+                return JSONResponse({"error": {"code": "BadRequest", "message": str(error)}}, 400)
+        return JSONResponse({"now": timestamp(clock.now())})
+
     async def requests(self, request: Request) -> Response:
         """Show the counts, or begin anew."""
         counts = self._emulator.requests.shown()
         if request.method == "DELETE":
             self._emulator.requests.reset()
         return JSONResponse(counts)
+
+
+def _advance(body: bytes) -> timedelta:
+    given = json.loads(body)
+    seconds = given.get("advance_seconds") if isinstance(given, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _MOST_SECONDS:
+        raise ValueError(f"the body must be an object with advance_seconds, a number from 0 to {_MOST_SECONDS}")
+    return timedelta(seconds=seconds)
 
 
 def _fields(body: bytes) -> Json:

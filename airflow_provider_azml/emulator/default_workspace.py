@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator import foreign, identity
-from airflow_provider_azml.emulator.arm_targets import Target
-from airflow_provider_azml.emulator.workspaces import Workspace
+from airflow_provider_azml.emulator import identity
+from airflow_provider_azml.emulator.arm import foreign
+from airflow_provider_azml.emulator.arm.targets import Target
+from airflow_provider_azml.emulator.arm.workspaces import Workspace
 from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_azml.emulator import computes, identity
+from airflow_provider_azml.emulator import identity
+from airflow_provider_azml.emulator.arm import computes
+from airflow_provider_azml.emulator.arm.operations import Operations
 from airflow_provider_azml.emulator.auth import Auth
-from airflow_provider_azml.emulator.blobs import ACCOUNT, SUFFIX, Blobs
+from airflow_provider_azml.emulator.clock import Clock
 from airflow_provider_azml.emulator.database import Database
 from airflow_provider_azml.emulator.faults import Faults
-from airflow_provider_azml.emulator.jobs import JobRunner
-from airflow_provider_azml.emulator.metric_news import MetricNews
+from airflow_provider_azml.emulator.jobs.metric_news import MetricNews
+from airflow_provider_azml.emulator.jobs.runner import JobRunner
 from airflow_provider_azml.emulator.open_connections import OpenConnections
-from airflow_provider_azml.emulator.operations import Operations
 from airflow_provider_azml.emulator.request_counts import RequestCounts
-from airflow_provider_azml.emulator.serving import Deployments
-from airflow_provider_azml.emulator.simulation import Simulation
+from airflow_provider_azml.emulator.serving.deployments import Deployments
+from airflow_provider_azml.emulator.simulation.runner import Simulation
+from airflow_provider_azml.emulator.storage.blobs import ACCOUNT, SUFFIX, Blobs
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:
-    from airflow_provider_azml.emulator.capacity import Use
+    from airflow_provider_azml.emulator.jobs.capacity import Use
     from airflow_provider_azml.emulator.settings import Settings
     from airflow_provider_azml.rest.flows import Json
 
@@ -72,6 +74,7 @@ class Emulator:
         ca_bundle: What clients of ``https_url`` must trust: the usual authorities and the emulator's own.
         account_name: ``accountName`` of datastores: SDKs make ``https://<account_name>.blob.core.windows.net`` of it,
             which so becomes a URL of the emulator.
+        clock: The time that schedules and idle nodes go by.
         database: The file in which it remembers.
         store: What it remembers.
         blobs: Its storage account.
@@ -92,6 +95,7 @@ class Emulator:
         self.http_url = f"http://127.0.0.1:{http_port}"
         self.ca_bundle = home / "tls" / "ca-bundle.pem"
         self.account_name = f"localhost:{https_port}/{ACCOUNT}"
+        self.clock = Clock()
         self.database = Database(home / "emulator.db")
         self.store = Store(self.database)
         self.auth = Auth(home, identity.secrets_of(home), self.https_url)

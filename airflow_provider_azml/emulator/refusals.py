@@ -7,9 +7,9 @@ from xml.sax.saxutils import escape
 
 from starlette.responses import Response
 
-from airflow_provider_azml.emulator.arm_errors import ArmError
-from airflow_provider_azml.emulator.blobs import ACCOUNT, SUFFIX
-from airflow_provider_azml.emulator.data_plane import DataPlaneError
+from airflow_provider_azml.emulator.arm.errors import ArmError
+from airflow_provider_azml.emulator.history.data_plane import DataPlaneError
+from airflow_provider_azml.emulator.storage.blobs import ACCOUNT, SUFFIX
 
 if TYPE_CHECKING:
     from starlette.types import Scope

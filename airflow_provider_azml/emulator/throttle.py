@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm_errors import ArmError
+from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.identity import PRINCIPAL_ID, SUBSCRIPTION_ID
 from airflow_provider_azml.emulator.refusals import ARM, first_part
 

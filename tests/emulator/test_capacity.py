@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from airflow_provider_azml.emulator.capacity import Capacity
+from airflow_provider_azml.emulator.jobs.capacity import Capacity
 from airflow_provider_azml.exceptions import AzmlError
 
 

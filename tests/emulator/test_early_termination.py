@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_azml.emulator.early_termination import PolicyError, policy
-from airflow_provider_azml.emulator.standings import Best, Standings
-from airflow_provider_azml.emulator.sweep_settings import settings_of
+from airflow_provider_azml.emulator.sweeps.early_termination import PolicyError, policy
+from airflow_provider_azml.emulator.sweeps.settings import settings_of
+from airflow_provider_azml.emulator.sweeps.standings import Best, Standings
 
 BANDIT = {"policyType": "Bandit", "evaluationInterval": 1, "delayEvaluation": 0, "slackAmount": 0.0, "slackFactor": 0.0}
 MEDIAN = {"policyType": "MedianStopping", "evaluationInterval": 1, "delayEvaluation": 0}

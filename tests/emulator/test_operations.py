@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_azml.emulator.arm.operations import OperationFailed, Operations
 from airflow_provider_azml.emulator.database import Database
-from airflow_provider_azml.emulator.operations import OperationFailed, Operations
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:

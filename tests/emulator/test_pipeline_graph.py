@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_azml.emulator.pipeline_graph import check, order_of
-from airflow_provider_azml.emulator.pipeline_nodes import PipelineError, component_spec, nodes_of
-from airflow_provider_azml.emulator.pipeline_values import Scope, with_defaults
-from airflow_provider_azml.emulator.step_jobs import job_of
-from airflow_provider_azml.emulator.sweep_settings import settings_of
+from airflow_provider_azml.emulator.pipelines.graph import check, order_of
+from airflow_provider_azml.emulator.pipelines.nodes import PipelineError, component_spec, nodes_of
+from airflow_provider_azml.emulator.pipelines.step_jobs import job_of
+from airflow_provider_azml.emulator.pipelines.values import Scope, with_defaults
+from airflow_provider_azml.emulator.sweeps.settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

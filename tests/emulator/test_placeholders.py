@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from airflow_provider_azml.emulator.placeholders import CommandError, fill_in
+from airflow_provider_azml.emulator.jobs.placeholders import CommandError, fill_in
 
 AWKWARD = 'it\'s a "file" of $HOME `x` \\ and more'
 

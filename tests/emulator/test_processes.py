@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from airflow_provider_azml.emulator.processes import end_group
+from airflow_provider_azml.emulator.jobs.processes import end_group
 from airflow_provider_azml.emulator.threads import done_in_thread
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_azml.emulator import conda_files
-from airflow_provider_azml.emulator.conda_files import CondaFileError
-from airflow_provider_azml.emulator.python_environments import EnvironmentBuildError, PythonEnvironments, curated
+from airflow_provider_azml.emulator.jobs import conda_files
+from airflow_provider_azml.emulator.jobs.conda_files import CondaFileError
+from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments, curated
 
 if TYPE_CHECKING:
     from pathlib import Path

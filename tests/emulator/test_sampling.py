@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_azml.emulator import sobol
-from airflow_provider_azml.emulator.parzen import Parzen
-from airflow_provider_azml.emulator.sampling import sampler
-from airflow_provider_azml.emulator.search_space import SearchSpaceError, Tried, space_of, text
+from airflow_provider_azml.emulator.sweeps import sobol
+from airflow_provider_azml.emulator.sweeps.parzen import Parzen
+from airflow_provider_azml.emulator.sweeps.sampling import sampler
+from airflow_provider_azml.emulator.sweeps.search_space import SearchSpaceError, Tried, space_of, text
 from tests.contract.shared_sources import SHARED
 
 if TYPE_CHECKING:
-    from airflow_provider_azml.emulator.search_space import Parameters
+    from airflow_provider_azml.emulator.sweeps.search_space import Parameters
 
 RANDOM = {"samplingAlgorithmType": "Random", "seed": 7}
 SOBOL = {"samplingAlgorithmType": "Random", "rule": "Sobol"}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from airflow_provider_azml.emulator.arm.usages import cores_of
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
-from airflow_provider_azml.emulator.usages import cores_of
 from tests.emulator.execution import Workspace
 from tests.emulator.simulated import History, submit
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_azml.emulator.blobs import BlobNotFoundError, Blobs, ContainerNotFoundError
 from airflow_provider_azml.emulator.database import Database
+from airflow_provider_azml.emulator.storage.blobs import BlobNotFoundError, Blobs, ContainerNotFoundError
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:

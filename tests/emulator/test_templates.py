@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_azml.emulator.template_expressions import TemplateError
-from airflow_provider_azml.emulator.templates import Template
+from airflow_provider_azml.emulator.arm.template_expressions import TemplateError
+from airflow_provider_azml.emulator.arm.templates import Template
 
 GROUP = {"id": "/subscriptions/s/resourceGroups/g", "name": "g", "location": "here"}
 SUBSCRIPTION = {"subscriptionId": "s", "tenantId": "t"}

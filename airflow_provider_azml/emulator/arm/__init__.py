@@ -1,0 +1,1 @@
+"""Azure Resource Manager, and what each kind of resource does in it."""

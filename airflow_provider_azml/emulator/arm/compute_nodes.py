@@ -1,0 +1,65 @@
+"""The nodes of computes: how many a compute has, how many a job wants, and what a job is told that waits for some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.jobs.records import JobFailure
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.jobs.capacity import Use
+    from airflow_provider_azml.emulator.store import Store
+    from airflow_provider_azml.rest.flows import Json
+
+SERVERLESS = "/computes/serverless"
+
+
+def nodes_of(store: Store, compute_id: str) -> int | None:
+    """How many nodes a compute can have; ``None`` for serverless compute, which has no limit of its own.
+
+    Args:
+        store: The emulator's memory.
+        compute_id: The compute; empty for serverless.
+
+    Raises:
+        JobFailure: It does not exist.
+    """
+    if not compute_id or compute_id.lower().endswith(SERVERLESS):
+        return None
+    compute = store.get(compute_id)
+    if compute is None:
+        raise JobFailure("UserError", f"The compute {compute_id} does not exist.")
+    scale = (compute["properties"].get("properties") or {}).get("scaleSettings") or {}
+    return int(scale.get("maxNodeCount", 1))
+
+
+def nodes_held(use: Use, scale: Json) -> int:
+    """How many nodes a cluster has at this moment: those of its jobs, and no less than it keeps.
+
+    Args:
+        use: How many its jobs hold.
+        scale: Its ``scaleSettings``.
+    """
+    return max(use.preparing + use.running, int(scale.get("minNodeCount") or 0))
+
+
+def nodes_wanted(job: Json) -> int:
+    """How many nodes a job runs on."""
+    return int((job["properties"].get("resources") or {}).get("instanceCount") or 1)
+
+
+def too_many_nodes(job: Json, most: int) -> JobFailure:
+    """Why a job fails that wants more nodes than its compute can have."""
+    compute_id, nodes = job["properties"].get("computeId"), nodes_wanted(job)
+    return JobFailure("UserError", f"The job asks for {nodes} nodes, and {compute_id} has at most {most}.")
+
+
+def queueing_info(compute_id: str, nodes: int) -> Json:
+    """What run history says of a job that waits for nodes.
+
+    Source: ``QueueingInfo`` of azure-ai-ml's run history client; code and words are the emulator's own.
+    """
+    where = compute_id.rpartition("/")[2] or "serverless compute"
+    message = f"The job waits for {nodes} node(s) of {where}; all that it has are in use or held by earlier jobs."
+    return {"code": "WaitingForNodes", "message": message, "lastRefreshTimestamp": timestamp()}

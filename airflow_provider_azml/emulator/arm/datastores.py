@@ -1,0 +1,97 @@
+"""Datastores: names for places in storage, and the secrets that open them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
+from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
+from airflow_provider_azml.emulator.storage.blobs import SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.responses import Response
+
+    from airflow_provider_azml.emulator.arm.targets import Target
+    from airflow_provider_azml.rest.flows import Json
+
+SECRETS = "datastore_secrets"
+_TYPES = ("AzureBlob", "AzureDataLakeGen1", "AzureDataLakeGen2", "AzureFile", "OneLake")
+
+
+class Datastore(Behaviour):
+    """A datastore.
+
+    Sources: recorded answers to MLClient; Datastore examples of the 2024-04-01 OpenAPI file.
+    """
+
+    def accept(self, target: Target, body: Json, old: Json | None) -> Json:
+        """Check the type, and keep the secrets apart from what is shown."""
+        document = super().accept(target, body, old)
+        kind = required(body, "properties", "datastoreType")
+        if kind not in _TYPES:
+            raise bad_request(f"datastoreType '{kind}' is none of {', '.join(_TYPES)}.", code="ValidationError")
+        required(body, "properties", "credentials")
+        properties = document["properties"]
+        credentials = dict(properties["credentials"])
+        secrets = credentials.pop("secrets", None)
+        if secrets is not None:
+            self.emulator.store.put_record(SECRETS, target.arm_id.lower(), secrets)
+        properties |= {
+            "credentials": credentials,
+            "isDefault": bool((old or {}).get("properties", {}).get("isDefault")),
+            "description": properties.get("description"),
+            "properties": properties.get("properties") or {},
+            "tags": properties.get("tags") or {},
+        }
+        return document
+
+    def listed(self, target: Target, query: Mapping[str, str]) -> list[Json]:
+        """The datastores, by ``names`` and ``isDefault``."""
+        found = super().listed(target, query)
+        if wanted := query.get("names"):
+            found = [document for document in found if document["name"] in wanted.split(",")]
+        if query.get("isDefault", "").lower() == "true":
+            found = [document for document in found if document["properties"].get("isDefault")]
+        return found
+
+    def check_delete(self, target: Target, document: Json, query: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Refuse to delete the workspace's own datastore."""
+        if document["properties"].get("isDefault"):
+            raise bad_request(f"The default datastore '{target.name}' cannot be deleted.")
+
+    def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
+        """Secrets."""
+        return {"list_secrets": self._list_secrets}
+
+    async def _list_secrets(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
+        document = self.emulator.store.get(target.arm_id)
+        if document is None:
+            raise not_found(target.arm_id)
+        properties = document["properties"]
+        if properties.get("accountName") == self.emulator.account_name:
+            return answer({"secretsType": "Sas", "sasToken": self.emulator.auth.sas(properties["containerName"])})
+        secrets = self.emulator.store.record(SECRETS, target.arm_id.lower())
+        if secrets is None:
+            raise bad_request(f"No secrets for credentials of datastore '{target.name}'.", code="UserError")
+        return answer(secrets)
+
+
+def blob_datastore(account_name: str, container: str, *, is_default: bool) -> Json:
+    """The document of a datastore in the emulator's own storage account."""
+    return {
+        "properties": {
+            "datastoreType": "AzureBlob",
+            "description": None,
+            "tags": {},
+            "properties": {},
+            "accountName": account_name,
+            "containerName": container,
+            "endpoint": SUFFIX,
+            "protocol": "https",
+            "serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity",
+            "credentials": {"credentialsType": "Sas"},
+            "isDefault": is_default,
+        }
+    }

@@ -1,0 +1,62 @@
+"""Resources of other providers, e.g. the storage account of a workspace: stored, and nothing more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from airflow_provider_azml.emulator.arm.behaviour import answer, json_body
+from airflow_provider_azml.emulator.arm.errors import not_allowed, not_found
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.rest.flows import Json
+
+
+class ForeignResources:
+    """All resources that are not Azure ML's.
+
+    Args:
+        emulator: The emulator.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    async def answer(self, request: Request, parts: list[str]) -> Response:
+        """Answer a request.
+
+        Args:
+            request: The request.
+            parts: The segments of its path.
+
+        Raises:
+            ArmError: It is refused.
+        """
+        parts = ["subscriptions", parts[1], "resourceGroups", parts[3], "providers", *parts[5:]]
+        arm_id = "/" + "/".join(parts)
+        store = self._emulator.store
+        if len(parts) % 2:
+            if request.method == "GET":
+                return answer({"value": store.children(arm_id)})
+            raise not_allowed(request.method, arm_id)
+        old = store.get(arm_id)
+        if request.method == "PUT":
+            return answer(put(self._emulator, arm_id, await json_body(request)), 200 if old else 201)
+        if request.method == "DELETE":
+            return Response(status_code=200 if store.delete(arm_id) else 204)
+        if request.method not in ("GET", "HEAD"):
+            raise not_allowed(request.method, arm_id)
+        if old is None:
+            raise not_found(arm_id)
+        return answer(old)
+
+
+def put(emulator: Emulator, arm_id: str, body: Json) -> Json:
+    """Store a resource of another provider."""
+    kept = {key: value for key, value in body.items() if key not in ("id", "name", "type", "apiVersion", "dependsOn")}
+    properties = {**(kept.get("properties") or {}), "provisioningState": "Succeeded"}
+    return emulator.store.put(arm_id, {**kept, "properties": properties})

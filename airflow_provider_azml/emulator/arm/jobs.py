@@ -1,0 +1,146 @@
+"""Jobs, as Resource Manager shows them. What runs them is in ``jobs``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from airflow_provider_azml.emulator import durations
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, invalid_name, required
+from airflow_provider_azml.emulator.arm.errors import bad_request, conflict, not_found
+from airflow_provider_azml.emulator.arm.reference_checks import check_references
+from airflow_provider_azml.emulator.history.runs import Runs
+from airflow_provider_azml.emulator.jobs.services import services_of
+from airflow_provider_azml.rest import arm_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    from airflow_provider_azml.emulator.arm.targets import Target
+    from airflow_provider_azml.rest.flows import Json
+
+TYPES = ("AutoML", "Command", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
+_METADATA = frozenset({"description", "displayName", "isArchived", "properties", "tags"})
+_READ_ONLY = frozenset({"outputs", "services", "status"})
+
+
+class Job(Behaviour):
+    """A job.
+
+    Sources: recorded answers to MLClient; Job examples of the 2024-04-01 OpenAPI file.
+    """
+
+    def accept(self, target: Target, body: Json, old: Json | None) -> Json:
+        """Check what the job needs; of a job that is there, change what describes it and no more."""
+        if old is not None:
+            return self._described(target, body, old)
+        if not _NAME.fullmatch(target.name):
+            raise invalid_name("a job", target.name, "1 to 255 letters, digits, '-', '_' and '.'")
+        document = super().accept(target, body, old)
+        kind = required(body, "properties", "jobType")
+        if kind not in TYPES:
+            raise bad_request(f"jobType '{kind}' is none of {', '.join(TYPES)}.", code="ValidationError")
+        properties = document["properties"]
+        for field in ("command", "environmentId") if kind == "Command" else ():
+            required(body, "properties", field)
+        _check_timeout(target, properties)
+        check_references(self.emulator, f"job '{target.name}'", dict(_references(properties)))
+        properties |= {
+            "experimentName": properties.get("experimentName") or "Default",
+            "displayName": properties.get("displayName") or target.name,
+            "description": properties.get("description"),
+            "tags": properties.get("tags") or {},
+            "properties": properties.get("properties") or {},
+            "inputs": properties.get("inputs") or {},
+            "outputs": properties.get("outputs") or {},
+            "isArchived": bool(properties.get("isArchived")),
+            "services": {
+                **(properties.get("services") or {}),
+                **services_of(self.emulator, target.workspace_id, target.name),
+            },
+            "status": "NotStarted",
+        }
+        return {"properties": self.emulator.jobs.accept(target.name, properties)}
+
+    def stored(self, target: Target, document: Json, *, created: bool) -> None:  # noqa: ARG002
+        """Run a new job."""
+        if created:
+            self.emulator.jobs.submit(document)
+
+    def listed(self, target: Target, query: Mapping[str, str]) -> list[Json]:
+        """The jobs, newest first, by type where one is asked for."""
+        found = super().listed(target, query)[::-1]
+        if kind := query.get("jobType"):
+            found = [document for document in found if document["properties"]["jobType"] == kind]
+        return found
+
+    def check_delete(self, target: Target, document: Json, query: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Refuse to delete what is active."""
+        if document["properties"]["status"] not in self.row.terminal:
+            status = document["properties"]["status"]
+            raise conflict(f"Job '{target.name}' is {status} and cannot be deleted; cancel it first.")
+
+    async def unmake(self, arm_id: str) -> None:
+        """Delete the children with their parent."""
+        job = arm_ids.parse(arm_id)
+        for child in Runs(self.emulator.store, job.workspace).children(job.name):
+            child_id = job.workspace.child("job", child["runId"])
+            await self.unmake(child_id)
+            self.emulator.store.delete(child_id)
+
+    def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
+        """Cancel."""
+        return {"cancel": self._cancel}
+
+    async def _cancel(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
+        document = self.emulator.store.get(target.arm_id)
+        if document is None:
+            raise not_found(target.arm_id)
+        if document["properties"]["status"] in self.row.terminal:
+            return Response(status_code=200)
+        headers = self.emulator.operations.begin(target.arm_id, "cancel", self._canceled(target.arm_id))
+        return Response(status_code=202, headers=headers)
+
+    async def _canceled(self, arm_id: str) -> None:
+        self.emulator.jobs.cancel(arm_id)
+        await self.emulator.jobs.ended(arm_id)
+
+    def _described(self, target: Target, body: Json, old: Json) -> Json:
+        given = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
+        kept = old["properties"]
+        fixed = set(given) - _METADATA - _READ_ONLY
+        changed = sorted(name for name in fixed if given[name] != kept.get(name))
+        if changed:
+            raise conflict(
+                f"A job with the name '{target.name}' already exists, and its {', '.join(changed)} cannot be changed. "
+                "Give the new job another name."
+            )
+        return {"properties": {**kept, **{name: given[name] for name in _METADATA & set(given)}}}
+
+
+def _check_timeout(target: Target, properties: Json) -> None:
+    """Refuse a ``limits.timeout`` that is no duration, as the OpenAPI file describes it."""
+    timeout = (properties.get("limits") or {}).get("timeout")
+    try:
+        durations.seconds(timeout or "PT0S")
+    except ValueError as error:
+        raise bad_request(f"limits.timeout of job '{target.name}': {error}.", code="ValidationError") from error
+
+
+def _references(properties: Json) -> Iterator[tuple[str, object]]:
+    yield "properties.computeId", properties.get("computeId")
+    yield "properties.componentId", properties.get("componentId")
+    trial = properties.get("trial") or {}
+    for holder, path in ((properties, "properties"), (trial, "properties.trial")):
+        yield f"{path}.codeId", holder.get("codeId")
+        yield f"{path}.environmentId", holder.get("environmentId")
+    for name, value in (properties.get("inputs") or {}).items():
+        yield f"properties.inputs.{name}", (value or {}).get("uri")
+    for name in ("default_compute", "default_datastore"):
+        yield f"properties.settings.{name}", (properties.get("settings") or {}).get(name)
+    for name, node in (properties.get("jobs") or {}).items():
+        yield f"properties.jobs.{name}.componentId", (node or {}).get("componentId")
+        yield f"properties.jobs.{name}.computeId", (node or {}).get("computeId")

@@ -1,0 +1,258 @@
+"""Azure Resource Manager: finds what a path means, checks what is above it, and does to it what the method says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_azml.emulator import identity
+from airflow_provider_azml.emulator.arm import foreign, subscriptions, template_deployments
+from airflow_provider_azml.emulator.arm.api_versions import check_api_version
+from airflow_provider_azml.emulator.arm.behaviour import answer, json_body, require_parent
+from airflow_provider_azml.emulator.arm.behaviours import behaviours
+from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request, not_allowed, not_found
+from airflow_provider_azml.emulator.arm.targets import AML, resolve
+from airflow_provider_azml.emulator.arm.usages import usages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+
+    from airflow_provider_azml.emulator.arm.behaviour import Behaviour
+    from airflow_provider_azml.emulator.arm.targets import Target
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.rest.flows import Json
+
+PAGE_SIZE = 100
+METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
+
+
+def routes(emulator: Emulator) -> list[BaseRoute]:
+    """The routes of Azure Resource Manager."""
+    manager = Manager(emulator)
+    return [
+        Route("/subscriptions{path:path}", manager.answer, methods=METHODS),
+        Route("/tenants", subscriptions.tenants, methods=["GET"]),
+    ]
+
+
+class Manager:
+    """Azure Resource Manager with the one resource provider of Azure ML.
+
+    Args:
+        emulator: The emulator.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._behaviours = behaviours(emulator)
+        self._groups = subscriptions.ResourceGroups(emulator)
+        self._foreign = foreign.ForeignResources(emulator)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request.
+
+        Raises:
+            ArmError: It is refused.
+        """
+        parts = str(request.scope["path"]).strip("/").split("/")
+        if parts[1:]:
+            subscriptions.check(parts[1])
+        match [part.lower() for part in parts[2:]]:
+            case []:
+                return subscriptions.get_subscription() if parts[1:] else subscriptions.list_subscriptions()
+            case ["operationresults", name]:
+                return self._operation(request, name, by_location=True)
+            case ["resourcegroups", *names] if len(names) <= 1:
+                return await self._groups.answer(request, parts[3] if names else None)
+            case ["resourcegroups", *_]:
+                return await self._below_group(request, parts)
+            case ["providers", *rest]:
+                check_api_version(request.query_params)
+                return self._below_subscription(request, rest)
+        raise _unknown(request)
+
+    def _below_subscription(self, request: Request, rest: list[str]) -> Response:
+        match rest:
+            case [_, "workspaces"]:
+                subscription = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
+                found = self._emulator.store.below(subscription)
+                return answer({"value": [one for one in found if one["type"] == f"{AML}/workspaces"]})
+            case [_, "locations", _, "usages"]:
+                return answer({"value": usages(self._emulator)})
+            case [_, "locations", _, place, name] if place.endswith("operationsstatus"):
+                return self._operation(request, name, by_location=False)
+            case [_, "locations", _, place, name] if place.endswith("operationresults"):
+                return self._operation(request, name, by_location=True)
+        raise _unknown(request)
+
+    async def _below_group(self, request: Request, parts: list[str]) -> Response:
+        group = parts[3]
+        self._groups.check(group)
+        match [part.lower() for part in parts[4:]]:
+            case ["deployments", _, "operations"]:
+                return template_deployments.operations_of(self._emulator, self._groups.spelling(group), parts[5])
+            case ["providers", "microsoft.resources", "deployments", _, "operationstatuses", name]:
+                return self._operation(request, name, by_location=False)
+            case ["providers", "microsoft.resources" | "microsoft.machinelearningservices", _, *_]:
+                return await self._resource(request, parts)
+            case ["providers", _, _, *_]:
+                check_api_version(request.query_params)
+                return await self._foreign.answer(request, parts)
+        raise _unknown(request)
+
+    async def _resource(self, request: Request, parts: list[str]) -> Response:
+        subscription, group, namespace = parts[1], self._groups.spelling(parts[3]), parts[5]
+        target = resolve(subscription, group, namespace, parts[6:])
+        if target is None:
+            raise _unknown(request)
+        known = AML if namespace.lower() == AML.lower() else None
+        check_api_version(request.query_params, namespace=known, kind=target.kind.partition("/")[2])
+        body = await json_body(request)
+        return await self._do(request.method, target, body, dict(request.query_params))
+
+    def _operation(self, request: Request, name: str, *, by_location: bool) -> Response:
+        document = self._emulator.operations.document(name)
+        if document is None:
+            raise ArmError(404, "OperationNotFound", f"The operation '{name}' was not found.")
+        shown = {key: value for key, value in document.items() if key not in ("resource", "verb")}
+        shown["id"] = str(request.scope["path"])
+        running = document["status"] == "InProgress"
+        headers = {"Retry-After": "1"} if running else {}
+        if not by_location:
+            return answer(shown, 200, headers)
+        if running:
+            return answer(shown, 202, {**headers, "Location": str(request.url)})
+        if document["status"] != "Succeeded":
+            error = document["error"]
+            raise ArmError(409 if document["status"] == "Canceled" else 400, error["code"], error["message"])
+        resource = self._emulator.store.get(document["resource"])
+        return answer(resource) if resource and document["verb"] in ("PUT", "PATCH") else Response(status_code=204)
+
+    async def _do(self, method: str, target: Target, body: Json, query: Mapping[str, str]) -> Response:
+        behaviour = self._behaviours[target.row.kind]
+        if target.is_collection:
+            if method != "GET":
+                raise not_allowed(method, target.arm_id)
+            return self._list(behaviour, target, query)
+        if target.action is not None:
+            return await self._act(method, behaviour, target, body, query)
+        if method == "PUT":
+            return self._put(behaviour, target, body)
+        if method == "PATCH" and behaviour.patchable:
+            return self._patch(behaviour, target, body)
+        if method == "DELETE":
+            return self._delete(behaviour, target, query)
+        if method in ("GET", "HEAD"):
+            return answer(behaviour.show(self._existing(target)))
+        raise not_allowed(method, target.arm_id)
+
+    def _existing(self, target: Target, act: str = "read") -> Json:
+        document = self._emulator.store.get(target.arm_id)
+        if document is None:
+            if target.parent_id.lower() != subscriptions.group_id(target.group).lower():
+                require_parent(self._emulator, target, act)
+            raise not_found(target.arm_id)
+        return document
+
+    def _list(self, behaviour: Behaviour, target: Target, query: Mapping[str, str]) -> Response:
+        require_parent(self._emulator, target, "read")
+        documents = behaviour.listed(target, query)
+        order = query.get("$orderBy", query.get("orderBy", "")).lower()
+        if order and order.endswith("desc"):
+            documents = documents[::-1]
+        start = _number(query, "$skip", 0)
+        size = max(1, _number(query, "$top", _number(query, "count", PAGE_SIZE)))
+        page: Json = {"value": [behaviour.show(document) for document in documents[start : start + size]]}
+        if start + size < len(documents):
+            following = urlencode({**query, "$skip": str(start + size)})
+            page["nextLink"] = f"{self._emulator.https_url}{target.arm_id}?{following}"
+        return answer(page)
+
+    def _put(self, behaviour: Behaviour, target: Target, body: Json) -> Response:
+        require_parent(self._emulator, target, "write")
+        old = self._emulator.store.get(target.arm_id)
+        document = behaviour.accept(target, body, old)
+        if "PUT" in target.row.long_running:
+            return self._begin(behaviour, target, "PUT", document, created=old is None)
+        if target.row.status == ("properties", "provisioningState"):
+            document["properties"]["provisioningState"] = "Succeeded"
+        stored = self._emulator.store.put(target.arm_id, document)
+        behaviour.stored(target, stored, created=old is None)
+        return answer(behaviour.show(self._existing(target)), 201 if old is None else 200)
+
+    def _patch(self, behaviour: Behaviour, target: Target, body: Json) -> Response:
+        old = self._existing(target, "write")
+        changed = json.loads(json.dumps(old))
+        for path in behaviour.patchable:
+            _merge(changed, body, path.split("."))
+        document = behaviour.accept(target, changed, old)
+        return self._begin(behaviour, target, "PATCH", document, created=False)
+
+    def _begin(self, behaviour: Behaviour, target: Target, verb: str, document: Json, *, created: bool) -> Response:
+        document["properties"]["provisioningState"] = "Creating" if created else "Updating"
+        stored = self._emulator.store.put(target.arm_id, document)
+        headers = self._emulator.operations.begin(target.arm_id, verb, behaviour.make(target.arm_id))
+        by_location = target.row.long_running[verb] == "Location"
+        status = 202 if by_location else 201 if created else 200
+        return answer(behaviour.show(stored), status, headers)
+
+    def _delete(self, behaviour: Behaviour, target: Target, query: Mapping[str, str]) -> Response:
+        document = self._emulator.store.get(target.arm_id)
+        if document is None:
+            return Response(status_code=204)
+        behaviour.check_delete(target, document, query)
+        if "DELETE" not in target.row.long_running:
+            self._emulator.store.delete(target.arm_id)
+            return Response(status_code=200)
+        self._emulator.store.update(target.arm_id, _deleting)
+        work = self._unmake(behaviour, target.arm_id)
+        headers = self._emulator.operations.begin(target.arm_id, "DELETE", work)
+        return Response(status_code=202, headers=headers)
+
+    async def _unmake(self, behaviour: Behaviour, arm_id: str) -> None:
+        await behaviour.unmake(arm_id)
+        self._emulator.store.delete(arm_id)
+
+    async def _act(
+        self, method: str, behaviour: Behaviour, target: Target, body: Json, query: Mapping[str, str]
+    ) -> Response:
+        act = behaviour.actions().get(target.action or "")
+        if method != "POST" or act is None:
+            raise not_allowed(method, f"{target.arm_id}/{target.row.actions.get(target.action or '')}")
+        return await act(target, body, query)
+
+
+def _merge(document: Json, change: Json, path: list[str]) -> None:
+    key, rest = path[0], path[1:]
+    if not isinstance(change, dict) or key not in change:
+        return
+    if rest:
+        _merge(document.setdefault(key, {}), change[key] or {}, rest)
+    else:
+        document[key] = change[key]
+
+
+def _deleting(document: Json) -> None:
+    document.setdefault("properties", {})["provisioningState"] = "Deleting"
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    value = query.get(name)
+    if value is None:
+        return default
+    if not value.isdecimal():
+        raise bad_request(
+            f"The query parameter '{name}' must be a number, not '{value}'.", code="InvalidQueryParameter"
+        )
+    return int(value)
+
+
+def _unknown(request: Request) -> ArmError:
+    return ArmError(404, "InvalidResourceType", f"The emulator has nothing at '{request.scope['path']}'.")

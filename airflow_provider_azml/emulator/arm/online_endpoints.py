@@ -1,0 +1,236 @@
+"""Online endpoints and their deployments, as Resource Manager shows them. What serves is in ``serving``."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from airflow_provider_azml.emulator import durations
+from airflow_provider_azml.emulator.arm import endpoint_keys
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
+from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
+from airflow_provider_azml.emulator.arm.reference_checks import check_references
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from airflow_provider_azml.emulator.arm.targets import Target
+    from airflow_provider_azml.rest.flows import Json
+
+AUTH_MODES = ("Key", "AMLToken", "AADToken")
+MOST_MIRRORED = 50
+ALL = 100
+LOG_LINES = 100
+_NAME = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
+_NAME_RULE = "3 to 32 letters, digits and single '-', beginning with a letter, not ending in '-'"
+
+
+class OnlineEndpoint(Behaviour):
+    """An online endpoint.
+
+    Sources: recorded answers to MLClient; OnlineEndpoint examples and descriptions of the 2024-04-01 OpenAPI file.
+    """
+
+    patchable = ("tags", "identity")
+
+    def accept(self, target: Target, body: Json, old: Json | None) -> Json:
+        """Check name, authentication and traffic."""
+        document = super().accept(target, body, old)
+        if not _NAME.fullmatch(target.name):
+            raise invalid_name("an endpoint", target.name, _NAME_RULE)
+        required(body, "location")
+        mode = required(body, "properties", "authMode")
+        if mode not in AUTH_MODES:
+            raise bad_request(f"authMode '{mode}' is none of {', '.join(AUTH_MODES)}.", code="ValidationError")
+        properties = document["properties"]
+        traffic, mirror = properties.get("traffic") or {}, properties.get("mirrorTraffic") or {}
+        self._check_traffic(target, traffic, mirror)
+        endpoint_keys.make_keys(self.emulator, target.arm_id, properties.get("keys"))
+        names = self._path(target)
+        properties |= {
+            "description": properties.get("description"),
+            "properties": properties.get("properties") or {},
+            "publicNetworkAccess": properties.get("publicNetworkAccess") or "Enabled",
+            "traffic": traffic,
+            "mirrorTraffic": mirror,
+            "compute": properties.get("compute"),
+            "keys": None,
+            "scoringUri": f"{self.emulator.https_url}/score/{names}",
+            "swaggerUri": f"{self.emulator.https_url}/score/{names}/swagger.json",
+        }
+        document["identity"] = document.get("identity") or {"type": "SystemAssigned"}
+        return {**document, "tags": document.get("tags") or {}, "kind": document.get("kind") or "Managed"}
+
+    async def unmake(self, arm_id: str) -> None:
+        """Stop what serves below the endpoint."""
+        for deployment in self.emulator.store.children(f"{arm_id}/deployments"):
+            await self.emulator.operations.cancel(deployment["id"])
+            await self.emulator.deployments.remove(deployment["id"])
+        endpoint_keys.drop_keys(self.emulator, arm_id)
+
+    def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
+        """Keys and tokens."""
+        return {"list_keys": self._list_keys, "get_token": self._get_token, "regenerate_keys": self._regenerate_keys}
+
+    def _check_traffic(self, target: Target, traffic: Json, mirror: Json) -> None:
+        for kind, weights, most in (("traffic", traffic, ALL), ("mirrorTraffic", mirror, MOST_MIRRORED)):
+            for name, weight in weights.items():
+                if not isinstance(weight, int) or isinstance(weight, bool) or not 0 <= weight <= most:
+                    raise bad_request(
+                        f"The {kind} of deployment '{name}' must be a whole number from 0 to {most}, not {weight!r}.",
+                        target=kind,
+                    )
+                self._check_deployment(target, name, kind, weight)
+        if sum(traffic.values()) not in (0, ALL):
+            raise bad_request(
+                f"The traffic of endpoint '{target.name}' sums to {sum(traffic.values())}; it must sum to 0 or 100.",
+                target="traffic",
+            )
+        if sum(mirror.values()) > MOST_MIRRORED:
+            raise bad_request(
+                f"The mirrorTraffic of endpoint '{target.name}' sums to {sum(mirror.values())}, which is above 50.",
+                target="mirrorTraffic",
+            )
+
+    def _check_deployment(self, target: Target, name: str, kind: str, weight: int) -> None:
+        deployment = self.emulator.store.get(f"{target.arm_id}/deployments/{name}")
+        if deployment is None:
+            raise bad_request(
+                f"The {kind} of endpoint '{target.name}' names deployment '{name}', which does not exist.", target=kind
+            )
+        state = deployment["properties"].get("provisioningState")
+        if weight and state in ("Failed", "Canceled", "Deleting", "Creating"):
+            raise bad_request(
+                f"The {kind} of endpoint '{target.name}' names deployment '{name}', which cannot serve: it is {state}.",
+                target=kind,
+            )
+
+    def _path(self, target: Target) -> str:
+        parts = target.arm_id.split("/")
+        return f"{parts[2]}/{parts[4]}/{target.names[0]}/{target.name}"
+
+    async def _list_keys(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
+        self._require_mode(target, "Key", "keys")
+        return answer(endpoint_keys.keys_of(self.emulator, target.arm_id))
+
+    async def _get_token(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
+        self._require_mode(target, "AMLToken", "tokens")
+        now = int(time.time())
+        return answer({
+            "accessToken": endpoint_keys.issue_token(self.emulator, target.arm_id),
+            "tokenType": "Bearer",
+            "expiryTimeUtc": now + endpoint_keys.TOKEN_SECONDS,
+            "refreshAfterTimeUtc": now + endpoint_keys.TOKEN_SECONDS // 2,
+        })
+
+    async def _regenerate_keys(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
+        self._require_mode(target, "Key", "keys")
+        which = endpoint_keys.NAMES.get(str(required(body, "keyType")).lower())
+        if which is None:
+            raise bad_request(f"keyType '{body['keyType']}' is neither Primary nor Secondary.", target="keyType")
+        endpoint_keys.change_key(self.emulator, target.arm_id, which, body.get("keyValue"))
+        headers = self.emulator.operations.begin(target.arm_id, "regenerate_keys", super().make(target.arm_id))
+        return Response(status_code=202, headers=headers)
+
+    def _require_mode(self, target: Target, mode: str, what: str) -> None:
+        document = self.emulator.store.get(target.arm_id)
+        if document is None:
+            raise not_found(target.arm_id)
+        if document["properties"]["authMode"] != mode:
+            has = document["properties"]["authMode"]
+            raise bad_request(f"Endpoint '{target.name}' has no {what}: its authMode is {has}, not {mode}.")
+
+
+class OnlineDeployment(Behaviour):
+    """A deployment below an online endpoint.
+
+    Sources: recorded answers to MLClient; OnlineDeployment examples of the 2024-04-01 OpenAPI file.
+    """
+
+    patchable = ("tags", "sku")
+
+    def accept(self, target: Target, body: Json, old: Json | None) -> Json:
+        """Check name and references."""
+        document = super().accept(target, body, old)
+        if not _NAME.fullmatch(target.name):
+            raise invalid_name("a deployment", target.name, _NAME_RULE)
+        required(body, "location")
+        properties = document["properties"]
+        kind = properties.get("endpointComputeType") or "Managed"
+        if kind not in ("Managed", "Kubernetes"):
+            raise bad_request(
+                f"endpointComputeType '{kind}' is neither Managed nor Kubernetes.", code="ValidationError"
+            )
+        if kind == "Managed":
+            required(body, "properties", "instanceType")
+        code = properties.get("codeConfiguration") or {}
+        if code:
+            required(body, "properties", "codeConfiguration", "scoringScript")
+        check_references(
+            self.emulator,
+            f"deployment '{target.name}'",
+            {
+                "properties.model": properties.get("model"),
+                "properties.environmentId": properties.get("environmentId"),
+                "properties.codeConfiguration.codeId": code.get("codeId"),
+            },
+        )
+        properties |= {
+            "endpointComputeType": kind,
+            "scaleSettings": properties.get("scaleSettings") or {"scaleType": "Default"},
+            "properties": properties.get("properties") or {},
+            "environmentVariables": properties.get("environmentVariables") or {},
+            "appInsightsEnabled": bool(properties.get("appInsightsEnabled")),
+            "egressPublicNetworkAccess": properties.get("egressPublicNetworkAccess") or "Enabled",
+        }
+        self._check_timeout(target, properties)
+        document["sku"] = {"name": "Default", "capacity": 1, **(document.get("sku") or {})}
+        return {**document, "tags": document.get("tags") or {}}
+
+    def _check_timeout(self, target: Target, properties: Json) -> None:
+        try:
+            durations.seconds((properties.get("requestSettings") or {}).get("requestTimeout") or "PT0S")
+        except ValueError as error:
+            raise bad_request(
+                f"The requestTimeout of deployment '{target.name}' is wrong: {error}.", code="ValidationError"
+            ) from error
+
+    async def make(self, arm_id: str) -> None:
+        """Serve the model."""
+        await self.emulator.deployments.deploy(arm_id)
+
+    def check_delete(self, target: Target, document: Json, query: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Refuse to delete what receives traffic."""
+        endpoint = self.emulator.store.get(target.parent_id) or {}
+        weight = (endpoint.get("properties", {}).get("traffic") or {}).get(target.name, 0)
+        if weight:
+            raise bad_request(
+                f"Deployment '{target.name}' receives {weight}% of the live traffic of endpoint '{target.names[-2]}'. "
+                "Set its traffic to 0 before you delete it."
+            )
+
+    async def unmake(self, arm_id: str) -> None:
+        """Stop what serves, and take it out of the traffic."""
+        await self.emulator.deployments.remove(arm_id)
+        endpoint_id, _, name = arm_id.rpartition("/deployments/")
+
+        def forget(endpoint: Json) -> None:
+            for kind in ("traffic", "mirrorTraffic"):
+                (endpoint["properties"].get(kind) or {}).pop(name, None)
+
+        self.emulator.store.update(endpoint_id, forget)
+
+    def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
+        """Logs."""
+        return {"get_logs": self._get_logs}
+
+    async def _get_logs(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
+        if self.emulator.store.get(target.arm_id) is None:
+            raise not_found(target.arm_id)
+        tail = body.get("tail") or LOG_LINES
+        if not isinstance(tail, int) or tail < 0:
+            raise bad_request(f"The tail of the logs is a number of lines, not {tail!r}.", target="tail")
+        return answer({"content": self.emulator.deployments.logs(target.arm_id, tail)})

@@ -1,0 +1,139 @@
+"""Tenants, subscriptions and resource groups: one of the first two, as many of the last as are put."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from airflow_provider_azml.emulator import identity
+from airflow_provider_azml.emulator.arm.api_versions import check_api_version
+from airflow_provider_azml.emulator.arm.behaviour import answer, json_body, required, stop_what_runs
+from airflow_provider_azml.emulator.arm.errors import ArmError, not_allowed
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.rest.flows import Json
+
+_SUBSCRIPTION_ID = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
+
+
+async def tenants(request: Request) -> Response:
+    """List the one tenant."""
+    check_api_version(request.query_params)
+    tenant = {
+        "id": f"/tenants/{identity.TENANT_ID}",
+        "tenantId": identity.TENANT_ID,
+        "tenantCategory": "Home",
+        "displayName": "azml emulator",
+        "defaultDomain": "azure.emu",
+        "domains": ["azure.emu"],
+    }
+    return answer({"value": [tenant]})
+
+
+def list_subscriptions() -> Response:
+    """List the one subscription."""
+    return answer({"value": [_subscription()], "count": {"type": "Total", "value": 1}})
+
+
+def get_subscription() -> Response:
+    """Show the one subscription."""
+    return answer(_subscription())
+
+
+def check(subscription: str) -> None:
+    """Check that a subscription is the one that there is.
+
+    Raises:
+        ArmError: It is not.
+    """
+    if subscription.lower() != identity.SUBSCRIPTION_ID:
+        raise ArmError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+
+
+class ResourceGroups:
+    """The resource groups of the subscription.
+
+    Args:
+        emulator: The emulator.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        if emulator.store.get(group_id(identity.RESOURCE_GROUP)) is None:
+            self._store_group(identity.RESOURCE_GROUP, {"location": identity.LOCATION})
+
+    def check(self, group: str) -> None:
+        """Check that a resource group is there.
+
+        Raises:
+            ArmError: It is not.
+        """
+        if self._emulator.store.get(group_id(group)) is None:
+            raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+
+    def spelling(self, group: str) -> str:
+        """The name of a resource group in the spelling in which it was made."""
+        document = self._emulator.store.get(group_id(group))
+        return str(document["name"]) if document else group
+
+    async def answer(self, request: Request, group: str | None) -> Response:
+        """Answer a request for all groups, or for one.
+
+        Raises:
+            ArmError: It is refused.
+        """
+        check_api_version(request.query_params)
+        if group is None:
+            found = self._emulator.store.children(f"{_SUBSCRIPTION_ID}/resourceGroups")
+            return answer({"value": found})
+        if request.method == "PUT":
+            body = await json_body(request)
+            required(body, "location")
+            created = self._emulator.store.get(group_id(group)) is None
+            return answer(self._store_group(group, body), 201 if created else 200)
+        if request.method == "HEAD":
+            found_one = self._emulator.store.get(group_id(group)) is not None
+            return Response(status_code=204 if found_one else 404)
+        self.check(group)
+        document = self._emulator.store.get(group_id(group))
+        if request.method == "GET" and document:
+            return answer(document)
+        if request.method == "DELETE":
+            headers = self._emulator.operations.begin(group_id(group), "DELETE", self._unmake(group))
+            return Response(status_code=202, headers=headers)
+        raise not_allowed(request.method, group_id(group))
+
+    async def _unmake(self, group: str) -> None:
+        for document in self._emulator.store.below(group_id(group)):
+            await stop_what_runs(self._emulator, document)
+        self._emulator.store.delete(group_id(group))
+
+    def _store_group(self, group: str, body: Json) -> Json:
+        kept: Json = {key: body[key] for key in ("location", "tags", "managedBy") if key in body}
+        return self._emulator.store.put(group_id(group), {**kept, "properties": {"provisioningState": "Succeeded"}})
+
+
+def group_id(group: str) -> str:
+    """The ARM id of a resource group."""
+    return f"{_SUBSCRIPTION_ID}/resourceGroups/{group}"
+
+
+def _subscription() -> Json:
+    return {
+        "id": _SUBSCRIPTION_ID,
+        "subscriptionId": identity.SUBSCRIPTION_ID,
+        "tenantId": identity.TENANT_ID,
+        "displayName": "azml emulator",
+        "state": "Enabled",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }

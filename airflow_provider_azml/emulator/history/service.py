@@ -1,0 +1,256 @@
+"""Run history over HTTP: runs, their details with log URLs, their artifacts, and where their outputs are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
+from airflow_provider_azml.emulator.history.queries import QueryError, matching, ordered
+from airflow_provider_azml.emulator.history.runs import Runs
+from airflow_provider_azml.emulator.jobs.outputs import resolved
+from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from starlette.routing import BaseRoute
+
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.emulator.storage.locations import Location
+    from airflow_provider_azml.rest.flows import Json
+
+_LOG_FOLDERS = ("user_logs/", "azureml-logs/", "logs/", "system_logs/")
+_INTERNAL = ("params", "metrics", "experimentName", "datasetInputs", "modelOutputs", "ofJob")
+_CHANGEABLE = ("displayName", "description", "tags", "properties", "hidden")
+_RUN = r"(?:experiment(?:id)?s/(?P<experiment>[^/]+)/)?runs/(?P<run>[^/]+)"
+_METHODS = ["GET", "POST", "PATCH", "DELETE"]
+
+
+def routes(emulator: Emulator) -> list[BaseRoute]:
+    """The routes of run history, and of the data and model registries where they resolve outputs of runs."""
+    history, resolving = History(emulator), Resolving(emulator)
+    return [
+        Route("/history/v1.0{path:path}", endpoint(emulator, "/history/v1.0", history.operations()), methods=_METHODS),
+        Route("/data/v1.0{path:path}", endpoint(emulator, "/data/v1.0", resolving.operations("uri")), methods=["POST"]),
+        Route(
+            "/modelregistry/v1.0{path:path}",
+            endpoint(emulator, "/modelregistry/v1.0", resolving.operations("path")),
+            methods=["POST"],
+        ),
+    ]
+
+
+class History:
+    """Answers for run history.
+
+    Args:
+        emulator: The emulator.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def operations(self) -> list[Operation]:
+        """What can be asked. Source: the run history client of azure-ai-ml 1.35.2."""
+        return [
+            Operation("GET", _RUN, self._get),
+            Operation("POST", _RUN, self._change),
+            Operation("PATCH", _RUN, self._change),
+            Operation("GET", f"{_RUN}/details", self._details),
+            Operation("GET", f"{_RUN}/children", self._children),
+            Operation("DELETE", f"{_RUN}/tags", self._delete_tags),
+            Operation("POST", f"{_RUN}/cancel", self._cancel),
+            Operation("GET", rf"{_RUN}/artifacts(?:/path)?", self._artifacts),
+            Operation("GET", rf"{_RUN}/artifacts/prefix/contentinfo", self._contents),
+            Operation("GET", rf"{_RUN}/artifacts/contentinfo", self._content),
+            Operation("GET", rf"{_RUN}/artifacts/artifacturi", self._content_uri),
+            Operation("POST", "rundata", self._data),
+            Operation("POST", "batchrundata", self._batch_data),
+            Operation("GET", r"experiments/(?P<experiment>[^/]+)", self._experiment),
+            Operation("POST", r"experiments/(?P<experiment>[^/:]+)", self._create_experiment),
+            Operation("POST", r"experiments:query", self._experiments),
+        ]
+
+    def _run(self, call: Call, run_id: str | None = None) -> Json:
+        name = unquote(call.names["run"]) if run_id is None else run_id
+        run = Runs(self._emulator.store, call.workspace).get(name)
+        if run is None:
+            raise DataPlaneError(404, "UserError", f"Run {name} was not found in workspace {call.workspace.name}.")
+        return run
+
+    def _get(self, call: Call) -> Json:
+        return _shown(self._run(call))
+
+    def _change(self, call: Call) -> Json:
+        run = self._run(call)
+        fields = {name: call.body[name] for name in _CHANGEABLE if name in call.body}
+        Runs(self._emulator.store, call.workspace).change(run["runId"], fields)
+        return _shown(self._run(call))
+
+    def _details(self, call: Call) -> Json:
+        run = self._run(call)
+        place = self._artifacts_of(call, run)
+        logs = {path: self._url(place, path) for path in self._paths(place) if path.startswith(_LOG_FOLDERS)}
+        return {**_shown(run), "logFiles": logs, "services": {}}
+
+    def _children(self, call: Call) -> Json:
+        """A page of the children.
+
+        Source: ``PaginatedRunList``, ``$top`` ("if not specified, all items are returned") and ``$continuationtoken``
+        of the 2019-09-30 run history file.
+        """
+        run, query = self._run(call), call.request.query_params
+        children = [_shown(child) for child in Runs(self._emulator.store, call.workspace).children(run["runId"])]
+        try:
+            found = ordered(matching(children, query.get("$filter", "")), query.get("$orderby", ""))
+        except QueryError as error:
+            raise DataPlaneError(400, "UserError", f"{error}.") from error
+        start = _count(query, "$continuationtoken", 0)
+        end = start + max(1, _count(query, "$top", len(found)))
+        if end >= len(found):
+            return {"value": found[start:], "continuationToken": None, "nextLink": None}
+        following = urlencode({**query, "$continuationtoken": str(end)})
+        url = f"{self._emulator.https_url}{quote(call.request.scope['path'])}?{following}"
+        return {"value": found[start:end], "continuationToken": str(end), "nextLink": url}
+
+    def _delete_tags(self, call: Call) -> Json:
+        run = self._run(call)
+        names = set(call.body.get("tags") or call.request.query_params.getlist("tags"))
+        Runs(self._emulator.store, call.workspace).remove_tags(run["runId"], names)
+        return _shown(self._run(call))
+
+    def _cancel(self, call: Call) -> Json:
+        run = self._run(call)
+        self._emulator.jobs.cancel(call.workspace.child("job", run["runId"]))
+        return _shown(self._run(call))
+
+    def _data(self, call: Call) -> Json:
+        return _run_data(self._run(call, str(call.body.get("runId") or "")))
+
+    def _batch_data(self, call: Call) -> Json:
+        good: Json = {}
+        bad: Json = {}
+        requests: dict[str, Json] = call.body.get("requests") or {}
+        for key, asked in requests.items():
+            try:
+                good[key] = _run_data(self._run(call, str(asked.get("runId") or key)))
+            except DataPlaneError as error:
+                bad[key] = error.document()
+        return {"successfulResults": good, "failedResults": bad}
+
+    def _artifacts(self, call: Call) -> Json:
+        place = self._artifacts_of(call, self._run(call))
+        return {"value": [self._artifact(place, path) for path in self._paths(place, _asked(call))]}
+
+    def _contents(self, call: Call) -> Json:
+        place = self._artifacts_of(call, self._run(call))
+        return {"value": [self._with_url(place, path) for path in self._paths(place, _asked(call))]}
+
+    def _content(self, call: Call) -> Json:
+        place = self._artifacts_of(call, self._run(call))
+        path = _asked(call)
+        if path not in self._paths(place, path):
+            raise DataPlaneError(404, "UserError", f"Run {call.names['run']} has no artifact {path}.")
+        return self._with_url(place, path)
+
+    def _content_uri(self, call: Call) -> Response:
+        return Response(self._content(call)["contentUri"], media_type="text/plain")
+
+    def _experiment(self, call: Call) -> Json:
+        name = unquote(call.names["experiment"])
+        found = Runs(self._emulator.store, call.workspace).find_experiment(name=name)
+        if found is None:
+            raise DataPlaneError(404, "UserError", f"Experiment {name} was not found.")
+        return found
+
+    def _create_experiment(self, call: Call) -> Json:
+        return Runs(self._emulator.store, call.workspace).experiment(unquote(call.names["experiment"]))
+
+    def _experiments(self, call: Call) -> Json:
+        return {"value": Runs(self._emulator.store, call.workspace).experiments()}
+
+    def _artifacts_of(self, call: Call, run: Json) -> Location:
+        # a step that was not run again shows what the step has that it repeats
+        owner = run["dataContainerId"].removeprefix("dcid.")
+        try:
+            return Locations(self._emulator.store, call.workspace).of_artifacts(owner)
+        except LocationError as error:
+            raise DataPlaneError(404, "UserError", str(error)) from error
+
+    def _paths(self, place: Location, prefix: str = "") -> Iterator[str]:
+        root = f"{place.path}/"
+        return (name.removeprefix(root) for name in self._emulator.blobs.names(place.container, root + prefix))
+
+    def _artifact(self, place: Location, path: str) -> Json:
+        container = place.name
+        return {
+            "artifactId": f"ExperimentRun/{container}/{path}",
+            "origin": "ExperimentRun",
+            "container": container,
+            "path": path,
+            "dataPath": {"dataStoreName": "workspaceartifactstore", "relativePath": place.below(path).path},
+        }
+
+    def _with_url(self, place: Location, path: str) -> Json:
+        return {**self._artifact(place, path), "contentUri": self._url(place, path)}
+
+    def _url(self, place: Location, path: str) -> str:
+        """A URL that reads one blob of a job without a token."""
+        sas = self._emulator.auth.sas(place.container, permissions="r")
+        return f"{self._emulator.blobs.plain_url(place.container, place.below(path).path)}?{sas}"
+
+
+class Resolving:
+    """Answers where the data or models are that run history names as outputs.
+
+    Args:
+        emulator: The emulator.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def operations(self, field: str) -> list[Operation]:
+        """What can be asked.
+
+        Args:
+            field: What the place is called in the answer.
+        """
+
+        def answer(call: Call) -> Json:
+            asked: list[str] = call.body.get("values") or []
+            return {"values": {asset_id: self._place(call, asset_id, field) for asset_id in asked}}
+
+        return [Operation("POST", r"(?:dataversion|models)/batchGetResolvedUris", answer)]
+
+    def _place(self, call: Call, asset_id: str, field: str) -> Json:
+        found = resolved(self._emulator.store, asset_id)
+        if found is None:
+            raise DataPlaneError(404, "UserError", f"{asset_id} was not found in workspace {call.workspace.name}.")
+        return {field: found["uri"], "type": found["type"]}
+
+
+def _count(query: Mapping[str, str], name: str, default: int) -> int:
+    value = query.get(name) or str(default)
+    if not value.isdecimal():
+        raise DataPlaneError(400, "UserError", f"The query parameter '{name}' must be a number, not '{value}'.")
+    return int(value)
+
+
+def _asked(call: Call) -> str:
+    return unquote(call.request.query_params.get("path") or "").lstrip("/")
+
+
+def _run_data(run: Json) -> Json:
+    return {"runMetadata": _shown(run), "runDefinition": None, "jobSpecification": None}
+
+
+def _shown(run: Json) -> Json:
+    shown = {name: value for name, value in run.items() if name not in _INTERNAL}
+    parameters = {name: str(value) for name, value in run.get("params", {}).items()}
+    # what a run of years ago had instead of a display name is still read by clients
+    return {**shown, "name": run.get("displayName"), "parameters": parameters}

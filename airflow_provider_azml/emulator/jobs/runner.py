@@ -1,0 +1,245 @@
+"""Jobs: when they run, what becomes of their status, and how they are cancelled. How one runs is in ``command_job``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.emulator.arm.compute_nodes import nodes_of, nodes_wanted, queueing_info, too_many_nodes
+from airflow_provider_azml.emulator.jobs.capacity import Capacity
+from airflow_provider_azml.emulator.jobs.command_job import JOB_PACKAGES, CommandJob
+from airflow_provider_azml.emulator.jobs.files import JobFiles
+from airflow_provider_azml.emulator.jobs.processes import end_leftover
+from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments, curated
+from airflow_provider_azml.emulator.jobs.records import CANCELED, STOPPED, JobFailure, JobRecords
+from airflow_provider_azml.emulator.jobs.stand_ins import SIMULATED, marked, stand_in
+from airflow_provider_azml.emulator.jobs.variables import identity_variables
+from airflow_provider_azml.emulator.pipelines.pipeline import Pipeline
+from airflow_provider_azml.emulator.pipelines.pipeline import accepted as accepted_pipeline
+from airflow_provider_azml.emulator.storage.locations import Locations
+from airflow_provider_azml.emulator.sweeps.sweep import Sweep, accepted
+from airflow_provider_azml.rest import arm_ids
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.emulator.jobs.capacity import Place, Use
+    from airflow_provider_azml.rest.flows import Json
+
+log = logging.getLogger(__name__)
+_PROCESSES = "job_processes"
+_MOST_AT_ONCE = max(2, os.cpu_count() or 1)
+
+
+class JobRunner:
+    """Runs the jobs of an emulator.
+
+    Source: the descriptions of ``JobStatus`` in the 2024-04-01 OpenAPI file.
+
+    Args:
+        emulator: The emulator.
+    """
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._folder = emulator.home / "jobs"
+        self._environments = PythonEnvironments(emulator.home / "envs")
+        self._records = JobRecords(emulator)
+        self._capacity = Capacity(_MOST_AT_ONCE)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._places: dict[str, Place] = {}
+        self._preparing: set[asyncio.Task[None]] = set()
+        self._cancel_requested: dict[str, JobFailure] = {}
+        self._closing = False
+
+    def accept(self, name: str, properties: Json) -> Json:
+        """The properties with which a new job is stored.
+
+        Raises:
+            ArmError: A sweep or pipeline asks for something that cannot be.
+        """
+        if properties["jobType"] == "Pipeline":
+            return accepted_pipeline(name, properties, self._emulator.store.get)
+        if properties["jobType"] in SIMULATED:
+            return marked(properties)
+        return accepted(name, properties) if properties["jobType"] == "Sweep" else properties
+
+    def submit(self, job: Json, run: Json | None = None) -> None:
+        """Start a job that the store holds; it runs in the background, and its status says how far it is.
+
+        Args:
+            job: The job.
+            run: What else is known of its run, in run history's words.
+        """
+        parent = job["properties"].get("parentJobName")
+        self._records.begin(job, {**({"parentRunId": parent} if parent else {}), **(run or {})})
+        job_id = str(job["id"])
+        task = asyncio.create_task(self._run(job_id))
+        self._tasks[job_id.lower()] = task
+        task.add_done_callback(lambda done: self._forget(job_id, done))
+
+    def cancel(self, job_id: str, why: JobFailure = CANCELED) -> None:
+        """End a job and everything that it started; nothing happens to one that has ended.
+
+        Args:
+            job_id: The job.
+            why: What it says of its end.
+        """
+        task = self._tasks.get(job_id.lower())
+        if task is None or task.done() or job_id.lower() in self._cancel_requested or self._closing:
+            return
+        self._report(job_id, {"status": "CancelRequested"})
+        self._cancel_requested[job_id.lower()] = why
+        task.cancel()
+
+    async def ended(self, job_id: str) -> None:
+        """Wait until a job is not active."""
+        if task := self._tasks.get(job_id.lower()):
+            await asyncio.wait({task})
+
+    def compute_changed(self) -> None:
+        """Let jobs run for which a compute has room by now."""
+        self._capacity.admit()
+
+    def use_of(self, compute_id: str) -> Use:
+        """How many nodes of a compute are in use."""
+        return self._capacity.use(compute_id.lower())
+
+    def prepare(self, environment_id: str) -> None:
+        """Make the Python of an environment in the background, so that its first job starts sooner."""
+        environment = self._emulator.store.get(environment_id)
+        if environment is not None:
+            task = asyncio.create_task(self._prepare(environment))
+            self._preparing.add(task)
+            task.add_done_callback(self._preparing.discard)
+
+    def recover(self) -> None:
+        """At the start: jobs that were active when an emulator ended without notice failed; their processes end."""
+        for process in self._emulator.store.records(_PROCESSES):
+            end_leftover(process["pid"], process["born"])
+        self._records.abandon(self._records.active())
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+
+    async def close(self) -> None:
+        """End what runs."""
+        self._closing = True
+        tasks = [*self._tasks.values(), *self._preparing]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _prepare(self, environment: Json) -> None:
+        try:
+            await self._environments.ready(environment, JOB_PACKAGES)
+        except EnvironmentBuildError as error:
+            # the job that uses it says so where its user looks
+            log.info("environment %s cannot be made: %s", environment["id"], error)
+
+    async def _run(self, job_id: str) -> None:
+        failure: JobFailure | None = None
+        try:
+            await self._execute(job_id)
+        except JobFailure as error:
+            failure = error
+        except asyncio.CancelledError:
+            failure = STOPPED
+        except BaseException:
+            self._end(job_id, JobFailure("SystemError", "The emulator itself broke; its log has the reason."))
+            raise
+        self._end(job_id, self._cancel_requested.get(job_id.lower(), failure))
+
+    async def _execute(self, job_id: str) -> None:
+        job = self._records.job(job_id)
+        kind = job["properties"].get("jobType")
+        if kind == "Sweep":
+            await Sweep(self._emulator, job, self).run()
+            return
+        if kind == "Pipeline":
+            await Pipeline(self._emulator, job, self).run()
+            return
+        if kind in SIMULATED:
+            stand_in(self._emulator, job)
+            return
+        if kind != "Command":
+            raise JobFailure("UserError", f"The emulator does not run jobs of type {kind}.")
+        environment = self._environment(job)
+        async with self._room(job_id, job):
+            await self._command_job(job_id, job, environment).run()
+
+    def _command_job(self, job_id: str, job: Json, environment: Json) -> CommandJob:
+        emulator, workspace = self._emulator, arm_ids.parse(job_id).workspace
+        run = self._records.runs(job_id).get(job["name"])
+        assert run is not None
+        locations = Locations(emulator.store, workspace)
+        return CommandJob(
+            job=job,
+            environment=environment,
+            variables=identity_variables(emulator, workspace, run),
+            files=JobFiles(self._folder / run["runUuid"], emulator.blobs, locations, job),
+            artifacts=locations.of_artifacts(job["name"]),
+            blobs=emulator.blobs,
+            environments=self._environments,
+            report=lambda fields: self._report(job_id, fields),
+            remember=lambda pid, born: emulator.store.put_record(
+                _PROCESSES, job_id.lower(), {"pid": pid, "born": born}
+            ),
+        )
+
+    @asynccontextmanager
+    async def _room(self, job_id: str, job: Json) -> AsyncIterator[None]:
+        """Wait until the job's compute has room for it."""
+        compute_id = str(job["properties"].get("computeId") or "")
+        nodes = nodes_wanted(job)
+
+        def limit() -> int:
+            return nodes_of(self._emulator.store, compute_id) or _MOST_AT_ONCE
+
+        if nodes > limit():
+            raise too_many_nodes(job, limit())
+        place = self._places[job_id.lower()] = self._capacity.ask(compute_id.lower(), nodes, limit)
+        waits = not place.granted.done()
+        self._report(job_id, {"status": "Queued", "queueingInfo": queueing_info(compute_id, nodes) if waits else None})
+        async with self._capacity.held(place):
+            if waits:
+                self._report(job_id, {"queueingInfo": None})
+            yield
+
+    def _environment(self, job: Json) -> Json:
+        environment_id = str(job["properties"].get("environmentId") or "")
+        environment = self._emulator.store.get(environment_id) if environment_id.startswith("/") else None
+        environment = environment or curated(environment_id)
+        if environment is None:
+            raise JobFailure(
+                "UserError",
+                f"The environment {environment_id!r} does not exist. Of the service's own environments the emulator "
+                "has those for scikit-learn; otherwise register one with a conda file.",
+            )
+        return environment
+
+    def _report(self, job_id: str, fields: Json) -> None:
+        if fields.get("status") == "Running":
+            self._places[job_id.lower()].ready = True
+        if job_id.lower() in self._cancel_requested:
+            fields = {name: value for name, value in fields.items() if name != "status"}
+        self._records.report(job_id, fields)
+
+    def _end(self, job_id: str, failure: JobFailure | None) -> None:
+        self._places.pop(job_id.lower(), None)
+        self._records.end(job_id, failure)
+        self._emulator.store.delete_record(_PROCESSES, job_id.lower())
+
+    def _forget(self, job_id: str, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            # before its first step: whatever is cancelled later ends by itself
+            self._end(job_id, self._cancel_requested.get(job_id.lower(), STOPPED))
+        del self._tasks[job_id.lower()]
+        self._cancel_requested.pop(job_id.lower(), None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("job %s broke the emulator", job_id, exc_info=error)

@@ -1,0 +1,1 @@
+"""Pipeline jobs: graphs of steps, each a job of its own."""

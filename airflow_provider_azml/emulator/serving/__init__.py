@@ -1,0 +1,1 @@
+"""Deployments: the servers behind endpoints, and the scoring route before them."""

@@ -1,0 +1,1 @@
+"""Jobs that run nothing and only take time."""

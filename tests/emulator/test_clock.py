@@ -1,0 +1,36 @@
+"""The clock of an emulator: what waits for a moment goes on when the time is moved to it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from airflow_provider_azml.emulator.clock import Clock
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+
+
+@pytest.mark.asyncio
+async def test_who_waits_for_a_moment_goes_on_when_the_time_is_moved_to_it() -> None:
+    clock = Clock()
+    waiter = asyncio.create_task(clock.wait_until(clock.now() + timedelta(days=2)))
+    clock.advance(timedelta(days=1))
+    await asyncio.sleep(0.05)
+    assert not waiter.done()
+    clock.advance(timedelta(days=1))
+    await asyncio.wait_for(waiter, 1)
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "x", '{"advance_seconds": -1}', '{"advance_seconds": true}'])
+def test_the_time_is_moved_by_request_and_never_back(azml_emulator: RunningEmulator, body: str) -> None:
+    url = f"{azml_emulator.url}/emulator/clock"
+    before = datetime.fromisoformat(requests.get(url, timeout=5).json()["now"].replace("Z", "+00:00"))
+    refused = requests.put(url, data=body, timeout=5)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BadRequest")
+    moved = requests.put(url, json={"advance_seconds": 60}, timeout=5).json()["now"]
+    assert datetime.fromisoformat(moved.replace("Z", "+00:00")) - before >= timedelta(seconds=60)
