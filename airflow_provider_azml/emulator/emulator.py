@@ -40,6 +40,12 @@ class Jobs(Protocol):
     def cancel(self, job_id: str) -> None:
         """Cancel a job."""
 
+    def lose_worker(self, job_id: str) -> bool:
+        """Lose the node that a job runs on; whether it ran on one."""
+
+    def preempt(self, compute_id: str) -> list[str]:
+        """Take the nodes of a low-priority cluster away; the ids of the jobs that were on them."""
+
     async def ended(self, job_id: str) -> None:
         """Wait until a job is not active."""
 

@@ -34,6 +34,13 @@ def nodes_of(store: Store, compute_id: str) -> int | None:
     return int(scale.get("maxNodeCount", 1))
 
 
+def is_low_priority(compute: Json | None) -> bool:
+    """Whether the nodes of a compute may be taken away from its jobs."""
+    properties = (compute or {}).get("properties", {})
+    inner = properties.get("properties") or {}
+    return properties.get("computeType") == "AmlCompute" and str(inner.get("vmPriority")).lower() == "lowpriority"
+
+
 def nodes_held(use: Use, scale: Json) -> int:
     """How many nodes a cluster has at this moment: those of its jobs, and no less than it keeps.
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from airflow_provider_azml.emulator import durations
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, invalid_name, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, invalid_name, require_parent, required
 from airflow_provider_azml.emulator.arm.errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.arm.reference_checks import check_references
+from airflow_provider_azml.emulator.arm.targets import AML, resolve
 from airflow_provider_azml.emulator.history.runs import Runs
 from airflow_provider_azml.emulator.jobs.services import services_of
 from airflow_provider_azml.rest import arm_ids
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from airflow_provider_azml.emulator.arm.targets import Target
+    from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
 TYPES = ("AutoML", "Command", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
+_NAME_RULE = "1 to 255 letters, digits, '-', '_' and '.'"
 _METADATA = frozenset({"description", "displayName", "isArchived", "properties", "tags"})
 _READ_ONLY = frozenset({"outputs", "services", "status"})
 
@@ -38,7 +41,7 @@ class Job(Behaviour):
         if old is not None:
             return self._described(target, body, old)
         if not _NAME.fullmatch(target.name):
-            raise invalid_name("a job", target.name, "1 to 255 letters, digits, '-', '_' and '.'")
+            raise invalid_name("a job", target.name, _NAME_RULE)
         document = super().accept(target, body, old)
         kind = required(body, "properties", "jobType")
         if kind not in TYPES:
@@ -119,6 +122,35 @@ class Job(Behaviour):
                 "Give the new job another name."
             )
         return {"properties": {**kept, **{name: given[name] for name in _METADATA & set(given)}}}
+
+
+def start_job(emulator: Emulator, workspace_id: str, name: str, properties: Json) -> Json:
+    """Start a job from inside the emulator, as a PUT of it does.
+
+    Args:
+        emulator: The emulator.
+        workspace_id: The workspace.
+        name: Name of the job.
+        properties: Its ``properties``, in the service's words, e.g. the ``jobDefinition`` of a schedule.
+
+    Returns:
+        The job, as it is stored.
+
+    Raises:
+        ArmError: The workspace is not there, there is a job of that name, or the job is refused.
+    """
+    workspace = arm_ids.parse(workspace_id)
+    segments = ["workspaces", workspace.name, "jobs", name]
+    target = resolve(workspace.subscription_id, workspace.resource_group, AML, segments)
+    if target is None:
+        raise invalid_name("a job", name, _NAME_RULE)
+    require_parent(emulator, target, "write")
+    if emulator.store.get(target.arm_id) is not None:
+        raise conflict(f"A job with the name '{name}' already exists. Give the new job another name.")
+    behaviour = Job(emulator, target.row)
+    stored = emulator.store.put(target.arm_id, behaviour.accept(target, {"properties": properties}, None))
+    behaviour.stored(target, stored, created=True)
+    return emulator.store.get(target.arm_id) or stored
 
 
 def _check_timeout(target: Target, properties: Json) -> None:

@@ -108,4 +108,9 @@ def birth(pid: int) -> str | None:
 def end_leftover(pid: int, born: str | None) -> None:
     """Kill the group of a process that an earlier emulator left behind, if it is still that process."""
     if born is not None and birth(pid) == born:
-        _signal_group(pid, signal.SIGKILL)
+        kill_group(pid)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a process that leads a group, with everything in that group, without giving it time."""
+    _signal_group(pid, signal.SIGKILL)

@@ -51,6 +51,16 @@ class JobFailure(AzmlError):
 
 STOPPED = JobFailure("SystemError", "The emulator was stopped while the job was active; submit it again.")
 CANCELED = JobFailure("UserError", "The job was canceled on request.", status="Canceled")
+LOST = JobFailure(
+    "SystemError",
+    "The node that the job ran on was lost: no heartbeat has come from it. Submit the job again.",
+    status="NotResponding",
+)
+PREEMPTED = {
+    "source": "Compute",
+    "message": "PreemptionError: Nodes of this job got pre-empted. The job was queued again and starts anew.",
+}
+"""The warning in the run of a job whose nodes were taken away (after Azure/MLOpsPython issue 346)."""
 
 
 class JobRecords:

@@ -9,13 +9,19 @@ import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.compute_nodes import nodes_of, nodes_wanted, queueing_info, too_many_nodes
+from airflow_provider_azml.emulator.arm.compute_nodes import (
+    is_low_priority,
+    nodes_of,
+    nodes_wanted,
+    queueing_info,
+    too_many_nodes,
+)
 from airflow_provider_azml.emulator.jobs.capacity import Capacity
 from airflow_provider_azml.emulator.jobs.command_job import JOB_PACKAGES, CommandJob
 from airflow_provider_azml.emulator.jobs.files import JobFiles
-from airflow_provider_azml.emulator.jobs.processes import end_leftover
+from airflow_provider_azml.emulator.jobs.processes import end_leftover, kill_group
 from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments, curated
-from airflow_provider_azml.emulator.jobs.records import CANCELED, STOPPED, JobFailure, JobRecords
+from airflow_provider_azml.emulator.jobs.records import CANCELED, LOST, PREEMPTED, STOPPED, JobFailure, JobRecords
 from airflow_provider_azml.emulator.jobs.stand_ins import SIMULATED, marked, stand_in
 from airflow_provider_azml.emulator.jobs.variables import identity_variables
 from airflow_provider_azml.emulator.pipelines.pipeline import Pipeline
@@ -54,7 +60,9 @@ class JobRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._places: dict[str, Place] = {}
         self._preparing: set[asyncio.Task[None]] = set()
-        self._cancel_requested: dict[str, JobFailure] = {}
+        self._attempts: dict[str, asyncio.Task[None]] = {}
+        self._decided: dict[str, JobFailure] = {}
+        self._evicted: set[str] = set()
         self._closing = False
 
     def accept(self, name: str, properties: Json) -> Json:
@@ -91,11 +99,54 @@ class JobRunner:
             why: What it says of its end.
         """
         task = self._tasks.get(job_id.lower())
-        if task is None or task.done() or job_id.lower() in self._cancel_requested or self._closing:
+        if task is None or task.done() or job_id.lower() in self._decided or self._closing:
             return
         self._report(job_id, {"status": "CancelRequested"})
-        self._cancel_requested[job_id.lower()] = why
+        self._decided[job_id.lower()] = why
         task.cancel()
+
+    def lose_worker(self, job_id: str) -> bool:
+        """Kill the processes of a job as the loss of its node would, so that nothing is heard of it any more.
+
+        Source: ``JobStatus`` of the 2024-04-01 OpenAPI file: "if the run isn't updating any information to RunHistory
+        then the run goes to NotResponding state".
+
+        Args:
+            job_id: The job.
+
+        Returns:
+            Whether it had processes; nothing happens to a job that waits, has children instead, or has ended.
+        """
+        process = self._emulator.store.record(_PROCESSES, job_id.lower())
+        if process is None or job_id.lower() in self._decided or job_id.lower() in self._evicted:
+            return False
+        self._decided[job_id.lower()] = LOST
+        kill_group(process["pid"])
+        return True
+
+    def preempt(self, compute_id: str) -> list[str]:
+        """Take the nodes of a low-priority cluster away: jobs on them are queued again, and start anew.
+
+        Sources: "Using Cheap Low Priority VMs" of hi-ml ("the job interrupted and later re-started"); ``preempted`` of
+        Azure Batch's node states ("tasks ... will be rescheduled when another Compute Node becomes available").
+
+        Args:
+            compute_id: The cluster.
+
+        Returns:
+            The ids of the jobs that were on its nodes; none when it is of another kind or priority.
+        """
+        if not is_low_priority(self._emulator.store.get(compute_id)):
+            return []
+        there = [
+            job_id
+            for job_id, place in self._places.items()
+            if place.compute == compute_id.lower() and place.granted.done() and job_id not in self._decided
+        ]
+        for job_id in there:
+            self._evicted.add(job_id)
+            self._attempts[job_id].cancel()
+        return [str(self._records.job(job_id)["id"]) for job_id in there]
 
     async def ended(self, job_id: str) -> None:
         """Wait until a job is not active."""
@@ -153,7 +204,7 @@ class JobRunner:
         except BaseException:
             self._end(job_id, JobFailure("SystemError", "The emulator itself broke; its log has the reason."))
             raise
-        self._end(job_id, self._cancel_requested.get(job_id.lower(), failure))
+        self._end(job_id, self._decided.get(job_id.lower(), failure))
 
     async def _execute(self, job_id: str) -> None:
         job = self._records.job(job_id)
@@ -170,6 +221,26 @@ class JobRunner:
         if kind != "Command":
             raise JobFailure("UserError", f"The emulator does not run jobs of type {kind}.")
         environment = self._environment(job)
+        while await self._was_evicted(job_id, job, environment):
+            self._report(job_id, {"status": "Queued", "startTimeUtc": None, "warnings": [PREEMPTED]})
+
+    async def _was_evicted(self, job_id: str, job: Json, environment: Json) -> bool:
+        """Run a command job; whether its nodes were taken away before its end."""
+        key = job_id.lower()
+        attempt = self._attempts[key] = asyncio.create_task(self._attempt(job_id, job, environment))
+        try:
+            await attempt
+        except asyncio.CancelledError:
+            # whoever cancels the job, or ends the emulator, means more than one attempt
+            if key not in self._evicted or key in self._decided or self._closing:
+                raise
+            return True
+        finally:
+            self._evicted.discard(key)
+            del self._attempts[key]
+        return False
+
+    async def _attempt(self, job_id: str, job: Json, environment: Json) -> None:
         async with self._room(job_id, job):
             await self._command_job(job_id, job, environment).run()
 
@@ -226,7 +297,7 @@ class JobRunner:
     def _report(self, job_id: str, fields: Json) -> None:
         if fields.get("status") == "Running":
             self._places[job_id.lower()].ready = True
-        if job_id.lower() in self._cancel_requested:
+        if job_id.lower() in self._decided or job_id.lower() in self._evicted:
             fields = {name: value for name, value in fields.items() if name != "status"}
         self._records.report(job_id, fields)
 
@@ -238,8 +309,8 @@ class JobRunner:
     def _forget(self, job_id: str, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             # before its first step: whatever is cancelled later ends by itself
-            self._end(job_id, self._cancel_requested.get(job_id.lower(), STOPPED))
+            self._end(job_id, self._decided.get(job_id.lower(), STOPPED))
         del self._tasks[job_id.lower()]
-        self._cancel_requested.pop(job_id.lower(), None)
+        self._decided.pop(job_id.lower(), None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("job %s broke the emulator", job_id, exc_info=error)

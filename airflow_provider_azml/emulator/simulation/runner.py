@@ -8,11 +8,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.compute_nodes import nodes_of, nodes_wanted, queueing_info, too_many_nodes
+from airflow_provider_azml.emulator.arm.compute_nodes import (
+    is_low_priority,
+    nodes_of,
+    nodes_wanted,
+    queueing_info,
+    too_many_nodes,
+)
 from airflow_provider_azml.emulator.arm.errors import bad_request
 from airflow_provider_azml.emulator.clock import seconds_since, timestamp
 from airflow_provider_azml.emulator.jobs.capacity import Capacity, Place, Use
-from airflow_provider_azml.emulator.jobs.records import CANCELED, JobFailure, JobRecords
+from airflow_provider_azml.emulator.jobs.records import CANCELED, LOST, PREEMPTED, JobFailure, JobRecords
 from airflow_provider_azml.emulator.jobs.services import services_of
 from airflow_provider_azml.emulator.pipelines.runs import OF_PIPELINE
 from airflow_provider_azml.emulator.simulation.log import SimulatedLog
@@ -47,7 +53,9 @@ class _Job:
         running: Those of them that have not ended.
         place: Its place on a cluster.
         log: Its log.
+        works: Whether it runs.
         began: When it began to run, if an emulator that ended since had it run.
+        attempt: How often its nodes were taken away.
         canceling: Whether it takes no further step but its end.
         ended: Done at its end, for those who wait for it.
     """
@@ -60,13 +68,19 @@ class _Job:
     running: dict[str, _Job] = field(default_factory=dict)
     place: Place | None = None
     log: SimulatedLog | None = None
+    works: bool = False
     began: float | None = None
+    attempt: int = 0
     canceling: bool = False
     ended: asyncio.Future[None] | None = None
 
     @property
     def name(self) -> str:
         return self.id.rpartition("/")[2]
+
+    def is_on(self, compute: str) -> bool:
+        """Whether it has nodes of a compute."""
+        return self.place is not None and self.place.compute == compute and self.place.granted.done()
 
 
 class Simulation:
@@ -118,6 +132,35 @@ class Simulation:
         for child in job.running.values():
             self.cancel(child.id)
         self._timeline.at(self._timeline.now() + _CANCELING_SECONDS, partial(self._end, job, CANCELED))
+
+    def lose_worker(self, job_id: str) -> bool:
+        """Let nothing be heard of a job any more, as ``JobRunner.lose_worker`` does; whether it ran."""
+        job = self._jobs.get(job_id.lower())
+        if job is None or job.canceling or job.children is not None or not job.works:
+            return False
+        self._end(job, LOST)
+        return True
+
+    def preempt(self, compute_id: str) -> list[str]:
+        """Take the nodes of a low-priority cluster away, as ``JobRunner.preempt`` does; the jobs that were on them."""
+        if not is_low_priority(self._emulator.store.get(compute_id)):
+            return []
+        there = [job for job in self._jobs.values() if not job.canceling and job.is_on(compute_id.lower())]
+        for job in there:
+            self._evict(job)
+        for job in there:
+            self._wait_for_nodes(job, self._records.job(job.id), compute_id)
+        return [job.id for job in there]
+
+    def _evict(self, job: _Job) -> None:
+        assert job.place is not None
+        self._capacity.leave(job.place)
+        job.place, job.began, job.works = None, None, False
+        job.attempt += 1
+        if job.log is not None:
+            job.log.close()
+            job.log = None
+        self._records.report(job.id, {"status": "Queued", "startTimeUtc": None, "warnings": [PREEMPTED]})
 
     async def ended(self, job_id: str) -> None:
         """Wait until a job is not active."""
@@ -236,6 +279,7 @@ class Simulation:
         self._work(job, moment)
 
     def _work(self, job: _Job, moment: float) -> None:
+        job.works = True
         if job.place is not None:
             job.place.ready = True
         if job.plan.lines:
@@ -248,11 +292,12 @@ class Simulation:
     def _then(self, job: _Job, moment: float, step: Callable[[_Job, float], None]) -> None:
         """Take a job's next step at a moment, unless it is canceled before.
 
-        A step that comes late does not put off those after it.
+        A step that comes late does not put off those after it; nor is one taken after the job has lost its nodes.
         """
+        attempt = job.attempt
 
         def act() -> None:
-            if not job.canceling:
+            if not job.canceling and job.attempt == attempt and job.id.lower() in self._jobs:
                 step(job, moment)
 
         self._timeline.at(moment, act)
