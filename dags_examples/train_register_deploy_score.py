@@ -1,6 +1,6 @@
-"""Train a classifier of iris flowers, register it, deploy it to an endpoint, and ask the endpoint.
+"""Train classifiers of iris flowers, register the best, deploy it to an endpoint, and ask the endpoint.
 
-Job, environment, compute and deployment are Azure ML YAML files, as ``az ml ... --file`` takes them, in the folder
+Sweep, environment, compute and deployment are Azure ML YAML files, as ``az ml ... --file`` takes them, in the folder
 ``iris`` beside this file. Where all of it happens is in the connection ``azml_default`` alone.
 """
 
@@ -15,7 +15,7 @@ from airflow_provider_azml.operators import (
     AzmlRegisterEnvironmentOperator,
     AzmlRegisterModelOperator,
     AzmlScoreOperator,
-    AzmlSubmitCommandJobOperator,
+    AzmlSubmitSweepOperator,
 )
 from airflow_provider_azml.sensors import AzmlWaitForServiceHealthySensor
 
@@ -34,11 +34,11 @@ with DAG(
     create_workspace = AzmlCreateWorkspaceOperator(task_id="create_workspace", location="westeurope")
     create_compute = AzmlCreateComputeOperator(task_id="create_compute", file="iris/compute.yml")
     register_environment = AzmlRegisterEnvironmentOperator(task_id="register_environment", file="iris/environment.yml")
-    train = AzmlSubmitCommandJobOperator(task_id="train", file="iris/job.yml")
+    train = AzmlSubmitSweepOperator(task_id="train", file="iris/sweep.yml")
     register_model = AzmlRegisterModelOperator(
         task_id="register_model",
         name="iris",
-        path=f"azureml://jobs/{train.output['name']}/outputs/model/paths/",
+        path="{{ ti.xcom_pull(task_ids='train')['best_trial']['model_output'] }}",
     )
     deploy = AzmlDeployModelOperator(
         task_id="deploy",

@@ -173,11 +173,16 @@ class Demo:
         time.sleep(_TICK_SECONDS)
 
 
+def _best(trial: dict[str, Any]) -> str:
+    tried = ", ".join(f"{name} {value}" for name, value in trial["parameters"].items())
+    return f"{trial['name']}: {trial['primary_metric']} {trial['metric']:.3f} with {tried}"
+
+
 _SUMMARY: Sequence[tuple[str, str, Callable[[dict[str, Any]], str]]] = (
     ("Workspace", "create_workspace", lambda workspace: str(workspace["name"])),
     ("Job", "train", lambda job: f"{job['name']}, {job['status']}"),
     ("Studio", "train", lambda job: str(job["studio_url"])),
-    ("Metrics", "train", lambda job: ", ".join(f"{name} {value:.3f}" for name, value in job["metrics"].items())),
+    ("Best trial", "train", lambda job: _best(job["best_trial"])),
     ("Model", "register_model", lambda model: f"{model['name']}, version {model['version']}"),
     ("Endpoint", "deploy", lambda endpoint: f"{endpoint['name']}, {endpoint['scoring_uri']}"),
 )

@@ -51,7 +51,10 @@ def test_train_register_deploy_score(azml_connection: str, azml_emulator: Runnin
     assert finished.errors == {}
     assert set(finished.states.values()) == {"success"}
     assert finished.value("train")["status"] == "Completed"
-    assert 0.9 < finished.value("train")["metrics"]["accuracy"] <= 1
+    best = finished.value("train")["best_trial"]
+    assert best["parameters"]["regularization"] in (0.1, 1, 10, 100)
+    assert 0.9 < best["metric"] <= 1
+    assert finished.value("register_model")["path"] == best["model_output"]
     assert finished.value("deploy")["traffic"] == {"blue": 100}
     assert finished.value("score") == ["setosa", "virginica"]
     read_back_with_microsofts_client(azml_emulator, finished)
@@ -88,6 +91,9 @@ def read_back_with_microsofts_client(emulator: RunningEmulator, finished: Finish
     assert client.environments.get(environment["name"], environment["version"]).conda_file
     trained = client.jobs.get(job["name"])
     assert (trained.status, trained.experiment_name) == ("Completed", "train_register_deploy_score")
+    trials = {trial.name: trial.status for trial in client.jobs.list(parent_job_name=job["name"])}
+    assert trials == {f"{job['name']}_{number}": "Completed" for number in range(4)}
+    assert job["best_trial"]["name"] in trials
     assert client.models.get("iris", model["version"]).path == model["path"]
     endpoint = client.online_endpoints.get(deployed["name"])
     assert (endpoint.traffic, endpoint.scoring_uri) == ({"blue": 100}, deployed["scoring_uri"])

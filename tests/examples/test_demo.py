@@ -121,7 +121,7 @@ def test_the_example_runs_and_is_summed_up(temporary: Path) -> None:
         r"Workspace +laptop",
         r"Job +train-register-deploy-score-train-\S+, Completed",
         r"Studio +https://localhost:\d+/\S+",
-        r"Metrics +accuracy 0\.9\d+",
+        r"Best trial +train-register-deploy-score-train-\S+_\d: accuracy 0\.9\d+ with regularization \S+",
         r"Model +iris, version 1",
         r"Endpoint +iris-11111111, https://localhost:\d+/score/\S+",
         r'Prediction +\["setosa", "virginica"\] for \{"data": \[\[5\.1, ',
