@@ -56,8 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--faults",
         default="",
-        metavar="SPEC",
-        help="let requests go wrong with these probabilities, e.g. 429=0.1,500=0.1,reset=0.05,lost=0.05,slow=0.05",
+        metavar="SPEC|FILE",
+        help="let requests go wrong with these probabilities, e.g. 429=0.1,500=0.1,reset=0.05,lost=0.05,slow=0.05, or "
+        "all that a script (.yml, .json) says",
     )
     parser.add_argument(
         "--throttle", action="store_true", help="take only as many requests a second as Azure Resource Manager does"
@@ -71,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         The exit code: 0, or 1 when it could not start, with the reason on standard error.
     """
     # the web server is imported when it is needed: --help is to be quick
-    from airflow_provider_azml.emulator.faults import FaultPlan, FaultsError  # noqa: PLC0415
+    from airflow_provider_azml.emulator.faults.plan import FaultsError  # noqa: PLC0415
+    from airflow_provider_azml.emulator.faults.script import plan_of  # noqa: PLC0415
     from airflow_provider_azml.emulator.server import CannotStartError, serve  # noqa: PLC0415
     from airflow_provider_azml.emulator.settings import Settings  # noqa: PLC0415
 
@@ -84,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
                 http_port=arguments.http_port,
                 create_workspace=arguments.create_workspace,
                 simulate_seconds=arguments.simulate,
-                faults=FaultPlan(arguments.faults),
+                faults=plan_of(arguments.faults),
                 throttle=arguments.throttle,
             ),
             ready=_announce,

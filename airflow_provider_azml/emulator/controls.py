@@ -10,7 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_azml.emulator.clock import timestamp
-from airflow_provider_azml.emulator.faults import FaultPlan, FaultsError
+from airflow_provider_azml.emulator.faults.plan import FaultPlan, FaultsError
+from airflow_provider_azml.emulator.faults.script import is_script, script_of
+from airflow_provider_azml.emulator.faults.short_form import short_plan
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -48,10 +50,10 @@ class Controls:
         """Show, set or end the faults."""
         faults = self._emulator.faults
         if request.method == "DELETE":
-            faults.plan = FaultPlan()
+            faults.plan = short_plan()
         if request.method == "PUT":
             try:
-                faults.plan = FaultPlan(**_fields(await request.body()))
+                faults.plan = _plan(await request.body())
             except FaultsError as error:
                 return JSONResponse({"error": {"code": "BadRequest", "message": str(error)}}, 400)
         return JSONResponse(faults.plan.shown())
@@ -80,6 +82,11 @@ def _advance(body: bytes) -> timedelta:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _MOST_SECONDS:
         raise ValueError(f"the body must be an object with advance_seconds, a number from 0 to {_MOST_SECONDS}")
     return timedelta(seconds=seconds)
+
+
+def _plan(body: bytes) -> FaultPlan:
+    text = body.decode(errors="replace")
+    return script_of(text) if is_script(text) else short_plan(**_fields(body))
 
 
 def _fields(body: bytes) -> Json:

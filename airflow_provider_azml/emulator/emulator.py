@@ -10,7 +10,7 @@ from airflow_provider_azml.emulator.arm.operations import Operations
 from airflow_provider_azml.emulator.auth import Auth
 from airflow_provider_azml.emulator.clock import Clock
 from airflow_provider_azml.emulator.database import Database
-from airflow_provider_azml.emulator.faults import Faults
+from airflow_provider_azml.emulator.faults.faults import Faults
 from airflow_provider_azml.emulator.jobs.metric_news import MetricNews
 from airflow_provider_azml.emulator.jobs.runner import JobRunner
 from airflow_provider_azml.emulator.open_connections import OpenConnections
@@ -90,7 +90,7 @@ class Emulator:
         metric_news: Tells jobs what metrics those below them log.
         deployments: Serves models.
         open_connections: The connections that clients hold.
-        faults: What goes wrong with requests.
+        faults: What goes wrong.
         requests: How many have come.
         throttles: Whether Resource Manager takes only so many a second.
     """
@@ -106,13 +106,13 @@ class Emulator:
         self.store = Store(self.database)
         self.auth = Auth(home, identity.secrets_of(home), self.https_url)
         self.blobs = Blobs(self.database, home / "blobs", f"https://{self.account_name}.blob.{SUFFIX}", self.auth.sas)
-        self.operations = Operations(self.store, self.https_url, identity.LOCATION)
+        self.open_connections = OpenConnections()
+        self.faults = Faults(settings.faults, self.open_connections)
+        self.operations = Operations(self.store, self.https_url, identity.LOCATION, self.faults)
         seconds = settings.simulate_seconds
         self.jobs: Jobs = JobRunner(self) if seconds is None else Simulation(self, seconds)
         self.metric_news = MetricNews()
         self.deployments = Deployments(self)
-        self.open_connections = OpenConnections()
-        self.faults = Faults(settings.faults, self.open_connections)
         self.requests = RequestCounts()
         self.throttles = settings.throttle
 

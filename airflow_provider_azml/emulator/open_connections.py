@@ -45,6 +45,10 @@ class OpenConnections:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_FAREWELL)
         transport.abort()
 
+    def end(self, scope: Scope) -> None:
+        """End the connection of a request once what was sent has left: its client sees an end in the middle."""
+        self._transports[tuple(scope["client"]), tuple(scope["server"])].close()
+
     def drop_closing(self) -> None:
         """Tear down the connections that are being closed: idle clients do not answer the farewell of TLS."""
         for transport in [*self._transports.values()]:

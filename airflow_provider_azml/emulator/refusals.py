@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.history.data_plane import DataPlaneError
@@ -23,7 +23,9 @@ _UNAVAILABLE = 503
 _BROKEN = 500
 _OF_ARM = {429: "TooManyRequests", 500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable"}
 _OF_STORAGE = {429: "TooManyRequests", 500: "InternalError", 503: "ServerBusy"}
+_TOKENS = "/oauth2/"
 _MESSAGE = "The emulator was told to let this request fail."
+EXPIRED = "The access token has expired. Get a new one and repeat the request."
 
 
 def first_part(path: str) -> str:
@@ -36,28 +38,48 @@ def is_azure(scope: Scope) -> bool:
     return scope["type"] == "http" and first_part(scope["path"]) in (*ARM, *DATA_PLANE, STORAGE, SCORING)
 
 
-def refusal(path: str, status: int, *, retry_after: float) -> Response:
+def refusal(
+    path: str, status: int, *, retry_after: float = 1, code: str | None = None, message: str | None = None
+) -> Response:
     """An error that says nothing about what was asked for.
 
     Args:
         path: The path of the request.
         status: HTTP status.
         retry_after: Seconds after which to come again; said with 429 and 503.
+        code: The error's code; the service's usual one when not given.
+        message: Its words.
 
     Sources: the codes that ``RootError`` of the 2019-09-30 run history file lists; for storage
-    https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+    https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes; for tokens the ``error`` of
+    https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
     """
     first = first_part(path)
+    message = message or _MESSAGE
     if first in DATA_PLANE:
-        code = "RequestThrottled" if status == _TOO_MANY else "ServiceError" if status >= _BROKEN else "UserError"
-        response: Response = DataPlaneError(status, code, _MESSAGE).response()
+        usual = "RequestThrottled" if status == _TOO_MANY else "ServiceError" if status >= _BROKEN else "UserError"
+        response: Response = DataPlaneError(status, code or usual, message).response()
     elif first == STORAGE:
-        code = _OF_STORAGE.get(status, "InvalidInput")
-        error = f"<Error><Code>{code}</Code><Message>{escape(_MESSAGE)}</Message></Error>"
+        code = code or _OF_STORAGE.get(status, "InvalidInput")
+        error = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
         body = f'<?xml version="1.0" encoding="utf-8"?>{error}'
         response = Response(body, status, {"x-ms-error-code": code}, "application/xml")
+    elif _TOKENS in path:
+        response = JSONResponse({"error": code or "temporarily_unavailable", "error_description": message}, status)
     else:
-        response = ArmError(status, _OF_ARM.get(status, "UserError"), _MESSAGE).response()
+        response = ArmError(status, code or _OF_ARM.get(status, "UserError"), message).response()
     if status in (_TOO_MANY, _UNAVAILABLE):
         response.headers["Retry-After"] = f"{retry_after:g}"
     return response
+
+
+def expired_token(path: str) -> Response:
+    """A refusal for the sake of a token that has expired.
+
+    Sources: what Resource Manager answers to such a token; for storage ``AuthenticationFailed`` of
+    https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+    """
+    if first_part(path) == STORAGE:
+        return refusal(path, 403, code="AuthenticationFailed", message="The signature has expired.")
+    challenge = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="The access token has expired."'}
+    return ArmError(401, "ExpiredAuthenticationToken", EXPIRED, headers=challenge).response()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.faults import FaultPlan
+from airflow_provider_azml.emulator.faults.plan import FaultPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ class Settings:
         http_port: Port for what cannot be taught its certificate; 0 picks a free one.
         create_workspace: Have the default workspace from the start.
         simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
-        faults: Which requests go wrong from the start, and how.
+        faults: What goes wrong from the start, and how.
         throttle: Let Resource Manager take only as many requests a second as Azure's does.
     """
 

@@ -93,11 +93,12 @@ class TokenService:
             audience = self._audience_of_scope(form.get("scope", ""))
         except TokenError as error:
             return error.response()
+        seconds = self._seconds(request)
         return JSONResponse({
             "token_type": "Bearer",
-            "expires_in": TOKEN_SECONDS,
-            "ext_expires_in": TOKEN_SECONDS,
-            "access_token": self._emulator.auth.issue(audience),
+            "expires_in": seconds,
+            "ext_expires_in": seconds,
+            "access_token": self._emulator.auth.issue(audience, seconds=seconds),
         })
 
     async def token_v1(self, request: Request) -> Response:
@@ -107,15 +108,15 @@ class TokenService:
             audience = self._known(form.get("resource", ""))
         except TokenError as error:
             return error.response()
-        now = int(time.time())
+        now, seconds = int(time.time()), self._seconds(request)
         return JSONResponse({
             "token_type": "Bearer",
-            "expires_in": str(TOKEN_SECONDS),
-            "ext_expires_in": str(TOKEN_SECONDS),
-            "expires_on": str(now + TOKEN_SECONDS),
+            "expires_in": str(seconds),
+            "ext_expires_in": str(seconds),
+            "expires_on": str(now + seconds),
             "not_before": str(now),
             "resource": audience,
-            "access_token": self._emulator.auth.issue(audience),
+            "access_token": self._emulator.auth.issue(audience, seconds=seconds),
         })
 
     async def configuration_v2(self, request: Request) -> Response:
@@ -133,6 +134,9 @@ class TokenService:
         except TokenError as error:
             return error.response()
         return JSONResponse(self._emulator.auth.keys())
+
+    def _seconds(self, request: Request) -> int:
+        return self._emulator.faults.token_seconds(str(request.scope["path"]), TOKEN_SECONDS)
 
     def _configuration(self, request: Request, issuer: str, oauth: str, keys: str) -> Response:
         try:

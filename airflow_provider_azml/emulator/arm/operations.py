@@ -8,11 +8,14 @@ import uuid
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.faults.kinds import FailedOperation
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from airflow_provider_azml.emulator.faults.faults import Faults
+    from airflow_provider_azml.emulator.faults.kinds import StuckOperation
     from airflow_provider_azml.emulator.store import Store
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.resources import Header
@@ -23,6 +26,7 @@ RETRY_AFTER = "1"
 _CHANGES = ("PUT", "PATCH", "DELETE")
 _CANCELED = "OperationCanceled"
 _FAMILIES = {"compute": "computeOperation", "workspace": "workspaceOperation"}
+_EVER_SECONDS = 100 * 366 * 24 * 3600
 _UNSETTLED = ("Creating", "Updating", "Deleting")
 Status = Literal["Succeeded", "Failed", "Canceled"]
 
@@ -55,10 +59,12 @@ class Operations:
         store: Holds the resources, and the operations' own documents.
         https_url: The emulator, as polling clients reach it.
         location: The region that status URLs name.
+        faults: Which of them get stuck or fail.
     """
 
-    def __init__(self, store: Store, https_url: str, location: str) -> None:
+    def __init__(self, store: Store, https_url: str, location: str, faults: Faults) -> None:
         self._store = store
+        self._faults = faults
         self._https_url = https_url
         self._location = location
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,7 +96,7 @@ class Operations:
         )
         changes = verb in _CHANGES
         before = self._changing.get(arm_id.lower()) if changes else None
-        task = asyncio.create_task(_after(before, work))
+        task = asyncio.create_task(_after(before, work, self._faults.operation(verb, arm_id)))
         self._tasks.add(task)
         if changes:
             self._changing[arm_id.lower()] = task
@@ -184,8 +190,14 @@ def _failure(task: asyncio.Task[None], what: str) -> OperationFailed | None:
     return _BROKEN
 
 
-async def _after(before: asyncio.Task[None] | None, work: Coroutine[Any, Any, None]) -> None:
+async def _after(
+    before: asyncio.Task[None] | None, work: Coroutine[Any, Any, None], fault: StuckOperation | FailedOperation | None
+) -> None:
     if before is not None:
         before.cancel()
         await asyncio.wait([before])
+    if fault is not None:
+        await asyncio.sleep(min(fault.seconds, _EVER_SECONDS))
+    if isinstance(fault, FailedOperation):
+        raise OperationFailed(fault.code, fault.message)
     await work

@@ -103,6 +103,8 @@ class JobRecords:
             fields: Field, in run history's words -> value.
         """
         self.runs(job_id).change(arm_ids.parse(job_id).name, fields)
+        if fields.get("status") == "Running" and (job := self._emulator.store.get(job_id)) is not None:
+            self._emulator.faults.job_runs(job, self._emulator.jobs)
 
     def end(self, job_id: str, failure: JobFailure | None, *, registers: bool = True) -> None:
         """Say that a job has ended; nothing happens when it is gone.
