@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
-_KINDS = {row.segment.lower(): row.kind.replace("_", " ") for row in RESOURCES.values()}
+_KINDS = {row.segment.lower(): row.kind.replace("_", " ") for row in RESOURCES.values() if row.parent != "registry"}
 _IN_WORKSPACE = re.compile(r".*/workspaces/[^/]+/?", re.IGNORECASE)
 _OF_RUN = re.compile(r"(?:experiment(?:id)?s/[^/]+/)?runs/[^/]+/?")
 _RANGES = frozenset({b"range", b"x-ms-range"})

@@ -107,6 +107,7 @@ ROWS = (
             "list_notebook_keys": "listNotebookKeys",
             "list_notebook_access_token": "listNotebookAccessToken",
             "prepare_notebook": "prepareNotebook",
+            "provision_managed_network": "provisionManagedNetwork",
         },
         long_running={
             "PUT": LOCATION,
@@ -115,6 +116,7 @@ ROWS = (
             "resync_keys": LOCATION,
             "diagnose": LOCATION,
             "prepare_notebook": LOCATION,
+            "provision_managed_network": LOCATION,
         },
     ),
     Resource(
@@ -232,6 +234,80 @@ ROWS = (
         api_version="2024-01-01-preview",
         active=PROVISIONING | {"Scaling"},
         long_running={"PUT": ASYNC, "PATCH": LOCATION, "DELETE": LOCATION},
+    ),
+    Resource(
+        kind="serverless_endpoint",
+        segment="serverlessEndpoints",
+        api_version="2024-01-01-preview",
+        actions={"list_keys": "listKeys", "regenerate_keys": "regenerateKeys"},
+        long_running={"PUT": ASYNC, "PATCH": LOCATION, "DELETE": LOCATION, "regenerate_keys": LOCATION},
+    ),
+    Resource(
+        kind="marketplace_subscription",
+        segment="marketplaceSubscriptions",
+        api_version="2024-01-01-preview",
+        long_running={"PUT": ASYNC, "DELETE": LOCATION},
+    ),
+    Resource(
+        kind="feature_set",
+        segment="featuresets",
+        versioned=True,
+        api_version="2023-10-01",
+        actions={"backfill": "backfill"},
+        long_running={"PUT": ASYNC, "DELETE": LOCATION, "backfill": LOCATION},
+    ),
+    Resource(
+        kind="feature_store_entity",
+        segment="featurestoreEntities",
+        versioned=True,
+        api_version="2023-10-01",
+        long_running={"PUT": ASYNC, "DELETE": LOCATION},
+    ),
+    Resource(
+        kind="outbound_rule",
+        segment="outboundRules",
+        api_version="2024-10-01-preview",
+        status=("properties", "status"),
+        good=frozenset({"Active", "Inactive"}),
+        bad=frozenset({"Failed"}),
+        active=frozenset({"Provisioning", "Deleting"}),
+        long_running={"PUT": LOCATION, "DELETE": LOCATION},
+    ),
+    Resource(
+        kind="private_endpoint_connection",
+        segment="privateEndpointConnections",
+        api_version="2024-04-01",
+        bad=frozenset({"Failed"}),
+        active=frozenset({"Creating", "Deleting"}),
+    ),
+    Resource(
+        kind="registry",
+        segment="registries",
+        provider="Microsoft.MachineLearningServices",
+        parent="resource_group",
+        api_version="2022-10-01-preview",
+        status=(),
+        actions={"remove_regions": "removeRegions"},
+        long_running={"PUT": ASYNC, "DELETE": LOCATION, "remove_regions": LOCATION},
+    ),
+    *(
+        Resource(
+            kind=f"registry_{kind}",
+            segment=segment,
+            parent="registry",
+            versioned=True,
+            api_version="2021-10-01-dataplanepreview",
+            status=() if kind == "data" else ("properties", "provisioningState"),
+            actions={"start_pending_upload": "startPendingUpload"} if kind in ("code", "data", "model") else {},
+            long_running={"PUT": ASYNC, "DELETE": LOCATION},
+        )
+        for kind, segment in (
+            ("code", "codes"),
+            ("component", "components"),
+            ("data", "data"),
+            ("environment", "environments"),
+            ("model", "models"),
+        )
     ),
 )
 

@@ -31,6 +31,12 @@ CALLS: dict[str, Callable[[MLClient], object]] = {
     "online_deployment": lambda client: client.online_deployments.get("n", "e"),
     "batch_endpoint": lambda client: client.batch_endpoints.get("n"),
     "batch_deployment": lambda client: client.batch_deployments.get("n", "e"),
+    "serverless_endpoint": lambda client: client.serverless_endpoints.get("n"),
+    "marketplace_subscription": lambda client: client.marketplace_subscriptions.get("n"),
+    "feature_set": lambda client: client.feature_sets.get("n", "1"),
+    "feature_store_entity": lambda client: client.feature_store_entities.get("n", "1"),
+    "outbound_rule": lambda client: client.workspace_outbound_rules.get("w", "n"),
+    "registry": lambda client: client.registries.get("n"),
 }
 """Kind -> a call whose first request is for a resource of that kind."""
 

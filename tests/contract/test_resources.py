@@ -23,6 +23,15 @@ ROWS = [pytest.param(row, id=row.kind) for row in RESOURCES.values()]
 ROWS_OF_MACHINE_LEARNING = [param for param in ROWS if param.id not in OF_RESOURCE_MANAGER]
 WITHOUT_WORDS = ("resource_group",)
 """azure-ai-ml's client knows that it has a status, not which words that can be."""
+CONTAINERS_ALIKE = ("feature_store_entity", "registry_component", "registry_environment")
+"""What can be done to a version of these can be done to their container, so that nothing contradicts a container."""
+OTHER_ENDS = ("job", "outbound_rule", "private_endpoint_connection")
+"""What azure-core does not poll by words in the body."""
+NOT_OF_THE_CLIENT = ("private_endpoint_connection",)
+"""What MLClient sends no request for."""
+OF_REGISTRIES = tuple(kind for kind, row in RESOURCES.items() if row.parent == "registry")
+WORDS_SINCE = {"outbound_rule": ("Provisioning", "Deleting", "Failed")}
+"""Words that are younger than the published OpenAPI files."""
 
 needs_shared = pytest.mark.skipif(not shared_sources.SHARED.is_dir(), reason="there is no ../shared")
 
@@ -52,7 +61,8 @@ def test_generated_client_contradicts_every_wrong_row(row: Resource, client: dic
 def wrong_rows(row: Resource) -> Iterator[tuple[str, Resource]]:
     """The row with each of its facts made false, one at a time."""
     yield "segment", replace(row, segment=row.segment.swapcase())
-    yield "versioned", replace(row, versioned=not row.versioned)
+    if row.kind not in CONTAINERS_ALIKE:
+        yield "versioned", replace(row, versioned=not row.versioned)
     yield "status", replace(row, status=() if row.status else ("properties", "provisioningState"))
     if row.status and row.kind not in WITHOUT_WORDS:
         yield "extra word", replace(row, active=row.active | {"Napping"})
@@ -73,9 +83,16 @@ def wrong_rows(row: Resource) -> Iterator[tuple[str, Resource]]:
         yield act, replace(row, long_running={**row.long_running, act: LOCATION})
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", [param for param in ROWS if param.id not in (*NOT_OF_THE_CLIENT, *OF_REGISTRIES)])
 def test_api_version_is_the_one_that_azure_ai_ml_sends(row: Resource) -> None:
     assert pinned_versions.first_request(row.kind) == (item(row, RESOURCES), row.api_version)
+
+
+@pytest.mark.parametrize("kind", OF_REGISTRIES)
+def test_api_version_of_assets_in_registries_is_the_one_that_azure_ai_ml_sends(kind: str) -> None:
+    from azure.ai.ml._utils._registry_utils import REGISTRY_DATAPLANE_API_VERSION
+
+    assert RESOURCES[kind].api_version == REGISTRY_DATAPLANE_API_VERSION
 
 
 def test_jobs_end_with_the_words_that_azure_ai_ml_ends_with() -> None:
@@ -87,7 +104,7 @@ def test_jobs_end_with_the_words_that_azure_ai_ml_ends_with() -> None:
     assert row.good == {JobStatus.COMPLETED}
 
 
-@pytest.mark.parametrize("row", [param for param in ROWS if param.id != "job"])
+@pytest.mark.parametrize("row", [param for param in ROWS if param.id not in OTHER_ENDS])
 def test_everything_else_ends_with_the_words_that_azure_core_ends_with(row: Resource) -> None:
     from azure.core.polling.base_polling import _FAILED, _SUCCEEDED
 
@@ -100,7 +117,10 @@ def test_everything_else_ends_with_the_words_that_azure_core_ends_with(row: Reso
 @pytest.mark.shared
 @pytest.mark.parametrize("row", ROWS_OF_MACHINE_LEARNING)
 def test_specifications_agree(row: Resource, specifications: list[Witness]) -> None:
-    assert [wrong for witness in specifications for wrong in contradictions(row, RESOURCES, witness)] == []
+    younger = {f"{row.kind} has the word {word}, the witness does not" for word in WORDS_SINCE.get(row.kind, ())}
+    assert [
+        wrong for witness in specifications for wrong in set(contradictions(row, RESOURCES, witness)) - younger
+    ] == []
 
 
 @pytest.fixture(scope="module")
