@@ -9,6 +9,9 @@ import pytest
 
 from airflow_provider_azml.emulator.arm.operations import OperationFailed, Operations
 from airflow_provider_azml.emulator.database import Database
+from airflow_provider_azml.emulator.faults.faults import Faults
+from airflow_provider_azml.emulator.faults.plan import FaultPlan
+from airflow_provider_azml.emulator.open_connections import OpenConnections
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 COMPUTE = f"{WORKSPACE}/computes/cpu"
+NO_FAULTS = Faults(FaultPlan(), OpenConnections())
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def operations(store: Store) -> Operations:
-    return Operations(store, "https://localhost:1", "local")
+    return Operations(store, "https://localhost:1", "local", NO_FAULTS)
 
 
 def document(operations: Operations, headers: dict[str, str]) -> Json:
@@ -132,9 +136,9 @@ async def test_the_end_of_the_emulator_cancels_it(operations: Operations, store:
 
 @pytest.mark.asyncio
 async def test_what_a_crash_left_has_failed(store: Store) -> None:
-    before = Operations(store, "https://localhost:1", "local")
+    before = Operations(store, "https://localhost:1", "local", NO_FAULTS)
     headers = before.begin(COMPUTE, "PUT", until(asyncio.Event()))
-    Operations(store, "https://localhost:2", "local").recover()
+    Operations(store, "https://localhost:2", "local", NO_FAULTS).recover()
     ended = document(before, headers)
     assert (ended["status"], state(store)) == ("Failed", "Failed")
     assert "repeat it" in ended["error"]["message"]
