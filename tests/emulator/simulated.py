@@ -45,6 +45,26 @@ class History:
         return self._client.runs.batch_get_run_data(*self._where, body=asked)
 
 
+LEAST: dict[str, dict[str, Any]] = {
+    "AutoML": {
+        "taskDetails": {
+            "taskType": "Classification",
+            "targetColumnName": "y",
+            "trainingData": {"jobInputType": "mltable", "uri": "azureml:none@latest"},
+        }
+    },
+    "Command": {"command": "exit 1", "environmentId": "azureml:none@latest"},
+    "Spark": {"codeId": "azureml:none@latest", "entry": {"sparkJobEntryType": "SparkJobPythonEntry", "file": "a.py"}},
+    "Sweep": {
+        "searchSpace": {"lr": ["choice", [[0.1, 0.2]]], "momentum": ["uniform", [0.5, 0.9]]},
+        "samplingAlgorithm": {"samplingAlgorithmType": "Random"},
+        "objective": {"goal": "Maximize", "primaryMetric": "accuracy"},
+        "trial": {"command": "python train.py --lr ${{search_space.lr}}", "environmentId": "azureml:none@latest"},
+    },
+}
+"""What the service requires of a job, by type."""
+
+
 def submit(workspace: Workspace, kind: str = "Command", *, ok: bool = True, **fields: Any) -> Any:
     """Submit a job; its name, or what was answered when it may be refused.
 
@@ -53,8 +73,7 @@ def submit(workspace: Workspace, kind: str = "Command", *, ok: bool = True, **fi
     name = fields.pop("name", f"{kind.lower()}-{uuid.uuid4().hex[:8]}")
     simulate = {f"simulate.{key}": str(value) for key, value in fields.pop("simulate", {}).items()}
     body = {"jobType": kind, "experimentName": "tests", **fields, "properties": simulate}
-    if kind == "Command":
-        body |= {"command": "exit 1", "environmentId": "azureml:none@latest"}
+    body = {**LEAST.get(kind, {}), **body}
     answer = workspace.call("PUT", workspace.id.child("job", name), json={"properties": body}, ok=ok)
     return name if ok else answer
 
@@ -63,11 +82,7 @@ def sweep(workspace: Workspace, *, trials: int = 4, at_once: int = 2, **fields: 
     name: str = submit(
         workspace,
         "Sweep",
-        searchSpace={"lr": ["choice", [[0.1, 0.2]]], "momentum": ["uniform", [0.5, 0.9]]},
-        samplingAlgorithm={"samplingAlgorithmType": "Random"},
-        objective={"goal": "Maximize", "primaryMetric": "accuracy"},
         limits={"jobLimitsType": "Sweep", "maxTotalTrials": trials, "maxConcurrentTrials": at_once},
-        trial={"command": "python train.py --lr ${{search_space.lr}}", "environmentId": "azureml:none@latest"},
         **fields,
     )
     return name

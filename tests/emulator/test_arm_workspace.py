@@ -14,6 +14,7 @@ from tests.emulator.execution import Workspace
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
+MANAGED = {"endpointComputeType": "Managed", "instanceType": "x"}
 ENDPOINT = {"location": "local", "properties": {"authMode": "Key"}}
 
 
@@ -205,10 +206,10 @@ class TestEndpoints:
     def test_a_deployment_that_cannot_be_is_refused_or_fails(self, workspace: Workspace) -> None:
         endpoint = fresh("ep")
         path = workspace.id.child("online_deployment", endpoint, "blue")
-        body: dict[str, Any] = {"location": "local", "properties": {"instanceType": "x"}}
+        body: dict[str, Any] = {"location": "local", "properties": MANAGED}
         assert refused(workspace, "PUT", path, body) == (404, "ParentResourceNotFound")
         workspace.put("online_endpoint", endpoint, **ENDPOINT)
-        gone = {"instanceType": "x", "model": f"{workspace.id}/models/none/versions/1"}
+        gone = {**MANAGED, "model": f"{workspace.id}/models/none/versions/1"}
         assert refused(workspace, "PUT", path, body | {"properties": gone}) == (400, "ModelNotFound")
         assert refused(workspace, "PUT", path, {"location": "x", "properties": {}}) == (400, "ValidationError")
         made = workspace.call("PUT", path, json=body)

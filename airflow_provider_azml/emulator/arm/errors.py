@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
+from airflow_provider_azml.emulator.arm.definitions import methods_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -82,6 +84,18 @@ def parent_not_found(act: str, kind: str, parent_id: str) -> ArmError:
     )
 
 
-def not_allowed(method: str, path: str) -> ArmError:
-    """The method is not one of the resource's."""
-    return ArmError(405, "MethodNotAllowed", f"The http method '{method}' is not supported for '{path}'.")
+def not_allowed(method: str, path: str, allowed: Sequence[str] = ()) -> ArmError:
+    """The method is not one of the resource's.
+
+    Args:
+        method: The method.
+        path: Path of the request.
+        allowed: The methods that are; if none are given, those that the service's OpenAPI files have.
+    """
+    methods = allowed or methods_of(path)
+    return ArmError(
+        405,
+        "MethodNotAllowed",
+        f"The http method '{method}' is not supported for '{path}'.",
+        headers={"Allow": ", ".join(methods)} if methods else None,
+    )

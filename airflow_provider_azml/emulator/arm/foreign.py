@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from airflow_provider_azml.emulator.arm import private_endpoints
 from airflow_provider_azml.emulator.arm.behaviour import answer, json_body
 from airflow_provider_azml.emulator.arm.errors import not_allowed, not_found
 
@@ -42,14 +43,15 @@ class ForeignResources:
         if len(parts) % 2:
             if request.method == "GET":
                 return answer({"value": store.children(arm_id)})
-            raise not_allowed(request.method, arm_id)
+            raise not_allowed(request.method, arm_id, ["GET"])
         old = store.get(arm_id)
         if request.method == "PUT":
             return answer(put(self._emulator, arm_id, await json_body(request)), 200 if old else 201)
         if request.method == "DELETE":
+            private_endpoints.disconnect(self._emulator, arm_id)
             return Response(status_code=200 if store.delete(arm_id) else 204)
         if request.method not in ("GET", "HEAD"):
-            raise not_allowed(request.method, arm_id)
+            raise not_allowed(request.method, arm_id, ["DELETE", "GET", "HEAD", "PUT"])
         if old is None:
             raise not_found(arm_id)
         return answer(old)
@@ -59,4 +61,6 @@ def put(emulator: Emulator, arm_id: str, body: Json) -> Json:
     """Store a resource of another provider."""
     kept = {key: value for key, value in body.items() if key not in ("id", "name", "type", "apiVersion", "dependsOn")}
     properties = {**(kept.get("properties") or {}), "provisioningState": "Succeeded"}
-    return emulator.store.put(arm_id, {**kept, "properties": properties})
+    stored = emulator.store.put(arm_id, {**kept, "properties": properties})
+    private_endpoints.connect(emulator, arm_id, stored)
+    return stored

@@ -14,6 +14,7 @@ from airflow_provider_azml.emulator.arm import foreign, subscriptions, template_
 from airflow_provider_azml.emulator.arm.api_versions import check_api_version
 from airflow_provider_azml.emulator.arm.behaviour import answer, json_body, require_parent
 from airflow_provider_azml.emulator.arm.behaviours import behaviours
+from airflow_provider_azml.emulator.arm.body_checks import checked_body
 from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request, not_allowed, not_found
 from airflow_provider_azml.emulator.arm.targets import AML, resolve
 from airflow_provider_azml.emulator.arm.usages import usages
@@ -178,7 +179,7 @@ class Manager:
     def _put(self, behaviour: Behaviour, target: Target, body: Json) -> Response:
         require_parent(self._emulator, target, "write")
         old = self._emulator.store.get(target.arm_id)
-        document = behaviour.accept(target, body, old)
+        document = behaviour.accept(target, checked_body("PUT", target.arm_id, body), old)
         if "PUT" in target.row.long_running:
             return self._begin(behaviour, target, "PUT", document, created=old is None)
         if target.row.status == ("properties", "provisioningState"):
@@ -189,9 +190,10 @@ class Manager:
 
     def _patch(self, behaviour: Behaviour, target: Target, body: Json) -> Response:
         old = self._existing(target, "write")
+        change = checked_body("PATCH", target.arm_id, body)
         changed = json.loads(json.dumps(old))
         for path in behaviour.patchable:
-            _merge(changed, body, path.split("."))
+            _merge(changed, change, path.split("."))
         document = behaviour.accept(target, changed, old)
         return self._begin(behaviour, target, "PATCH", document, created=False)
 
@@ -224,9 +226,10 @@ class Manager:
         self, method: str, behaviour: Behaviour, target: Target, body: Json, query: Mapping[str, str]
     ) -> Response:
         act = behaviour.actions().get(target.action or "")
+        path = f"{target.arm_id}/{target.row.actions.get(target.action or '')}"
         if method != "POST" or act is None:
-            raise not_allowed(method, f"{target.arm_id}/{target.row.actions.get(target.action or '')}")
-        return await act(target, body, query)
+            raise not_allowed(method, path)
+        return await act(target, checked_body("POST", path, body), query)
 
 
 def _merge(document: Json, change: Json, path: list[str]) -> None:

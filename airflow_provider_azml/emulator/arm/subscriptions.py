@@ -105,7 +105,7 @@ class ResourceGroups:
         if request.method == "DELETE":
             headers = self._emulator.operations.begin(group_id(group), "DELETE", self._unmake(group))
             return Response(status_code=202, headers=headers)
-        raise not_allowed(request.method, group_id(group))
+        raise not_allowed(request.method, group_id(group), ["DELETE", "GET", "HEAD", "PUT"])
 
     async def _unmake(self, group: str) -> None:
         for document in self._emulator.store.below(group_id(group)):
