@@ -17,6 +17,16 @@ CREATE TABLE IF NOT EXISTS resources (
     document TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS resources_of_collection ON resources (collection, ordinal);
+CREATE INDEX IF NOT EXISTS resources_as_modified
+    ON resources (collection, json_extract(document, '$.systemData.lastModifiedAt'), ordinal);
+CREATE TABLE IF NOT EXISTS facets (
+    collection TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, ordinal INTEGER NOT NULL,
+    PRIMARY KEY (collection, name, value, ordinal)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS facets_of_resource ON facets (ordinal);
+CREATE INDEX IF NOT EXISTS facets_of_value ON facets (name, value);
+CREATE TRIGGER IF NOT EXISTS no_facets_of_nothing AFTER DELETE ON resources
+    BEGIN DELETE FROM facets WHERE ordinal = old.ordinal; END;
 CREATE TABLE IF NOT EXISTS records (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT, collection TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL,
     UNIQUE (collection, key)

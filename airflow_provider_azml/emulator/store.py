@@ -7,15 +7,19 @@ import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.selections import facets_of, place_of, statement, token_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.emulator.database import Database
+    from airflow_provider_azml.emulator.selections import Selection
     from airflow_provider_azml.rest.flows import Json
 
 CREATED_BY = "azml emulator"
+_VERSION = 1
+"""Of what the database holds beside documents."""
 
 
 class Store:
@@ -33,6 +37,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._find_facets()
 
     def get(self, arm_id: str) -> Json | None:
         """The resource, or ``None``."""
@@ -52,7 +57,8 @@ class Store:
             The resource with ``id`` (in the spelling in which it was first put), ``name``, ``type`` and ``systemData``.
         """
         with self._database.transaction() as db:
-            return _write(db, arm_id, document, self.get(arm_id), listed=listed)
+            old = self.get(arm_id)
+            return _write(db, arm_id, document, old, facets_of(old or {}), listed=listed)
 
     def update(self, arm_id: str, change: Callable[[Json], None]) -> Json | None:
         """Change a resource in place, in one transaction; ``None`` when it is not there.
@@ -65,9 +71,10 @@ class Store:
             old = self.get(arm_id)
             if old is None:
                 return None
-            document = {**old}
+            # before the change, which may reach into what both hold
+            facets, document = facets_of(old), {**old}
             change(document)
-            return _write(db, arm_id, document, old)
+            return _write(db, arm_id, document, old, facets)
 
     def delete(self, arm_id: str) -> bool:
         """Delete a resource with everything below it and all records of either; whether it was there.
@@ -89,6 +96,36 @@ class Store:
                 "SELECT document FROM resources WHERE collection = ? ORDER BY ordinal", (_key(collection_id),)
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
+
+    def page(
+        self, collection_id: str, wanted: Selection, size: int, after: str | None = None
+    ) -> tuple[list[Json], str | None]:
+        """A page of the resources of a collection, and where the next one begins, if there is one.
+
+        Args:
+            collection_id: The collection, e.g. ``{workspace}/jobs``.
+            wanted: Which of them.
+            size: How many at most.
+            after: Where it begins, as told with the page before.
+
+        Raises:
+            ValueError: ``after`` was never told.
+        """
+        place = None if after is None else place_of(after)
+        text, values = statement(_key(collection_id), wanted, place, size + 1)
+        with self._database.transaction() as db:
+            rows = db.execute(text, values).fetchall()
+        token = token_of((rows[size - 1][0], rows[size - 1][1])) if len(rows) > size else None
+        return [json.loads(row[2]) for row in rows[:size]], token
+
+    def newest(self, collection_id: str) -> Json | None:
+        """The resource of a collection that was made last, or ``None``."""
+        with self._database.transaction() as db:
+            row = db.execute(
+                "SELECT document FROM resources WHERE collection = ? ORDER BY ordinal DESC LIMIT 1",
+                (_key(collection_id),),
+            ).fetchone()
+        return json.loads(row[0]) if row else None
 
     def below(self, arm_id: str) -> list[Json]:
         """All resources at any depth below an id, oldest first."""
@@ -155,18 +192,46 @@ class Store:
             db.create_function("readdressed", 1, lambda text: old.sub(lambda found: addresses[found[0]], text))
             for table in ("resources", "records"):
                 db.execute(f"UPDATE {table} SET document = readdressed(document)")  # noqa: S608 (own names)
+            db.execute("UPDATE facets SET value = readdressed(value)")
+
+    def _find_facets(self) -> None:
+        """In a home of an older emulator: note what its resources can be looked up by."""
+        with self._database.transaction() as db:
+            if db.execute("PRAGMA user_version").fetchone()[0] >= _VERSION:
+                return
+            for ordinal, collection, document in db.execute("SELECT ordinal, collection, document FROM resources"):
+                _note_facets(db, ordinal, collection, facets_of(json.loads(document)))
+            db.execute(f"PRAGMA user_version = {_VERSION}")
 
 
-def _write(db: sqlite3.Connection, arm_id: str, document: Json, old: Json | None, *, listed: bool = True) -> Json:
+def _write(
+    db: sqlite3.Connection,
+    arm_id: str,
+    document: Json,
+    old: Json | None,
+    facets: set[tuple[str, str]],
+    *,
+    listed: bool = True,
+) -> Json:
     key = _key(arm_id)
     document = {**document, **_identity(old["id"] if old else "/" + arm_id.strip("/"))}
     document["systemData"] = _system_data(old)
-    db.execute(
+    rows = db.execute(
         "INSERT INTO resources (key, collection, document) VALUES (?, ?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET document = excluded.document",
+        " ON CONFLICT (key) DO UPDATE SET document = excluded.document RETURNING ordinal, collection",
         (key, key.rpartition("/")[0] if listed else "", json.dumps(document)),
-    )
+    ).fetchall()
+    now = facets_of(document)
+    if facets != now:
+        ordinal, collection = rows[0]
+        db.execute("DELETE FROM facets WHERE ordinal = ?", (ordinal,))
+        _note_facets(db, ordinal, collection, now)
     return document
+
+
+def _note_facets(db: sqlite3.Connection, ordinal: int, collection: str, facets: set[tuple[str, str]]) -> None:
+    rows = ((collection, name, value, ordinal) for name, value in facets)
+    db.executemany("INSERT OR IGNORE INTO facets VALUES (?, ?, ?, ?)", rows)
 
 
 def _key(arm_id: str) -> str:

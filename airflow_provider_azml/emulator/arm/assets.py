@@ -84,8 +84,8 @@ class Asset(Behaviour):
         """Tell the newest and the next version of a container."""
         if "/versions/" in document["id"]:
             return document
-        versions = self.emulator.store.children(f"{document['id']}/versions")
-        latest = versions[-1]["name"] if versions else None
+        newest = self.emulator.store.newest(f"{document['id']}/versions")
+        latest = newest["name"] if newest else None
         return {**document, "properties": {**document["properties"], "latestVersion": latest}}
 
     def _check_fixed(self, target: Target, new: Json, old: Json) -> None:
@@ -146,19 +146,6 @@ class ModelAsset(Asset):
 
 class CodeAsset(Asset):
     """Code: an asset that is uploaded to a container of its own, and found again by its hash."""
-
-    def listed(self, target: Target, query: Mapping[str, str]) -> list[Json]:
-        """All code of the workspace with a hash, when one is asked for; else as for any asset."""
-        wanted = query.get("hash")
-        if not (target.is_version and wanted):
-            return super().listed(target, query)
-        codes_id = f"{target.workspace_id}/codes"
-        return [
-            document
-            for document in self.emulator.store.below(codes_id)
-            if "/versions/" in document["id"]
-            and (document["properties"].get("properties") or {}).get("hash_sha256") == wanted
-        ]
 
     def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
         """Where to upload new code to."""

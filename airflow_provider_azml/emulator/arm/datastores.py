@@ -47,15 +47,6 @@ class Datastore(Behaviour):
         }
         return document
 
-    def listed(self, target: Target, query: Mapping[str, str]) -> list[Json]:
-        """The datastores, by ``names`` and ``isDefault``."""
-        found = super().listed(target, query)
-        if wanted := query.get("names"):
-            found = [document for document in found if document["name"] in wanted.split(",")]
-        if query.get("isDefault", "").lower() == "true":
-            found = [document for document in found if document["properties"].get("isDefault")]
-        return found
-
     def check_delete(self, target: Target, document: Json, query: Mapping[str, str]) -> None:  # noqa: ARG002
         """Refuse to delete the workspace's own datastore."""
         if document["properties"].get("isDefault"):

@@ -73,13 +73,6 @@ class Job(Behaviour):
         if created:
             self.emulator.jobs.submit(document)
 
-    def listed(self, target: Target, query: Mapping[str, str]) -> list[Json]:
-        """The jobs, newest first, by type where one is asked for."""
-        found = super().listed(target, query)[::-1]
-        if kind := query.get("jobType"):
-            found = [document for document in found if document["properties"]["jobType"] == kind]
-        return found
-
     def check_delete(self, target: Target, document: Json, query: Mapping[str, str]) -> None:  # noqa: ARG002
         """Refuse to delete what is active."""
         if document["properties"]["status"] not in self.row.terminal:
