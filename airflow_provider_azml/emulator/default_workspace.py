@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm import foreign
+from airflow_provider_azml.emulator.arm.soft_deletion import RECOVER
 from airflow_provider_azml.emulator.arm.targets import Target
 from airflow_provider_azml.emulator.arm.workspaces import Workspace
 from airflow_provider_azml.rest.resources import RESOURCES
@@ -37,7 +38,10 @@ async def create_default_workspace(emulator: Emulator) -> None:
     row = RESOURCES["workspace"]
     target = Target(row, str(workspace), workspace.group, workspace.resource_group)
     behaviour = Workspace(emulator, row)
-    body = {"location": identity.LOCATION, "properties": {**properties, "friendlyName": workspace.name}}
+    body = {
+        "location": identity.LOCATION,
+        "properties": {**properties, "friendlyName": workspace.name, RECOVER: "True"},
+    }
     document = behaviour.accept(target, body, old)
     document["properties"]["provisioningState"] = "Creating"
     emulator.store.put(target.arm_id, document)

@@ -67,10 +67,10 @@ class Operations:
         self._faults = faults
         self._https_url = https_url
         self._location = location
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._changing: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[Json | None]] = set()
+        self._changing: dict[str, asyncio.Task[Json | None]] = {}
 
-    def begin(self, arm_id: str, verb: str, work: Coroutine[Any, Any, None]) -> dict[str, str]:
+    def begin(self, arm_id: str, verb: str, work: Coroutine[Any, Any, Json | None]) -> dict[str, str]:
         """Start an operation on a resource, and say where it can be followed.
 
         A PUT or PATCH sets the resource's ``provisioningState`` by how the work ends: ``Succeeded`` when it returns,
@@ -80,7 +80,7 @@ class Operations:
         Args:
             arm_id: The resource; it is in the store already, unless the work puts it there.
             verb: ``PUT``, ``PATCH``, ``DELETE``, or the name of an action in the resource's row.
-            work: Does what was asked for.
+            work: Does what was asked for; what it returns is the answer at the end of polling a ``Location``.
 
         Returns:
             The headers of the answer: ``Azure-AsyncOperation`` or ``Location``, as the resource's row says, and
@@ -136,21 +136,33 @@ class Operations:
             await asyncio.wait(tasks)
 
     def _finish(
-        self, name: str, arm_id: str, verb: str, work: Coroutine[Any, Any, None], task: asyncio.Task[None]
+        self, name: str, arm_id: str, verb: str, work: Coroutine[Any, Any, Json | None], task: asyncio.Task[Json | None]
     ) -> None:
         """Called when a task is done, also when it was cancelled before its first step."""
         work.close()
         # what has been overtaken by another operation says no more about the resource
         overtaken = self._changing.get(arm_id.lower()) not in (None, task)
-        self._end(name, arm_id, verb, _failure(task, f"{verb} of {arm_id}"), settles=not overtaken)
+        error = _failure(task, f"{verb} of {arm_id}")
+        self._end(name, arm_id, verb, error, settles=not overtaken, result=None if error else task.result())
         self._tasks.discard(task)
         if not overtaken:
             self._changing.pop(arm_id.lower(), None)
 
-    def _end(self, name: str, arm_id: str, verb: str, error: OperationFailed | None, *, settles: bool = True) -> None:
+    def _end(
+        self,
+        name: str,
+        arm_id: str,
+        verb: str,
+        error: OperationFailed | None,
+        *,
+        settles: bool = True,
+        result: Json | None = None,
+    ) -> None:
         status: Status = "Succeeded" if error is None else "Canceled" if error.code == _CANCELED else "Failed"
         document = self._store.record(COLLECTION, name) or {"name": name, "resource": arm_id, "verb": verb}
         document |= {"status": status, "endTime": timestamp()}
+        if result is not None:
+            document["result"] = result
         if error is not None:
             document["error"] = {"code": error.code, "message": error.message}
         self._store.put_record(COLLECTION, name, document)
@@ -177,7 +189,7 @@ def _settle(resource: Json, status: Status) -> None:
     resource.setdefault("properties", {})["provisioningState"] = status
 
 
-def _failure(task: asyncio.Task[None], what: str) -> OperationFailed | None:
+def _failure(task: asyncio.Task[Json | None], what: str) -> OperationFailed | None:
     """Why a task that is done did not succeed."""
     if task.cancelled():
         return OperationFailed(_CANCELED, f"{what} was cancelled.")
@@ -191,8 +203,10 @@ def _failure(task: asyncio.Task[None], what: str) -> OperationFailed | None:
 
 
 async def _after(
-    before: asyncio.Task[None] | None, work: Coroutine[Any, Any, None], fault: StuckOperation | FailedOperation | None
-) -> None:
+    before: asyncio.Task[Json | None] | None,
+    work: Coroutine[Any, Any, Json | None],
+    fault: StuckOperation | FailedOperation | None,
+) -> Json | None:
     if before is not None:
         before.cancel()
         await asyncio.wait([before])
@@ -200,4 +214,4 @@ async def _after(
         await asyncio.sleep(min(fault.seconds, _EVER_SECONDS))
     if isinstance(fault, FailedOperation):
         raise OperationFailed(fault.code, fault.message)
-    await work
+    return await work
