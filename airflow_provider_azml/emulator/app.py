@@ -17,6 +17,7 @@ from airflow_provider_azml.emulator.auth import TokenRefused
 from airflow_provider_azml.emulator.history import service as history
 from airflow_provider_azml.emulator.identity import TENANT_ID
 from airflow_provider_azml.emulator.mlflow import server as mlflow
+from airflow_provider_azml.emulator.recording import Recording
 from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, first_part
 from airflow_provider_azml.emulator.serving import scoring
 from airflow_provider_azml.emulator.storage import service as blob
@@ -39,7 +40,7 @@ def make_app(emulator: Emulator) -> ASGIApp:
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],
         exception_handlers={ArmError: _arm_error, HTTPException: _http_error, 500: _broken},
     )
-    return Front(app, emulator)
+    return Front(app if emulator.record is None else Recording(app, emulator.record), emulator)
 
 
 class Front:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ HTTP_PORT = 8080
 HTTPS_PORT = 8443
 SIMULATED_SECONDS = 5.0
 DEFAULT_HOME = Path("~/.azml/emulator")
+RECORD = "AZML_EMULATOR_RECORD"
 _LAST_PORT = 65535
 
 
@@ -63,6 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--throttle", action="store_true", help="take only as many requests a second as Azure Resource Manager does"
     )
+    recorded = os.environ.get(RECORD)
+    parser.add_argument(
+        "--record",
+        type=Path,
+        default=Path(recorded) if recorded else None,
+        metavar="DIR",
+        help=f"write what Resource Manager is asked and answers to files there, without secrets (default: ${RECORD})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
                 simulate_seconds=arguments.simulate,
                 faults=plan_of(arguments.faults),
                 throttle=arguments.throttle,
+                record=arguments.record.expanduser().resolve() if arguments.record else None,
             ),
             ready=_announce,
         )

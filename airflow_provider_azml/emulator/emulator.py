@@ -93,6 +93,7 @@ class Emulator:
         faults: What goes wrong.
         requests: How many have come.
         throttles: Whether Resource Manager takes only so many a second.
+        record: Where to write down what Resource Manager answers, if anywhere.
     """
 
     def __init__(self, settings: Settings, *, https_port: int, http_port: int) -> None:
@@ -115,6 +116,7 @@ class Emulator:
         self.deployments = Deployments(self)
         self.requests = RequestCounts()
         self.throttles = settings.throttle
+        self.record = settings.record
 
     def recover(self) -> None:
         """At the start: end what ran when an emulator in this home ended without notice."""

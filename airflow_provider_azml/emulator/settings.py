@@ -23,6 +23,7 @@ class Settings:
         simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
         faults: What goes wrong from the start, and how.
         throttle: Let Resource Manager take only as many requests a second as Azure's does.
+        record: Folder to write down in what Resource Manager is asked and answers; ``None`` for not at all.
     """
 
     home: Path
@@ -32,3 +33,4 @@ class Settings:
     simulate_seconds: float | None = None
     faults: FaultPlan = field(default_factory=FaultPlan)
     throttle: bool = False
+    record: Path | None = None
