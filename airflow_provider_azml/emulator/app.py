@@ -19,7 +19,7 @@ from airflow_provider_azml.emulator.identity import TENANT_ID
 from airflow_provider_azml.emulator.mlflow import server as mlflow
 from airflow_provider_azml.emulator.recording import Recording
 from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, first_part
-from airflow_provider_azml.emulator.serving import scoring
+from airflow_provider_azml.emulator.serving import batch_jobs, scoring
 from airflow_provider_azml.emulator.storage import service as blob
 from airflow_provider_azml.emulator.throttle import Throttle
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def make_app(emulator: Emulator) -> ASGIApp:
     """The application of an emulator; the same one answers on both listeners."""
-    parts = (cloud_metadata, controls, arm, blob, history, mlflow, scoring, studio, token_endpoint)
+    parts = (cloud_metadata, controls, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
     app = Starlette(
         routes=[route for part in parts for route in part.routes(emulator)],
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],

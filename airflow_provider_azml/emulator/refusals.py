@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 ARM = ("subscriptions", "tenants", "providers")
-DATA_PLANE = ("history", "data", "metric", "mlflow", "modelmanagement", "modelregistry", "artifact", "execution")
+DATA_PLANE = (
+    "history",
+    "data",
+    "metric",
+    "mlflow",
+    "modelmanagement",
+    "modelregistry",
+    "artifact",
+    "execution",
+    "mferp",
+)
 STORAGE = f"{ACCOUNT}.blob.{SUFFIX}"
 SCORING = "score"
 _TOO_MANY = 429

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm.assets import Asset, CodeAsset, EnvironmentAsset, ModelAsset
+from airflow_provider_azml.emulator.arm.batch_endpoints import BatchDeployment, BatchEndpoint
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour
 from airflow_provider_azml.emulator.arm.computes import Compute
 from airflow_provider_azml.emulator.arm.connections import Connection
 from airflow_provider_azml.emulator.arm.datastores import Datastore
+from airflow_provider_azml.emulator.arm.feature_stores import FeatureSet, FeatureStoreAsset
 from airflow_provider_azml.emulator.arm.jobs import Job
+from airflow_provider_azml.emulator.arm.managed_networks import OutboundRule
 from airflow_provider_azml.emulator.arm.online_endpoints import OnlineDeployment, OnlineEndpoint
+from airflow_provider_azml.emulator.arm.private_endpoints import PrivateEndpointConnection
 from airflow_provider_azml.emulator.arm.schedules import Schedule
+from airflow_provider_azml.emulator.arm.serverless import MarketplaceSubscription, ServerlessEndpoint
 from airflow_provider_azml.emulator.arm.template_deployments import TemplateDeployment
 from airflow_provider_azml.emulator.arm.workspaces import Workspace
 from airflow_provider_azml.rest.resources import RESOURCES
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
 
 _KINDS: Mapping[str, type[Behaviour]] = {
+    "batch_deployment": BatchDeployment,
+    "batch_endpoint": BatchEndpoint,
     "code": CodeAsset,
     "component": Asset,
     "compute": Compute,
@@ -29,11 +36,17 @@ _KINDS: Mapping[str, type[Behaviour]] = {
     "data": Asset,
     "datastore": Datastore,
     "environment": EnvironmentAsset,
+    "feature_set": FeatureSet,
+    "feature_store_entity": FeatureStoreAsset,
     "job": Job,
+    "marketplace_subscription": MarketplaceSubscription,
     "model": ModelAsset,
     "online_deployment": OnlineDeployment,
     "online_endpoint": OnlineEndpoint,
+    "outbound_rule": OutboundRule,
+    "private_endpoint_connection": PrivateEndpointConnection,
     "schedule": Schedule,
+    "serverless_endpoint": ServerlessEndpoint,
     "template_deployment": TemplateDeployment,
     "workspace": Workspace,
 }

@@ -1,11 +1,11 @@
-"""Runs the entry script of a parallel job over mini-batches, in as many processes as it may.
+"""Runs the entry script of a parallel or batch job over mini-batches, in as many processes as it may.
 
 A job gets a copy of this file as ``driver/amlbi_main.py``, and runs it with the Python of its environment: so it uses
 the standard library alone, of any Python that jobs may ask for.
 
 Sources: https://learn.microsoft.com/azure/machine-learning/how-to-use-parallel-job-in-pipeline (the script's functions,
-thresholds, retries and their defaults) and how-to-debug-parallel-run-step (the logs); the exit code 42: issue 1930 of
-Azure/MachineLearningNotebooks. What the logs say is in the emulator's own words.
+thresholds, retries and their defaults), how-to-debug-parallel-run-step and how-to-troubleshoot-batch-endpoints (the
+logs); the exit code 42: issue 1930 of Azure/MachineLearningNotebooks. What the logs say is in the emulator's own words.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import argparse
 import importlib
 import multiprocessing
 import os
+import shutil
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from contextlib import suppress
@@ -30,6 +32,11 @@ _LOGS = Path("logs")
 _FAILED = 42
 _INIT_SECONDS = 600
 _END_SECONDS = 10
+_TELL_SECONDS = 1
+_NO_RESULTS = (
+    "No succeeded mini batch item returned from run(). Please check 'response: run()' in "
+    "https://aka.ms/batch-inference-documentation."
+)
 _PROCESSES = multiprocessing.get_context("spawn")
 
 
@@ -52,9 +59,10 @@ class Batches:
         self._left = deque((number, files[start : start + size]) for number, start in enumerate(starts))
         self._lock = threading.Lock()
         self.count = len(self._left)
-        self.processed = self.failed = self.failed_items = 0
+        self.processed = self.failed = self.failed_items = self.results = 0
         self.rows: dict[int, list[str]] = {}
         self.error: str | None = None
+        self._told = time.monotonic()
 
     def next(self) -> tuple[int, list[str]] | None:
         """A mini-batch, as ``(number, files)``, or ``None`` when there is no more."""
@@ -65,23 +73,37 @@ class Batches:
         """Note what the script has made of a mini-batch: how many results, and the rows that they are."""
         with self._lock:
             self.processed += 1
+            self.results += count
             self.rows[number] = rows
             if count < len(files):
                 self._note_failure(number, len(files) - count, f"{count} results for {len(files)} items")
+            self._tell_sometimes()
 
     def gave_up(self, number: int, files: list[str], reason: str) -> None:
         """Note that a mini-batch has failed, retries and all."""
         with self._lock:
             self.processed += 1
             self._note_failure(number, len(files), reason)
+            self._tell_sometimes()
 
     def end(self, error: str) -> None:
         """Let the whole job fail."""
         with self._lock:
             self.error = self.error or error
 
+    def tell(self) -> None:
+        """Say how far the job is."""
+        self._told = time.monotonic()
+        say(f"Processed {self.processed} of {self.count} mini-batches, of which {self.failed} failed.")
+
+    def _tell_sometimes(self) -> None:
+        if self.processed < self.count and time.monotonic() - self._told >= _TELL_SECONDS:
+            self.tell()
+
     def _note_failure(self, number: int, items: int, reason: str) -> None:
-        say(f"Mini-batch {number} failed: {reason}")
+        said = f"Mini-batch {number} failed: {reason}"
+        say(said)
+        note_error(said)
         self.failed += 1
         self.failed_items += items
         options = self._options
@@ -204,6 +226,7 @@ class Lane:
             while (batch := self._batches.next()) is not None:
                 self._attempt(*batch)
         except JobError as error:
+            note_error(str(error))
             self._batches.end(str(error))
         finally:
             if self._worker:
@@ -282,12 +305,34 @@ def say(text: str) -> None:
         file.write(f"{text}\n")
 
 
+def note_error(text: str) -> None:
+    """Add to the summary of what the script did wrong."""
+    file = _LOGS / "user" / "error.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as summary:
+        summary.write(f"{text}\n")
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Let the processes find the model, and the folder for what they write by themselves."""
+    if options.output_path:
+        os.environ["AZUREML_BI_OUTPUT_PATH"] = options.output_path
+    if options.model_folder:
+        # a folder keeps its name below AZUREML_MODEL_DIR, as a file does
+        home = Path("azureml-models").absolute()
+        shutil.copytree(options.model, home / options.model_folder, copy_function=os.link)
+        os.environ["AZUREML_MODEL_DIR"] = str(home)
+    elif options.model:
+        os.environ["AZUREML_MODEL_DIR"] = str(Path(options.model).parent)
+
+
 def process(options: argparse.Namespace, arguments: list[str]) -> None:
     """Run the job.
 
     Raises:
         JobError: It fails.
     """
+    prepare(options)
     batches = Batches(files_of(options.input_data), options)
     count = min(options.process_count, batches.count)
     say(f"Scheduled {batches.count} mini-batches for {count} processes.")
@@ -298,9 +343,11 @@ def process(options: argparse.Namespace, arguments: list[str]) -> None:
         thread.join()
     if options.append_row_to:
         append(options.append_row_to, [row for number in sorted(batches.rows) for row in batches.rows[number]])
-    say(f"Processed {batches.processed} of {batches.count} mini-batches, of which {batches.failed} failed.")
+    batches.tell()
     if batches.error:
         raise JobError(batches.error)
+    if options.needs_results and not batches.results:
+        raise JobError(_NO_RESULTS)
 
 
 def options_of(given: list[str], arguments: list[str]) -> argparse.Namespace:
@@ -308,7 +355,8 @@ def options_of(given: list[str], arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--entry_script", required=True)
     parser.add_argument("--input_data", required=True)
-    parser.add_argument("--append_row_to", default="")
+    for name in ("append_row_to", "model", "model_folder", "needs_results", "output_path"):
+        parser.add_argument(f"--{name}", default="")
     for name, default in (("mini_batch_size", 1), ("process_count", os.cpu_count() or 1), ("max_retries", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--timeout", type=float, default=60)

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.pipelines import parallel_driver
+from airflow_provider_azml.emulator.serving import batch_mlflow_score
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
 
 _DRIVER = "driver/amlbi_main.py"
 _COMMAND = f"python {_DRIVER}"
+MLFLOW_SCRIPT = "driver/batch_mlflow_score.py"
+"""The entry script of an MLflow model that brings none."""
 _OPTIONS = ("error_threshold", "mini_batch_error_threshold", "mini_batch_size")
 _RETRIES = ("max_retries", "timeout")
+_OF_BATCH = ("model", "model_folder", "output_path", "needs_results")
+"""What jobs of batch endpoints tell the driver besides."""
 
 
 def parallel_command(spec: Json, given: Json) -> str:
@@ -39,6 +44,7 @@ def parallel_command(spec: Json, given: Json) -> str:
         **{name: asked.get(name) for name in _OPTIONS},
         **{name: (asked.get("retry_settings") or {}).get(name) for name in _RETRIES},
         "process_count": _processes(asked),
+        **{name: task.get(name) for name in _OF_BATCH},
     }
     written = [f"--{name} {value}" for name, value in options.items() if value is not None]
     return " ".join([_COMMAND, *written, "--", str(task.get("program_arguments") or "")]).strip()
@@ -51,10 +57,13 @@ def place_driver(properties: Json, working: Path) -> None:
         properties: The job's ``properties``.
         working: Where its command runs.
     """
-    if str(properties.get("command") or "").startswith(_COMMAND):
+    command = str(properties.get("command") or "")
+    if command.startswith(_COMMAND):
         target = working / _DRIVER
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(str(parallel_driver.__file__), target)
+        if f"'{MLFLOW_SCRIPT}'" in command:
+            shutil.copyfile(str(batch_mlflow_score.__file__), working / MLFLOW_SCRIPT)
 
 
 def _processes(asked: Json) -> int | None:
