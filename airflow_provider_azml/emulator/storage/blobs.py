@@ -13,20 +13,18 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_azml.emulator.storage.records import Blob, blob_of
+from airflow_provider_azml.emulator.storage.records import AFTER_ALL, Blob, blob_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.emulator.database import Database
-    from airflow_provider_azml.emulator.storage.records import Kind
+    from airflow_provider_azml.emulator.storage.records import Kind, Row
 
 ACCOUNT = "stor"
 SUFFIX = "core.windows.net"
 _CONTAINER_NAME = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _SCRATCH = ".incoming"
-_AFTER_ALL = "\U0010ffff"
-"""Sorts after everything that a name can hold, so that what begins with a prefix is a range of the index."""
 
 
 class ContainerNotFoundError(KeyError):
@@ -123,9 +121,22 @@ class Blobs:
         with self._database.transaction() as db:
             rows = db.execute(
                 "SELECT * FROM blobs WHERE container = ? AND name >= ? AND name < ? ORDER BY name",
-                (container, prefix, prefix + _AFTER_ALL),
+                (container, prefix, prefix + AFTER_ALL),
             ).fetchall()
         return [blob_of(row) for row in rows]
+
+    def rows(self, container: str, first: str, before: str, most: int) -> list[Row]:
+        """The rows of at most so many blobs from one name on and before another, sorted by name, for lists.
+
+        Raises:
+            ContainerNotFoundError: The container is not there.
+        """
+        self.container(container)
+        with self._database.transaction() as db:
+            return db.execute(
+                "SELECT * FROM blobs WHERE container = ? AND name >= ? AND name < ? ORDER BY name LIMIT ?",
+                (container, first, before, most),
+            ).fetchall()
 
     def names(self, container: str, prefix: str = "") -> list[str]:
         """The names that begin with a prefix, sorted.

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Kind = Literal["BlockBlob", "AppendBlob"]
+AFTER_ALL = "\U0010ffff"
+"""Sorts after everything that a name can hold, so that what begins with a prefix is a range of the index."""
 Row = tuple[str, str, str, int, str, str, Kind, str, str, int]
 
 

@@ -83,7 +83,7 @@ class BlobStorage:
                 list_containers(self._blobs, self._endpoint, request.query_params), media_type="application/xml"
             )
         if not name:
-            return self._container(request, container)
+            return await self._container(request, container)
         comp = request.query_params.get("comp", "")
         match request.method, comp:
             case (("GET" | "HEAD"), ""):
@@ -101,12 +101,15 @@ class BlobStorage:
                 return await self._put(request, container, name, comp)
         raise BlobError("NotImplemented", f"The emulator has no {request.method} of a blob with comp='{comp}'.")
 
-    def _container(self, request: Request, container: str) -> Response:
+    async def _container(self, request: Request, container: str) -> Response:
         comp = request.query_params.get("comp", "")
         match request.method, comp:
             case "GET", "list":
                 check_access(self._auth, request, container, "l")
-                listed = list_blobs(self._blobs, self._endpoint, container, request.query_params)
+                # a page of 5000 takes its time, which other requests should not wait for
+                listed = await asyncio.to_thread(
+                    list_blobs, self._blobs, self._endpoint, container, request.query_params
+                )
                 return Response(listed, media_type="application/xml")
             case (("GET" | "HEAD"), ""):
                 check_access(self._auth, request, container, "rl")
