@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.operators.endpoints import AzmlDeployModelOperator, AzmlScoreOperator
     from airflow_provider_azml.operators.environments import AzmlRegisterEnvironmentOperator
     from airflow_provider_azml.operators.jobs import (
+        AzmlRunJobAgainOperator,
         AzmlSubmitCommandJobOperator,
         AzmlSubmitJobOperator,
         AzmlSubmitPipelineOperator,
@@ -53,6 +54,7 @@ __all__ = [
     "AzmlRegisterDataOperator",
     "AzmlRegisterEnvironmentOperator",
     "AzmlRegisterModelOperator",
+    "AzmlRunJobAgainOperator",
     "AzmlScoreOperator",
     "AzmlSubmitAutoMLOperator",
     "AzmlSubmitCommandJobOperator",
@@ -80,6 +82,7 @@ _MODULE_OF = {
     "AzmlRegisterDataOperator": "data",
     "AzmlRegisterEnvironmentOperator": "environments",
     "AzmlRegisterModelOperator": "models",
+    "AzmlRunJobAgainOperator": "jobs",
     "AzmlScoreOperator": "endpoints",
     "AzmlSubmitAutoMLOperator": "sweeps",
     "AzmlSubmitCommandJobOperator": "jobs",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
+    from airflow_provider_azml.spec.target import Target
 
 
 ERROR_CLASSES: tuple[ErrorClass, ...] = ("user_error", "system_error", "quota", "preemption")
@@ -111,8 +112,14 @@ class AzmlJobOperator(AzmlSpecOperator):
         from airflow_provider_azml.operators import submission
 
         submitting = self._guard.submitting if self._guard else submission.as_it_is
-        terms = submission.Terms(self.on_existing, self.fail_on, submitting)
+        terms = submission.Terms(self.on_existing, self.fail_on, submitting, self.send)
         return submission.submit(self.hook.target, kind, source, context, terms)
+
+    def send(self, source: Source, target: Target) -> Flow[Ticket]:
+        """Submit the job that a checked source describes."""
+        from airflow_provider_azml.operators import submission
+
+        return submission.send(source, target)
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Turn what was made into the task's result, or into an error that says why it was not.

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_azml.rest.flows import Flow
+    from airflow_provider_azml.rest.waiting import Ticket
     from airflow_provider_azml.spec.source import Source
+    from airflow_provider_azml.spec.target import Target
 
 
 class AzmlSubmitJobOperator(AzmlJobOperator):
@@ -196,6 +199,53 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.keep(locals())
+
+
+class AzmlRunJobAgainOperator(AzmlSubmitJobOperator):
+    """Runs a pipeline job that ran before once more, as a schedule with ``create_job: azureml:<job>`` does.
+
+    Everything that :class:`AzmlSubmitJobOperator` takes and promises, but ``file`` and ``spec``. What is not given is
+    as it was.
+
+    Args:
+        job: Name of the job that ran.
+        settings: Settings that are to be otherwise.
+
+    Example:
+        >>> AzmlRunJobAgainOperator(task_id="train", job="brave_moon_1234", inputs={"day": "{{ ds }}"})
+
+    Source: https://learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job
+    """
+
+    job_type = "pipeline"
+    template_fields: Sequence[str] = (*AzmlSubmitJobOperator.template_fields, "job")
+    spec_fields: ClassVar[Sequence[str]] = ("settings",)
+
+    def __init__(self, *, job: str, settings: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.keep(locals())
+
+    def checked(self, source: Source) -> str:
+        """The kind of what is to be otherwise, once that has no problems.
+
+        Raises:
+            SpecError: It has problems, or there is no job to run again.
+        """
+        from airflow_provider_azml.spec import job_io
+
+        problems = list(job_io.problems(source))
+        if not self.job:
+            problems.append(source.problem(("job",), "is empty; name the job that is to run again"))
+        if problems:
+            raise SpecError(problems)
+        return "job"
+
+    def send(self, source: Source, target: Target) -> Flow[Ticket]:
+        """Submit the job that ran, with what is to be otherwise."""
+        from airflow_provider_azml.spec import scheduled_jobs
+
+        return scheduled_jobs.run_again(source, self.job.removeprefix("azureml:"), target)
 
 
 class AzmlSubmitSparkJobOperator(AzmlSubmitJobOperator):

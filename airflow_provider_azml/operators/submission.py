@@ -101,6 +101,13 @@ def as_it_is(flow: Flow[Ticket], arm_id: str) -> Flow[Ticket]:  # noqa: ARG001 (
     return flow
 
 
+def send(source: Source, target: Target) -> Flow[Ticket]:
+    """Submit the job that a source describes."""
+    from airflow_provider_azml.spec import kinds
+
+    return (yield from kinds.submit(source, "job", target))
+
+
 @dataclass(frozen=True)
 class Terms:
     """How a job is submitted.
@@ -109,11 +116,13 @@ class Terms:
         on_existing: Whether a try takes up the job that an earlier try submitted, or refuses to.
         fail_on: Whether the service says what failed, or a child that failed is enough.
         submitting: What is put around the flow that submits the job of an ARM id.
+        sending: What sends a checked source; by default as the job that it describes.
     """
 
     on_existing: OnExisting = "attach"
     fail_on: FailOn = "service"
     submitting: Callable[[Flow[Ticket], str], Flow[Ticket]] = as_it_is
+    sending: Callable[[Source, Target], Flow[Ticket]] = send
 
 
 USUAL_TERMS = Terms()
@@ -258,10 +267,8 @@ def _has_failed(arm_id: str, status: str | None, terms: Terms) -> Flow[bool]:
 
 
 def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, str], terms: Terms) -> Flow[Ticket]:
-    from airflow_provider_azml.spec import kinds
-
     try:
-        return (yield from terms.submitting(kinds.submit(source, "job", target), arm_id))
+        return (yield from terms.submitting(terms.sending(source, target), arm_id))
     except ApiError as refused:
         if refused.status is None or refused.status >= 500:  # noqa: PLR2004 (a fault of the service: the retry looks)
             raise

@@ -6,16 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.rest import waiting
 from airflow_provider_azml.spec import job_io, pipeline_jobs, references, validate
+from airflow_provider_azml.spec.filling import filled
+from airflow_provider_azml.spec.jobs import name_of
 from airflow_provider_azml.spec.marks import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_azml.exceptions import Problem
-    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.waiting import Ticket
     from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.source import Source
+    from airflow_provider_azml.spec.target import Target
 
 KEY = "create_job"
 _SCHEMA = "pipeline_job.schema.json"
@@ -36,6 +41,22 @@ def definition(source: Source) -> Json:
         changes = _changes(source)
         return {**pipeline_jobs.properties(changes, None), "sourceJobId": str(value["job"]).partition(":")[2]}
     return pipeline_jobs.properties(_job(source), None)
+
+
+def run_again(source: Source, job: str, target: Target) -> Flow[Ticket]:
+    """Run a pipeline job that ran before once more, as a schedule of it does.
+
+    Args:
+        source: What is to be otherwise than it was: name, inputs, settings ...
+        job: Name of the job that ran.
+        target: Where to.
+
+    Source: ``sourceJobId`` of ``PipelineJob`` in the 2024-04-01 OpenAPI file, which azure-ai-ml sends for schedules.
+    """
+    name = name_of(source.value)
+    properties = {**pipeline_jobs.properties(source, name), "sourceJobId": job}
+    body = yield from filled({"properties": properties}, target)
+    return (yield from waiting.submit(target.workspace.child("job", name), body))
 
 
 def problems(source: Source) -> Iterator[Problem]:

@@ -8,7 +8,11 @@ import pytest
 import yaml
 from airflow.sdk import DAG
 
-from airflow_provider_azml.operators import AzmlRegisterModelOperator, AzmlSubmitPipelineOperator
+from airflow_provider_azml.operators import (
+    AzmlRegisterModelOperator,
+    AzmlRunJobAgainOperator,
+    AzmlSubmitPipelineOperator,
+)
 from tests.airflow.running import run
 from tests.emulator.execution import Workspace
 
@@ -84,3 +88,25 @@ def test_a_pipeline_whose_step_fails_says_which_and_why(deferrable: bool, azml_c
     assert "fit" in str(error)
     assert "exited with status code 4" in str(error)
     assert "the reason" in str(error)
+
+
+def test_a_pipeline_that_ran_runs_again_with_other_inputs(azml_connection: str, azml_emulator: RunningEmulator) -> None:
+    workspace = Workspace(azml_emulator).ensure()
+    arguments = {"azml_conn_id": azml_connection, "poll_seconds": 0.2}
+    with DAG("pipelines_again", schedule=None) as dag:
+        first = AzmlSubmitPipelineOperator(task_id="first", **pipeline(), **arguments)
+        again = AzmlRunJobAgainOperator(
+            task_id="again", job=first.output["name"], inputs={"day": "2030-01-01"}, display_name="again", **arguments
+        )
+        unknown = AzmlRunJobAgainOperator(task_id="unknown", job="never-ran", trigger_rule="all_done", **arguments)
+        first >> again >> unknown
+    finished = run(dag)
+    told = finished.value("again")
+    assert told["name"] != finished.value("first")["name"]
+    job = workspace.get("job", told["name"])["properties"]
+    assert (job["displayName"], job["sourceJobId"]) == ("again", finished.value("first")["name"])
+    model = {"jobInputType": "uri_folder", "uri": told["outputs"]["model"]}
+    done = workspace.run("cat ${{inputs.model}}/model.txt", inputs={"model": model})
+    assert "2030-01-01" in workspace.log(done)
+    assert finished.states == {"first": "success", "again": "success", "unknown": "failed"}
+    assert "there is no pipeline job of that name" in str(finished.errors["unknown"][0])

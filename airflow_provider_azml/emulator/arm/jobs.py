@@ -28,6 +28,16 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 _NAME_RULE = "1 to 255 letters, digits, '-', '_' and '.'"
 _METADATA = frozenset({"description", "displayName", "isArchived", "properties", "tags"})
 _READ_ONLY = frozenset({"outputs", "services", "status"})
+_REPEATED = frozenset({
+    "computeId",
+    "description",
+    "experimentName",
+    "identity",
+    "inputs",
+    "jobs",
+    "outputs",
+    "settings",
+})
 
 
 class Job(Behaviour):
@@ -46,7 +56,7 @@ class Job(Behaviour):
         kind = required(body, "properties", "jobType")
         if kind not in TYPES:
             raise bad_request(f"jobType '{kind}' is none of {', '.join(TYPES)}.", code="ValidationError")
-        properties = document["properties"]
+        properties = document["properties"] = self._repeated(target, document["properties"])
         for field in ("command", "environmentId") if kind == "Command" else ():
             required(body, "properties", field)
         _check_timeout(target, properties)
@@ -67,6 +77,28 @@ class Job(Behaviour):
             "status": "NotStarted",
         }
         return {"properties": self.emulator.jobs.accept(target.name, properties)}
+
+    def _repeated(self, target: Target, properties: Json) -> Json:
+        """A pipeline job that ran before, with what is given over what it was; any other as it is.
+
+        Source: ``sourceJobId`` of ``PipelineJob`` in the 2024-04-01 OpenAPI file; azure-ai-ml sends it for schedules of
+        jobs that ran, with their name for an id.
+        """
+        named = properties.get("sourceJobId")
+        if not named or properties.get("jobType") != "Pipeline":
+            return properties
+        ran = self.emulator.store.get(named if named.startswith("/") else f"{target.workspace_id}/jobs/{named}")
+        if ran is None or ran["properties"]["jobType"] != "Pipeline":
+            raise bad_request(
+                f"Job '{target.name}' repeats '{named}', and there is no pipeline job of that name.",
+                code="ValidationError",
+                target="properties.sourceJobId",
+            )
+        before = {key: value for key, value in ran["properties"].items() if key in _REPEATED}
+        given = {key: value for key, value in properties.items() if value not in (None, "", {})}
+        for key in ("inputs", "outputs", "settings"):
+            given[key] = {**(before.get(key) or {}), **(given.get(key) or {})}
+        return {**before, **given}
 
     def stored(self, target: Target, document: Json, *, created: bool) -> None:  # noqa: ARG002
         """Run a new job."""
