@@ -9,7 +9,7 @@ from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.arm.errors import bad_request
 from airflow_provider_azml.emulator.pipelines.parallel_steps import MLFLOW_SCRIPT
 from airflow_provider_azml.emulator.serving.batch_models import anonymous, provisioned
-from airflow_provider_azml.emulator.serving.batch_settings import settings_of
+from airflow_provider_azml.emulator.serving.batch_settings import settings_of, whole_number
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def scoring_job(
     settings = settings_of(deployment["name"], asked, properties)
     folder, settings["outputFileName"] = _place(settings, _one(deployment, "output", outputs), asked)
     compute = {key: value for key, value in (asked.get("compute") or {}).items() if value is not None}
-    count = int(compute.get("instanceCount") or (properties.get("resources") or {}).get("instanceCount") or 1)
+    count = compute.get("instanceCount") or (properties.get("resources") or {}).get("instanceCount") or 1
+    count = whole_number(deployment["name"], "compute.instanceCount", count, 1)
     workspace = arm_ids.parse(deployment["id"]).workspace
     serverless = workspace.child("compute", "serverless")
     spec = _spec(emulator, deployment, settings)

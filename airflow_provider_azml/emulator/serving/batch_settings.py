@@ -43,17 +43,18 @@ def settings_of(name: str, given: Json, before: Mapping[str, object] = DEFAULTS)
     """
     found = {key: given[key] if given.get(key) is not None else before[key] for key in DEFAULTS}
     for key, least in _LEAST.items():
-        found[key] = _number(name, key, found[key], least)
+        found[key] = whole_number(name, key, found[key], least)
     for key, words in _WORDS.items():
-        found[key] = next((word for word in words if word.lower() == str(found[key]).lower()), None)
-        if found[key] is None:
-            raise _wrong(name, key, given[key], f"none of {', '.join(words)}")
+        known = {word.lower(): word for word in words}
+        if str(found[key]).lower() not in known:
+            raise _wrong(name, key, found[key], f"none of {', '.join(words)}")
+        found[key] = known[str(found[key]).lower()]
     file = str(found["outputFileName"])
     if not file.strip(".") or "/" in file or "\\" in file:
         raise _wrong(name, "outputFileName", file, "not the name of a file")
     asked = {key: value for key, value in (given.get("retrySettings") or {}).items() if value is not None}
     retries = {**RETRIES, **_settings(before.get("retrySettings")), **asked}
-    retries["maxRetries"] = _number(name, "retrySettings.maxRetries", retries["maxRetries"], 0)
+    retries["maxRetries"] = whole_number(name, "retrySettings.maxRetries", retries["maxRetries"], 0)
     try:
         durations.seconds(str(retries["timeout"]))
     except ValueError as error:
@@ -65,7 +66,18 @@ def _settings(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _number(name: str, key: str, value: object, least: int) -> int:
+def whole_number(name: str, key: str, value: object, least: int) -> int:
+    """A setting that is a number, or the text of one.
+
+    Args:
+        name: The deployment, for messages.
+        key: The setting.
+        value: Its value.
+        least: The least that it can be.
+
+    Raises:
+        ArmError: It is not such a number.
+    """
     try:
         number = int(str(value))
     except ValueError:
