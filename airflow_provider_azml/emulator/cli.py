@@ -63,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "all that a script (.yml, .json) says",
     )
     parser.add_argument(
+        "--node-seconds",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="let nodes of clusters, and compute instances, take so long to start and to stop (default: %(default)s)",
+    )
+    parser.add_argument(
         "--throttle", action="store_true", help="take only as many requests a second as Azure Resource Manager does"
     )
     recorded = os.environ.get(RECORD)
@@ -97,6 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
                 create_workspace=arguments.create_workspace,
                 simulate_seconds=arguments.simulate,
                 faults=plan_of(arguments.faults),
+                node_seconds=arguments.node_seconds,
                 throttle=arguments.throttle,
                 record=arguments.record.expanduser().resolve() if arguments.record else None,
             ),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_azml.emulator import identity
-from airflow_provider_azml.emulator.arm import computes
 from airflow_provider_azml.emulator.arm.operations import Operations
 from airflow_provider_azml.emulator.auth import Auth
 from airflow_provider_azml.emulator.clock import Clock
+from airflow_provider_azml.emulator.computes.computes import Computes
 from airflow_provider_azml.emulator.database import Database
 from airflow_provider_azml.emulator.faults.faults import Faults
 from airflow_provider_azml.emulator.jobs.metric_news import MetricNews
@@ -21,7 +21,6 @@ from airflow_provider_azml.emulator.storage.blobs import ACCOUNT, SUFFIX, Blobs
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:
-    from airflow_provider_azml.emulator.jobs.capacity import Use
     from airflow_provider_azml.emulator.settings import Settings
     from airflow_provider_azml.rest.flows import Json
 
@@ -52,8 +51,11 @@ class Jobs(Protocol):
     def compute_changed(self) -> None:
         """Let jobs run for which a compute has room by now."""
 
-    def use_of(self, compute_id: str) -> Use:
-        """How many nodes of a compute are in use."""
+    def compute_gone(self, compute_id: str, why: str) -> None:
+        """End the jobs that run on a compute which is not there any more, or stops."""
+
+    def awaited(self, compute_id: str) -> int:
+        """How many more nodes of a compute the jobs want that wait."""
 
     def prepare(self, environment_id: str) -> None:
         """Make an environment, so that its first job starts sooner."""
@@ -86,6 +88,7 @@ class Emulator:
         blobs: Its storage account.
         auth: Its tokens.
         operations: Its long-running operations.
+        computes: What clusters and instances do over time.
         jobs: Runs jobs.
         metric_news: Tells jobs what metrics those below them log.
         deployments: Serves models.
@@ -110,6 +113,7 @@ class Emulator:
         self.open_connections = OpenConnections()
         self.faults = Faults(settings.faults, self.open_connections)
         self.operations = Operations(self.store, self.https_url, identity.LOCATION, self.faults)
+        self.computes = Computes(self.store, self.clock, settings.node_seconds, self._instance_stops)
         seconds = settings.simulate_seconds
         self.jobs: Jobs = JobRunner(self) if seconds is None else Simulation(self, seconds)
         self.metric_news = MetricNews()
@@ -123,9 +127,13 @@ class Emulator:
         self._readdress()
         self.blobs.recover()
         self.operations.recover()
-        computes.recover(self.store)
+        self.computes.recover()
         self.jobs.recover()
         self.deployments.recover()
+
+    def _instance_stops(self, compute_id: str) -> None:
+        name = compute_id.rpartition("/")[2]
+        self.jobs.compute_gone(compute_id, f"The compute instance '{name}' was stopped while the job ran on it.")
 
     def _readdress(self) -> None:
         now = {"https": self.https_url, "http": self.http_url, "account": self.account_name}
@@ -138,6 +146,7 @@ class Emulator:
         """Stop everything that runs."""
         await self.operations.close()
         await self.jobs.close()
+        await self.computes.close()
         await self.deployments.close()
 
     def close(self) -> None:

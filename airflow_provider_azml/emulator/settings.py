@@ -22,6 +22,7 @@ class Settings:
         create_workspace: Have the default workspace from the start.
         simulate_seconds: Run no job, but let each take so long; ``None`` to run them.
         faults: What goes wrong from the start, and how.
+        node_seconds: How long a node of a cluster, or a compute instance, takes to start and to stop.
         throttle: Let Resource Manager take only as many requests a second as Azure's does.
         record: Folder to write down in what Resource Manager is asked and answers; ``None`` for not at all.
     """
@@ -32,5 +33,6 @@ class Settings:
     create_workspace: bool = False
     simulate_seconds: float | None = None
     faults: FaultPlan = field(default_factory=FaultPlan)
+    node_seconds: float = 0.0
     throttle: bool = False
     record: Path | None = None

@@ -191,7 +191,7 @@ def test_jobs_wait_for_nodes_of_a_cluster_that_they_name(workspace: Workspace) -
     workspace.until(jobs[2], ["Running"])
     assert History(workspace).batch(jobs[2]).successful_results[jobs[2]].run_metadata.queueing_info is None
     workspace.until(jobs[2], ["Completed"])
-    assert nodes(workspace) == ("Steady", 1, 1, {"idleNodeCount": 1})
+    assert nodes(workspace) == ("Steady", 2, 2, {"idleNodeCount": 2})
 
 
 def test_a_job_that_waits_for_nodes_can_be_canceled_and_holds_up_nobody(workspace: Workspace) -> None:

@@ -8,7 +8,6 @@ from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.jobs.records import JobFailure
 
 if TYPE_CHECKING:
-    from airflow_provider_azml.emulator.jobs.capacity import Use
     from airflow_provider_azml.emulator.store import Store
     from airflow_provider_azml.rest.flows import Json
 
@@ -16,7 +15,7 @@ SERVERLESS = "/computes/serverless"
 
 
 def nodes_of(store: Store, compute_id: str) -> int | None:
-    """How many nodes a compute can have; ``None`` for serverless compute, which has no limit of its own.
+    """How many nodes a compute can have; ``None`` where that is not Azure ML's affair: serverless and attached ones.
 
     Args:
         store: The emulator's memory.
@@ -30,8 +29,11 @@ def nodes_of(store: Store, compute_id: str) -> int | None:
     compute = store.get(compute_id)
     if compute is None:
         raise JobFailure("UserError", f"The compute {compute_id} does not exist.")
-    scale = (compute["properties"].get("properties") or {}).get("scaleSettings") or {}
-    return int(scale.get("maxNodeCount", 1))
+    properties = compute["properties"]
+    if properties["computeType"] == "ComputeInstance":
+        return 1
+    scale = (properties.get("properties") or {}).get("scaleSettings") or {}
+    return int(scale["maxNodeCount"]) if properties["computeType"] == "AmlCompute" else None
 
 
 def is_low_priority(compute: Json | None) -> bool:
@@ -39,16 +41,6 @@ def is_low_priority(compute: Json | None) -> bool:
     properties = (compute or {}).get("properties", {})
     inner = properties.get("properties") or {}
     return properties.get("computeType") == "AmlCompute" and str(inner.get("vmPriority")).lower() == "lowpriority"
-
-
-def nodes_held(use: Use, scale: Json) -> int:
-    """How many nodes a cluster has at this moment: those of its jobs, and no less than it keeps.
-
-    Args:
-        use: How many its jobs hold.
-        scale: Its ``scaleSettings``.
-    """
-    return max(use.preparing + use.running, int(scale.get("minNodeCount") or 0))
 
 
 def nodes_wanted(job: Json) -> int:
@@ -62,11 +54,12 @@ def too_many_nodes(job: Json, most: int) -> JobFailure:
     return JobFailure("UserError", f"The job asks for {nodes} nodes, and {compute_id} has at most {most}.")
 
 
-def queueing_info(compute_id: str, nodes: int) -> Json:
+def queueing_info(compute_id: str, nodes: int, *, starting: bool = False) -> Json:
     """What run history says of a job that waits for nodes.
 
     Source: ``QueueingInfo`` of azure-ai-ml's run history client; code and words are the emulator's own.
     """
     where = compute_id.rpartition("/")[2] or "serverless compute"
-    message = f"The job waits for {nodes} node(s) of {where}; all that it has are in use or held by earlier jobs."
+    why = "they are being started" if starting else "all that it has are in use or held by earlier jobs"
+    message = f"The job waits for {nodes} node(s) of {where}; {why}."
     return {"code": "WaitingForNodes", "message": message, "lastRefreshTimestamp": timestamp()}

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
-from airflow_provider_azml.emulator.arm.compute_nodes import nodes_held
+from airflow_provider_azml.emulator.arm.compute_kinds import (
+    attached,
+    check_duration,
+    instance,
+    keys_of,
+    without_secrets,
+)
 from airflow_provider_azml.emulator.arm.errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.clock import timestamp
 
@@ -16,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from airflow_provider_azml.emulator.arm.targets import Target
-    from airflow_provider_azml.emulator.store import Store
     from airflow_provider_azml.rest.flows import Json
 
 TYPES = (
@@ -32,10 +37,6 @@ TYPES = (
     "VirtualMachine",
 )
 _NAME = re.compile(r"[a-zA-Z](?![a-zA-Z0-9-]*-\d+$)[a-zA-Z0-9-]{2,23}")
-_STATES = {"start": "Running", "stop": "Stopped", "restart": "Running"}
-_BETWEEN = {"start": "Starting", "stop": "Stopping", "restart": "Restarting"}
-_LEFT = {"Creating": "CreateFailed", **dict.fromkeys(_BETWEEN.values(), "Stopped")}
-_NODE_STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")
 _OPERATIONS = {"start": "Start", "stop": "Stop", "restart": "Restart"}
 
 
@@ -64,7 +65,9 @@ class Compute(Behaviour):
         if kind == "AmlCompute":
             inner = _cluster(inner)
         if kind == "ComputeInstance":
-            inner = _instance(inner, old_properties.get("properties"))
+            inner = instance(target.name, inner, old_properties.get("properties"))
+        if kind not in ("AmlCompute", "ComputeInstance"):
+            inner = attached(target.name, str(kind), inner, properties.get("resourceId"))
         now = timestamp()
         properties |= {
             "properties": inner,
@@ -79,43 +82,28 @@ class Compute(Behaviour):
 
     async def make(self, arm_id: str) -> None:
         """Start a compute instance; the nodes of a cluster come and go with its jobs."""
-
-        def start(document: Json) -> None:
-            inner = document["properties"]["properties"]
-            if document["properties"]["computeType"] == "ComputeInstance" and inner["state"] == "Creating":
-                inner |= {"state": "Running", "lastOperation": _last("Create")}
-
-        self.emulator.store.update(arm_id, start)
+        document = self.emulator.store.get(arm_id)
+        properties = (document or {}).get("properties", {})
+        computes = self.emulator.computes
+        if properties.get("computeType") == "ComputeInstance":
+            if properties["properties"]["state"] == "Creating":
+                await computes.instances.finish(arm_id, "Create")
+            computes.instances.changed(arm_id)
+        if properties.get("computeType") == "AmlCompute":
+            computes.clusters.changed(arm_id)
         self.emulator.jobs.compute_changed()
 
     def show(self, document: Json) -> Json:
-        """Count the nodes that jobs hold at this moment.
-
-        Source: ``AllocationState`` ("Resizing - the number of compute nodes is being changed") and ``NodeStateCounts``
-        of the 2024-04-01 OpenAPI file.
-        """
+        """Count the nodes of a cluster, and keep what is secret to ourselves."""
         properties = document["properties"]
-        if properties["computeType"] != "AmlCompute":
-            return document
-        inner = properties["properties"]
-        scale = inner["scaleSettings"]
-        use = self.emulator.jobs.use_of(document["id"])
-        held, nodes = use.preparing + use.running, nodes_held(use, scale)
-        target = max(nodes, min(held + use.awaited, int(scale["maxNodeCount"])))
-        counts = dict.fromkeys((f"{state}NodeCount" for state in _NODE_STATES), 0)
-        counts |= {
-            "preparingNodeCount": use.preparing,
-            "runningNodeCount": use.running,
-            "idleNodeCount": nodes - held,
-        }
-        shown = {
-            **inner,
-            "allocationState": "Resizing" if use.preparing or target > nodes else "Steady",
-            "currentNodeCount": nodes,
-            "targetNodeCount": target,
-            "nodeStateCounts": counts,
-        }
-        return {**document, "properties": {**properties, "properties": shown}}
+        inner = without_secrets(properties.get("properties") or {})
+        if properties["computeType"] == "AmlCompute":
+            arm_id = document["id"]
+            inner |= self.emulator.computes.clusters.shown(arm_id, self.emulator.jobs.awaited(arm_id))
+        if properties["computeType"] == "ComputeInstance" and inner["state"] == "Running":
+            busy = self.emulator.computes.instances.is_busy(document["id"])
+            inner["state"] = "JobRunning" if busy else "Running"
+        return {**document, "properties": {**properties, "properties": inner}}
 
     def check_delete(self, target: Target, document: Json, query: Mapping[str, str]) -> None:  # noqa: ARG002
         """Insist on the query parameter that the service insists on."""
@@ -127,13 +115,20 @@ class Compute(Behaviour):
                 target="underlyingResourceAction",
             )
 
+    async def unmake(self, arm_id: str) -> None:
+        """End what runs on it, and let its nodes go."""
+        name = arm_id.rpartition("/")[2]
+        self.emulator.jobs.compute_gone(arm_id, f"The compute '{name}' was deleted while the job ran on it.")
+        self.emulator.computes.forget(arm_id)
+
     def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
-        """Start, stop and restart of a compute instance; nodes."""
+        """Start, stop and restart of a compute instance; nodes of a cluster; keys of what is attached."""
         return {
             "start": self._switch,
             "stop": self._switch,
             "restart": self._switch,
             "list_nodes": self._list_nodes,
+            "list_keys": self._list_keys,
         }
 
     async def _switch(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
@@ -142,43 +137,29 @@ class Compute(Behaviour):
         if document["properties"]["computeType"] != "ComputeInstance":
             kind = document["properties"]["computeType"]
             raise bad_request(f"Compute '{target.name}' is of type {kind}; only a ComputeInstance can {action}.")
-        self._set_state(target.arm_id, _BETWEEN[action], _last(_OPERATIONS[action], "InProgress"))
-        work = self._switched(target.arm_id, action)
+        instances = self.emulator.computes.instances
+        instances.begin(target.arm_id, _OPERATIONS[action])
+        work = instances.finish(target.arm_id, _OPERATIONS[action])
         headers = self.emulator.operations.begin(target.arm_id, action, work)
         return Response(status_code=202, headers=headers)
 
-    async def _switched(self, arm_id: str, action: str) -> None:
-        self._set_state(arm_id, _STATES[action], _last(_OPERATIONS[action]))
-
     async def _list_nodes(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
-        self._existing(target)
-        return answer({"nodes": []})
+        document = self._existing(target)
+        is_cluster = document["properties"]["computeType"] == "AmlCompute"
+        return answer({"nodes": self.emulator.computes.clusters.listed(target.arm_id) if is_cluster else []})
 
-    def _set_state(self, arm_id: str, state: str, last: Json) -> None:
-        def change(document: Json) -> None:
-            document["properties"]["properties"] |= {"state": state, "lastOperation": last}
-
-        self.emulator.store.update(arm_id, change)
+    async def _list_keys(self, target: Target, _body: Json, _query: Mapping[str, str]) -> Response:
+        found = keys_of(self._existing(target))
+        if found is None:
+            kind = self._existing(target)["properties"]["computeType"]
+            raise bad_request(f"Compute '{target.name}' is of type {kind}, which has no keys.")
+        return answer(found)
 
     def _existing(self, target: Target) -> Json:
         document = self.emulator.store.get(target.arm_id)
         if document is None:
             raise not_found(target.arm_id)
         return document
-
-
-def recover(store: Store) -> None:
-    """At the start: compute instances that were on the way to a state when an emulator ended do not get there."""
-
-    def leave(document: Json) -> None:
-        inner = document["properties"]["properties"]
-        operation = {**(inner.get("lastOperation") or {}), "operationStatus": "Failed"}
-        inner |= {"state": _LEFT[inner["state"]], "lastOperation": operation}
-
-    for document in store.below("/subscriptions"):
-        properties = document.get("properties", {})
-        if properties.get("computeType") == "ComputeInstance" and properties["properties"].get("state") in _LEFT:
-            store.update(document["id"], leave)
 
 
 def _cluster(inner: Json) -> Json:
@@ -195,6 +176,7 @@ def _cluster(inner: Json) -> Json:
             target="properties.properties.scaleSettings",
         )
     idle = scale.get("nodeIdleTimeBeforeScaleDown") or "PT120S"
+    check_duration("scaleSettings.nodeIdleTimeBeforeScaleDown", idle)
     return {
         "osType": "Linux",
         "vmPriority": "Dedicated",
@@ -202,26 +184,5 @@ def _cluster(inner: Json) -> Json:
         "enableNodePublicIp": True,
         **inner,
         "scaleSettings": {"minNodeCount": least, "maxNodeCount": most, "nodeIdleTimeBeforeScaleDown": idle},
-        "allocationState": "Steady",
-        "allocationStateTransitionTime": timestamp(),
         "errors": None,
     }
-
-
-def _instance(inner: Json, old: Json | None) -> Json:
-    if not inner.get("vmSize"):
-        raise bad_request("A ComputeInstance needs a vmSize.", code="ValidationError", target="properties.properties")
-    kept: Json = {key: old[key] for key in ("state", "lastOperation") if key in old} if old else {}
-    return {
-        "applicationSharingPolicy": "Shared",
-        **inner,
-        "state": "Creating",
-        "lastOperation": _last("Create", "InProgress"),
-        "applications": [],
-        "errors": None,
-        **kept,
-    }
-
-
-def _last(name: str, status: str = "Succeeded") -> Json:
-    return {"operationName": name, "operationTime": timestamp(), "operationStatus": status, "operationTrigger": "User"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.compute_nodes import nodes_held
 from airflow_provider_azml.emulator.identity import SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def usages(emulator: Emulator) -> list[Json]:
     cores = 0
     for cluster in clusters:
         inner = cluster["properties"]["properties"]
-        cores += nodes_held(emulator.jobs.use_of(cluster["id"]), inner["scaleSettings"]) * cores_of(inner["vmSize"])
+        cores += emulator.computes.clusters.size(cluster["id"]) * cores_of(inner["vmSize"])
     return [
         _usage("totalCores", "Clusters", len(clusters), _CLUSTERS),
         _usage("dedicatedCores", "Total Cluster Dedicated Regional vCPUs", cores, _CORES),

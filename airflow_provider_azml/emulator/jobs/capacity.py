@@ -25,7 +25,6 @@ class Place:
         nodes: How many of its nodes are needed.
         limit: Says how many it has.
         granted: Done once there is room.
-        ready: Whether the job has got its nodes ready.
     """
 
     number: int
@@ -33,22 +32,6 @@ class Place:
     nodes: int
     limit: Callable[[], int]
     granted: asyncio.Future[None]
-    ready: bool = False
-
-
-@dataclass(frozen=True)
-class Use:
-    """How many nodes of a compute are in use.
-
-    Args:
-        preparing: By jobs that are getting ready.
-        running: By jobs that run.
-        awaited: How many more the jobs want that wait.
-    """
-
-    preparing: int = 0
-    running: int = 0
-    awaited: int = 0
 
 
 @dataclass
@@ -127,12 +110,10 @@ class Capacity:
             self._running += 1
             place.granted.set_result(None)
 
-    def use(self, compute: str) -> Use:
-        """How many nodes of a compute are in use."""
-        found = self._computes.get(compute, _Compute())
-        running = sum(place.nodes for place in found.granted.values() if place.ready)
-        awaited = sum(place.nodes for place in found.waiting.values())
-        return Use(found.held - running, running, awaited)
+    def awaited(self, compute: str) -> int:
+        """How many more nodes of a compute they want that wait."""
+        found = self._computes.get(compute)
+        return sum(place.nodes for place in found.waiting.values()) if found else 0
 
 
 def _fitting(compute: _Compute) -> Iterator[Place]:

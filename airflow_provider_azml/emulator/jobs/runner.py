@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_azml.emulator.emulator import Emulator
-    from airflow_provider_azml.emulator.jobs.capacity import Place, Use
+    from airflow_provider_azml.emulator.jobs.capacity import Place
     from airflow_provider_azml.rest.flows import Json
 
 log = logging.getLogger(__name__)
@@ -138,15 +138,20 @@ class JobRunner:
         """
         if not is_low_priority(self._emulator.store.get(compute_id)):
             return []
-        there = [
+        there = self._on(compute_id)
+        self._evicted |= {*there}
+        self._emulator.computes.clusters.evict(compute_id)
+        for job_id in there:
+            self._attempts[job_id].cancel()
+        return [str(self._records.job(job_id)["id"]) for job_id in there]
+
+    def _on(self, compute_id: str) -> list[str]:
+        """The jobs that have nodes of a compute, and do not end already."""
+        return [
             job_id
             for job_id, place in self._places.items()
             if place.compute == compute_id.lower() and place.granted.done() and job_id not in self._decided
         ]
-        for job_id in there:
-            self._evicted.add(job_id)
-            self._attempts[job_id].cancel()
-        return [str(self._records.job(job_id)["id"]) for job_id in there]
 
     async def ended(self, job_id: str) -> None:
         """Wait until a job is not active."""
@@ -157,9 +162,19 @@ class JobRunner:
         """Let jobs run for which a compute has room by now."""
         self._capacity.admit()
 
-    def use_of(self, compute_id: str) -> Use:
-        """How many nodes of a compute are in use."""
-        return self._capacity.use(compute_id.lower())
+    def compute_gone(self, compute_id: str, why: str) -> None:
+        """End the jobs that run on a compute which is not there any more, or stops.
+
+        Args:
+            compute_id: The compute.
+            why: What they say of their end.
+        """
+        for job_id in self._on(compute_id):
+            self.cancel(job_id, JobFailure("UserError", why))
+
+    def awaited(self, compute_id: str) -> int:
+        """How many more nodes of a compute the jobs want that wait."""
+        return self._capacity.awaited(compute_id.lower())
 
     def prepare(self, environment_id: str) -> None:
         """Make the Python of an environment in the background, so that its first job starts sooner."""
@@ -265,22 +280,32 @@ class JobRunner:
 
     @asynccontextmanager
     async def _room(self, job_id: str, job: Json) -> AsyncIterator[None]:
-        """Wait until the job's compute has room for it."""
+        """Wait until the job's compute has room for it, and nodes that are up."""
         compute_id = str(job["properties"].get("computeId") or "")
-        nodes = nodes_wanted(job)
+        wanted, most = nodes_wanted(job), nodes_of(self._emulator.store, compute_id)
+        if most is not None and wanted > most:
+            raise too_many_nodes(job, most)
 
         def limit() -> int:
             return nodes_of(self._emulator.store, compute_id) or _MOST_AT_ONCE
 
-        if nodes > limit():
-            raise too_many_nodes(job, limit())
-        place = self._places[job_id.lower()] = self._capacity.ask(compute_id.lower(), nodes, limit)
+        # where nodes are nobody's concern, a job takes one place on this machine, however many it asks for
+        place = self._capacity.ask(compute_id.lower(), 1 if most is None else wanted, limit)
+        self._places[job_id.lower()] = place
         waits = not place.granted.done()
-        self._report(job_id, {"status": "Queued", "queueingInfo": queueing_info(compute_id, nodes) if waits else None})
+        self._report(job_id, {"status": "Queued", "queueingInfo": queueing_info(compute_id, wanted) if waits else None})
         async with self._capacity.held(place):
-            if waits:
-                self._report(job_id, {"queueingInfo": None})
-            yield
+            try:
+                up = self._emulator.computes.take(job_id, compute_id, wanted)
+                if not up.done():
+                    waits = True
+                    self._report(job_id, {"queueingInfo": queueing_info(compute_id, wanted, starting=True)})
+                await up
+                if waits:
+                    self._report(job_id, {"queueingInfo": None})
+                yield
+            finally:
+                self._emulator.computes.leave(job_id, compute_id)
 
     def _environment(self, job: Json) -> Json:
         environment_id = str(job["properties"].get("environmentId") or "")
@@ -296,7 +321,7 @@ class JobRunner:
 
     def _report(self, job_id: str, fields: Json) -> None:
         if fields.get("status") == "Running":
-            self._places[job_id.lower()].ready = True
+            self._emulator.computes.runs(job_id, self._places[job_id.lower()].compute)
         if job_id.lower() in self._decided or job_id.lower() in self._evicted:
             fields = {name: value for name, value in fields.items() if name != "status"}
         self._records.report(job_id, fields)

@@ -17,7 +17,7 @@ from airflow_provider_azml.emulator.arm.compute_nodes import (
 )
 from airflow_provider_azml.emulator.arm.errors import bad_request
 from airflow_provider_azml.emulator.clock import seconds_since, timestamp
-from airflow_provider_azml.emulator.jobs.capacity import Capacity, Place, Use
+from airflow_provider_azml.emulator.jobs.capacity import Capacity, Place
 from airflow_provider_azml.emulator.jobs.records import CANCELED, LOST, PREEMPTED, JobFailure, JobRecords
 from airflow_provider_azml.emulator.jobs.services import services_of
 from airflow_provider_azml.emulator.pipelines.runs import OF_PIPELINE
@@ -148,6 +148,7 @@ class Simulation:
         there = [job for job in self._jobs.values() if not job.canceling and job.is_on(compute_id.lower())]
         for job in there:
             self._evict(job)
+        self._emulator.computes.clusters.evict(compute_id)
         for job in there:
             self._wait_for_nodes(job, self._records.job(job.id), compute_id)
         return [job.id for job in there]
@@ -172,9 +173,15 @@ class Simulation:
         """Let jobs run for which a compute has room by now."""
         self._capacity.admit()
 
-    def use_of(self, compute_id: str) -> Use:
-        """How many nodes of a compute are in use."""
-        return self._capacity.use(compute_id.lower())
+    def compute_gone(self, compute_id: str, why: str) -> None:
+        """End the jobs that run on a compute which is not there any more, or stops, saying why."""
+        for job in [job for job in self._jobs.values() if not job.canceling and job.is_on(compute_id.lower())]:
+            job.canceling = True
+            self._end(job, JobFailure("UserError", why))
+
+    def awaited(self, compute_id: str) -> int:
+        """How many more nodes of a compute the jobs want that wait."""
+        return self._capacity.awaited(compute_id.lower())
 
     def prepare(self, environment_id: str) -> None:
         """Nothing: what runs nothing needs no Python."""
@@ -244,7 +251,7 @@ class Simulation:
             return
         job.place = self._capacity.ask(compute_id.lower(), nodes, limit)
         if job.place.granted.done():
-            self._leave_queue(job)
+            self._have_nodes(job, job.place.granted, waited=False)
             return
         self._records.report(job.id, {"queueingInfo": queueing_info(compute_id, nodes)})
         job.place.granted.add_done_callback(partial(self._have_nodes, job))
@@ -252,13 +259,25 @@ class Simulation:
     def _nodes_of(self, compute_id: str) -> int:
         return nodes_of(self._emulator.store, compute_id) or 0
 
-    def _have_nodes(self, job: _Job, granted: asyncio.Future[None]) -> None:
-        if job.canceling:
+    def _have_nodes(self, job: _Job, granted: asyncio.Future[None], *, waited: bool = True) -> None:
+        if job.canceling or job.place is None or job.place.granted is not granted:
             return
         if error := granted.exception():
             self._end(job, error if isinstance(error, JobFailure) else JobFailure("SystemError", str(error)))
             return
-        self._records.report(job.id, {"queueingInfo": None})
+        up = self._emulator.computes.take(job.id, job.place.compute, job.place.nodes)
+        if up.done():
+            self._nodes_up(job, up, waited=waited)
+            return
+        starting = queueing_info(job.place.compute, job.place.nodes, starting=True)
+        self._records.report(job.id, {"queueingInfo": starting})
+        up.add_done_callback(partial(self._nodes_up, job))
+
+    def _nodes_up(self, job: _Job, up: asyncio.Future[None], *, waited: bool = True) -> None:
+        if job.canceling or up.cancelled():
+            return
+        if waited:
+            self._records.report(job.id, {"queueingInfo": None})
         self._leave_queue(job)
 
     def _leave_queue(self, job: _Job) -> None:
@@ -281,7 +300,7 @@ class Simulation:
     def _work(self, job: _Job, moment: float) -> None:
         job.works = True
         if job.place is not None:
-            job.place.ready = True
+            self._emulator.computes.runs(job.id, job.place.compute)
         if job.plan.lines:
             job.log = SimulatedLog(self._emulator, job.id, job.plan, lambda: self._timeline.now() - moment)
         self._then(job, moment + job.plan.seconds, self._finish)
@@ -311,6 +330,7 @@ class Simulation:
             self._log_metrics(job)
         self._records.end(job.id, failure, registers=False)
         if job.place is not None:
+            self._emulator.computes.leave(job.id, job.place.compute)
             self._capacity.leave(job.place)
         if job.ended is not None:
             job.ended.set_result(None)

@@ -1,0 +1,1 @@
+"""What computes do over time: nodes of clusters come and go, instances start and stop."""
