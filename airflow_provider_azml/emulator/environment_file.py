@@ -38,7 +38,10 @@ def environment(emulator: Emulator) -> dict[str, str]:
     return {
         "ARM_CLOUD_METADATA_URL": metadata_url,
         "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
+        "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{emulator.https_url}/",
         "REQUESTS_CA_BUNDLE": str(emulator.ca_bundle),
+        # for what asks neither requests nor azure-core, e.g. how az reads the URL of the metadata
+        "SSL_CERT_FILE": str(emulator.ca_bundle),
         "AZURE_AUTHORITY_HOST": emulator.https_url,
         "AZURE_TENANT_ID": identity.TENANT_ID,
         "AZURE_CLIENT_ID": identity.CLIENT_ID,

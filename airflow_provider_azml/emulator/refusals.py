@@ -25,6 +25,7 @@ DATA_PLANE = (
     "artifact",
     "execution",
     "mferp",
+    "registrymanagement",
 )
 STORAGE = f"{ACCOUNT}.blob.{SUFFIX}"
 SCORING = "score"

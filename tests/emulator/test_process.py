@@ -112,7 +112,9 @@ def test_it_is_ready_soon_and_tells_only_its_owner(tmp_path: Path, processes: li
         "AZURE_FEDERATED_TOKEN_FILE",
         "AZURE_TENANT_ID",
         "AZURE_TOKEN_CREDENTIALS",
+        "REGISTRY_DISCOVERY_ENDPOINT_URL",
         "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_FILE",
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request, parent_not_found
+from airflow_provider_azml.emulator.arm.lists import selection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.emulator.arm.targets import Target
     from airflow_provider_azml.emulator.emulator import Emulator
+    from airflow_provider_azml.emulator.selections import Selection
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.resources import Resource
 
@@ -35,6 +37,13 @@ class Behaviour:
     def __init__(self, emulator: Emulator, row: Resource) -> None:
         self.emulator = emulator
         self.row = row
+
+    def check_method(self, target: Target, method: str) -> None:
+        """Called before anything is done to a resource, a collection or by an action.
+
+        Raises:
+            ArmError: Nothing of the kind can be done with this method.
+        """
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:  # noqa: ARG002 (for kinds that look)
         """The document to store for a PUT.
@@ -72,6 +81,10 @@ class Behaviour:
             ArmError: It cannot be deleted.
         """
 
+    def delete_absent(self, target: Target, query: Mapping[str, str]) -> Response:  # noqa: ARG002 (for kinds that look)
+        """What a DELETE of a resource that is not there answers."""
+        return Response(status_code=204)
+
     async def unmake(self, arm_id: str) -> None:
         """The work of a DELETE, before the resource is gone.
 
@@ -79,31 +92,26 @@ class Behaviour:
             OperationFailed: It failed.
         """
 
-    def listed(self, target: Target, query: Mapping[str, str]) -> list[Json]:
-        """The documents of a collection, in the order of a list, before paging."""
-        return filtered(self.emulator.store.children(target.arm_id), query)
+    async def remove(self, arm_id: str, query: Mapping[str, str]) -> None:  # noqa: ARG002 (for kinds that look)
+        """All of a long-running DELETE.
+
+        Raises:
+            OperationFailed: It failed.
+        """
+        await self.unmake(arm_id)
+        self.emulator.store.delete(arm_id)
+
+    def selection(self, target: Target, query: Mapping[str, str]) -> Selection:
+        """What a list of a collection asks for.
+
+        Raises:
+            ArmError: Its query cannot be followed.
+        """
+        return selection(target, query)
 
     def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
         """What answers the actions of the kind's row: called with the target, the body and the query."""
         return {}
-
-
-def filtered(documents: list[Json], query: Mapping[str, str]) -> list[Json]:
-    """The documents that a ``listViewType`` and a ``tag`` or ``tags`` query leave.
-
-    Source: ``listViewType`` ActiveOnly (the default), ArchivedOnly, All of the 2024-04-01 OpenAPI file.
-    """
-    view = query.get("listViewType", "ActiveOnly").lower()
-    if view in ("activeonly", "archivedonly"):
-        documents = [
-            document
-            for document in documents
-            if bool(document.get("properties", {}).get("isArchived")) == (view == "archivedonly")
-        ]
-    for wanted in filter(None, query.get("tags", query.get("tag", "")).split(",")):
-        key, _, value = wanted.partition("=")
-        documents = [document for document in documents if _has_tag(document, key, value)]
-    return documents
 
 
 def require_parent(emulator: Emulator, target: Target, act: str) -> None:
@@ -143,11 +151,6 @@ def answer(body: Json, status: int = 200, headers: Mapping[str, str] | None = No
 def invalid_name(kind: str, name: str, rule: str) -> ArmError:
     """The error for a name that no resource of a kind can have."""
     return bad_request(f"'{name}' is not a valid name for {kind}: {rule}.", code="InvalidResourceName", target="name")
-
-
-def _has_tag(document: Json, key: str, value: str) -> bool:
-    tags = document.get("tags") or document.get("properties", {}).get("tags") or {}
-    return key in tags and (not value or str(tags[key]) == value)
 
 
 async def json_body(request: Request) -> Json:

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_azml.emulator import identity
-from airflow_provider_azml.emulator.arm import foreign, subscriptions, template_deployments
+from airflow_provider_azml.emulator.arm import (
+    foreign,
+    lists,
+    locations,
+    providers,
+    registries,
+    subscriptions,
+    template_deployments,
+    views,
+)
 from airflow_provider_azml.emulator.arm.api_versions import check_api_version
 from airflow_provider_azml.emulator.arm.behaviour import answer, json_body, require_parent
 from airflow_provider_azml.emulator.arm.behaviours import behaviours
 from airflow_provider_azml.emulator.arm.body_checks import checked_body
-from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request, not_allowed, not_found
+from airflow_provider_azml.emulator.arm.definitions import status_of_put
+from airflow_provider_azml.emulator.arm.errors import ArmError, not_allowed, not_found
 from airflow_provider_azml.emulator.arm.targets import AML, resolve
-from airflow_provider_azml.emulator.arm.usages import usages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.requests import Request
     from starlette.routing import BaseRoute
 
     from airflow_provider_azml.emulator.arm.behaviour import Behaviour
@@ -30,8 +38,10 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
-PAGE_SIZE = 100
 METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
+REGISTRIES_PREFIX = "/mferp/managementfrontend"
+"""Under which a region has the assets of registries."""
+_REGISTRIES = f"/subscriptions/{{subscription}}/resourceGroups/{{group}}/providers/{AML}/registries"
 
 
 def routes(emulator: Emulator) -> list[BaseRoute]:
@@ -39,6 +49,9 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
     manager = Manager(emulator)
     return [
         Route("/subscriptions{path:path}", manager.answer, methods=METHODS),
+        Route(f"{REGISTRIES_PREFIX}{_REGISTRIES}{{path:path}}", manager.answer_of_registries, methods=METHODS),
+        Route("/registrymanagement/v1.0/registries/{name}/discovery", manager.discover, methods=["GET"]),
+        Route("/providers{path:path}", providers.tenant_view, methods=METHODS),
         Route("/tenants", subscriptions.tenants, methods=["GET"]),
     ]
 
@@ -55,6 +68,25 @@ class Manager:
         self._behaviours = behaviours(emulator)
         self._groups = subscriptions.ResourceGroups(emulator)
         self._foreign = foreign.ForeignResources(emulator)
+        self._providers = providers.ResourceProviders(emulator)
+        registries.make_builtin(emulator)
+
+    async def answer_of_registries(self, request: Request) -> Response:
+        """Answer a request to a region for what is in a registry, as Resource Manager does.
+
+        Raises:
+            ArmError: It is refused.
+        """
+        path = str(request.scope["path"]).removeprefix(REGISTRIES_PREFIX)
+        return await self.answer(Request({**request.scope, "path": path}, request.receive))
+
+    async def discover(self, request: Request) -> Response:
+        """Say where a registry is.
+
+        Raises:
+            ArmError: There is no such registry.
+        """
+        return registries.discovery(self._emulator, request.path_params["name"])
 
     async def answer(self, request: Request) -> Response:
         """Answer one request.
@@ -74,29 +106,41 @@ class Manager:
                 return await self._groups.answer(request, parts[3] if names else None)
             case ["resourcegroups", *_]:
                 return await self._below_group(request, parts)
+            case ["resources"]:
+                return self._groups.resources(request, f"/subscriptions/{parts[1]}")
             case ["providers", *rest]:
                 check_api_version(request.query_params)
-                return self._below_subscription(request, rest)
+                return await self._below_subscription(request, rest)
         raise _unknown(request)
 
-    def _below_subscription(self, request: Request, rest: list[str]) -> Response:
+    async def _below_subscription(self, request: Request, rest: list[str]) -> Response:
         match rest:
-            case [_, "workspaces"]:
-                subscription = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
-                found = self._emulator.store.below(subscription)
-                return answer({"value": [one for one in found if one["type"] == f"{AML}/workspaces"]})
-            case [_, "locations", _, "usages"]:
-                return answer({"value": usages(self._emulator)})
-            case [_, "locations", _, place, name] if place.endswith("operationsstatus"):
-                return self._operation(request, name, by_location=False)
-            case [_, "locations", _, place, name] if place.endswith("operationresults"):
-                return self._operation(request, name, by_location=True)
+            case [] | [_] | [_, "register" | "unregister"]:
+                return self._providers.answer(request, rest)
+            case [_, "workspaces" | "registries" as segment]:
+                return self._everywhere(segment)
+            case [_, "locations", _, name] if shown := locations.view(self._emulator, name):
+                return answer(shown)
+            case [_, "locations", _, "updatequotas"]:
+                return answer({"value": locations.update_quotas(self._emulator, await json_body(request))})
+            case [_, "locations", _, place, name] if place.endswith(("operationsstatus", "operationresults")):
+                return self._operation(request, name, by_location=place.endswith("operationresults"))
         raise _unknown(request)
+
+    def _everywhere(self, segment: str) -> Response:
+        """All workspaces or registries of the subscription."""
+        show = self._behaviours["workspace" if segment == "workspaces" else "registry"].show
+        found = self._emulator.store.below(f"/subscriptions/{identity.SUBSCRIPTION_ID}")
+        return answer({"value": [show(one) for one in found if one["type"] == f"{AML}/{segment}"]})
 
     async def _below_group(self, request: Request, parts: list[str]) -> Response:
         group = parts[3]
         self._groups.check(group)
+        if request.method == "PUT" and len(parts) > 5:  # noqa: PLR2004 (the provider's place in the path)
+            self._providers.check(parts[5])
         match [part.lower() for part in parts[4:]]:
+            case ["resources"]:
+                return self._groups.resources(request, f"/subscriptions/{parts[1]}/resourceGroups/{group}")
             case ["deployments", _, "operations"]:
                 return template_deployments.operations_of(self._emulator, self._groups.spelling(group), parts[5])
             case ["providers", "microsoft.resources", "deployments", _, "operationstatuses", name]:
@@ -112,7 +156,10 @@ class Manager:
         subscription, group, namespace = parts[1], self._groups.spelling(parts[3]), parts[5]
         target = resolve(subscription, group, namespace, parts[6:])
         if target is None:
-            raise _unknown(request)
+            shown = await views.view(self._emulator, request, [*parts[:3], self._groups.spelling(parts[3]), *parts[4:]])
+            if shown is None:
+                raise _unknown(request)
+            return shown
         known = AML if namespace.lower() == AML.lower() else None
         check_api_version(request.query_params, namespace=known, kind=target.kind.partition("/")[2])
         body = await json_body(request)
@@ -122,7 +169,7 @@ class Manager:
         document = self._emulator.operations.document(name)
         if document is None:
             raise ArmError(404, "OperationNotFound", f"The operation '{name}' was not found.")
-        shown = {key: value for key, value in document.items() if key not in ("resource", "verb")}
+        shown = {key: value for key, value in document.items() if key not in ("resource", "verb", "result")}
         shown["id"] = str(request.scope["path"])
         running = document["status"] == "InProgress"
         headers = {"Retry-After": "1"} if running else {}
@@ -133,11 +180,14 @@ class Manager:
         if document["status"] != "Succeeded":
             error = document["error"]
             raise ArmError(409 if document["status"] == "Canceled" else 400, error["code"], error["message"])
+        if document.get("result") is not None:
+            return answer(document["result"])
         resource = self._emulator.store.get(document["resource"])
         return answer(resource) if resource and document["verb"] in ("PUT", "PATCH") else Response(status_code=204)
 
     async def _do(self, method: str, target: Target, body: Json, query: Mapping[str, str]) -> Response:
         behaviour = self._behaviours[target.row.kind]
+        behaviour.check_method(target, method)
         if target.is_collection:
             if method != "GET":
                 raise not_allowed(method, target.arm_id)
@@ -164,17 +214,7 @@ class Manager:
 
     def _list(self, behaviour: Behaviour, target: Target, query: Mapping[str, str]) -> Response:
         require_parent(self._emulator, target, "read")
-        documents = behaviour.listed(target, query)
-        order = query.get("$orderBy", query.get("orderBy", "")).lower()
-        if order and order.endswith("desc"):
-            documents = documents[::-1]
-        start = _number(query, "$skip", 0)
-        size = max(1, _number(query, "$top", _number(query, "count", PAGE_SIZE)))
-        page: Json = {"value": [behaviour.show(document) for document in documents[start : start + size]]}
-        if start + size < len(documents):
-            following = urlencode({**query, "$skip": str(start + size)})
-            page["nextLink"] = f"{self._emulator.https_url}{target.arm_id}?{following}"
-        return answer(page)
+        return answer(lists.page(self._emulator, behaviour, target, query))
 
     def _put(self, behaviour: Behaviour, target: Target, body: Json) -> Response:
         require_parent(self._emulator, target, "write")
@@ -186,7 +226,7 @@ class Manager:
             document["properties"]["provisioningState"] = "Succeeded"
         stored = self._emulator.store.put(target.arm_id, document)
         behaviour.stored(target, stored, created=old is None)
-        return answer(behaviour.show(self._existing(target)), 201 if old is None else 200)
+        return answer(behaviour.show(self._existing(target)), status_of_put(target.arm_id, created=old is None))
 
     def _patch(self, behaviour: Behaviour, target: Target, body: Json) -> Response:
         old = self._existing(target, "write")
@@ -208,19 +248,14 @@ class Manager:
     def _delete(self, behaviour: Behaviour, target: Target, query: Mapping[str, str]) -> Response:
         document = self._emulator.store.get(target.arm_id)
         if document is None:
-            return Response(status_code=204)
+            return behaviour.delete_absent(target, query)
         behaviour.check_delete(target, document, query)
         if "DELETE" not in target.row.long_running:
             self._emulator.store.delete(target.arm_id)
             return Response(status_code=200)
         self._emulator.store.update(target.arm_id, _deleting)
-        work = self._unmake(behaviour, target.arm_id)
-        headers = self._emulator.operations.begin(target.arm_id, "DELETE", work)
+        headers = self._emulator.operations.begin(target.arm_id, "DELETE", behaviour.remove(target.arm_id, query))
         return Response(status_code=202, headers=headers)
-
-    async def _unmake(self, behaviour: Behaviour, arm_id: str) -> None:
-        await behaviour.unmake(arm_id)
-        self._emulator.store.delete(arm_id)
 
     async def _act(
         self, method: str, behaviour: Behaviour, target: Target, body: Json, query: Mapping[str, str]
@@ -244,17 +279,6 @@ def _merge(document: Json, change: Json, path: list[str]) -> None:
 
 def _deleting(document: Json) -> None:
     document.setdefault("properties", {})["provisioningState"] = "Deleting"
-
-
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
-    value = query.get(name)
-    if value is None:
-        return default
-    if not value.isdecimal():
-        raise bad_request(
-            f"The query parameter '{name}' must be a number, not '{value}'.", code="InvalidQueryParameter"
-        )
-    return int(value)
 
 
 def _unknown(request: Request) -> ArmError:

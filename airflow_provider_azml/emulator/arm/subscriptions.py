@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -10,6 +11,8 @@ from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm.api_versions import check_api_version
 from airflow_provider_azml.emulator.arm.behaviour import answer, json_body, required, stop_what_runs
 from airflow_provider_azml.emulator.arm.errors import ArmError, not_allowed
+from airflow_provider_azml.emulator.arm.soft_deletion import soft_delete
+from airflow_provider_azml.emulator.arm.targets import AML
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _SUBSCRIPTION_ID = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
+BUILT_IN = "emulator"
+"""What manages the groups that the emulator has for itself."""
+_LISTED = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "managedBy")
+_TYPE_FILTER = re.compile(r"resourceType\s+eq\s+'([^']+)'", re.IGNORECASE)
 
 
 async def tenants(request: Request) -> Response:
@@ -91,30 +98,70 @@ class ResourceGroups:
             found = self._emulator.store.children(f"{_SUBSCRIPTION_ID}/resourceGroups")
             return answer({"value": found})
         if request.method == "PUT":
-            body = await json_body(request)
-            required(body, "location")
-            created = self._emulator.store.get(group_id(group)) is None
-            return answer(self._store_group(group, body), 201 if created else 200)
+            return await self._put(request, group)
         if request.method == "HEAD":
             found_one = self._emulator.store.get(group_id(group)) is not None
             return Response(status_code=204 if found_one else 404)
         self.check(group)
-        document = self._emulator.store.get(group_id(group))
-        if request.method == "GET" and document:
+        document = self._emulator.store.get(group_id(group)) or {}
+        if request.method == "GET":
             return answer(document)
+        if document.get("managedBy") == BUILT_IN:
+            raise _denied(group)
+        if request.method == "PATCH":
+            return answer(self._store_group(group, {**document, **await json_body(request)}))
         if request.method == "DELETE":
             headers = self._emulator.operations.begin(group_id(group), "DELETE", self._unmake(group))
             return Response(status_code=202, headers=headers)
-        raise not_allowed(request.method, group_id(group), ["DELETE", "GET", "HEAD", "PUT"])
+        raise not_allowed(request.method, group_id(group), ["DELETE", "GET", "HEAD", "PATCH", "PUT"])
+
+    async def _put(self, request: Request, group: str) -> Response:
+        body = await json_body(request)
+        required(body, "location")
+        old = self._emulator.store.get(group_id(group))
+        if (old or {}).get("managedBy") == BUILT_IN:
+            raise _denied(group)
+        return answer(self._store_group(group, body), 201 if old is None else 200)
+
+    def resources(self, request: Request, scope: str) -> Response:
+        """List the resources of the subscription, or of a group, that are in no other.
+
+        Source: https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
+        """
+        check_api_version(request.query_params)
+        if request.method != "GET":
+            raise not_allowed(request.method, str(request.scope["path"]), ["GET"])
+        wanted = _TYPE_FILTER.search(request.query_params.get("$filter", ""))
+        kind = wanted[1].lower() if wanted else None
+        found = [
+            {key: document[key] for key in _LISTED if key in document}
+            for document in self._emulator.store.below(scope)
+            if document["type"].count("/") == 1
+            and not document["type"].lower().startswith("microsoft.resources/")
+            and kind in (None, document["type"].lower())
+        ]
+        return answer({"value": found})
 
     async def _unmake(self, group: str) -> None:
-        for document in self._emulator.store.below(group_id(group)):
+        below = self._emulator.store.below(group_id(group))
+        for document in below:
             await stop_what_runs(self._emulator, document)
+        for document in below:
+            if document["type"].lower() == f"{AML}/workspaces".lower():
+                await soft_delete(self._emulator, document["id"])
         self._emulator.store.delete(group_id(group))
 
     def _store_group(self, group: str, body: Json) -> Json:
         kept: Json = {key: body[key] for key in ("location", "tags", "managedBy") if key in body}
         return self._emulator.store.put(group_id(group), {**kept, "properties": {"provisioningState": "Succeeded"}})
+
+
+def _denied(group: str) -> ArmError:
+    return ArmError(
+        403,
+        "DenyAssignmentAuthorizationFailed",
+        f"The resource group '{group}' is the emulator's own and cannot be changed.",
+    )
 
 
 def group_id(group: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.behaviour import answer
+from airflow_provider_azml.emulator.arm.behaviour import answer, json_body
 from airflow_provider_azml.emulator.arm.errors import not_allowed, not_found
 from airflow_provider_azml.emulator.arm.feature_specs import features_of
+from airflow_provider_azml.emulator.arm.online_deployments import skus
+from airflow_provider_azml.emulator.arm.registries import data_reference
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,7 +30,7 @@ _OF_WORKSPACES = ("features", "outboundnetworkdependenciesendpoints", "privateli
 _OF_REGISTRIES = ("datareferences", "datarefs")
 
 
-def view(emulator: Emulator, request: Request, parts: list[str]) -> Response | None:
+async def view(emulator: Emulator, request: Request, parts: list[str]) -> Response | None:
     """The answer at a path that is not a resource's; ``None`` when there is nothing at it.
 
     Args:
@@ -49,9 +51,13 @@ def view(emulator: Emulator, request: Request, parts: list[str]) -> Response | N
         case ["workspaces", _, "featuresets", _, "versions", _, "features", *names] if len(names) <= 1:
             _check(emulator, request, "/".join(parts[:12]), "GET")
             return _features(emulator, request, parts)
+        case ["workspaces", _, "onlineendpoints", _, "deployments", _, "skus"]:
+            _check(emulator, request, "/".join(parts[:12]), "GET")
+            return answer({"value": skus(emulator.store.get("/" + "/".join(parts[:12])) or {})})
         case ["registries", _, place, _, "versions", _] if place in _OF_REGISTRIES:
-            _check(emulator, request, "/".join(parts[:8]), "POST")
-            return None
+            return data_reference(emulator, request, "/" + "/".join(parts[:8]), await json_body(request))
+        case ["registries", _, "tempdatarefs", _, "versions", _]:
+            return data_reference(emulator, request, "/" + "/".join(parts[:8]), {})
     return None
 
 
