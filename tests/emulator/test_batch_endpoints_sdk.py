@@ -160,10 +160,11 @@ def test_an_invocation_overrides_settings(client: MLClient, workspace: Workspace
 
     name = make_endpoint(client)
     deploy_model(client, name, tmp_path)
-    folder = workspace.data({"7.txt": "7", "8.txt": "8"}, f"batch-{name}")
+    folder = workspace.data({f"{number}.txt": str(number) for number in (6, 7, 8, 9)}, f"batch-{name}")
     data = client.data.create_or_update(Data(name=f"numbers-{name}", type="uri_folder", path=folder))
     override = [
         {"mini_batch_size": 1},
+        {"compute.instance_count": 2},
         {"output_file_name": "other.csv"},
         {"output_dataset.datastore_id": "azureml:workspaceblobstore"},
         {"output_dataset.path": f"/scored-{name}/"},
@@ -179,8 +180,28 @@ def test_an_invocation_overrides_settings(client: MLClient, workspace: Workspace
     workspace.until(job.name, ["Completed"])
     shown = client.jobs.get(job.name)
     assert (shown.experiment_name, shown.display_name) == ("overridden", "readable")
-    assert "Scheduled 2 mini-batches" in workspace.log(next(iter(client.jobs.list(parent_job_name=job.name))).name)
-    assert workspace.download(workspace.blob_url(f"scored-{name}/other.csv")) == "7.txt: 14\n8.txt: 16\n"
+    scoring_job = next(iter(client.jobs.list(parent_job_name=job.name)))
+    assert "Scheduled 4 mini-batches for 4 processes." in workspace.log(scoring_job.name)
+    scored = workspace.download(workspace.blob_url(f"scored-{name}/other.csv"))
+    assert scored == "6.txt: 12\n7.txt: 14\n8.txt: 16\n9.txt: 18\n"
+
+
+def test_an_invocation_whose_answer_is_lost_happens_once(
+    client: MLClient, workspace: Workspace, tmp_path: Path
+) -> None:
+    from azure.ai.ml import Input
+
+    name = make_endpoint(client)
+    deploy_model(client, name, tmp_path)
+    folder = workspace.data({"1.txt": "1"}, f"batch-{name}")
+    fault = {"spec": "lost=1", "method": "POST", "path": f"/{name}/jobs", "times": 1}
+    workspace.call("PUT", "/emulator/faults", json=fault)
+    job = client.batch_endpoints.invoke(
+        endpoint_name=name, deployment_name="doubling", input=Input(type="uri_folder", path=folder)
+    )
+    assert workspace.call("GET", "/emulator/faults").json()["done"] == {"lost": 1}
+    workspace.call("DELETE", "/emulator/faults")
+    assert [one.name for one in client.batch_endpoints.list_jobs(name)] == [job.name]
 
 
 def test_a_pipeline_component_takes_literals(client: MLClient, workspace: Workspace, tmp_path: Path) -> None:
