@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -192,6 +193,38 @@ class TestInstances:
         advance(slow, 20)
         until(lambda: inner(slow, path)["state"], "Stopped")
         assert inner(slow, path)["lastOperation"]["operationTrigger"] == "IdleShutdown"
+
+    def test_an_instance_starts_and_stops_by_its_schedules(self, slow: Workspace) -> None:
+        daily = {"frequency": "Day", "interval": 1, "timeZone": "UTC", "schedule": {"hours": [8], "minutes": [0]}}
+        schedules = [
+            {"action": "Stop", "triggerType": "Cron", "cron": {"expression": "0 18 * * *", "timeZone": "UTC"}},
+            {"action": "Start", "triggerType": "Recurrence", "recurrence": daily},
+        ]
+        path = slow.put("compute", fresh("inst"), **instance(schedules={"computeStartStop": schedules}))
+        kept = inner(slow, path)["schedules"]["computeStartStop"]
+        assert [(one["status"], one["provisioningStatus"]) for one in kept] == [("Enabled", "Completed")] * 2
+        url = f"{slow.emulator.url}/emulator/clock"
+        now = datetime.fromisoformat(requests.get(url, timeout=5).json()["now"].replace("Z", "+00:00"))
+        evening = now.replace(hour=18, minute=0, second=0) + timedelta(days=now.hour >= 18)
+        advance(slow, (evening - now).total_seconds())
+        until(lambda: inner(slow, path)["state"], "Stopped")
+        assert inner(slow, path)["lastOperation"]["operationTrigger"] == "Schedule"
+        advance(slow, 14 * 3600)
+        until(lambda: inner(slow, path)["state"], "Running")
+
+    @pytest.mark.parametrize(
+        "schedule",
+        [
+            {"action": "Sing", "triggerType": "Cron", "cron": {"expression": "0 18 * * *"}},
+            {"action": "Stop", "triggerType": "Moon"},
+            {"action": "Stop", "triggerType": "Cron", "cron": {"expression": "soon"}},
+            {"action": "Stop", "triggerType": "Cron", "cron": {"expression": "0 1 * * *", "startTime": "soon"}},
+        ],
+    )
+    def test_a_schedule_that_cannot_be_is_refused(self, slow: Workspace, schedule: dict[str, Any]) -> None:
+        path = slow.id.child("compute", fresh("inst"))
+        body = instance(schedules={"computeStartStop": [schedule]})
+        assert refused(slow, "PUT", path, body) == (400, "ValidationError")
 
     def test_a_job_waits_for_an_instance_that_is_stopped(self, real: Workspace) -> None:
         path = real.put("compute", fresh("inst"), **instance())

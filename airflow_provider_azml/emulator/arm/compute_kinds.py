@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.arm.errors import bad_request
 from airflow_provider_azml.emulator.computes.instances import last_operation
+from airflow_provider_azml.emulator.computes.power_schedules import next_act
 from airflow_provider_azml.emulator.identity import PRINCIPAL_ID, TENANT_ID
+from airflow_provider_azml.exceptions import SpecError
 
 if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
@@ -41,6 +44,11 @@ def instance(name: str, inner: Json, old: Json | None) -> Json:
     if not inner.get("vmSize"):
         raise bad_request("A ComputeInstance needs a vmSize.", code="ValidationError", target="properties.properties")
     check_duration("idleTimeBeforeShutdown", inner.get("idleTimeBeforeShutdown"))
+    try:
+        next_act(inner.get("schedules"), datetime.now(timezone.utc))
+    except (ValueError, TypeError, SpecError) as error:
+        message = f"The schedules of compute '{name}' are wrong: {error}."
+        raise bad_request(message, code="ValidationError", target="properties.properties.schedules") from error
     kept: Json = {key: old[key] for key in ("state", "lastOperation") if key in old} if old else {}
     host = f"https://{name}.local.instances.azureml.ms"
     applications = [{"displayName": app, "endpointUri": f"{host}/{path}"} for app, path in _APPLICATIONS.items()]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.computes.power_schedules import next_act
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,14 +137,16 @@ class Instances:
 
     async def _watch(self, compute_id: str) -> None:
         """Do what an instance does by itself, for as long as there is anything."""
-        while (due := self._next(compute_id)) is not None:
+        since = self._clock.now()
+        while (due := self._next(compute_id, since)) is not None:
             moment, operation, trigger = due
             await self._clock.wait_until(moment)
+            since = max(since, moment)
             if self._may(compute_id, operation, trigger):
                 self.begin(compute_id, operation, trigger)
                 await self.finish(compute_id, operation, trigger)
 
-    def _next(self, compute_id: str) -> tuple[datetime, str, Trigger] | None:
+    def _next(self, compute_id: str, since: datetime) -> tuple[datetime, str, Trigger] | None:
         inner = self._inner(compute_id)
         if inner is None:
             return None
@@ -151,6 +154,8 @@ class Instances:
         if inner.get("idleTimeBeforeShutdown") and inner["state"] == "Running" and not self.is_busy(compute_id):
             idle = timedelta(seconds=durations.seconds(inner["idleTimeBeforeShutdown"]))
             found.append((self._idle_since[compute_id.lower()] + idle, "Stop", "IdleShutdown"))
+        if act := next_act(inner.get("schedules"), since):
+            found.append((*act, "Schedule"))
         return min(found, default=None)
 
     def _may(self, compute_id: str, operation: str, trigger: Trigger) -> bool:
