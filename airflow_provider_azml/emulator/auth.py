@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.identity import Secrets
 
 STORAGE_AUDIENCE = "https://storage.azure.com"
+PUBLIC_AML_AUDIENCE = "https://ml.azure.com"
 PUBLIC_ARM_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 TOKEN_SECONDS = 3599
 SAS_SECONDS = 7 * 24 * 3600
@@ -60,7 +61,7 @@ class Auth:
         self._https_url = https_url
         self._key = _signing_key(home / "tls" / "token.key")
         self.arm_audiences = (https_url, *PUBLIC_ARM_AUDIENCES)
-        self.aml_audiences = (AML_AUDIENCE,)
+        self.aml_audiences = (AML_AUDIENCE, PUBLIC_AML_AUDIENCE)
         self.federated_token_file = home / "federated-token"
         if not self.federated_token_file.exists():
             write_private(self.federated_token_file, self._federated_token())

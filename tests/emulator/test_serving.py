@@ -183,7 +183,8 @@ def test_a_script_that_cannot_start_fails_the_deployment(
     assert reason in document["error"]["message"]
     assert workspace.get("online_deployment", endpoint, name)["properties"]["provisioningState"] == "Failed"
     assert reason in logs(workspace, endpoint, name)
-    assert score(workspace, endpoint, {"data": [1]}, deployment=name).status_code == 503
+    answer = score(workspace, endpoint, {"data": [1]}, deployment=name)
+    assert (answer.status_code, answer.headers["ms-azureml-model-error-reason"]) == (424, "model_not_ready")
 
 
 def test_what_a_deployment_lacks_is_named(workspace: Workspace, endpoint: str, model: str) -> None:
@@ -210,13 +211,17 @@ def test_an_update_replaces_what_serves_and_a_bad_one_does_not(workspace: Worksp
     assert score(workspace, endpoint, {"data": [1]}, deployment="change").json()["answer"] == [-2.0]
 
 
-def test_a_server_that_dies_is_missed_and_deleting_ends_one(workspace: Workspace, endpoint: str, model: str) -> None:
+def test_a_server_that_dies_is_started_again_and_deleting_ends_one(
+    workspace: Workspace, endpoint: str, model: str
+) -> None:
     deploy(workspace, endpoint, "mortal", SCORE, model)
+    first = score(workspace, endpoint, {"pid": 1}, deployment="mortal").json()["pid"]
+    os.killpg(first, signal.SIGKILL)
+    _until(lambda: score(workspace, endpoint, {"data": [1]}, deployment="mortal").status_code == 424)
+    _until(lambda: score(workspace, endpoint, {"data": [1]}, deployment="mortal").status_code == 200)
     server = score(workspace, endpoint, {"pid": 1}, deployment="mortal").json()["pid"]
-    os.killpg(server, signal.SIGKILL)
-    _until(lambda: score(workspace, endpoint, {"data": [1]}, deployment="mortal").status_code == 503)
-    deploy(workspace, endpoint, "mortal", SCORE, model)
-    server = score(workspace, endpoint, {"pid": 1}, deployment="mortal").json()["pid"]
+    assert server != first
+    assert "Container inference-server failed: its process ended" in logs(workspace, endpoint, "mortal")
     workspace.call("DELETE", workspace.id.child("online_deployment", endpoint, "mortal"))
     _until(lambda: not Path(f"/proc/{server}").exists())
     _until(lambda: score(workspace, endpoint, {"data": [1]}, deployment="mortal").status_code == 404)

@@ -13,7 +13,8 @@ from airflow_provider_azml.emulator.arm.datastores import Datastore
 from airflow_provider_azml.emulator.arm.feature_stores import FeatureSet, FeatureStoreAsset
 from airflow_provider_azml.emulator.arm.jobs import Job
 from airflow_provider_azml.emulator.arm.managed_networks import OutboundRule
-from airflow_provider_azml.emulator.arm.online_endpoints import OnlineDeployment, OnlineEndpoint
+from airflow_provider_azml.emulator.arm.online_deployments import OnlineDeployment
+from airflow_provider_azml.emulator.arm.online_endpoints import OnlineEndpoint
 from airflow_provider_azml.emulator.arm.private_endpoints import PrivateEndpointConnection
 from airflow_provider_azml.emulator.arm.schedules import Schedule
 from airflow_provider_azml.emulator.arm.serverless import MarketplaceSubscription, ServerlessEndpoint

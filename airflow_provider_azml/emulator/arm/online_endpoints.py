@@ -1,4 +1,4 @@
-"""Online endpoints and their deployments, as Resource Manager shows them. What serves is in ``serving``."""
+"""Online endpoints, as Resource Manager shows them. What serves is in ``serving``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.arm import endpoint_keys
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
 from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
-from airflow_provider_azml.emulator.arm.reference_checks import check_references
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -23,15 +21,15 @@ if TYPE_CHECKING:
 AUTH_MODES = ("Key", "AMLToken", "AADToken")
 MOST_MIRRORED = 50
 ALL = 100
-LOG_LINES = 100
-_NAME = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
-_NAME_RULE = "3 to 32 letters, digits and single '-', beginning with a letter, not ending in '-'"
+NAME = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
+NAME_RULE = "3 to 32 letters, digits and single '-', beginning with a letter, not ending in '-'"
 
 
 class OnlineEndpoint(Behaviour):
     """An online endpoint.
 
-    Sources: recorded answers to MLClient; OnlineEndpoint examples and descriptions of the 2024-04-01 OpenAPI file.
+    Sources: recorded answers to MLClient; OnlineEndpoint examples and descriptions of the 2024-04-01 OpenAPI file; what
+    may be mirrored: https://learn.microsoft.com/azure/machine-learning/how-to-safely-rollout-online-endpoints
     """
 
     patchable = ("tags", "identity")
@@ -39,8 +37,8 @@ class OnlineEndpoint(Behaviour):
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
         """Check name, authentication and traffic."""
         document = super().accept(target, body, old)
-        if not _NAME.fullmatch(target.name):
-            raise invalid_name("an endpoint", target.name, _NAME_RULE)
+        if not NAME.fullmatch(target.name):
+            raise invalid_name("an endpoint", target.name, NAME_RULE)
         required(body, "location")
         mode = required(body, "properties", "authMode")
         if mode not in AUTH_MODES:
@@ -89,11 +87,25 @@ class OnlineEndpoint(Behaviour):
                 f"The traffic of endpoint '{target.name}' sums to {sum(traffic.values())}; it must sum to 0 or 100.",
                 target="traffic",
             )
-        if sum(mirror.values()) > MOST_MIRRORED:
+        self._check_mirror(target, traffic, mirror)
+
+    def _check_mirror(self, target: Target, traffic: Json, mirror: Json) -> None:
+        mirrors = [name for name, share in mirror.items() if share]
+        if len(mirrors) > 1:
             raise bad_request(
-                f"The mirrorTraffic of endpoint '{target.name}' sums to {sum(mirror.values())}, which is above 50.",
+                f"The mirrorTraffic of endpoint '{target.name}' names {' and '.join(mirrors)}; traffic can be "
+                "mirrored to one deployment alone.",
                 target="mirrorTraffic",
             )
+        for name in mirrors:
+            deployment = self.emulator.store.get(f"{target.arm_id}/deployments/{name}") or {"properties": {}}
+            if traffic.get(name):
+                reason = "gets live traffic; a deployment gets either that or mirrored traffic"
+            elif deployment["properties"].get("endpointComputeType") == "Kubernetes":
+                reason = "is in a Kubernetes cluster, where traffic cannot be mirrored"
+            else:
+                continue
+            raise bad_request(f"Deployment '{name}' of endpoint '{target.name}' {reason}.", target="mirrorTraffic")
 
     def _check_deployment(self, target: Target, name: str, kind: str, weight: int) -> None:
         deployment = self.emulator.store.get(f"{target.arm_id}/deployments/{name}")
@@ -142,95 +154,3 @@ class OnlineEndpoint(Behaviour):
         if document["properties"]["authMode"] != mode:
             has = document["properties"]["authMode"]
             raise bad_request(f"Endpoint '{target.name}' has no {what}: its authMode is {has}, not {mode}.")
-
-
-class OnlineDeployment(Behaviour):
-    """A deployment below an online endpoint.
-
-    Sources: recorded answers to MLClient; OnlineDeployment examples of the 2024-04-01 OpenAPI file.
-    """
-
-    patchable = ("tags", "sku")
-
-    def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check name and references."""
-        document = super().accept(target, body, old)
-        if not _NAME.fullmatch(target.name):
-            raise invalid_name("a deployment", target.name, _NAME_RULE)
-        required(body, "location")
-        properties = document["properties"]
-        kind = properties.get("endpointComputeType") or "Managed"
-        if kind not in ("Managed", "Kubernetes"):
-            raise bad_request(
-                f"endpointComputeType '{kind}' is neither Managed nor Kubernetes.", code="ValidationError"
-            )
-        if kind == "Managed":
-            required(body, "properties", "instanceType")
-        code = properties.get("codeConfiguration") or {}
-        if code:
-            required(body, "properties", "codeConfiguration", "scoringScript")
-        check_references(
-            self.emulator,
-            f"deployment '{target.name}'",
-            {
-                "properties.model": properties.get("model"),
-                "properties.environmentId": properties.get("environmentId"),
-                "properties.codeConfiguration.codeId": code.get("codeId"),
-            },
-        )
-        properties |= {
-            "endpointComputeType": kind,
-            "scaleSettings": properties.get("scaleSettings") or {"scaleType": "Default"},
-            "properties": properties.get("properties") or {},
-            "environmentVariables": properties.get("environmentVariables") or {},
-            "appInsightsEnabled": bool(properties.get("appInsightsEnabled")),
-            "egressPublicNetworkAccess": properties.get("egressPublicNetworkAccess") or "Enabled",
-        }
-        self._check_timeout(target, properties)
-        document["sku"] = {"name": "Default", "capacity": 1, **(document.get("sku") or {})}
-        return {**document, "tags": document.get("tags") or {}}
-
-    def _check_timeout(self, target: Target, properties: Json) -> None:
-        try:
-            durations.seconds((properties.get("requestSettings") or {}).get("requestTimeout") or "PT0S")
-        except ValueError as error:
-            raise bad_request(
-                f"The requestTimeout of deployment '{target.name}' is wrong: {error}.", code="ValidationError"
-            ) from error
-
-    async def make(self, arm_id: str) -> None:
-        """Serve the model."""
-        await self.emulator.deployments.deploy(arm_id)
-
-    def check_delete(self, target: Target, document: Json, query: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Refuse to delete what receives traffic."""
-        endpoint = self.emulator.store.get(target.parent_id) or {}
-        weight = (endpoint.get("properties", {}).get("traffic") or {}).get(target.name, 0)
-        if weight:
-            raise bad_request(
-                f"Deployment '{target.name}' receives {weight}% of the live traffic of endpoint '{target.names[-2]}'. "
-                "Set its traffic to 0 before you delete it."
-            )
-
-    async def unmake(self, arm_id: str) -> None:
-        """Stop what serves, and take it out of the traffic."""
-        await self.emulator.deployments.remove(arm_id)
-        endpoint_id, _, name = arm_id.rpartition("/deployments/")
-
-        def forget(endpoint: Json) -> None:
-            for kind in ("traffic", "mirrorTraffic"):
-                (endpoint["properties"].get(kind) or {}).pop(name, None)
-
-        self.emulator.store.update(endpoint_id, forget)
-
-    def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
-        """Logs."""
-        return {"get_logs": self._get_logs}
-
-    async def _get_logs(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
-        if self.emulator.store.get(target.arm_id) is None:
-            raise not_found(target.arm_id)
-        tail = body.get("tail") or LOG_LINES
-        if not isinstance(tail, int) or tail < 0:
-            raise bad_request(f"The tail of the logs is a number of lines, not {tail!r}.", target="tail")
-        return answer({"content": self.emulator.deployments.logs(target.arm_id, tail)})

@@ -4,40 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import shutil
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 from airflow_provider_azml.emulator.arm.operations import OperationFailed
-from airflow_provider_azml.emulator.jobs.files import JobFilesError, fetch
+from airflow_provider_azml.emulator.jobs.files import JobFilesError
 from airflow_provider_azml.emulator.jobs.processes import birth, end_leftover
-from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments, curated
-from airflow_provider_azml.emulator.serving.inference_server import SERVER_PACKAGE, InferenceServer, ServerDown
-from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
+from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments
+from airflow_provider_azml.emulator.serving import probes
+from airflow_provider_azml.emulator.serving.deployment_files import fetch_files, served, variables_of
+from airflow_provider_azml.emulator.serving.deployment_log import DeploymentLog
+from airflow_provider_azml.emulator.serving.inference_server import (
+    SERVER_PACKAGE,
+    InferenceServer,
+    Launch,
+    ServerDown,
+)
+from airflow_provider_azml.emulator.storage.locations import LocationError
 from airflow_provider_azml.emulator.threads import done_in_thread
-from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
+_log = logging.getLogger(__name__)
 _RECORDS = "inference_servers"
-_START_SECONDS = 300.0
 _LOG_LINES = 20
-_MLFLOW_SCRIPT = Path(__file__).with_name("mlflow_score.py")
+_FIRST_DELAY_SECONDS = 10.0
+_LONGEST_DELAY_SECONDS = 300.0
 
 
-@dataclass(frozen=True)
-class _Files:
-    """What a server runs on."""
+@dataclass
+class _Serving:
+    """A server, what it was made of, and who starts it again when it fails."""
 
-    script: Path
-    model: Path | None
-    environment: Json
+    server: InferenceServer
+    made_of: Json
+    keeper: asyncio.Task[None]
 
 
 class Deployments:
@@ -51,7 +61,7 @@ class Deployments:
         self._emulator = emulator
         self._environments = PythonEnvironments(emulator.home / "envs")
         self._folder = emulator.home / "deployments"
-        self._servers: dict[str, InferenceServer] = {}
+        self._serving: dict[str, _Serving] = {}
         self._session: aiohttp.ClientSession | None = None
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -67,6 +77,9 @@ class Deployments:
     async def _deploy(self, deployment_id: str) -> None:
         deployment = self._emulator.store.get(deployment_id)
         assert deployment is not None
+        before = self._serving.get(deployment_id.lower())
+        if before is not None and before.server.alive and before.made_of == served(deployment):
+            return
         folder = self._home(deployment_id) / uuid.uuid4().hex[:8]
         started = False
         try:
@@ -75,25 +88,23 @@ class Deployments:
         finally:
             if not started:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        before = self._servers.get(deployment_id.lower())
-        self._servers[deployment_id.lower()] = server
+        before = self._serving.pop(deployment_id.lower(), None)
+        keeper = asyncio.create_task(self._keep(deployment))
+        self._serving[deployment_id.lower()] = _Serving(server, served(deployment), keeper)
         if before is not None:
             await self._end(before)
 
     async def remove(self, deployment_id: str) -> None:
         """End a deployment's server and forget its log."""
         async with self._lock(deployment_id):
-            server = self._servers.pop(deployment_id.lower(), None)
-            if server is not None:
-                await self._end(server)
-            self._emulator.store.delete_record(_RECORDS, deployment_id.lower())
-            await asyncio.to_thread(shutil.rmtree, self._home(deployment_id), ignore_errors=True)
+            serving = self._serving.pop(deployment_id.lower(), None)
+            if serving is not None:
+                await self._end(serving)
+            await asyncio.to_thread(self.log(deployment_id).remove)
 
-    def logs(self, deployment_id: str, tail: int) -> str:
-        """The last lines of what a deployment's server wrote; empty when there is none."""
-        log = self._log(deployment_id)
-        lines = log.read_text(errors="replace").splitlines()[-tail:] if log.exists() else []
-        return "".join(f"{line}\n" for line in lines)
+    def log(self, deployment_id: str) -> DeploymentLog:
+        """The log of a deployment."""
+        return DeploymentLog(self._home(deployment_id))
 
     async def server(self, deployment_id: str) -> InferenceServer | None:
         """The server of a deployment, alive or not; ``None`` when it never got one.
@@ -101,12 +112,13 @@ class Deployments:
         Of a deployment that an earlier emulator in this home served, the server is started again here.
         """
         key = deployment_id.lower()
-        if key not in self._servers and self._is_provisioned(deployment_id):
+        if key not in self._serving and self._is_provisioned(deployment_id):
             async with self._lock(deployment_id):
                 # both may have changed while another request, or an operation, had the lock
-                if key not in self._servers and self._is_provisioned(deployment_id):
+                if key not in self._serving and self._is_provisioned(deployment_id):
                     await self._deploy(deployment_id)
-        return self._servers.get(key)
+        serving = self._serving.get(key)
+        return serving.server if serving else None
 
     def recover(self) -> None:
         """At the start: end servers that an emulator left behind which ended without notice."""
@@ -118,9 +130,9 @@ class Deployments:
 
     async def close(self) -> None:
         """End all servers."""
-        servers = [*self._servers.values()]
-        self._servers.clear()
-        await asyncio.gather(*(self._end(server) for server in servers))
+        serving = [*self._serving.values()]
+        self._serving.clear()
+        await asyncio.gather(*(self._end(each) for each in serving))
         if self._session is not None:
             await self._session.close()
 
@@ -130,13 +142,16 @@ class Deployments:
         return self._session
 
     async def _start(self, deployment: Json, folder: Path) -> InferenceServer:
-        deployment_id = deployment["id"]
+        journal = self.log(deployment["id"])
+        journal.begin()
         try:
-            files = await done_in_thread(self._fetch, deployment, folder)
-            python = await self._environments.ready(files.environment, [SERVER_PACKAGE])
+            launch = await self._prepared(deployment, folder, journal)
         except EnvironmentBuildError as error:
             raise OperationFailed("ImageBuildFailure", f"The environment could not be made: {error}") from error
         except (JobFilesError, LocationError) as error:
+            journal.downloaded(f"{error}")
+            reason = "Model download failed. Please check storage-initializer log for detail."
+            journal.warn("ModelDownload", "DownloadFailed", reason)
             raise OperationFailed(
                 "BadArgument", f"Unable to download user model or code artifacts: {error}."
             ) from error
@@ -144,82 +159,77 @@ class Deployments:
             raise OperationFailed(
                 "InternalServerError", f"The machine that the emulator runs on could not do it: {error}"
             ) from error
-        log = self._log(deployment_id)
-        log.write_bytes(b"")
-        variables = _variables(deployment, files, folder)
-        server = await InferenceServer.start(
-            python, files.script, variables, log=log, folder=folder, session=self._connections()
+        try:
+            return await self._started(deployment, launch, journal)
+        except ServerDown as error:
+            journal.warn("UserContainerStart", "BackOff", f"Container inference-server failed: {error}")
+            raise OperationFailed("ResourceNotReady", _crash_message(journal, error)) from error
+
+    async def _prepared(self, deployment: Json, folder: Path, journal: DeploymentLog) -> Launch:
+        journal.succeed("SystemSetup", "Scheduled", "This machine is the instance")
+        journal.start("ModelDownload", "Downloading", "Start downloading models")
+        files = await done_in_thread(fetch_files, self._emulator, deployment, folder, journal)
+        journal.succeed(
+            "ModelDownload", "Downloaded", "Models are downloaded successfully or no model need to download"
         )
-        self._emulator.store.put_record(
-            _RECORDS, deployment_id.lower(), {"pid": server.process.pid, "born": birth(server.process.pid)}
-        )
+        journal.start("UserContainerImagePull", "Pulling", "Start pulling container image")
+        python = await self._environments.ready(files.environment, [SERVER_PACKAGE])
+        journal.succeed("UserContainerImagePull", "Pulled", "Container image is pulled successfully")
+        variables = variables_of(deployment, files)
+        return Launch(python, files.script, variables, journal.server, folder, self._connections())
+
+    async def _started(self, deployment: Json, launch: Launch, journal: DeploymentLog) -> InferenceServer:
+        """A server that answers.
+
+        Raises:
+            ServerDown: It does not; it is stopped.
+        """
+        journal.start("UserContainerStart", "Created", "Created container inference-server")
+        server = await InferenceServer.start(launch)
+        left_behind = {"pid": server.process.pid, "born": birth(server.process.pid)}
+        self._emulator.store.put_record(_RECORDS, launch.folder.name, left_behind)
         healthy = False
         try:
-            await server.healthy(_START_SECONDS)
+            await server.healthy(probes.start_seconds(deployment))
             healthy = True
-        except ServerDown as error:
-            raise OperationFailed("ResourceNotReady", self._crash_message(deployment_id, error)) from error
         finally:
             if not healthy:
-                await server.stop()
+                await self._stop(server)
+        journal.succeed("UserContainerStart", "Started", "Started container inference-server")
         return server
 
-    def _crash_message(self, deployment_id: str, error: ServerDown) -> str:
-        return (
-            f"User container has crashed or terminated: {error}. Please see troubleshooting guide, available here: "
-            f"https://aka.ms/oe-tsg#error-resourcenotready\n{self.logs(deployment_id, _LOG_LINES)}"
-        )
+    async def _keep(self, deployment: Json) -> None:
+        """Start the server of a deployment again whenever it has ended or hangs.
 
-    def _fetch(self, deployment: Json, folder: Path) -> _Files:
-        """Bring code and model here; blocks."""
-        properties = deployment["properties"]
-        locations = Locations(self._emulator.store, arm_ids.parse(deployment["id"]).workspace)
-        code = folder / "code"
-        code.mkdir(parents=True)
-        model = self._fetch_model(locations, properties.get("model"), folder)
-        configuration = properties.get("codeConfiguration") or {}
-        if configuration.get("codeId"):
-            fetch(self._emulator.blobs, locations, configuration["codeId"], code, what="its code")
-        script = configuration.get("scoringScript")
-        if script is None:
-            shutil.copyfile(_MLFLOW_SCRIPT, code / "score.py")
-            script = "score.py"
-        elif not (code / script).resolve().is_relative_to(code.resolve()) or not (code / script).is_file():
-            raise JobFilesError(f"the code has no file {script!r}, which codeConfiguration.scoringScript names")
-        return _Files(code / script, model, self._environment(properties, model))
+        Sources: "Giving up in the case of a liveness probe means the container will be restarted" in
+        https://learn.microsoft.com/azure/machine-learning/reference-yaml-deployment-managed-online#probesettings; the
+        delays are those of containers in https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle
+        """
+        serving = self._serving[deployment["id"].lower()]
+        journal, delay = self.log(deployment["id"]), 0.0
+        while True:
+            reason = await serving.server.until_failing(probes.probe(deployment, "livenessProbe"))
+            _log.warning("The server of %s failed and is started again: %s", deployment["id"], reason)
+            journal.warn("UserContainerStart", "Unhealthy", f"Container inference-server failed: {reason}")
+            await self._stop(serving.server)
+            while not serving.server.alive:
+                try:
+                    serving.server = await self._started(deployment, serving.server.launch, journal)
+                    delay = 0.0
+                except (ServerDown, OSError) as error:
+                    delay = min(max(2 * delay, _FIRST_DELAY_SECONDS), _LONGEST_DELAY_SECONDS)
+                    journal.warn("UserContainerStart", "BackOff", f"Back-off restarting failed container: {error}")
+                    await asyncio.sleep(delay)
 
-    def _fetch_model(self, locations: Locations, model_id: str | None, folder: Path) -> Path | None:
-        if not model_id:
-            return None
-        place = locations.find(model_id)
-        root = folder / "azureml-models"
-        try:
-            parsed = arm_ids.parse(model_id)
-            root = root / parsed.name / (parsed.version or "1")
-        except ValueError:
-            root = root / "model" / "1"
-        # a folder keeps its name below AZUREML_MODEL_DIR, as a file does
-        blob = place.path in self._emulator.blobs.names(place.container, place.path)
-        target = root if blob or not place.name else root / place.name
-        target.mkdir(parents=True)
-        fetch(self._emulator.blobs, locations, model_id, target, what="the model")
-        return root
+    async def _end(self, serving: _Serving) -> None:
+        serving.keeper.cancel()
+        await asyncio.wait([serving.keeper])
+        await self._stop(serving.server)
+        await asyncio.to_thread(shutil.rmtree, serving.server.launch.folder, ignore_errors=True)
 
-    def _environment(self, properties: Json, model: Path | None) -> Json:
-        environment_id = str(properties.get("environmentId") or "")
-        if environment_id:
-            environment = self._emulator.store.get(environment_id) or curated(environment_id)
-            if environment is None:
-                raise JobFilesError(f"the environment {environment_id!r} does not exist")
-            return environment
-        conda_files = sorted(model.rglob("conda.yaml")) if model else []
-        if not conda_files:
-            raise JobFilesError("the deployment names no environment, and its model is not an MLflow model with one")
-        return {"properties": {"condaFile": conda_files[0].read_text()}}
-
-    async def _end(self, server: InferenceServer) -> None:
+    async def _stop(self, server: InferenceServer) -> None:
         await server.stop()
-        await asyncio.to_thread(shutil.rmtree, server.folder, ignore_errors=True)
+        self._emulator.store.delete_record(_RECORDS, server.launch.folder.name)
 
     def _is_provisioned(self, deployment_id: str) -> bool:
         deployment = self._emulator.store.get(deployment_id)
@@ -230,20 +240,11 @@ class Deployments:
         return self._locks.setdefault(deployment_id.lower(), asyncio.Lock())
 
     def _home(self, deployment_id: str) -> Path:
-        home = self._folder / hashlib.sha256(deployment_id.lower().encode()).hexdigest()[:16]
-        home.mkdir(parents=True, exist_ok=True)
-        return home
-
-    def _log(self, deployment_id: str) -> Path:
-        return self._home(deployment_id) / "server.log"
+        return self._folder / hashlib.sha256(deployment_id.lower().encode()).hexdigest()[:16]
 
 
-def _variables(deployment: Json, files: _Files, folder: Path) -> dict[str, str]:
-    given: dict[str, object] = deployment["properties"].get("environmentVariables") or {}
-    own = {
-        "AML_APP_ROOT": str(folder / "code"),
-        "AZUREML_ENTRY_SCRIPT": str(files.script),
-    }
-    if files.model is not None:
-        own["AZUREML_MODEL_DIR"] = str(files.model)
-    return {**own, **{name: str(value) for name, value in given.items() if value is not None}}
+def _crash_message(journal: DeploymentLog, error: ServerDown) -> str:
+    return (
+        f"User container has crashed or terminated: {error}. Please see troubleshooting guide, available here: "
+        f"https://aka.ms/oe-tsg#error-resourcenotready\n{journal.tail(_LOG_LINES)}"
+    )

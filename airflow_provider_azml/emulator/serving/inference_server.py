@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Mapping
 
+    from airflow_provider_azml.emulator.serving.probes import Probe
+
 SERVER_PACKAGE = "azureml-inference-server-http"
 _APPLICATION = "azureml_inference_server_http.server.entry:app"
 _SETTINGS = Path(__file__).with_name("gunicorn_settings.py")
@@ -46,49 +48,51 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Launch:
+    """How a server is started.
+
+    Args:
+        python: The Python of its environment.
+        script: The scoring script.
+        variables: Environment variables of the deployment.
+        log: Gets its output, at its end.
+        folder: What it runs on.
+        session: The connections to it.
+    """
+
+    python: Path
+    script: Path
+    variables: Mapping[str, str]
+    log: Path
+    folder: Path
+    session: aiohttp.ClientSession
+
+
+@dataclass(frozen=True)
 class InferenceServer:
     """A server that was started.
 
     Args:
         process: The process that leads its group.
         port: Where it listens.
-        folder: What it runs on.
-        session: The connections to it.
+        launch: How it was started.
     """
 
     process: Process
     port: int
-    folder: Path
-    session: aiohttp.ClientSession
+    launch: Launch
 
     @classmethod
-    async def start(
-        cls,
-        python: Path,
-        script: Path,
-        variables: Mapping[str, str],
-        *,
-        log: Path,
-        folder: Path,
-        session: aiohttp.ClientSession,
-    ) -> InferenceServer:
-        """Start a server; it answers once ``healthy`` has returned.
-
-        Args:
-            python: The Python of its environment.
-            script: The scoring script.
-            variables: Environment variables of the deployment.
-            log: Gets its output, at its end.
-            folder: What it runs on.
-            session: The connections to it.
-        """
-        with closing(socket.create_server(("127.0.0.1", 0))) as listener, log.open("ab") as output:
+    async def start(cls, launch: Launch) -> InferenceServer:
+        """Start a server; it answers once ``healthy`` has returned."""
+        python, variables = launch.python, launch.variables
+        with closing(socket.create_server(("127.0.0.1", 0))) as listener, launch.log.open("ab") as output:
             # the socket is handed over rather than its number, which another process could take in between
             process = await asyncio.create_subprocess_exec(
                 *(str(python), "-m", "gunicorn", "--config", str(_SETTINGS), "--bind", f"fd://{listener.fileno()}"),
                 *("--workers", variables.get("WORKER_COUNT", "1")),
                 *("--timeout", variables.get("WORKER_TIMEOUT", _WORKER_SECONDS), _APPLICATION),
-                cwd=script.parent,
+                cwd=launch.script.parent,
                 env={
                     **inherited_environment(),
                     "PATH": f"{python.parent}:{inherited_environment().get('PATH', '/usr/bin:/bin')}",
@@ -102,7 +106,7 @@ class InferenceServer:
                 start_new_session=True,
                 pass_fds=[listener.fileno()],
             )
-            return cls(process, listener.getsockname()[1], folder, session)
+            return cls(process, listener.getsockname()[1], launch)
 
     @property
     def alive(self) -> bool:
@@ -129,6 +133,24 @@ class InferenceServer:
             ending.cancel()
             await asyncio.wait({probing, ending})
 
+    async def until_failing(self, probe: Probe) -> str:
+        """Wait until it ends, or fails too many liveness probes in a row; which of these, in words."""
+        failures, reason = 0, ""
+        ending = asyncio.create_task(self.process.wait())
+        try:
+            while failures < probe.failures:
+                done, _ = await asyncio.wait({ending}, timeout=probe.period_seconds)
+                if done:
+                    return f"its process ended with status {self.process.returncode}"
+                try:
+                    await self._probe(probe.timeout_seconds)
+                    failures = 0
+                except ServerDown as error:
+                    failures, reason = failures + 1, str(error)
+            return reason
+        finally:
+            ending.cancel()
+
     async def send(
         self, method: str, path: str, *, seconds: float, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
@@ -141,7 +163,8 @@ class InferenceServer:
         url = f"http://127.0.0.1:{self.port}{path}"
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
-            async with self.session.request(method, url, data=body, headers=headers, timeout=timeout) as response:
+            sent = self.launch.session.request(method, url, data=body, headers=headers, timeout=timeout)
+            async with sent as response:
                 kept = {name: value for name, value in response.headers.items() if name.lower() not in _HOP_BY_HOP}
                 return Answer(response.status, kept, await response.read())
         except aiohttp.ClientError as error:
@@ -155,6 +178,6 @@ class InferenceServer:
         try:
             answer = await self.send("GET", "/", seconds=seconds)
         except asyncio.TimeoutError:
-            raise ServerDown(f"it did not answer its liveness probe within {seconds:.0f} s") from None
+            raise ServerDown(f"it did not answer its liveness probe within {seconds:g} s") from None
         if answer.status != 200:  # noqa: PLR2004 (200 OK)
             raise ServerDown(f"its liveness probe answered {answer.status}")

@@ -1,11 +1,12 @@
-"""The scoring route of online endpoints: checks the key, picks a deployment, and passes the request to its server."""
+"""The front door of online endpoints: checks the key, picks a deployment, and passes the request to its server."""
 
 from __future__ import annotations
 
 import asyncio
-import random
+import logging
 import uuid
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -16,19 +17,34 @@ from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.arm import endpoint_keys
 from airflow_provider_azml.emulator.arm.operations import OperationFailed
 from airflow_provider_azml.emulator.serving.inference_server import Answer, ServerDown
+from airflow_provider_azml.emulator.serving.traffic import Traffic
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
+_log = logging.getLogger(__name__)
 CHOSEN = "azureml-model-deployment"
+_REASON = "ms-azureml-model-error-reason"
+_STATUS = "ms-azureml-model-error-statuscode"
+_CLIENT_REQUEST_ID = "x-ms-client-request-id"
 _PATH = "/score/{subscription}/{group}/{workspace}/{endpoint}"
+_SCORE = "/score"
 _DEFAULT_TIMEOUT = "PT5S"
-_DROPPED = frozenset({"authorization", "host", "content-length", "content-type", "connection", CHOSEN})
+_DEFAULT_CONCURRENCY = 1
+_DROPPED = frozenset({"authorization", "host", "content-length", "connection", CHOSEN})
+_OF_KUBERNETES = {
+    HTTPStatus.FAILED_DEPENDENCY: HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.REQUEST_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Status that a managed endpoint answers with -> what one in a Kubernetes cluster does."""
 
 
 class _Refused(Exception):
@@ -37,12 +53,24 @@ class _Refused(Exception):
     Args:
         status: HTTP status.
         reason: What the service says.
+        headers: What it says in headers.
     """
 
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
+    def __init__(self, status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True)
+class _Payload:
+    """What is passed on of a request, with the path that it goes to."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 def routes(emulator: Emulator) -> list[BaseRoute]:
@@ -56,19 +84,26 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
 
 @dataclass(frozen=True)
 class Scoring:
-    """Answers scoring requests as the front door of managed online endpoints does.
+    """Answers scoring requests as the front door of online endpoints does.
 
-    Source: the table of HTTP status codes in Microsoft's "Troubleshooting online endpoints" (read 2026-11).
+    Sources: the tables of HTTP status codes in
+    https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints#http-status-codes; the Envoy
+    filters of the service's inference images (``ms-azureml-model-error-reason``: ``model_error``, ``model_not_ready``,
+    ``too_many_pending_request``); "No valid deployments to route to" and "key_auth_access_denied" as users report them;
+    "Specified deployment could not be found" in the README of microsoft/PIKE-RAG.
 
     Args:
         emulator: The emulator.
     """
 
     emulator: Emulator
+    traffic: Traffic = field(default_factory=Traffic)
+    under_way: Counter[str] = field(default_factory=Counter)
+    copies: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def score(self, request: Request) -> Response:
         """Pass a payload to the scoring script."""
-        return await self._pass(request, "/score")
+        return await self._pass(request, _SCORE)
 
     async def describe(self, request: Request) -> Response:
         """Pass on what the scoring script says of itself."""
@@ -76,22 +111,24 @@ class Scoring:
 
     async def _pass(self, request: Request, path: str) -> Response:
         request_id = request.headers.get("x-ms-request-id") or str(uuid.uuid4())
+        told = {"x-ms-request-id": request_id}
+        if asked := request.headers.get(_CLIENT_REQUEST_ID):
+            told[_CLIENT_REQUEST_ID] = asked
         try:
             endpoint = self._endpoint(request)
             deployment = self._deployment(endpoint, request.headers.get(CHOSEN))
-            answer = await self._send(request, deployment, path, request_id)
+            told[CHOSEN] = deployment["name"]
+            payload = await _payload(request, path, request_id)
+            if path == _SCORE and CHOSEN not in request.headers:
+                self._mirror(endpoint, payload)
+            answer = await self._send(deployment, payload)
         except _Refused as refused:
-            return Response(
-                refused.reason, refused.status, headers={"x-ms-request-id": request_id}, media_type="text/plain"
-            )
-        headers = {**answer.headers, "x-ms-request-id": request_id, CHOSEN: deployment["name"]}
-        status = answer.status
-        if status != HTTPStatus.OK:
-            headers |= {
-                "ms-azureml-model-error-reason": "model_error",
-                "ms-azureml-model-error-statuscode": str(status),
-            }
-            status = HTTPStatus.FAILED_DEPENDENCY
+            return Response(refused.reason, refused.status, {**refused.headers, **told}, media_type="text/plain")
+        headers = {**answer.headers, **told}
+        status = HTTPStatus.OK
+        if answer.status != HTTPStatus.OK:
+            headers |= _model_error(answer.status, "model_error")
+            status = _status(deployment, HTTPStatus.FAILED_DEPENDENCY)
         return Response(answer.body, status, headers=headers)
 
     def _endpoint(self, request: Request) -> Json:
@@ -108,38 +145,93 @@ class Scoring:
         return endpoint
 
     def _deployment(self, endpoint: Json, chosen: str | None) -> Json:
-        traffic: dict[str, int] = endpoint["properties"].get("traffic") or {}
-        weights = {name: weight for name, weight in traffic.items() if weight > 0}
-        if not chosen and not weights:
-            reason = (
-                f"Endpoint {endpoint['name']} has no deployment with traffic: give one some, or name one in {CHOSEN}."
+        name = chosen or self.traffic.next(endpoint)
+        if name is None:
+            raise _Refused(
+                HTTPStatus.NOT_FOUND,
+                "No valid deployments to route to. Please check that the endpoint has at least one deployment with "
+                "positive weight values or use a deployment specific header to route.",
             )
-            raise _Refused(HTTPStatus.NOT_FOUND, reason)
-        name = chosen or random.choices([*weights], [*weights.values()])[0]  # noqa: S311 (a split of traffic)
         deployment = self.emulator.store.get(f"{endpoint['id']}/deployments/{name}")
         if deployment is None:
-            raise _Refused(HTTPStatus.NOT_FOUND, f"Endpoint {endpoint['name']} has no deployment {name}.")
+            raise _Refused(HTTPStatus.NOT_FOUND, f"Specified deployment could not be found: {name}.")
         return deployment
 
-    async def _send(self, request: Request, deployment: Json, path: str, request_id: str) -> Answer:
-        body = await request.body()
-        passed = {name: value for name, value in request.headers.items() if name.lower() not in _DROPPED}
-        # without it the server reads the body as a form, and the script gets nothing
-        headers = {**passed, "Content-Type": "application/json", "x-request-id": request_id}
+    def _mirror(self, endpoint: Json, payload: _Payload) -> None:
+        """Send a copy to where copies go, if one is due; nobody waits for what it answers."""
+        name = self.traffic.mirror(endpoint)
+        deployment = self.emulator.store.get(f"{endpoint['id']}/deployments/{name}") if name else None
+        if deployment is not None:
+            copy = asyncio.create_task(self._send_copy(deployment, payload))
+            self.copies.add(copy)
+            copy.add_done_callback(self.copies.discard)
+
+    async def _send_copy(self, deployment: Json, payload: _Payload) -> None:
+        try:
+            await self._send(deployment, payload)
+        except _Refused as refused:
+            _log.info("Mirrored traffic to %s: %s", deployment["id"], refused.reason)
+
+    async def _send(self, deployment: Json, payload: _Payload) -> Answer:
+        key = deployment["id"].lower()
+        if self.under_way[key] >= _most_requests(deployment):
+            status = _status(deployment, HTTPStatus.TOO_MANY_REQUESTS)
+            raise _Refused(status, "", {_REASON: "too_many_pending_request"})
+        self.under_way[key] += 1
+        try:
+            return await self._answer(deployment, payload)
+        finally:
+            self.under_way[key] -= 1
+
+    async def _answer(self, deployment: Json, payload: _Payload) -> Answer:
+        seconds = _timeout_seconds(deployment)
         try:
             server = await self.emulator.deployments.server(deployment["id"])
         except OperationFailed as error:
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+            raise _not_ready(deployment, str(error)) from error
         if server is None or not server.alive:
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"Deployment {deployment['name']} does not run.")
-        seconds = _timeout_seconds(deployment)
+            raise _not_ready(deployment, "its container does not run")
         try:
-            return await server.send(request.method, path, body=body, headers=headers, seconds=seconds)
+            return await server.send(
+                payload.method, payload.path, body=payload.body, headers=payload.headers, seconds=seconds
+            )
         except asyncio.TimeoutError:
             reason = f"Deployment {deployment['name']} did not answer within requestTimeout ({seconds:g} s)."
-            raise _Refused(HTTPStatus.REQUEST_TIMEOUT, reason) from None
+            raise _Refused(_status(deployment, HTTPStatus.REQUEST_TIMEOUT), reason) from None
         except ServerDown as error:
-            raise _Refused(HTTPStatus.BAD_GATEWAY, f"Deployment {deployment['name']}: {error}.") from error
+            raise _not_ready(deployment, str(error)) from error
+
+
+async def _payload(request: Request, path: str, request_id: str) -> _Payload:
+    passed = {name: value for name, value in request.headers.items() if name.lower() not in _DROPPED}
+    # without a type the server reads the body as a form, and the script gets nothing
+    headers = {"content-type": "application/json", **passed, "x-request-id": request_id}
+    query = f"?{request.url.query}" if request.url.query else ""
+    return _Payload(request.method, path + query, headers, await request.body())
+
+
+def _not_ready(deployment: Json, why: str) -> _Refused:
+    headers = _model_error(HTTPStatus.SERVICE_UNAVAILABLE, "model_not_ready")
+    status = _status(deployment, HTTPStatus.FAILED_DEPENDENCY)
+    return _Refused(status, f"Deployment {deployment['name']} is not ready: {why}.", headers)
+
+
+def _model_error(status: int, reason: str) -> dict[str, str]:
+    return {_REASON: reason, _STATUS: str(int(status))}
+
+
+def _status(deployment: Json, status: HTTPStatus) -> HTTPStatus:
+    """The status that an endpoint of this kind answers with, for one of a managed endpoint."""
+    managed = deployment["properties"].get("endpointComputeType") != "Kubernetes"
+    return status if managed else _OF_KUBERNETES[status]
+
+
+def _most_requests(deployment: Json) -> int:
+    """How many requests a deployment works on at once, at most."""
+    settings = deployment["properties"].get("requestSettings") or {}
+    concurrency = int(settings.get("maxConcurrentRequestsPerInstance") or _DEFAULT_CONCURRENCY)
+    instances = int((deployment.get("sku") or {}).get("capacity") or 1)
+    return 2 * concurrency * instances
 
 
 def _timeout_seconds(deployment: Json) -> float:
