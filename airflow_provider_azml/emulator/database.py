@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS records (
     UNIQUE (collection, key)
 );
 CREATE INDEX IF NOT EXISTS records_of_collection ON records (collection, ordinal);
+CREATE INDEX IF NOT EXISTS records_of_experiment
+    ON records (collection, json_extract(document, '$.experimentId'), ordinal);
 CREATE TABLE IF NOT EXISTS containers (name TEXT PRIMARY KEY, etag TEXT NOT NULL, modified TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS blobs (
     container TEXT NOT NULL, name TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.clock import timestamp
@@ -11,7 +12,7 @@ from airflow_provider_azml.emulator.selections import facets_of, place_of, state
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_azml.emulator.database import Database
     from airflow_provider_azml.emulator.selections import Selection
@@ -178,6 +179,46 @@ class Store:
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
+    def numbered_records(
+        self, collection: str, most: int, *, after: int = 0, before: int | None = None, experiment: str | None = None
+    ) -> list[tuple[int, Json]]:
+        """Some records of a collection with the numbers by which they are ordered.
+
+        Args:
+            collection: The collection.
+            most: How many at most.
+            after: Begin after this number, with the oldest.
+            before: Begin before this number, with the newest; 0 to begin with the very last.
+            experiment: ``experimentId`` of those that are asked for.
+        """
+        own = "" if experiment is None else " AND json_extract(document, '$.experimentId') = ?"
+        values = () if experiment is None else (experiment,)
+        with self._database.transaction() as db:
+            rows = db.execute(
+                f"SELECT ordinal, document FROM records WHERE collection = ?{own} AND ordinal > ? AND ordinal < ?"  # noqa: S608 (own names)
+                f" ORDER BY ordinal {'ASC' if before is None else 'DESC'} LIMIT ?",
+                (collection, *values, after, before or sys.maxsize, most),
+            ).fetchall()
+        return [(row[0], json.loads(row[1])) for row in rows]
+
+    def records_named(self, collection: str, keys: Sequence[str]) -> dict[str, Json]:
+        """The records of some keys, by key; those that are there."""
+        with self._database.transaction() as db:
+            rows = db.execute(
+                f"SELECT key, document FROM records WHERE collection = ? AND key IN ({_marks(keys)})",  # noqa: S608 (own names)
+                (collection, *keys),
+            ).fetchall()
+        return {row[0]: json.loads(row[1]) for row in rows}
+
+    def some(self, arm_ids: Sequence[str]) -> dict[str, Json]:
+        """The resources of some ids, by id in small letters; those that are there."""
+        with self._database.transaction() as db:
+            rows = db.execute(
+                f"SELECT key, document FROM resources WHERE key IN ({_marks(arm_ids)})",  # noqa: S608 (own names)
+                [_key(arm_id) for arm_id in arm_ids],
+            ).fetchall()
+        return {row[0]: json.loads(row[1]) for row in rows}
+
     def readdress(self, addresses: Mapping[str, str]) -> None:
         """Replace URLs in all documents: an emulator that starts again may listen on other ports.
 
@@ -232,6 +273,10 @@ def _write(
 def _note_facets(db: sqlite3.Connection, ordinal: int, collection: str, facets: set[tuple[str, str]]) -> None:
     rows = ((collection, name, value, ordinal) for name, value in facets)
     db.executemany("INSERT OR IGNORE INTO facets VALUES (?, ?, ?, ?)", rows)
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _key(arm_id: str) -> str:

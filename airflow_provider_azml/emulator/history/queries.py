@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_azml.rest.flows import Json
 
 _COMPARISON = re.compile(
@@ -19,11 +21,10 @@ class QueryError(ValueError):
     """A filter or order is not one that can be followed."""
 
 
-def matching(runs: list[Json], text: str) -> list[Json]:
-    """The runs that a filter lets through.
+def condition(text: str) -> Callable[[Json], bool]:
+    """Whether a filter lets a run through, as run history shows it.
 
     Args:
-        runs: Runs, as run history shows them.
         text: Comparisons of fields, joined by ``and``; ``tags/x`` and ``properties/x`` are fields, too.
 
     Raises:
@@ -33,16 +34,17 @@ def matching(runs: list[Json], text: str) -> list[Json]:
     these the emulator has comparisons and ``and``.
 
     Example:
-        >>> matching([{"status": "Running"}, {"status": "Failed"}], "status eq 'Failed'")
-        [{'status': 'Failed'}]
+        >>> condition("status eq 'Failed'")({"status": "Running"})
+        False
     """
+    wanted: list[tuple[str, str, str]] = []
     for part in _AND.split(text.strip()) if text.strip() else []:
         found = _COMPARISON.fullmatch(part)
         if found is None:
             raise QueryError(f"'{part}' in the filter '{text}' is not a comparison such as status eq 'Running'")
-        wanted = found["bare"] if found["quoted"] is None else found["quoted"]
-        runs = [run for run in runs if _holds(_value(run, found["field"]), found["operator"].lower(), wanted)]
-    return runs
+        value = found["bare"] if found["quoted"] is None else found["quoted"]
+        wanted.append((found["field"], found["operator"].lower(), value))
+    return lambda run: all(_holds(_value(run, field), operator, value) for field, operator, value in wanted)
 
 
 def ordered(runs: list[Json], text: str) -> list[Json]:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator.clock import timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from airflow_provider_azml.emulator.store import Store
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
 DEFAULT_EXPERIMENT = "Default"
+_AT_ONCE = 200
 _OF_JOB = {
     "status": "status",
     "displayName": "displayName",
@@ -98,15 +101,36 @@ class Runs:
         record = self._record(run_id)
         return self._with_job(record) if record else None
 
-    def all(self) -> list[Json]:
-        """All runs, oldest first."""
-        return [run for record in self._store.records(self._collection) if (run := self._with_job(record))]
+    def newest(self, experiment_id: str, before: int = 0) -> Iterator[tuple[int, Json]]:
+        """The runs of an experiment with the numbers by which they are ordered, newest first.
+
+        Args:
+            experiment_id: The experiment.
+            before: Begin before this number; 0 to begin with the newest.
+        """
+        while found := self._store.numbered_records(
+            self._collection, _AT_ONCE, before=before, experiment=experiment_id
+        ):
+            yield from self._with_jobs(found)
+            before = found[-1][0]
 
     def children(self, run_id: str) -> list[Json]:
         """The runs whose parent a run is, oldest first."""
+        return [run for _, run in self.children_from(run_id)]
+
+    def children_from(self, run_id: str, after: int = 0) -> Iterator[tuple[int, Json]]:
+        """The runs whose parent a run is, with the numbers by which they are ordered, oldest first.
+
+        Args:
+            run_id: The parent.
+            after: Begin after this number.
+        """
         parent = self._record(run_id)
-        named = self._store.records(self._children(parent)) if parent else []
-        return [run for child in named if (run := self.get(child["runId"]))]
+        while parent and (found := self._store.numbered_records(self._children(parent), _AT_ONCE, after=after)):
+            names = [(number, str(child["runId"]).lower()) for number, child in found]
+            records = self._store.records_named(self._collection, [name for _, name in names])
+            yield from self._with_jobs([(number, records[name]) for number, name in names if name in records])
+            after = found[-1][0]
 
     def change(self, run_id: str, fields: Json) -> Json | None:
         """Set fields of a run; of tags and properties, those that are given. ``None`` when it is not there.
@@ -197,10 +221,41 @@ class Runs:
     def _record(self, run_id: str) -> Json | None:
         return self._store.record(self._collection, run_id.lower()) if run_id else None
 
+    def _with_jobs(self, records: Sequence[tuple[int, Json]]) -> Iterator[tuple[int, Json]]:
+        """Runs as ``_with_job`` gives them, read in few requests."""
+        ids = {number: self._job_id(record["runId"]).lower() for number, record in records}
+        jobs = self._store.some([*ids.values()])
+        for number, record in records:
+            job = jobs.get(ids[number])
+            if job is not None or not record.get("ofJob"):
+                yield number, _shared(record, job)
+
     def _with_job(self, record: Json) -> Json | None:
         """A run with what it shares with its job; ``None`` when it is one of a job that is gone."""
         job = self._store.get(self._job_id(record["runId"]))
         return None if job is None and record.get("ofJob") else _shared(record, job)
+
+
+def page_of(runs: Iterable[tuple[int, Json]], most: int) -> tuple[list[Json], int | None]:
+    """The first runs, and the number of the last of them if there are more.
+
+    Args:
+        runs: Runs with the numbers by which they are ordered.
+        most: How many at most; 0 for all.
+    """
+    page: list[Json] = []
+    last = 0
+    for number, run in runs:
+        if most and len(page) == most:
+            return page, last
+        page.append(run)
+        last = number
+    return page, None
+
+
+def enumerated(runs: Sequence[Json], start: int) -> Iterator[tuple[int, Json]]:
+    """Runs that were put in an order, with their numbers in it, from the one after ``start`` on."""
+    return ((number, runs[number - 1]) for number in range(start + 1, len(runs) + 1))
 
 
 def _shared(record: Json, job: Json | None) -> Json:

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
-from airflow_provider_azml.emulator.history.queries import QueryError, matching, ordered
-from airflow_provider_azml.emulator.history.runs import Runs
+from airflow_provider_azml.emulator.history.queries import QueryError, condition, ordered
+from airflow_provider_azml.emulator.history.runs import Runs, enumerated, page_of
 from airflow_provider_azml.emulator.jobs.outputs import resolved
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
 
@@ -104,18 +104,20 @@ class History:
         of the 2019-09-30 run history file.
         """
         run, query = self._run(call), call.request.query_params
-        children = [_shown(child) for child in Runs(self._emulator.store, call.workspace).children(run["runId"])]
+        start, order = _count(query, "$continuationtoken", 0), query.get("$orderby", "")
+        children = Runs(self._emulator.store, call.workspace).children_from(run["runId"], 0 if order else start)
         try:
-            found = ordered(matching(children, query.get("$filter", "")), query.get("$orderby", ""))
+            passes = condition(query.get("$filter", ""))
+            found = ((number, one) for number, child in children if passes(one := _shown(child)))
+            shown = enumerated(ordered([run for _, run in found], order), start) if order else found
+            page, token = page_of(shown, _count(query, "$top", 0))
         except QueryError as error:
             raise DataPlaneError(400, "UserError", f"{error}.") from error
-        start = _count(query, "$continuationtoken", 0)
-        end = start + max(1, _count(query, "$top", len(found)))
-        if end >= len(found):
-            return {"value": found[start:], "continuationToken": None, "nextLink": None}
-        following = urlencode({**query, "$continuationtoken": str(end)})
+        if token is None:
+            return {"value": page, "continuationToken": None, "nextLink": None}
+        following = urlencode({**query, "$continuationtoken": str(token)})
         url = f"{self._emulator.https_url}{quote(call.request.scope['path'])}?{following}"
-        return {"value": found[start:end], "continuationToken": str(end), "nextLink": url}
+        return {"value": page, "continuationToken": str(token), "nextLink": url}
 
     def _delete_tags(self, call: Call) -> Json:
         run = self._run(call)

@@ -78,11 +78,13 @@ class MlflowOperation:
         method: HTTP method.
         path: Pattern of the path below ``/api/2.0/mlflow/``.
         answer: Makes the answer's body.
+        takes_time: Whether other requests should not wait for it.
     """
 
     method: str
     path: str
     answer: Callable[[MlflowCall], Json]
+    takes_time: bool = False
 
 
 def missing(what: str) -> MlflowError:

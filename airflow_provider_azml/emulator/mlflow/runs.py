@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import uuid
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.history.runs import enumerated, page_of
 from airflow_provider_azml.emulator.mlflow.api import (
     MlflowCall,
     MlflowError,
@@ -17,7 +20,7 @@ from airflow_provider_azml.emulator.mlflow.api import (
     number,
     pairs,
 )
-from airflow_provider_azml.emulator.mlflow.search import matching, ordered
+from airflow_provider_azml.emulator.mlflow.search import condition, ordered
 from airflow_provider_azml.emulator.mlflow.uris import artifact_uri
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def operations() -> list[MlflowOperation]:
         MlflowOperation("POST", "runs/log-parameter", _log_parameter),
         MlflowOperation("POST", "runs/set-tag", _set_tag),
         MlflowOperation("POST", "runs/delete-tag", _delete_tag),
-        MlflowOperation("POST", "runs/search", _search_runs),
+        MlflowOperation("POST", "runs/search", _search_runs, takes_time=True),
         MlflowOperation("POST", "runs/log-inputs", _log_inputs),
         MlflowOperation("POST", "runs/outputs", _log_outputs),
         MlflowOperation("GET", "metrics/get-history", _metric_history),
@@ -177,13 +180,18 @@ def _delete_tag(call: MlflowCall) -> Json:
 
 
 def _search_runs(call: MlflowCall) -> Json:
-    experiments = set(call.arguments.get("experiment_ids") or [])
-    found = [_shown(run) for run in call.runs.all()[::-1] if run["experimentId"] in experiments and not run["hidden"]]
-    found = ordered(matching(found, str(call.arguments.get("filter") or "")), call.arguments.get("order_by") or [])
-    start = _count(call, "page_token", 0)
-    end = start + _count(call, "max_results", _PAGE)
-    following = {"next_page_token": str(end)} if end < len(found) else {}
-    return {"runs": found[start:end], **following}
+    experiments: list[str] = call.arguments.get("experiment_ids") or []
+    orders, start = call.arguments.get("order_by") or [], _count(call, "page_token", 0)
+    newest = heapq.merge(
+        *(call.runs.newest(one, 0 if orders else start) for one in dict.fromkeys(experiments)),
+        key=itemgetter(0),
+        reverse=True,
+    )
+    passes = condition(str(call.arguments.get("filter") or ""))
+    found = ((place, one) for place, run in newest if not run["hidden"] and passes(one := _shown(run)))
+    shown = enumerated(ordered([run for _, run in found], orders), start) if orders else found
+    page, token = page_of(shown, _count(call, "max_results", _PAGE))
+    return {"runs": page, **({} if token is None else {"next_page_token": str(token)})}
 
 
 def _count(call: MlflowCall, name: str, default: int) -> int:

@@ -37,11 +37,10 @@ _OPERATORS: dict[str, Callable[[object, object], bool]] = {
 }
 
 
-def matching(runs: Sequence[Json], text: str) -> list[Json]:
-    """The runs that a filter lets through.
+def condition(text: str) -> Callable[[Json], bool]:
+    """Whether a filter lets a run through, as MLflow shows it.
 
     Args:
-        runs: Runs as MLflow shows them.
         text: Comparisons joined by ``AND``, e.g. ``metrics.accuracy > 0.9 AND tags.stage = 'test'``.
 
     Raises:
@@ -60,7 +59,7 @@ def matching(runs: Sequence[Json], text: str) -> list[Json]:
             position = joined.end()
         elif text[position:].strip():
             raise invalid(f"The filter {text!r} lacks an AND before {text[position:]!r}.")
-    return [run for run in runs if all(test(run) for test in tests)]
+    return lambda run: all(test(run) for test in tests)
 
 
 def ordered(runs: Sequence[Json], orders: Sequence[str]) -> list[Json]:

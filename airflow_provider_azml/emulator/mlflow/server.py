@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,10 @@ class TrackingServer:
             if found and operation.method == request.method:
                 runs = Runs(self._emulator.store, workspace)
                 call = MlflowCall(self._emulator, workspace, runs, arguments, found.groupdict())
-                return JSONResponse(operation.answer(call))
+                answered = (
+                    await asyncio.to_thread(operation.answer, call) if operation.takes_time else operation.answer(call)
+                )
+                return JSONResponse(answered)
         raise MlflowError(404, "ENDPOINT_NOT_FOUND", f"The emulator has no MLflow call {request.method} {rest}.")
 
 
