@@ -28,8 +28,11 @@ _SUBTYPES_OF_PREVIEWS = {
     "MonitoringInputDataBase": ["Trailing"],
     "ScheduleActionBase": ["ImportData"],
 }
-_NOT_SENT = {"FeatureAttributionDriftMonitoringSignal": {"featureImportanceSettings"}}
-"""What previews have besides, and what azure-ai-ml leaves out with the preview of schedules that it asks for."""
+_NOT_SENT = {
+    "FeatureAttributionDriftMonitoringSignal": {"featureImportanceSettings"},
+    "ServerlessEndpoint": {"authMode"},
+}
+"""What previews have besides, and what azure-ai-ml leaves out with the previews that it asks for."""
 
 
 class Condensation:
@@ -138,15 +141,19 @@ class Condensation:
 
     def _schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The facts about one value."""
+        access = {
+            "readOnly": schema.get("readOnly"),
+            "writeOnly": "read" not in schema.get("x-ms-mutability", ["read"]),
+        }
         if "$ref" in schema:
-            return _without_empty({"ref": _name(schema["$ref"]), "readOnly": schema.get("readOnly")})
+            return _without_empty({"ref": _name(schema["$ref"]), **access})
         values = schema.get("additionalProperties")
         return _without_empty({
             "type": schema.get("type"),
             "enum": self._words(schema),
             "items": self._schema(schema["items"]) if "items" in schema else None,
             "values": self._schema(values) if isinstance(values, dict) and values else None,
-            "readOnly": schema.get("readOnly"),
+            **access,
             **{bound: schema.get(bound) for bound in _BOUNDS},
         })
 

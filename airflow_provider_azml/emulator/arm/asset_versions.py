@@ -1,6 +1,7 @@
 """Versions of assets and the containers that hold them, whoever registers one: a client, a job's output or MLflow.
 
-Source: ``nextVersion`` ("next auto incremental version") of the ``*Container`` kinds of the 2024-04-01 OpenAPI file.
+Source: ``nextVersion`` ("next auto incremental version") of the ``*Container`` kinds of the 2024-04-01 OpenAPI file,
+and ``dataType``, which those of data have besides.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def note_version(store: Store, version_id: str) -> None:
     if version.isdecimal() and int(version) >= int(following):
         following = str(int(version) + 1)
     if store.get(container_id) is None:
+        first = (store.get(version_id) or {}).get("properties", {})
         empty: Json = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
-        store.put(container_id, {"properties": {**empty, "nextVersion": following}})
+        of_type = {"dataType": first["dataType"]} if "dataType" in first else {}
+        store.put(container_id, {"properties": {**empty, **of_type, "nextVersion": following}})
     else:
         store.update(container_id, lambda document: document["properties"].update(nextVersion=following))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm.asset_versions import next_version, note_version
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
 from airflow_provider_azml.emulator.arm.errors import bad_request, conflict
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
 from airflow_provider_azml.rest import arm_ids
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.arm.targets import Target
     from airflow_provider_azml.rest.flows import Json
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 _FIXED = {
     "code": ("codeUri",),
     "component": ("componentSpec",),
@@ -29,10 +28,9 @@ _FIXED = {
     "environment": ("image", "build", "condaFile", "inferenceConfig"),
     "model": ("modelUri", "modelType"),
 }
-_REQUIRED = {"component": "componentSpec", "data": "dataUri", "model": "modelUri", "code": "codeUri"}
+_REQUIRED = {"component": "componentSpec", "model": "modelUri", "code": "codeUri"}
 _DEFAULTS: Mapping[str, Json] = {
     "environment": {"environmentType": "UserCreated", "osType": "Linux"},
-    "data": {"dataType": "uri_folder"},
     "model": {"modelType": "custom_model", "flavors": {}, "jobName": None},
 }
 
@@ -46,9 +44,7 @@ class Asset(Behaviour):
     """
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check the name and that nothing that is fixed changes."""
-        if not _NAME.fullmatch(target.name):
-            raise invalid_name(f"a {self.row.kind}", target.name, "1 to 255 letters, digits, '-', '_' and '.'")
+        """Check that it is made of something, and that nothing that is fixed changes."""
         document = super().accept(target, body, old)
         properties = document["properties"]
         shared = {
@@ -58,7 +54,9 @@ class Asset(Behaviour):
             "isArchived": bool(properties.get("isArchived")),
         }
         if not target.is_version:
-            return {"properties": {**shared, "nextVersion": next_version(self.emulator.store, target.arm_id)}}
+            of_type = {"dataType": properties["dataType"]} if "dataType" in properties else {}
+            following = next_version(self.emulator.store, target.arm_id)
+            return {"properties": {**shared, **of_type, "nextVersion": following}}
         kind = self.row.kind
         if kind in _REQUIRED:
             required(body, "properties", _REQUIRED[kind])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name
 from airflow_provider_azml.emulator.arm.compute_kinds import (
     attached,
     check_duration,
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.arm.targets import Target
     from airflow_provider_azml.rest.flows import Json
 
-TYPES = (
-    "AKS",
-    "AmlCompute",
-    "ComputeInstance",
-    "DataFactory",
-    "DataLakeAnalytics",
-    "Databricks",
-    "HDInsight",
-    "Kubernetes",
-    "SynapseSpark",
-    "VirtualMachine",
-)
 _NAME = re.compile(r"[a-zA-Z](?![a-zA-Z0-9-]*-\d+$)[a-zA-Z0-9-]{2,23}")
 _OPERATIONS = {"start": "Start", "stop": "Stop", "restart": "Restart"}
 
@@ -49,14 +37,12 @@ class Compute(Behaviour):
     patchable = ("properties.properties.scaleSettings",)
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check name, type and scale."""
+        """Check name and scale, and that the type stays."""
         document = super().accept(target, body, old)
         if not _NAME.fullmatch(target.name):
             rule = "3 to 24 letters, digits and '-', beginning with a letter, not ending in '-' and digits"
             raise invalid_name("a compute", target.name, rule)
-        kind = required(body, "properties", "computeType")
-        if kind not in TYPES:
-            raise bad_request(f"computeType '{kind}' is none of {', '.join(TYPES)}.", code="ValidationError")
+        kind = body["properties"]["computeType"]
         old_properties = (old or {}).get("properties", {})
         if old_properties.get("computeType", kind) != kind:
             raise conflict(f"Compute '{target.name}' is there with the computeType '{old_properties['computeType']}'.")

@@ -28,7 +28,6 @@ class Connection(Behaviour):
         """Check what it is, and keep the secrets apart from what is shown."""
         document = super().accept(target, body, old)
         required(body, "properties", "category")
-        required(body, "properties", "authType")
         secrets = document["properties"].pop("credentials", None)
         self.emulator.store.put_record(SECRETS, target.arm_id.lower(), {"credentials": secrets})
         return document

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer
 from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
 from airflow_provider_azml.emulator.storage.blobs import SUFFIX
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 SECRETS = "datastore_secrets"
-_TYPES = ("AzureBlob", "AzureDataLakeGen1", "AzureDataLakeGen2", "AzureFile", "OneLake")
 
 
 class Datastore(Behaviour):
@@ -27,18 +26,13 @@ class Datastore(Behaviour):
     """
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check the type, and keep the secrets apart from what is shown."""
+        """Keep the secrets apart from what is shown."""
         document = super().accept(target, body, old)
-        kind = required(body, "properties", "datastoreType")
-        if kind not in _TYPES:
-            raise bad_request(f"datastoreType '{kind}' is none of {', '.join(_TYPES)}.", code="ValidationError")
-        required(body, "properties", "credentials")
         properties = document["properties"]
         credentials = dict(properties["credentials"])
-        secrets = credentials.pop("secrets", None)
-        if secrets is not None:
-            self.emulator.store.put_record(SECRETS, target.arm_id.lower(), secrets)
+        self._keep_secrets(target, credentials)
         properties |= {
+            **{name: value for name, value in _defaults(properties).items() if properties.get(name) is None},
             "credentials": credentials,
             "isDefault": bool((old or {}).get("properties", {}).get("isDefault")),
             "description": properties.get("description"),
@@ -65,8 +59,29 @@ class Datastore(Behaviour):
             return answer({"secretsType": "Sas", "sasToken": self.emulator.auth.sas(properties["containerName"])})
         secrets = self.emulator.store.record(SECRETS, target.arm_id.lower())
         if secrets is None:
-            raise bad_request(f"No secrets for credentials of datastore '{target.name}'.", code="UserError")
+            kind = properties["credentials"].get("credentialsType")
+            raise bad_request(f"No secrets for credentials of type {kind}.", code="UserError")
         return answer(secrets)
+
+    def _keep_secrets(self, target: Target, credentials: Json) -> None:
+        """Keep the secrets of credentials, and take them out; those of a datastore that has some stay."""
+        key, kind = target.arm_id.lower(), credentials.get("credentialsType")
+        secrets = credentials.pop("secrets", None)
+        if secrets is not None:
+            self.emulator.store.put_record(SECRETS, key, {"secretsType": kind, **secrets})
+        elif (kept := self.emulator.store.record(SECRETS, key)) is not None and kept["secretsType"] != kind:
+            self.emulator.store.delete_record(SECRETS, key)
+
+
+def _defaults(properties: Json) -> Json:
+    """What the service fills in."""
+    kind = properties.get("datastoreType")
+    shared: Json = {"serviceDataAccessAuthIdentity": "None"}
+    if kind == "OneLake":
+        return {**shared, "endpoint": "onelake.dfs.fabric.microsoft.com"}
+    if kind in ("AzureBlob", "AzureDataLakeGen2", "AzureFile"):
+        return {**shared, "endpoint": SUFFIX, "protocol": "https"}
+    return shared
 
 
 def blob_datastore(account_name: str, container: str, *, is_default: bool) -> Json:

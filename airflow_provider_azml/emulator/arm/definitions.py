@@ -98,6 +98,12 @@ def methods_of(path: str) -> list[str]:
     return sorted(operations().get(shape(path), ()))
 
 
+def status_of_put(path: str, *, created: bool) -> int:
+    """The status of a PUT that is done at once: 201 for what is new, where the service has that."""
+    operation = operations().get(shape(path), {}).get("PUT")
+    return 201 if created and (operation is None or "201" in operation.responses) else 200
+
+
 def names_in(path: str) -> list[str]:
     """The names in a path, without the resource provider's."""
     parts = path.strip("/").split("/")
@@ -144,7 +150,7 @@ def _request_problems(schema: Json, value: object, path: str) -> Iterator[Proble
     elif isinstance(value, str):
         yield from _wrong_words(definition, value, path)
     elif isinstance(value, dict):
-        yield from _missing(definition, value, path, read_only=False)
+        yield from _missing(definition, value, path, but="readOnly")
     for inner, one, below in _inner(definition, value, path):
         if not inner.get("readOnly"):
             yield from _request_problems(inner, one, below)
@@ -170,7 +176,7 @@ def _spelt(schema: Json, value: Any) -> Any:
 def _response_problems(schema: Json, value: object, path: str) -> Iterator[Problem]:
     definition, _ = _definition(schema, value)
     if isinstance(value, dict):
-        yield from _missing(definition, value, path, read_only=True)
+        yield from _missing(definition, value, path, but="writeOnly")
     elif "properties" in definition:
         yield Problem(path, f"A value of the type object is expected, not {_shown(value)}.")
     for inner, one, below in _inner(definition, value, path):
@@ -190,11 +196,11 @@ def _definition(schema: Json, value: object) -> tuple[Json, str | None]:
     return (definition if chosen == schema.get("ref") else _facts()["definitions"][chosen]), None
 
 
-def _missing(definition: Json, value: Json, path: str, *, read_only: bool) -> Iterator[Problem]:
+def _missing(definition: Json, value: Json, path: str, *, but: str) -> Iterator[Problem]:
+    """What is required and not there, but for what only the other side writes, or reads."""
     properties = definition.get("properties", {})
     for name in definition.get("required", ()):
-        wanted = read_only or not properties.get(name, {}).get("readOnly")
-        if wanted and value.get(name) is None:
+        if value.get(name) is None and not properties.get(name, {}).get(but):
             yield Problem(_below(path, name), f"The {name[:1].upper()}{name[1:]} field is required.")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from airflow_provider_azml.emulator import durations
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, invalid_name, require_parent, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, invalid_name, require_parent
+from airflow_provider_azml.emulator.arm.body_checks import checked_body
 from airflow_provider_azml.emulator.arm.errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.arm.reference_checks import check_references
 from airflow_provider_azml.emulator.arm.targets import AML, resolve
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
-TYPES = ("AutoML", "Command", "FineTuning", "Labeling", "Pipeline", "Spark", "Sweep")
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
-_NAME_RULE = "1 to 255 letters, digits, '-', '_' and '.'"
+_NAME_RULE = "1 to 255 letters, digits, '-' and '_'"
 _METADATA = frozenset({"description", "displayName", "isArchived", "properties", "tags"})
 _READ_ONLY = frozenset({"outputs", "services", "status"})
 _REPEATED = frozenset({
@@ -50,15 +48,8 @@ class Job(Behaviour):
         """Check what the job needs; of a job that is there, change what describes it and no more."""
         if old is not None:
             return self._described(target, body, old)
-        if not _NAME.fullmatch(target.name):
-            raise invalid_name("a job", target.name, _NAME_RULE)
         document = super().accept(target, body, old)
-        kind = required(body, "properties", "jobType")
-        if kind not in TYPES:
-            raise bad_request(f"jobType '{kind}' is none of {', '.join(TYPES)}.", code="ValidationError")
         properties = document["properties"] = self._repeated(target, document["properties"])
-        for field in ("command", "environmentId") if kind == "Command" else ():
-            required(body, "properties", field)
         _check_timeout(target, properties)
         check_references(self.emulator, f"job '{target.name}'", dict(_references(properties)))
         properties |= {
@@ -172,8 +163,9 @@ def start_job(emulator: Emulator, workspace_id: str, name: str, properties: Json
     require_parent(emulator, target, "write")
     if emulator.store.get(target.arm_id) is not None:
         raise conflict(f"A job with the name '{name}' already exists. Give the new job another name.")
+    body = checked_body("PUT", target.arm_id, {"properties": properties})
     behaviour = Job(emulator, target.row)
-    stored = emulator.store.put(target.arm_id, behaviour.accept(target, {"properties": properties}, None))
+    stored = emulator.store.put(target.arm_id, behaviour.accept(target, body, None))
     behaviour.stored(target, stored, created=True)
     return emulator.store.get(target.arm_id) or stored
 
