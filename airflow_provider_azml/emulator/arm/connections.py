@@ -30,6 +30,11 @@ class Connection(Behaviour):
         required(body, "properties", "category")
         secrets = document["properties"].pop("credentials", None)
         self.emulator.store.put_record(SECRETS, target.arm_id.lower(), {"credentials": secrets})
+        document["properties"] |= {
+            "createdByWorkspaceArmId": target.workspace_id,
+            "isSharedToAll": bool(document["properties"].get("isSharedToAll")),
+            "metadata": document["properties"].get("metadata") or {},
+        }
         return document
 
     def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm import private_endpoints
 from airflow_provider_azml.emulator.arm.behaviour import answer, json_body
 from airflow_provider_azml.emulator.arm.errors import not_allowed, not_found
@@ -60,7 +62,15 @@ class ForeignResources:
 def put(emulator: Emulator, arm_id: str, body: Json) -> Json:
     """Store a resource of another provider."""
     kept = {key: value for key, value in body.items() if key not in ("id", "name", "type", "apiVersion", "dependsOn")}
-    properties = {**(kept.get("properties") or {}), "provisioningState": "Succeeded"}
+    properties = {**(kept.get("properties") or {}), **_given(arm_id), "provisioningState": "Succeeded"}
     stored = emulator.store.put(arm_id, {**kept, "properties": properties})
     private_endpoints.connect(emulator, arm_id, stored)
     return stored
+
+
+def _given(arm_id: str) -> Json:
+    """What other resources look up of one, and its provider alone can say."""
+    if "/providers/microsoft.managedidentity/userassignedidentities/" not in arm_id.lower():
+        return {}
+    named = (str(uuid.uuid5(uuid.NAMESPACE_URL, f"{arm_id.lower()}/{what}")) for what in ("principal", "client"))
+    return {"tenantId": identity.TENANT_ID, "principalId": next(named), "clientId": next(named)}

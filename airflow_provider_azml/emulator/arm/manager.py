@@ -27,6 +27,7 @@ from airflow_provider_azml.emulator.arm.body_checks import checked_body
 from airflow_provider_azml.emulator.arm.definitions import status_of_put
 from airflow_provider_azml.emulator.arm.errors import ArmError, not_allowed, not_found
 from airflow_provider_azml.emulator.arm.targets import AML, resolve
+from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +79,8 @@ class Manager:
             ArmError: It is refused.
         """
         path = str(request.scope["path"]).removeprefix(REGISTRIES_PREFIX)
-        return await self.answer(Request({**request.scope, "path": path}, request.receive))
+        query = registries.plain_query(request.scope["query_string"])
+        return await self.answer(Request({**request.scope, "path": path, "query_string": query}, request.receive))
 
     async def discover(self, request: Request) -> Response:
         """Say where a registry is.
@@ -183,7 +185,9 @@ class Manager:
         if document.get("result") is not None:
             return answer(document["result"])
         resource = self._emulator.store.get(document["resource"])
-        return answer(resource) if resource and document["verb"] in ("PUT", "PATCH") else Response(status_code=204)
+        if resource is None or document["verb"] not in ("PUT", "PATCH"):
+            return Response(status_code=204)
+        return answer(self._behaviours[arm_ids.parse(document["resource"]).kind].show(resource))
 
     async def _do(self, method: str, target: Target, body: Json, query: Mapping[str, str]) -> Response:
         behaviour = self._behaviours[target.row.kind]

@@ -26,6 +26,7 @@ GROUP = "azureml-registries"
 REGISTRY_ID = f"{group_id(GROUP)}/providers/{AML}/registries/{NAME}"
 _ENVIRONMENTS = ("sklearn-1.5",)
 _READS = ("GET", "HEAD")
+_VIEWS = {"ACTIVE_ONLY": "ActiveOnly", "ARCHIVED_ONLY": "ArchivedOnly", "ALL": "All"}
 
 
 class Registry(Behaviour):
@@ -47,6 +48,18 @@ class RegistryAsset(Asset):
         """Refuse every write."""
         if method not in _READS:
             raise read_only(target.arm_id, target.kind, target.row.actions.get(target.action or "", "write"))
+
+    def show(self, document: Json) -> Json:
+        """Tell the id by which jobs name it, which is the one that azure-ai-ml can read."""
+        shown = super().show(document)
+        return {**shown, "id": f"azureml://registries/{document['id'].partition('/registries/')[2]}"}
+
+
+def plain_query(query: bytes) -> bytes:
+    """A query with the words of the service, where azure-ai-ml sends names of its own, as under Python 3.11."""
+    for name, word in _VIEWS.items():
+        query = query.replace(f"ListViewType.{name}".encode(), word.encode())
+    return query
 
 
 def read_only(arm_id: str, kind: str, act: str) -> ArmError:

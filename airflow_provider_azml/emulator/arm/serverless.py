@@ -27,10 +27,10 @@ class ServerlessEndpoint(Behaviour):
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
         """Give it keys and a URI."""
-        required(body, "properties", "authMode")
         document = super().accept(target, body, old)
         endpoint_keys.make_keys(self.emulator, target.arm_id, None)
         document["properties"] |= {
+            "authMode": document["properties"].get("authMode") or "Key",
             "inferenceEndpoint": {"uri": f"{self.emulator.https_url}/serverless/{target.name}", "headers": {}},
             "endpointState": "Suspended",
         }
