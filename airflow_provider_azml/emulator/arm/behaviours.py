@@ -16,6 +16,7 @@ from airflow_provider_azml.emulator.arm.managed_networks import OutboundRule
 from airflow_provider_azml.emulator.arm.online_deployments import OnlineDeployment
 from airflow_provider_azml.emulator.arm.online_endpoints import OnlineEndpoint
 from airflow_provider_azml.emulator.arm.private_endpoints import PrivateEndpointConnection
+from airflow_provider_azml.emulator.arm.registries import Registry, RegistryAsset
 from airflow_provider_azml.emulator.arm.schedules import Schedule
 from airflow_provider_azml.emulator.arm.serverless import MarketplaceSubscription, ServerlessEndpoint
 from airflow_provider_azml.emulator.arm.template_deployments import TemplateDeployment
@@ -46,6 +47,8 @@ _KINDS: Mapping[str, type[Behaviour]] = {
     "online_endpoint": OnlineEndpoint,
     "outbound_rule": OutboundRule,
     "private_endpoint_connection": PrivateEndpointConnection,
+    "registry": Registry,
+    **{kind: RegistryAsset for kind, row in RESOURCES.items() if row.parent == "registry"},
     "schedule": Schedule,
     "serverless_endpoint": ServerlessEndpoint,
     "template_deployment": TemplateDeployment,
