@@ -250,6 +250,28 @@ def test_a_pipeline_component_takes_literals(client: MLClient, workspace: Worksp
     assert (tmp_path / "named-outputs/said/said.txt").read_text() == "somebody said\n"
 
 
+def test_a_pipeline_job_becomes_a_deployment(client: MLClient, workspace: Workspace, tmp_path: Path) -> None:
+    from azure.ai.ml import Input, load_job
+    from azure.ai.ml.entities import PipelineComponentBatchDeployment
+
+    bound = {"who": "${{parent.inputs.who}}"}
+    say = {"type": "command", "command": "echo ${{inputs.who}}", "environment": "azureml:shared:1", "inputs": bound}
+    settings = {"default_compute": "azureml:serverless"}
+    pipeline = {"type": "pipeline", "settings": settings, "inputs": {"who": "nobody"}, "jobs": {"say": say}}
+    (tmp_path / "pipeline.yml").write_text(yaml.safe_dump(pipeline))
+    source = client.jobs.create_or_update(load_job(tmp_path / "pipeline.yml"))
+    name = make_endpoint(client)
+    deployment = PipelineComponentBatchDeployment(
+        name="says", endpoint_name=name, job_definition=source.name, settings={"default_compute": "serverless"}
+    )
+    client.batch_deployments.begin_create_or_update(deployment).result()
+    for inputs, said in ({}, "nobody"), ({"who": Input(type="string", default="somebody")}, "somebody"):
+        job = client.batch_endpoints.invoke(endpoint_name=name, deployment_name="says", inputs=inputs)
+        workspace.until(job.name, ["Completed"])
+        step = next(iter(client.jobs.list(parent_job_name=job.name)))
+        assert workspace.log(step.name) == f"{said}\n"
+
+
 def test_an_mlflow_model_needs_neither_script_nor_environment(
     client: MLClient, workspace: Workspace, tmp_path: Path
 ) -> None:

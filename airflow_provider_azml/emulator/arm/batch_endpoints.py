@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
 from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
 from airflow_provider_azml.emulator.arm.reference_checks import check_references
-from airflow_provider_azml.emulator.serving.batch_models import provision
+from airflow_provider_azml.emulator.serving.batch_provisioning import PIPELINE, provision
 from airflow_provider_azml.emulator.serving.batch_settings import settings_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 AUTH_MODE = "AADToken"
-PIPELINE = "PipelineComponent"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}")
 _NAME_RULE = "1 to 255 letters, digits, '-' and '_', beginning with a letter or digit"
 
@@ -135,7 +134,7 @@ class BatchDeployment(Behaviour):
             required(body, "properties", "model", "assetId")
 
     async def make(self, arm_id: str) -> None:
-        """See that there is a scoring script and an environment, which an MLflow model may bring."""
+        """See that what it is to run is there, which an MLflow model or an earlier job may bring."""
         await provision(self.emulator, arm_id)
 
     async def unmake(self, arm_id: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator.arm.behaviour import required
 from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request, conflict, not_found
 from airflow_provider_azml.emulator.arm.jobs import start_job
+from airflow_provider_azml.emulator.serving.batch_provisioning import is_pipeline, provisioned
 from airflow_provider_azml.emulator.serving.batch_scoring import scoring_job
 from airflow_provider_azml.rest import arm_ids
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
-PIPELINE = "PipelineComponent"
 _TYPES = ("literal", "uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model")
 _DATASTORE_PATH = re.compile(r"^/(subscriptions/.+/datastores/[^/]+/paths/.*)$", re.IGNORECASE)
 _COMPONENT_SETTING = "ComponentDeployment.Settings."
@@ -98,13 +98,13 @@ def _deployment(emulator: Emulator, endpoint: Json, chosen: str | None) -> Json:
 
 
 def _start(emulator: Emulator, endpoint: Json, deployment: Json, asked: Invocation) -> Json:
-    is_pipeline = _configuration(deployment).get("deploymentConfigurationType") == PIPELINE
+    of_component = is_pipeline(deployment)
     own = (
-        _component_job(deployment, asked)
-        if is_pipeline
+        _component_job(emulator, deployment, asked)
+        if of_component
         else scoring_job(emulator, deployment, asked.inputs, asked.outputs, asked.settings)
     )
-    name = f"{'pipelinejob' if is_pipeline else 'batchjob'}-{uuid.uuid4()}"
+    name = f"{'pipelinejob' if of_component else 'batchjob'}-{uuid.uuid4()}"
     given = asked.settings.get("properties") or {}
     properties: Json = {
         "jobType": "Pipeline",
@@ -115,7 +115,7 @@ def _start(emulator: Emulator, endpoint: Json, deployment: Json, asked: Invocati
             **(own.get("tags") or {}),
             "azureml.batchrun": "true",
             "azureml.deploymentname": deployment["name"],
-            **({"azureml.jobtype": "azureml.pipelinejob"} if is_pipeline else {}),
+            **({"azureml.jobtype": "azureml.pipelinejob"} if of_component else {}),
         },
         "properties": {
             "azureml.DatasetAccessMode": "Asset",
@@ -130,15 +130,15 @@ def _start(emulator: Emulator, endpoint: Json, deployment: Json, asked: Invocati
     return start_job(emulator, str(arm_ids.parse(endpoint["id"]).workspace), name, properties)
 
 
-def _component_job(deployment: Json, asked: Invocation) -> Json:
+def _component_job(emulator: Emulator, deployment: Json, asked: Invocation) -> Json:
     """What the job of a pipeline component's deployment has of its own."""
-    configuration = _configuration(deployment)
+    configuration: Json = deployment["properties"]["deploymentConfiguration"]
     component_id = configuration["componentId"]["assetId"]
     settings = {
         name.removeprefix(_COMPONENT_SETTING): value for name, value in (configuration.get("settings") or {}).items()
     }
     return {
-        "componentId": component_id,
+        "componentId": provisioned(emulator, deployment["id"])["componentId"],
         "description": configuration.get("description"),
         "inputs": asked.inputs,
         "outputs": asked.outputs,
@@ -146,11 +146,6 @@ def _component_job(deployment: Json, asked: Invocation) -> Json:
         "tags": configuration.get("tags"),
         "properties": {"azureml.SourceComponentId": component_id},
     }
-
-
-def _configuration(deployment: Json) -> Json:
-    configuration: Json = deployment["properties"].get("deploymentConfiguration") or {}
-    return configuration
 
 
 def _invocation(body: Json) -> Invocation:

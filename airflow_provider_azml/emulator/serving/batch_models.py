@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 
+COMPONENT = "azureml_anonymous"
 ENVIRONMENT = "CliV2AnonymousEnvironment"
-_NOTES = "batch_deployments"
+"""The names that azure-ai-ml gives to what has none."""
 
 
 @dataclass(frozen=True)
@@ -65,36 +66,30 @@ def model_of(emulator: Emulator, deployment: Json) -> BatchModel | None:
     return BatchModel(uri, place.name or "model", "MLmodel" in below, text)
 
 
-async def provision(emulator: Emulator, deployment_id: str) -> None:
-    """Check that a deployment has, or its model brings, a scoring script and an environment, and note what it brings.
+async def needs_of_model(emulator: Emulator, deployment: Json) -> Json:
+    """Check that a deployment has, or its model brings, a scoring script and an environment.
+
+    Returns:
+        What is to be known of it when it is invoked: ``environmentId`` and ``modelFolder``.
 
     Raises:
         OperationFailed: It has not, or its model is not there.
 
     Source: https://learn.microsoft.com/azure/machine-learning/how-to-mlflow-batch
     """
-    deployment = emulator.store.get(deployment_id)
-    if deployment is None:
-        return
     properties = deployment["properties"]
     try:
         model = await done_in_thread(model_of, emulator, deployment)
     except LocationError as error:
         raise OperationFailed("BadArgument", f"The model of the deployment cannot be read: {error}.") from error
-    own_script = bool(properties.get("codeConfiguration"))
-    if not own_script and not (properties.get("deploymentConfiguration") or {}).get("componentId"):
+    if not properties.get("codeConfiguration"):
         _check_brought(deployment, model)
     note: Json = {"environmentId": properties.get("environmentId"), "modelFolder": model.folder if model else ""}
     if not note["environmentId"] and model and model.conda_file:
         note["environmentId"] = anonymous(
-            emulator, deployment_id, "environment", ENVIRONMENT, {"condaFile": model.conda_file, "isAnonymous": True}
+            emulator, deployment["id"], "environment", ENVIRONMENT, {"condaFile": model.conda_file, "isAnonymous": True}
         )
-    emulator.store.put_record(_NOTES, deployment_id.lower(), note)
-
-
-def provisioned(emulator: Emulator, deployment_id: str) -> Json:
-    """What is known of a deployment that was provisioned: its ``environmentId`` and ``modelFolder``."""
-    return emulator.store.record(_NOTES, deployment_id.lower()) or {}
+    return note
 
 
 def anonymous(emulator: Emulator, beside: str, kind: str, name: str, properties: Json) -> str:

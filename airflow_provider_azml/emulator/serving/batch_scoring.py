@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.arm.errors import bad_request
 from airflow_provider_azml.emulator.pipelines.parallel_steps import MLFLOW_SCRIPT
-from airflow_provider_azml.emulator.serving.batch_models import anonymous, provisioned
+from airflow_provider_azml.emulator.serving.batch_models import COMPONENT, anonymous
+from airflow_provider_azml.emulator.serving.batch_provisioning import provisioned
 from airflow_provider_azml.emulator.serving.batch_settings import settings_of, whole_number
 from airflow_provider_azml.rest import arm_ids
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 STEP = "batchscoring"
 OUTPUT = "score"
-COMPONENT = "azureml_anonymous"
 _DATA = "dataset_param"
 _FOLDER = {"type": "uri_folder"}
 
