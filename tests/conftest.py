@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 pytest_plugins = ["pytester"]
 
 AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-of-tests-")
+RECORDED = tempfile.mkdtemp(prefix="answers-of-tests-")
+LAST = "tests/contract/test_recorded_answers.py"
 
 # read when airflow is imported, which the first test that needs it does
 os.environ.update({
@@ -23,8 +29,16 @@ os.environ.update({
 OF_OTHERS = ("AZURE_", "AZUREML_", "AZML_", "AIRFLOW_CONN_", "ARM_", "IDENTITY_")
 for name in [name for name in os.environ if name.startswith(OF_OTHERS) and name != "AZML_EMULATOR_CACHE"]:
     del os.environ[name]
+# what the emulators of the tests answer is checked by the tests that come last
+os.environ["AZML_EMULATOR_RECORD"] = RECORDED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests come last that look at what all others have caused."""
+    items.sort(key=lambda item: item.nodeid.startswith(LAST))
 
 
 def pytest_unconfigure() -> None:
-    """Remove Airflow's folder."""
-    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+    """Remove Airflow's folder, and what was recorded."""
+    for folder in (AIRFLOW_HOME, RECORDED):
+        shutil.rmtree(folder, ignore_errors=True)

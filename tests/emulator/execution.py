@@ -61,7 +61,7 @@ class Workspace:
             self.emulator.https_url + path,
             params={**_VERSION, **options.pop("params", {})},
             json=json,
-            headers={"Authorization": f"Bearer {self._token(audience)}"},
+            headers={"Authorization": f"Bearer {self._token(audience)}", **options.pop("headers", {})},
             verify=self.emulator.environment["REQUESTS_CA_BUNDLE"],
             timeout=60,
             **options,

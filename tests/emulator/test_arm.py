@@ -83,7 +83,12 @@ class TestPaths:
         assert refused(workspace, method, f"{workspace.id}/computes", {}) == (405, "MethodNotAllowed")
 
     def test_a_body_must_be_json(self, workspace: Workspace) -> None:
-        assert refused(workspace, "PUT", f"{workspace.id}/computes/x", data=b"{") == (400, "InvalidRequestContent")
+        for broken in (b"{", b"\xff", b""):
+            body = {"data": broken or None, "headers": {"Content-Type": "application/json"}}
+            expected = "InvalidRequestContent" if broken else "ValidationError"
+            assert refused(workspace, "PUT", f"{workspace.id}/computes/xyz", **body) == (400, expected)
+        plain = {"data": b"{}", "headers": {"Content-Type": "text/plain"}}
+        assert refused(workspace, "PUT", f"{workspace.id}/computes/x", **plain) == (415, "UnsupportedMediaType")
         assert refused(workspace, "PUT", f"{workspace.id}/computes/x", []) == (400, "InvalidRequestContent")
 
     def test_lists_have_pages(self, workspace: Workspace) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.resources import Resource
 
+JSON_TYPES = ("application/json", "text/json")
+"""Media types of the bodies that Resource Manager reads."""
+
 
 class Behaviour:
     """What one kind of resource does; this one stores what it is given.
@@ -162,6 +165,13 @@ async def json_body(request: Request) -> Json:
     raw = await request.body()
     if not raw:
         return {}
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media not in JSON_TYPES:
+        raise ArmError(
+            415,
+            "UnsupportedMediaType",
+            f"The content media type '{media or '<null>'}' is not supported. Only 'application/json' is supported.",
+        )
     try:
         body = json.loads(raw)
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
 from airflow_provider_azml.emulator.arm.compute_kinds import (
     attached,
     check_duration,
@@ -42,7 +42,7 @@ class Compute(Behaviour):
         if not _NAME.fullmatch(target.name):
             rule = "3 to 24 letters, digits and '-', beginning with a letter, not ending in '-' and digits"
             raise invalid_name("a compute", target.name, rule)
-        kind = body["properties"]["computeType"]
+        kind = required(body, "properties", "computeType")
         old_properties = (old or {}).get("properties", {})
         if old_properties.get("computeType", kind) != kind:
             raise conflict(f"Compute '{target.name}' is there with the computeType '{old_properties['computeType']}'.")

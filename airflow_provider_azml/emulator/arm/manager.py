@@ -156,14 +156,14 @@ class Manager:
 
     async def _resource(self, request: Request, parts: list[str]) -> Response:
         subscription, group, namespace = parts[1], self._groups.spelling(parts[3]), parts[5]
+        known = AML if namespace.lower() == AML.lower() else None
+        check_api_version(request.query_params, namespace=known, kind="/".join(parts[6::2]))
         target = resolve(subscription, group, namespace, parts[6:])
         if target is None:
             shown = await views.view(self._emulator, request, [*parts[:3], self._groups.spelling(parts[3]), *parts[4:]])
             if shown is None:
                 raise _unknown(request)
             return shown
-        known = AML if namespace.lower() == AML.lower() else None
-        check_api_version(request.query_params, namespace=known, kind=target.kind.partition("/")[2])
         body = await json_body(request)
         return await self._do(request.method, target, body, dict(request.query_params))
 
@@ -286,4 +286,14 @@ def _deleting(document: Json) -> None:
 
 
 def _unknown(request: Request) -> ArmError:
-    return ArmError(404, "InvalidResourceType", f"The emulator has nothing at '{request.scope['path']}'.")
+    """The error for a path that means nothing, as recorded in Azure/AI-PredictiveMaintenance issue 147."""
+    path = str(request.scope["path"])
+    namespace = path.lower().partition("/providers/")[2].partition("/")[0]
+    spelling = AML if namespace == AML.lower() else namespace or "Microsoft.Resources"
+    version = request.query_params.get("api-version", "")
+    return ArmError(
+        404,
+        "InvalidResourceType",
+        f"The resource type could not be found in the namespace '{spelling}' for api version '{version}'. "
+        f"The emulator has nothing at '{path}'.",
+    )
