@@ -14,7 +14,7 @@ import aiohttp
 
 from airflow_provider_azml.emulator.arm.operations import OperationFailed
 from airflow_provider_azml.emulator.jobs.files import JobFilesError
-from airflow_provider_azml.emulator.jobs.processes import birth, end_leftover
+from airflow_provider_azml.emulator.jobs.processes import GRACE_SECONDS, birth, end_leftover
 from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments
 from airflow_provider_azml.emulator.serving import probes
 from airflow_provider_azml.emulator.serving.deployment_files import fetch_files, served, variables_of
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _RECORDS = "inference_servers"
 _LOG_LINES = 20
+_BRIEF_GRACE_SECONDS = 0.5  # for what does no work
 _FIRST_DELAY_SECONDS = 10.0
 _LONGEST_DELAY_SECONDS = 300.0
 
@@ -194,7 +195,7 @@ class Deployments:
             healthy = True
         finally:
             if not healthy:
-                await self._stop(server)
+                await self._stop(server, _BRIEF_GRACE_SECONDS)
         journal.succeed("UserContainerStart", "Started", "Started container inference-server")
         return server
 
@@ -211,7 +212,7 @@ class Deployments:
             reason = await serving.server.until_failing(probes.probe(deployment, "livenessProbe"))
             _log.warning("The server of %s failed and is started again: %s", deployment["id"], reason)
             journal.warn("UserContainerStart", "Unhealthy", f"Container inference-server failed: {reason}")
-            await self._stop(serving.server)
+            await self._stop(serving.server, _BRIEF_GRACE_SECONDS)
             while not serving.server.alive:
                 try:
                     serving.server = await self._started(deployment, serving.server.launch, journal)
@@ -227,8 +228,8 @@ class Deployments:
         await self._stop(serving.server)
         await asyncio.to_thread(shutil.rmtree, serving.server.launch.folder, ignore_errors=True)
 
-    async def _stop(self, server: InferenceServer) -> None:
-        await server.stop()
+    async def _stop(self, server: InferenceServer, grace_seconds: float = GRACE_SECONDS) -> None:
+        await server.stop(grace_seconds)
         self._emulator.store.delete_record(_RECORDS, server.launch.folder.name)
 
     def _is_provisioned(self, deployment_id: str) -> bool:

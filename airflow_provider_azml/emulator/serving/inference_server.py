@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from airflow_provider_azml.emulator.jobs.processes import end_group, inherited_environment
+from airflow_provider_azml.emulator.jobs.processes import GRACE_SECONDS, end_group, inherited_environment
 from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ _HOP_BY_HOP = frozenset({"connection", "content-length", "date", "keep-alive", "
 
 class ServerDown(AzmlError):
     """An inference server is not there, or does not answer."""
+
+
+class ServerSilent(ServerDown):
+    """An inference server is there, but does not answer."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ class InferenceServer:
         ending = asyncio.create_task(self.process.wait())
         try:
             await asyncio.wait({probing, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if not ending.done() and probing.exception():  # a server that dies drops connections before it is gone
+            # a server that dies drops connections before it is gone
+            if not ending.done() and not isinstance(probing.exception(), (ServerSilent, type(None))):
                 await asyncio.wait({ending}, timeout=_DYING_SECONDS)
             if ending.done():
                 raise ServerDown(f"its process ended with status {self.process.returncode}")
@@ -170,14 +175,18 @@ class InferenceServer:
         except aiohttp.ClientError as error:
             raise ServerDown(str(error) or type(error).__name__) from error
 
-    async def stop(self) -> None:
-        """End it."""
-        await end_group(self.process)
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """End it.
+
+        Args:
+            grace_seconds: How long what it works on may take.
+        """
+        await end_group(self.process, grace_seconds)
 
     async def _probe(self, seconds: float) -> None:
         try:
             answer = await self.send("GET", "/", seconds=seconds)
         except asyncio.TimeoutError:
-            raise ServerDown(f"it did not answer its liveness probe within {seconds:g} s") from None
+            raise ServerSilent(f"it did not answer its liveness probe within {seconds:g} s") from None
         if answer.status != 200:  # noqa: PLR2004 (200 OK)
             raise ServerDown(f"its liveness probe answered {answer.status}")

@@ -33,12 +33,13 @@ _log = logging.getLogger(__name__)
 CHOSEN = "azureml-model-deployment"
 _REASON = "ms-azureml-model-error-reason"
 _STATUS = "ms-azureml-model-error-statuscode"
-_CLIENT_REQUEST_ID = "x-ms-client-request-id"
 _PATH = "/score/{subscription}/{group}/{workspace}/{endpoint}"
 _SCORE = "/score"
 _DEFAULT_TIMEOUT = "PT5S"
 _DEFAULT_CONCURRENCY = 1
 _DROPPED = frozenset({"authorization", "host", "content-length", "connection", CHOSEN})
+_OWN = frozenset({"x-ms-request-id", "x-ms-client-request-id"})
+"""Headers that every answer of the emulator gets anyway."""
 _OF_KUBERNETES = {
     HTTPStatus.FAILED_DEPENDENCY: HTTPStatus.BAD_GATEWAY,
     HTTPStatus.REQUEST_TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
@@ -110,21 +111,18 @@ class Scoring:
         return await self._pass(request, "/swagger.json")
 
     async def _pass(self, request: Request, path: str) -> Response:
-        request_id = request.headers.get("x-ms-request-id") or str(uuid.uuid4())
-        told = {"x-ms-request-id": request_id}
-        if asked := request.headers.get(_CLIENT_REQUEST_ID):
-            told[_CLIENT_REQUEST_ID] = asked
+        told: dict[str, str] = {}
         try:
             endpoint = self._endpoint(request)
             deployment = self._deployment(endpoint, request.headers.get(CHOSEN))
             told[CHOSEN] = deployment["name"]
-            payload = await _payload(request, path, request_id)
+            payload = await _payload(request, path)
             if path == _SCORE and CHOSEN not in request.headers:
                 self._mirror(endpoint, payload)
             answer = await self._send(deployment, payload)
         except _Refused as refused:
             return Response(refused.reason, refused.status, {**refused.headers, **told}, media_type="text/plain")
-        headers = {**answer.headers, **told}
+        headers = {**{name: value for name, value in answer.headers.items() if name.lower() not in _OWN}, **told}
         status = HTTPStatus.OK
         if answer.status != HTTPStatus.OK:
             headers |= _model_error(answer.status, "model_error")
@@ -202,10 +200,10 @@ class Scoring:
             raise _not_ready(deployment, str(error)) from error
 
 
-async def _payload(request: Request, path: str, request_id: str) -> _Payload:
+async def _payload(request: Request, path: str) -> _Payload:
     passed = {name: value for name, value in request.headers.items() if name.lower() not in _DROPPED}
     # without a type the server reads the body as a form, and the script gets nothing
-    headers = {"content-type": "application/json", **passed, "x-request-id": request_id}
+    headers = {"content-type": "application/json", **passed, "x-request-id": str(uuid.uuid4())}
     query = f"?{request.url.query}" if request.url.query else ""
     return _Payload(request.method, path + query, headers, await request.body())
 
