@@ -13,8 +13,10 @@ from airflow_provider_azml.emulator.database import Database
 from airflow_provider_azml.emulator.faults.faults import Faults
 from airflow_provider_azml.emulator.jobs.metric_news import MetricNews
 from airflow_provider_azml.emulator.jobs.runner import JobRunner
+from airflow_provider_azml.emulator.older_homes import bring_up_to_date
 from airflow_provider_azml.emulator.open_connections import OpenConnections
 from airflow_provider_azml.emulator.request_counts import RequestCounts
+from airflow_provider_azml.emulator.schedules.service import Schedules
 from airflow_provider_azml.emulator.serving.deployments import Deployments
 from airflow_provider_azml.emulator.simulation.runner import Simulation
 from airflow_provider_azml.emulator.storage.blobs import ACCOUNT, SUFFIX, Blobs
@@ -92,6 +94,7 @@ class Emulator:
         jobs: Runs jobs.
         metric_news: Tells jobs what metrics those below them log.
         deployments: Serves models.
+        schedules: Fires schedules.
         open_connections: The connections that clients hold.
         faults: What goes wrong.
         requests: How many have come.
@@ -107,6 +110,7 @@ class Emulator:
         self.account_name = f"localhost:{https_port}/{ACCOUNT}"
         self.clock = Clock()
         self.database = Database(home / "emulator.db")
+        bring_up_to_date(self.database)
         self.store = Store(self.database)
         self.auth = Auth(home, identity.secrets_of(home), self.https_url)
         self.blobs = Blobs(self.database, home / "blobs", f"https://{self.account_name}.blob.{SUFFIX}", self.auth.sas)
@@ -118,6 +122,7 @@ class Emulator:
         self.jobs: Jobs = JobRunner(self) if seconds is None else Simulation(self, seconds)
         self.metric_news = MetricNews()
         self.deployments = Deployments(self)
+        self.schedules = Schedules(self)
         self.requests = RequestCounts()
         self.throttles = settings.throttle
         self.record = settings.record
@@ -130,6 +135,7 @@ class Emulator:
         self.computes.recover()
         self.jobs.recover()
         self.deployments.recover()
+        self.schedules.recover()
 
     def _instance_stops(self, compute_id: str) -> None:
         name = compute_id.rpartition("/")[2]
@@ -144,6 +150,7 @@ class Emulator:
 
     async def stop_work(self) -> None:
         """Stop everything that runs."""
+        await self.schedules.close()
         await self.operations.close()
         await self.jobs.close()
         await self.computes.close()

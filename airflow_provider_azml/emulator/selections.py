@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 Order = Literal["created", "modified", "name"]
 _BY: dict[Order, str] = {
     "created": "ordinal",
-    "modified": "json_extract(document, '$.systemData.lastModifiedAt')",
+    "modified": "modified",
     "name": "key",
 }
-_FIELDS = ("jobType", "isArchived", "isEnabled", "isDefault")
+_FIELDS = ("description", "jobType", "isArchived", "isEnabled", "isDefault")
 _MAPPINGS = ("tags", "properties")
+SCHEDULE = "azureml.scheduleId"
+"""The property of a job that a schedule has started: the schedule's name. What the service calls it is not known."""
 Place = tuple[str | int, int]
 """Where a page ended: by what its last resource was ordered, and the resource's number."""
 
@@ -47,7 +49,6 @@ class Selection:
         facets: What each resource has, or lacks.
         names: Their names, of which each has one; any when ``None``.
         text: What their names hold.
-        description: Their description; any when ``None``.
         order: What they are ordered by.
         descending: Whether the last come first.
         skip: How many of them to leave out at the beginning.
@@ -57,7 +58,6 @@ class Selection:
     facets: tuple[Facet, ...] = ()
     names: tuple[str, ...] | None = None
     text: str = ""
-    description: str | None = None
     order: Order = "created"
     descending: bool = False
     skip: int = 0
@@ -71,6 +71,9 @@ def facets_of(document: Json) -> set[tuple[str, str]]:
     found = {(name, _text(properties[name])) for name in _FIELDS if name in properties}
     if properties.get("compute"):
         found.add(("compute", ""))
+    marks = properties.get("properties")
+    if isinstance(marks, dict) and SCHEDULE in marks:
+        found |= {("scheduled", ""), ("scheduleId", _text(marks[SCHEDULE]))}
     outputs = properties.get("outputs")
     for output in outputs.values() if isinstance(outputs, dict) else ():
         if isinstance(output, dict) and output.get("assetName"):
@@ -124,8 +127,6 @@ def _conditions(collection: str, wanted: Selection) -> Iterator[tuple[str, list[
         )
     if wanted.text:
         yield "instr(substr(key, ?), ?) > 0", [len(collection) + 2, wanted.text.lower()]
-    if wanted.description is not None:
-        yield "json_extract(document, '$.properties.description') = ?", [wanted.description]
 
 
 def token_of(place: Place) -> str:

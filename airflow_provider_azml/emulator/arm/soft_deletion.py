@@ -29,8 +29,7 @@ _LOST = ("computes", "onlineEndpoints", "batchEndpoints", "serverlessEndpoints")
 async def soft_delete(emulator: Emulator, workspace_id: str) -> None:
     """Delete a workspace so that it can come back: what runs in it ends, computes and endpoints are gone for good."""
     store = emulator.store
-    for document in store.below(workspace_id):
-        await stop_what_runs(emulator, document)
+    await end_all_work(emulator, workspace_id)
     for segment in _LOST:
         for document in store.children(f"{workspace_id}/{segment}"):
             store.delete(document["id"])
@@ -39,6 +38,14 @@ async def soft_delete(emulator: Emulator, workspace_id: str) -> None:
     store.update(workspace_id, lambda workspace: workspace["properties"].update(dates))
     purge(emulator, workspace_id)
     move(emulator.database, workspace_id, _aside(workspace_id))
+
+
+async def end_all_work(emulator: Emulator, workspace_id: str) -> None:
+    """End jobs, servers and schedules of a workspace, and let its nodes go."""
+    for document in emulator.store.below(workspace_id):
+        await stop_what_runs(emulator, document)
+    for compute in emulator.store.children(f"{workspace_id}/computes"):
+        emulator.computes.forget(compute["id"])
 
 
 def soft_deleted(emulator: Emulator, workspace_id: str) -> Json | None:
@@ -54,8 +61,11 @@ def soft_deleted(emulator: Emulator, workspace_id: str) -> Json | None:
 
 
 def bring_back(emulator: Emulator, workspace_id: str) -> None:
-    """Bring a workspace back, with all that was kept of it."""
+    """Bring a workspace back, with all that was kept of it; its schedules fire again from now on."""
     move(emulator.database, _aside(workspace_id), workspace_id)
+    for schedule in emulator.store.children(f"{workspace_id}/schedules"):
+        emulator.schedules.changed(schedule["id"])
+    emulator.schedules.recover()
 
 
 def purge(emulator: Emulator, workspace_id: str) -> None:

@@ -9,6 +9,7 @@ from airflow_provider_azml.emulator.arm.errors import not_allowed, not_found
 from airflow_provider_azml.emulator.arm.feature_specs import features_of
 from airflow_provider_azml.emulator.arm.online_deployments import skus
 from airflow_provider_azml.emulator.arm.registries import data_reference
+from airflow_provider_azml.emulator.arm.schedules import trigger_once
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -42,7 +43,8 @@ async def view(emulator: Emulator, request: Request, parts: list[str]) -> Respon
         ArmError: It is refused.
 
     Sources: the examples Feature/list, ExternalFQDN/get, PrivateLinkResource/list, WorkspaceFeature/list and
-    DataReference/getBlobReferenceSAS of the 2024-04-01 OpenAPI files.
+    DataReference/getBlobReferenceSAS of the 2024-04-01 OpenAPI files; azure-ai-ml 1.35.2 triggers schedules by a path
+    that it spells itself.
     """
     match [part.lower() for part in parts[6:]]:
         case ["workspaces", _, name] if name in _OF_WORKSPACES:
@@ -54,10 +56,12 @@ async def view(emulator: Emulator, request: Request, parts: list[str]) -> Respon
         case ["workspaces", _, "onlineendpoints", _, "deployments", _, "skus"]:
             _check(emulator, request, "/".join(parts[:12]), "GET")
             return answer({"value": skus(emulator.store.get("/" + "/".join(parts[:12])) or {})})
-        case ["registries", _, place, _, "versions", _] if place in _OF_REGISTRIES:
-            return data_reference(emulator, request, "/" + "/".join(parts[:8]), await json_body(request))
-        case ["registries", _, "tempdatarefs", _, "versions", _]:
-            return data_reference(emulator, request, "/" + "/".join(parts[:8]), {})
+        case ["workspaces", _, "schedules", _, "trigger"]:
+            _check(emulator, request, "/".join(parts[:10]), "POST")
+            return answer(trigger_once(emulator, "/" + "/".join(parts[:10]), await json_body(request)))
+        case ["registries", _, place, _, "versions", _] if place in (*_OF_REGISTRIES, "tempdatarefs"):
+            body = await json_body(request) if place in _OF_REGISTRIES else {}
+            return data_reference(emulator, request, "/" + "/".join(parts[:8]), body)
     return None
 
 

@@ -1,0 +1,1 @@
+"""Schedules that fire: when they are due, and what they start then."""
