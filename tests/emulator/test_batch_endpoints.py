@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from tests.emulator.arm_requests import error, poll, refused, settled
 from tests.emulator.execution import Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import requests
 
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
@@ -206,6 +209,33 @@ def test_jobs_that_go_wrong_say_why(workspace: Workspace, batch: Batch) -> None:
     workspace.until(slow, ["Canceled"])
     assert workspace.status(batch.step(slow)) == "Canceled"
     assert batch.send(None, path=f"/{slow}").json()["properties"]["status"] == "Canceled"
+
+
+def test_progress_is_seen_while_mini_batches_run(workspace: Workspace, batch: Batch, tmp_path: Path) -> None:
+    script = """
+import os, pathlib, time
+def init():
+    pass
+def run(mini_batch):
+    while pathlib.Path(mini_batch[0]).read_text() == "late" and not pathlib.Path(os.environ["GO"]).exists():
+        time.sleep(0.05)
+    time.sleep(1.1)
+    return mini_batch
+"""
+    variables = {"GO": str(tmp_path / "go")}
+    workspace.settle(batch.deploy("progress", script, miniBatchSize=1, environmentVariables=variables))
+    job = batch.send(batch.files("soon", "late"), **{"azureml-model-deployment": "progress"}).json()["name"]
+    workspace.until(job, ["Running"])
+    step, path, said = batch.step(job), "logs/job_progress_overview.txt", "Processed 1 of 2 mini-batches, of which 0"
+    deadline = time.monotonic() + 30
+    while path not in workspace.artifacts(step) or said not in workspace.artifact(step, path):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert said in workspace.log(step)
+    assert workspace.status(job) == "Running"
+    (tmp_path / "go").touch()
+    workspace.until(job, ["Completed"])
+    assert workspace.artifact(step, path).count("Scheduled 2 mini-batches") == 1
 
 
 def test_a_default_deployment_that_is_deleted_is_no_default(workspace: Workspace, batch: Batch) -> None:

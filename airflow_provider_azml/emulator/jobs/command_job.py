@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 JOB_PACKAGES = ("mlflow-skinny",)
 _LOG_LINES = 20
 _LOG_PAUSE_SECONDS = 0.05
+_SHARE_PAUSE_SECONDS = 1.0
 _LOG_CHUNK = 2**20
 _DRAIN_SECONDS = 2.0
 
@@ -117,10 +119,13 @@ class CommandJob:
         self.report({"status": "Running", "startTimeUtc": timestamp()})
         tail: deque[bytes] = deque(maxlen=64)
         reading = asyncio.create_task(self._copy_log(process, output, tail))
+        sharing = asyncio.create_task(self._share_logs())
         try:
             status = await _ended(process, timeout_seconds)
         finally:
             self.report({"status": "Finalizing"})
+            sharing.cancel()
+            await asyncio.wait({sharing})
             unwritten = await _drained(reading)
             # what a job has written is kept however it ends, as the service does
             await done_in_thread(self.files.collect)
@@ -140,6 +145,13 @@ class CommandJob:
         except OSError:
             await end_group(process)
             raise
+
+    async def _share_logs(self) -> None:
+        while True:
+            await asyncio.sleep(_SHARE_PAUSE_SECONDS)
+            # what cannot be shared is collected in the end, and the job fails if that cannot be done either
+            with suppress(LocationError, OSError):
+                await done_in_thread(self.files.share_logs)
 
     def _log_to(self, path: str) -> Callable[[bytes], None]:
         name = self.artifacts.below(path).path

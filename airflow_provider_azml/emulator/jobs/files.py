@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.storage.locations import Locations
     from airflow_provider_azml.rest.flows import Json
 
-_ARTIFACT_FOLDERS = ("outputs", "logs")
+_LOGS = "logs"
+_ARTIFACT_FOLDERS = ("outputs", _LOGS)
 _DOWNLOAD_SECONDS = 300
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
@@ -53,6 +54,7 @@ class JobFiles:
         self.working = root / "exe" / "wd"
         self.environment = root / "env"
         self._data = root / "cap" / "data-capability" / "wd"
+        self._shared: dict[Path, int] = {}
 
     def fetch(self) -> dict[str, str]:
         """Bring code and inputs here, and make room for outputs.
@@ -88,6 +90,31 @@ class JobFiles:
             if not _is_direct(declared) and source.exists():
                 place = self.place_of_output(name, declared)
                 self._blobs.collect(source, place.container, place.path)
+
+    def share_logs(self) -> None:
+        """Let what ``./logs`` has gained be seen while the job runs.
+
+        Raises:
+            OSError: It cannot be read or written.
+
+        Source: https://learn.microsoft.com/azure/machine-learning/v1/how-to-save-write-experiment-files ("files in the
+        ./logs folder are uploaded in real time").
+        """
+        artifacts = self._locations.of_artifacts(self._name)
+        for file in sorted((self.working / _LOGS).rglob("*")):
+            if not file.is_file() or file.is_symlink():
+                continue
+            before = self._shared.get(file, 0)
+            begins = file not in self._shared or file.stat().st_size < before
+            with file.open("rb") as stream:
+                stream.seek(0 if begins else before)
+                data = stream.read()
+                self._shared[file] = stream.tell()
+            name = artifacts.below(str(file.relative_to(self.working))).path
+            if begins:
+                self._blobs.write(artifacts.container, name, data)
+            elif data:
+                self._blobs.append(artifacts.container, name, data)
 
     def place_of_output(self, name: str, declared: Json) -> Location:
         """Where an output is kept.

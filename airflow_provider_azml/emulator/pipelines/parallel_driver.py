@@ -301,7 +301,7 @@ def say(text: str) -> None:
     """Tell of the job's progress."""
     print(text, flush=True)  # noqa: T201 (the job's log)
     _LOGS.mkdir(exist_ok=True)
-    with (_LOGS / "job_progress_overview.0.txt").open("a", encoding="utf-8") as file:
+    with (_LOGS / "job_progress_overview.txt").open("a", encoding="utf-8") as file:
         file.write(f"{text}\n")
 
 
