@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, collection TEXT NOT NULL,
-    document TEXT NOT NULL
+    document TEXT NOT NULL, modified TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS resources_of_collection ON resources (collection, ordinal);
-CREATE INDEX IF NOT EXISTS resources_as_modified
-    ON resources (collection, json_extract(document, '$.systemData.lastModifiedAt'), ordinal);
+CREATE INDEX IF NOT EXISTS resources_by_change ON resources (collection, modified, ordinal);
 CREATE TABLE IF NOT EXISTS facets (
     collection TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, ordinal INTEGER NOT NULL,
     PRIMARY KEY (collection, name, value, ordinal)
@@ -32,8 +31,6 @@ CREATE TABLE IF NOT EXISTS records (
     UNIQUE (collection, key)
 );
 CREATE INDEX IF NOT EXISTS records_of_collection ON records (collection, ordinal);
-CREATE INDEX IF NOT EXISTS records_of_experiment
-    ON records (collection, json_extract(document, '$.experimentId'), ordinal);
 CREATE TABLE IF NOT EXISTS containers (name TEXT PRIMARY KEY, etag TEXT NOT NULL, modified TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS blobs (
     container TEXT NOT NULL, name TEXT NOT NULL, file TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
@@ -59,6 +56,10 @@ class Database:
         self._connection.execute("PRAGMA journal_mode=WAL")
         # a crash of the machine may lose the last moments of an emulator, which is a fair price for its speed
         self._connection.execute("PRAGMA synchronous=OFF")
+        columns = [row[1] for row in self._connection.execute("PRAGMA table_info(resources)")]
+        if columns and "modified" not in columns:
+            # of an older emulator; the store fills it
+            self._connection.execute("ALTER TABLE resources ADD COLUMN modified TEXT NOT NULL DEFAULT ''")
         self._connection.executescript(_SCHEMA)
 
     @contextmanager

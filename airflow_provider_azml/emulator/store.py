@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 CREATED_BY = "azml emulator"
-_VERSION = 1
-"""Of what the database holds beside documents."""
 
 
 class Store:
@@ -38,7 +36,6 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._find_facets()
 
     def get(self, arm_id: str) -> Json | None:
         """The resource, or ``None``."""
@@ -180,7 +177,7 @@ class Store:
         return [json.loads(row[0]) for row in rows]
 
     def numbered_records(
-        self, collection: str, most: int, *, after: int = 0, before: int | None = None, experiment: str | None = None
+        self, collection: str, most: int, *, after: int = 0, before: int | None = None
     ) -> list[tuple[int, Json]]:
         """Some records of a collection with the numbers by which they are ordered.
 
@@ -189,15 +186,12 @@ class Store:
             most: How many at most.
             after: Begin after this number, with the oldest.
             before: Begin before this number, with the newest; 0 to begin with the very last.
-            experiment: ``experimentId`` of those that are asked for.
         """
-        own = "" if experiment is None else " AND json_extract(document, '$.experimentId') = ?"
-        values = () if experiment is None else (experiment,)
         with self._database.transaction() as db:
             rows = db.execute(
-                f"SELECT ordinal, document FROM records WHERE collection = ?{own} AND ordinal > ? AND ordinal < ?"  # noqa: S608 (own names)
+                f"SELECT ordinal, document FROM records WHERE collection = ? AND ordinal > ? AND ordinal < ?"  # noqa: S608 (own names)
                 f" ORDER BY ordinal {'ASC' if before is None else 'DESC'} LIMIT ?",
-                (collection, *values, after, before or sys.maxsize, most),
+                (collection, after, before or sys.maxsize, most),
             ).fetchall()
         return [(row[0], json.loads(row[1])) for row in rows]
 
@@ -235,15 +229,6 @@ class Store:
                 db.execute(f"UPDATE {table} SET document = readdressed(document)")  # noqa: S608 (own names)
             db.execute("UPDATE facets SET value = readdressed(value)")
 
-    def _find_facets(self) -> None:
-        """In a home of an older emulator: note what its resources can be looked up by."""
-        with self._database.transaction() as db:
-            if db.execute("PRAGMA user_version").fetchone()[0] >= _VERSION:
-                return
-            for ordinal, collection, document in db.execute("SELECT ordinal, collection, document FROM resources"):
-                _note_facets(db, ordinal, collection, facets_of(json.loads(document)))
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-
 
 def _write(
     db: sqlite3.Connection,
@@ -258,21 +243,28 @@ def _write(
     document = {**document, **_identity(old["id"] if old else "/" + arm_id.strip("/"))}
     document["systemData"] = _system_data(old)
     rows = db.execute(
-        "INSERT INTO resources (key, collection, document) VALUES (?, ?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET document = excluded.document RETURNING ordinal, collection",
-        (key, key.rpartition("/")[0] if listed else "", json.dumps(document)),
+        "INSERT INTO resources (key, collection, document, modified) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET document = excluded.document, modified = excluded.modified"
+        " RETURNING ordinal, collection",
+        (key, key.rpartition("/")[0] if listed else "", json.dumps(document), modified(document)),
     ).fetchall()
     now = facets_of(document)
     if facets != now:
         ordinal, collection = rows[0]
         db.execute("DELETE FROM facets WHERE ordinal = ?", (ordinal,))
-        _note_facets(db, ordinal, collection, now)
+        note_facets(db, ordinal, collection, now)
     return document
 
 
-def _note_facets(db: sqlite3.Connection, ordinal: int, collection: str, facets: set[tuple[str, str]]) -> None:
+def note_facets(db: sqlite3.Connection, ordinal: int, collection: str, facets: set[tuple[str, str]]) -> None:
+    """Note what a resource can be looked up by."""
     rows = ((collection, name, value, ordinal) for name, value in facets)
     db.executemany("INSERT OR IGNORE INTO facets VALUES (?, ?, ?, ?)", rows)
+
+
+def modified(document: Json) -> str:
+    """When a resource was changed last."""
+    return str(document["systemData"]["lastModifiedAt"])
 
 
 def _marks(values: Sequence[str]) -> str:

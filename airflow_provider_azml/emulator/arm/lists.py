@@ -71,6 +71,11 @@ class _Query:
     def is_true(self, name: str) -> bool:
         return self.choice(name, {"true": True, "false": False}) == "true"
 
+    def same(self, name: str) -> Iterator[Facet]:
+        """Nothing when it is not asked for."""
+        if value := self.given.get(name):
+            yield Facet(name, value)
+
     def pairs(self, name: str, holder: str) -> Iterator[Facet]:
         """``a,b=c``: what a list of tags or properties asks for, each of them with or without its value."""
         for part in filter(None, self.given.get(name, "").split(",")):
@@ -152,7 +157,7 @@ def _of_jobs(wanted: Selection, asked: _Query) -> Selection:
         facets.append(Facet(f"tags/{tag}"))
     if "scheduled" in asked.given:
         facets.append(Facet("scheduled", absent=not asked.is_true("scheduled")))
-    facets += [Facet(name, value) for name in ("scheduleId", "assetName") if (value := asked.given.get(name))]
+    facets += [*asked.same("scheduleId"), *asked.same("assetName")]
     return replace(wanted, facets=tuple(facets))
 
 
@@ -160,12 +165,12 @@ def _of_models(wanted: Selection, asked: _Query) -> Selection:
     if not asked.target.is_version:
         return wanted
     facets = (*wanted.facets, *asked.pairs("tags", "tags"), *asked.pairs("properties", "properties"))
+    facets = (*facets, *asked.same("description"))
     version = asked.given.get("version")
     return replace(
         wanted,
         facets=facets,
         names=(version,) if version else None,
-        description=asked.given.get("description"),
         skip=asked.number("offset") or 0,
     )
 
@@ -187,9 +192,8 @@ def _of_features(wanted: Selection, asked: _Query) -> Selection:
     name = asked.given.get("version" if asked.target.is_version else "name")
     return replace(
         wanted,
-        facets=(*wanted.facets, *asked.pairs("tags", "tags")),
+        facets=(*wanted.facets, *asked.pairs("tags", "tags"), *asked.same("description")),
         names=(name,) if name else None,
-        description=asked.given.get("description"),
     )
 
 

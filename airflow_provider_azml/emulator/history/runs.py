@@ -92,6 +92,7 @@ class Runs:
             **fields,
         }
         self._store.put_record(self._collection, run_id.lower(), record)
+        self._store.put_record(self._of_experiment(record["experimentId"]), run_id.lower(), {"runId": run_id})
         if parent:
             self._store.put_record(self._children(parent), run_id.lower(), {"runId": run_id})
         return record
@@ -108,10 +109,9 @@ class Runs:
             experiment_id: The experiment.
             before: Begin before this number; 0 to begin with the newest.
         """
-        while found := self._store.numbered_records(
-            self._collection, _AT_ONCE, before=before, experiment=experiment_id
-        ):
-            yield from self._with_jobs(found)
+        while found := self._store.numbered_records(self._of_experiment(experiment_id), _AT_ONCE, before=before):
+            # a job that was deleted may have had the name of one that is in another experiment
+            yield from (run for run in self._named(found) if run[1]["experimentId"] == experiment_id)
             before = found[-1][0]
 
     def children(self, run_id: str) -> list[Json]:
@@ -127,9 +127,7 @@ class Runs:
         """
         parent = self._record(run_id)
         while parent and (found := self._store.numbered_records(self._children(parent), _AT_ONCE, after=after)):
-            names = [(number, str(child["runId"]).lower()) for number, child in found]
-            records = self._store.records_named(self._collection, [name for _, name in names])
-            yield from self._with_jobs([(number, records[name]) for number, name in names if name in records])
+            yield from self._named(found)
             after = found[-1][0]
 
     def change(self, run_id: str, fields: Json) -> Json | None:
@@ -211,6 +209,9 @@ class Runs:
     def _children(self, record: Json) -> str:
         return f"children:{self._scope}/runs/{record['runUuid']}"
 
+    def _of_experiment(self, experiment_id: str) -> str:
+        return f"experiment_runs:{self._scope}/experiments/{experiment_id}"
+
     def _metrics(self, record: Json) -> str:
         # not by name: a job that was deleted may have had the same one
         return f"metrics:{self._scope}/runs/{record['runUuid']}"
@@ -221,8 +222,11 @@ class Runs:
     def _record(self, run_id: str) -> Json | None:
         return self._store.record(self._collection, run_id.lower()) if run_id else None
 
-    def _with_jobs(self, records: Sequence[tuple[int, Json]]) -> Iterator[tuple[int, Json]]:
-        """Runs as ``_with_job`` gives them, read in few requests."""
+    def _named(self, found: Sequence[tuple[int, Json]]) -> Iterator[tuple[int, Json]]:
+        """The runs that numbered records name, as ``_with_job`` gives them, read in few requests."""
+        names = [(number, str(named["runId"]).lower()) for number, named in found]
+        there = self._store.records_named(self._collection, [name for _, name in names])
+        records = [(number, there[name]) for number, name in names if name in there]
         ids = {number: self._job_id(record["runId"]).lower() for number, record in records}
         jobs = self._store.some([*ids.values()])
         for number, record in records:
