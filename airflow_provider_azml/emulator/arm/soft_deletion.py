@@ -65,7 +65,6 @@ def bring_back(emulator: Emulator, workspace_id: str) -> None:
     move(emulator.database, _aside(workspace_id), workspace_id)
     for schedule in emulator.store.children(f"{workspace_id}/schedules"):
         emulator.schedules.changed(schedule["id"])
-    emulator.schedules.recover()
 
 
 def purge(emulator: Emulator, workspace_id: str) -> None:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm.api_versions import check_api_version
-from airflow_provider_azml.emulator.arm.behaviour import answer, json_body, required, stop_what_runs
+from airflow_provider_azml.emulator.arm.behaviour import answer, json_body, required
 from airflow_provider_azml.emulator.arm.errors import ArmError, not_allowed
 from airflow_provider_azml.emulator.arm.soft_deletion import soft_delete
 from airflow_provider_azml.emulator.arm.targets import AML
@@ -143,10 +143,7 @@ class ResourceGroups:
         return answer({"value": found})
 
     async def _unmake(self, group: str) -> None:
-        below = self._emulator.store.below(group_id(group))
-        for document in below:
-            await stop_what_runs(self._emulator, document)
-        for document in below:
+        for document in self._emulator.store.below(group_id(group)):
             if document["type"].lower() == f"{AML}/workspaces".lower():
                 await soft_delete(self._emulator, document["id"])
         self._emulator.store.delete(group_id(group))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm import managed_networks, private_endpoints, soft_deletion, workspace_keys
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required, stop_what_runs
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
 from airflow_provider_azml.emulator.arm.datastores import blob_datastore
 from airflow_provider_azml.emulator.arm.diagnosis import diagnose
 from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
@@ -131,8 +131,7 @@ class Workspace(Behaviour):
 
     async def unmake(self, arm_id: str) -> None:
         """Stop all that runs in the workspace."""
-        for document in self.emulator.store.below(arm_id):
-            await stop_what_runs(self.emulator, document)
+        await soft_deletion.end_all_work(self.emulator, arm_id)
 
     async def remove(self, arm_id: str, query: Mapping[str, str]) -> None:
         """Delete it so that it can come back, or for good where the query says so."""
