@@ -267,7 +267,7 @@ def test_microsofts_client_makes_switches_triggers_and_deletes_schedules(
         start_time="2999-01-01T00:00:00",
         time_zone="W. Europe Standard Time",
     )
-    made = JobSchedule(name=name, trigger=trigger, create_job=f"azureml:{ran}")
+    made = JobSchedule(name=name, trigger=trigger, create_job=ran)
     assert client.schedules.begin_create_or_update(made).result().is_enabled
     assert client.schedules.begin_disable(name).result().is_enabled is False
     assert name not in [one.name for one in client.schedules.list()]
