@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -287,3 +288,52 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_data_that_name_themselves_are_not_looked_for_forever(workspace: Workspace) -> None:
+    for kind, field in (("data", "dataUri"), ("model", "modelUri")):
+        workspace.upload(workspace.blob_url(f"round/{kind}"), b"x")
+        uri = f"azureml://datastores/workspaceblobstore/paths/round/{kind}"
+        typed = {"dataType": "uri_file"} if kind == "data" else {}
+        workspace.put(kind, f"round-{kind}", "1", properties={field: uri, **typed})
+        itself = workspace.id.child(kind, f"round-{kind}", "1")
+        answer = workspace.call("PUT", itself, json={"properties": {field: itself, **typed}}, ok=False)
+        assert answer.status_code < 500, answer.text
+    there, back = (workspace.id.child("data", name, "1") for name in ("there", "back"))
+    for arm_id, other in ((there, back), (back, there)):
+        workspace.call("PUT", arm_id, json={"properties": {"dataType": "uri_file", "dataUri": other}})
+    job = workspace.submit("true", inputs={"x": {"jobInputType": "uri_file", "uri": there}})
+    assert "names itself as the place of its data" in workspace.error(job)["message"]
+
+
+@pytest.mark.parametrize("kind", ["FineTuning", "AutoML", "Spark", "Labeling"])
+def test_what_cannot_run_here_says_that_it_is_simulated(workspace: Workspace, kind: str) -> None:
+    name = f"{kind.lower()}-{uuid.uuid4().hex[:8]}"
+    outputs = {"made": {"jobOutputType": "mlflow_model"}}
+    code = {"codeId": workspace.code({"main.py": ""})} if kind == "Spark" else {}
+    body = {**MINIMAL[kind], **code, "jobType": kind, "outputs": outputs}
+    workspace.call("PUT", workspace.id.child("job", name), json={"properties": body})
+    workspace.until(name, ["Completed"])
+    assert workspace.get("job", name)["properties"]["properties"]["azml.simulated"] == "true"
+    assert f"This {kind} job is simulated" in workspace.log(name)
+
+
+MINIMAL: dict[str, dict[str, object]] = {
+    "AutoML": {
+        "taskDetails": {
+            "taskType": "Classification",
+            "targetColumnName": "y",
+            "trainingData": {"jobInputType": "mltable", "uri": "azureml://datastores/workspaceblobstore/paths/x"},
+        }
+    },
+    "FineTuning": {
+        "fineTuningDetails": {
+            "modelProvider": "Custom",
+            "taskType": "ChatCompletion",
+            "model": {"jobInputType": "mlflow_model", "uri": "azureml://datastores/workspaceblobstore/paths/x"},
+            "trainingData": {"jobInputType": "uri_file", "uri": "azureml://datastores/workspaceblobstore/paths/x"},
+        }
+    },
+    "Labeling": {},
+    "Spark": {"entry": {"sparkJobEntryType": "SparkJobPythonEntry", "file": "main.py"}},
+}

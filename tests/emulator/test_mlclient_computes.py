@@ -66,8 +66,8 @@ def test_a_cluster_is_changed_and_tells_its_nodes_and_the_quota_that_they_use(ml
     told = vars(node)  # in the service's spelling: the attributes of azure-ai-ml 1.35.2 stay empty
     assert (told["nodeState"], told.get("runId")) == ("idle", None)
     assert (told["privateIpAddress"], told["port"]) == ("10.0.0.5", 50001)
-    used = {usage.name["value"]: usage.current_value for usage in ml_client.compute.list_usage()}
-    assert used["Total Cluster Dedicated Regional vCPUs"] >= 4
+    used = {usage.name["value"]: vars(usage)["currentValue"] for usage in ml_client.compute.list_usage()}
+    assert used["Clusters"] >= 1
     made.min_instances, made.max_instances = 0, 3
     changed = ml_client.compute.begin_update(made).result()
     assert (changed.min_instances, changed.max_instances) == (0, 3)

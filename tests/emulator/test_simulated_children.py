@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,40 @@ def test_a_sweep_has_trials_and_a_best_one(workspace: Workspace, history: Histor
     assert run["properties"]["best_child_run_id"] == max(values, key=lambda name: values[name])
     assert float(run["properties"]["score"]) == max(values.values())
     assert run["tags"][f"{job}_3"].startswith('{"lr": 0.2, "momentum": 0.')
+    trial = workspace.get("job", f"{job}_3")["properties"]
+    assert trial["parentJobName"] == job
+    assert json.loads(trial["tags"]["hyperparameters"]) == trial["parameters"] == json.loads(run["tags"][f"{job}_3"])
+
+
+def test_a_trial_that_was_canceled_may_be_the_best(workspace: Workspace) -> None:
+    job = sweep(workspace, trials=1, at_once=1, simulate={"seconds": 600})
+    trial = f"{job}_0"
+    workspace.until(job, ["Running"])
+    workspace.until(trial, ["Running"])
+    workspace.call("POST", workspace.id.child("job", trial) + "/cancel")
+    workspace.until(job, ["Completed"])
+    assert workspace.details(job)["properties"]["best_child_run_id"] == trial
+
+
+def test_a_sweep_in_a_pipeline_searches_the_space_of_its_file(workspace: Workspace, history: History) -> None:
+    space = {"lr": {"type": "uniform", "min_value": 5, "max_value": 6}, "kind": {"type": "choice", "values": ["a"]}}
+    limits = {"max_total_trials": 2, "max_concurrent_trials": 2}
+    objective = {"goal": "maximize", "primary_metric": "auc"}
+    jobs = {"search": {"type": "sweep", "search_space": space, "limits": limits, "objective": objective}}
+    pipeline = submit(workspace, "Pipeline", jobs=jobs, simulate={"seconds": 0})
+    workspace.until(pipeline, ["Completed"])
+    (node,) = history.children(pipeline)
+    assert workspace.get("job", node.run_id)["properties"]["parentJobName"] == pipeline
+    for trial in history.children(node.run_id):
+        values = workspace.get("job", trial.run_id)["properties"]["parameters"]
+        assert (5 <= values["lr"] <= 6, values["kind"]) == (True, "a")
+
+
+@pytest.mark.parametrize("kind", ["if_else", "do_while", "parallel_for"])
+def test_nodes_that_decide_or_repeat_are_refused(workspace: Workspace, kind: str) -> None:
+    response = submit(workspace, "Pipeline", jobs={"loop": {"type": kind}}, ok=False)
+    assert response.status_code == 400
+    assert f"'loop' is of type '{kind}'" in response.json()["error"]["message"]
 
 
 def metrics(workspace: Workspace, run: str) -> dict[str, float]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.jobs import conda_files
-from airflow_provider_azml.emulator.jobs.processes import end_group, inherited_environment
+from airflow_provider_azml.emulator.jobs.processes import birth, end_group, end_leftover, inherited_environment
 from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class PythonEnvironments:
         self._cache.mkdir(parents=True, exist_ok=True)
         async with _locked(self._cache / f"{folder.name}.lock"):
             if not (folder / _COMPLETE).exists():
+                _end_earlier_builder(folder)
                 if requirements.python and not version.startswith(f"{requirements.python}."):
                     log(f"Python {requirements.python} is not installed here: Python {version} is used\n".encode())
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -193,21 +194,22 @@ async def _build(folder: Path, interpreter: str, requirements: Requirements, log
 async def _build_with_uv(
     uv: str, folder: Path, interpreter: str, requirements: Requirements, log: Callable[[bytes], None]
 ) -> None:
-    await _run([uv, "venv", "--quiet", "--seed", "--python", interpreter, str(folder)], log)
+    await _run([uv, "venv", "--quiet", "--seed", "--python", interpreter, str(folder)], folder, log)
     if requirements.lines:
         listed = _write_list(folder, requirements)
         python = str(folder / "bin" / "python")
-        await _run([uv, "pip", "install", "--python", python, "--requirement", str(listed)], log)
+        await _run([uv, "pip", "install", "--python", python, "--requirement", str(listed)], folder, log)
 
 
 async def _build_with_pip(
     folder: Path, interpreter: str, requirements: Requirements, log: Callable[[bytes], None]
 ) -> None:
-    await _run([interpreter, "-m", "venv", str(folder)], log)
+    await _run([interpreter, "-m", "venv", str(folder)], folder, log)
     if requirements.lines:
         listed = _write_list(folder, requirements)
         python = str(folder / "bin" / "python")
-        await _run([python, "-m", "pip", "install", "--no-input", "--progress-bar=off", "-r", str(listed)], log)
+        command = [python, "-m", "pip", "install", "--no-input", "--progress-bar=off", "-r", str(listed)]
+        await _run(command, folder, log)
 
 
 def _write_list(folder: Path, requirements: Requirements) -> Path:
@@ -216,7 +218,19 @@ def _write_list(folder: Path, requirements: Requirements) -> Path:
     return listed
 
 
-async def _run(command: Sequence[str], log: Callable[[bytes], None]) -> None:
+def _builder(folder: Path) -> Path:
+    """Where the process is noted that builds an environment."""
+    return folder.with_name(f"{folder.name}.builder")
+
+
+def _end_earlier_builder(folder: Path) -> None:
+    """Kill what an emulator that was killed has left at work on an environment, before another build of it begins."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        pid, born = _builder(folder).read_text().split()
+        end_leftover(int(pid), born)
+
+
+async def _run(command: Sequence[str], folder: Path, log: Callable[[bytes], None]) -> None:
     process = await asyncio.create_subprocess_exec(
         *command,
         env=inherited_environment(),
@@ -227,6 +241,7 @@ async def _run(command: Sequence[str], log: Callable[[bytes], None]) -> None:
         start_new_session=True,
     )
     said: list[bytes] = []
+    _builder(folder).write_text(f"{process.pid} {birth(process.pid)}")
     try:
         assert process.stdout is not None
         async for line in process.stdout:
@@ -236,6 +251,7 @@ async def _run(command: Sequence[str], log: Callable[[bytes], None]) -> None:
     finally:
         with contextlib.suppress(asyncio.CancelledError):
             await end_group(process)
+        _builder(folder).unlink(missing_ok=True)
     if status != 0:
         tail = b"".join(said[-_LOG_LINES:]).decode(errors="replace").strip()
         raise EnvironmentBuildError(f"installing its packages failed: {tail}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
-SIMULATED = ("AutoML", "Spark")
+SIMULATED = ("AutoML", "FineTuning", "Labeling", "Spark")
 """Types of jobs that are simulated even where others run."""
 _MARKER = "_SUCCESS"
 

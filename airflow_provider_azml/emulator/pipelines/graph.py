@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.bindings import Binding
 
 RUNNABLE = ("automl", "command", "parallel", "pipeline", "spark", "sweep")
-_CONTROL_FLOW = ("condition", "do_while", "if_else", "parallel_for")
+CONTROL_FLOW = ("condition", "do_while", "if_else", "parallel_for")
 ENDS = ("on_init", "on_finalize")
 """Settings that name the node which runs before, and after, all others."""
 _DEEPEST = 20
@@ -90,7 +90,7 @@ def _check_ends(nodes: Mapping[str, Node], settings: Json) -> None:
 
 
 def _check_kind(node: Node) -> None:
-    if node.kind in _CONTROL_FLOW:
+    if node.kind in CONTROL_FLOW:
         reason = f"is of type '{node.kind}': the emulator does not decide or repeat; run it on Azure ML"
     elif node.kind not in RUNNABLE:
         reason = f"is of type '{node.kind}'; the emulator runs {', '.join(RUNNABLE)}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_azml.emulator.jobs.records import JobFailure
     from airflow_provider_azml.emulator.simulation.plan import Plan
     from airflow_provider_azml.rest.flows import Json
@@ -38,12 +40,13 @@ class Children(Protocol):
     def due(self) -> list[Child]:
         """Those that may start now; each is told once."""
 
-    def ended(self, name: str, failure: JobFailure | None) -> Json:
+    def ended(self, name: str, failure: JobFailure | None, metrics: Mapping[str, float]) -> Json:
         """Take note that one has ended; what that changes in the parent's run.
 
         Args:
             name: The child.
             failure: Why it did not complete.
+            metrics: What it has logged.
         """
 
     def doomed(self) -> bool:

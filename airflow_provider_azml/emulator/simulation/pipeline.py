@@ -8,12 +8,14 @@ import uuid
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.pipelines.graph import CONTROL_FLOW
 from airflow_provider_azml.emulator.pipelines.runs import STEP_RUN, step_failed, step_properties, step_tags
 from airflow_provider_azml.emulator.simulation.children import Child
 from airflow_provider_azml.emulator.simulation.plan import PlanError, plan_of
+from airflow_provider_azml.spec import sweep_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.emulator.jobs.records import JobFailure
     from airflow_provider_azml.emulator.simulation.plan import Plan
@@ -49,6 +51,8 @@ def check_nodes(nodes: dict[str, Json], seconds: float) -> None:
     except CycleError as error:
         raise PlanError(f"its jobs wait for each other: {' -> '.join(error.args[1])}") from error
     for name, node in nodes.items():
+        if node.get("type") in CONTROL_FLOW:
+            raise PlanError(f"its job '{name}' is of type '{node['type']}': the emulator does not decide or repeat")
         try:
             plan_of(node.get("properties") or {}, seconds)
         except PlanError as error:
@@ -90,7 +94,7 @@ class Pipeline:
         self._running |= {child.name: key for key, child in found.items()}
         return [*found.values()]
 
-    def ended(self, name: str, failure: JobFailure | None) -> Json:
+    def ended(self, name: str, failure: JobFailure | None, metrics: Mapping[str, float]) -> Json:  # noqa: ARG002 (of trials)
         """Nothing is told of a node in the pipeline's own run."""
         key = self._running.pop(name)
         if failure is None:
@@ -141,7 +145,9 @@ class Pipeline:
                 "jobType": kind,
                 "limits": {"jobLimitsType": kind, **{_wire_name(name): value for name, value in limits.items()}},
                 "objective": {_wire_name(name): value for name, value in objective.items()},
-                "searchSpace": node.get("search_space") or {},
+                "searchSpace": {
+                    name: sweep_parts.distribution(values) for name, values in (node.get("search_space") or {}).items()
+                },
                 "samplingAlgorithm": {"samplingAlgorithmType": "Random"},
                 "trial": {"command": "", "environmentId": ""},
             }

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 MARK = "azml.simulated"
 _PREPARING_SECONDS = 0.2
 _CANCELING_SECONDS = 0.1
+_OF_CHILD: Json = {"tags": {}, "properties": {}, "isArchived": False}
 
 
 @dataclass(eq=False)
@@ -326,8 +327,8 @@ class Simulation:
             return
         if job.log is not None:
             job.log.close()
-        if failure is None:
-            self._log_metrics(job)
+        logged = job.metrics if failure is None or job.works else {}
+        self._log_metrics(job.id, logged)
         self._records.end(job.id, failure, registers=False)
         if job.place is not None:
             self._emulator.computes.leave(job.id, job.place.compute)
@@ -335,17 +336,17 @@ class Simulation:
         if job.ended is not None:
             job.ended.set_result(None)
         if job.parent is not None:
-            self._child_ended(job.parent, job, failure)
+            self._child_ended(job.parent, job, failure, logged)
 
-    def _log_metrics(self, job: _Job) -> None:
-        runs, now = self._records.runs(job.id), int(time.time() * 1000)
-        for key, value in job.metrics.items():
-            runs.log_metric(job.name, {"key": key, "value": value, "timestamp": now, "step": 0})
+    def _log_metrics(self, job_id: str, metrics: Mapping[str, float]) -> None:
+        runs, now = self._records.runs(job_id), int(time.time() * 1000)
+        for key, value in metrics.items():
+            runs.log_metric(job_id.rpartition("/")[2], {"key": key, "value": value, "timestamp": now, "step": 0})
 
-    def _child_ended(self, parent: _Job, child: _Job, failure: JobFailure | None) -> None:
+    def _child_ended(self, parent: _Job, child: _Job, failure: JobFailure | None, metrics: Mapping[str, float]) -> None:
         assert parent.children is not None
         del parent.running[child.name]
-        if changed := parent.children.ended(child.name, failure):
+        if changed := parent.children.ended(child.name, failure, metrics):
             self._records.report(parent.id, changed)
         if not parent.canceling:
             self._go_on(parent)
@@ -365,7 +366,7 @@ class Simulation:
     def _start_child(self, parent: _Job, child: Child) -> None:
         workspace = arm_ids.parse(parent.id).workspace
         services = services_of(self._emulator, str(workspace), child.name)
-        properties = _accepted({"tags": {}, "properties": {}, "isArchived": False, **child.properties})
+        properties = _accepted({**_OF_CHILD, "parentJobName": parent.name, **child.properties})
         job_id = workspace.child("job", child.name)
         document = self._emulator.store.put(
             job_id, {"properties": {**properties, "services": services, "outputs": {}}}, listed=False

@@ -11,6 +11,8 @@ from airflow_provider_azml.emulator.simulation.children import Child
 from airflow_provider_azml.emulator.sweeps.settings import run_properties
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_azml.emulator.jobs.records import JobFailure
     from airflow_provider_azml.emulator.simulation.plan import Plan
     from airflow_provider_azml.rest.flows import Json
@@ -58,12 +60,15 @@ class Sweep:
         self._running |= {child.name: child for child in found}
         return found
 
-    def ended(self, name: str, failure: JobFailure | None) -> Json:
-        """The best trial so far."""
-        child = self._running.pop(name)
+    def ended(self, name: str, failure: JobFailure | None, metrics: Mapping[str, float]) -> Json:  # noqa: ARG002 (no matter)
+        """The best trial so far, which may be one that failed or was canceled.
+
+        Source: ``HyperDriveRun.get_best_run_by_primary_metric``, which has both by default.
+        """
+        del self._running[name]
         goal, metric = _objective(self._properties)
-        value = child.metrics.get(metric)
-        if failure is not None or value is None:
+        value = metrics.get(metric)
+        if value is None:
             return {}
         better = max if goal == "maximize" else min
         best = self._best = better(filter(None, (self._best, (value, name))))
@@ -92,7 +97,6 @@ class Sweep:
         }
         metric = self._plan.metric or _objective(self._properties)[1]
         trial = self._properties.get("trial") or {}
-        literals = {key: {"jobInputType": "literal", "value": str(value)} for key, value in values.items()}
         return Child(
             name=name,
             plan=replace(self._plan, queue_seconds=0, failure=None),
@@ -100,8 +104,10 @@ class Sweep:
                 "jobType": "Command",
                 **{key: self._properties[key] for key in _OF_SWEEP if key in self._properties},
                 **{key: trial[key] for key in _OF_TRIAL if key in trial},
-                "inputs": {**(self._properties.get("inputs") or {}), **literals},
+                "inputs": self._properties.get("inputs") or {},
                 "displayName": name,
+                "parameters": values,
+                "tags": {"hyperparameters": json.dumps(values)},
             },
             run={"runType": "azureml.scriptrun"},
             metrics={metric: round(chance.random(), 6)},
@@ -115,13 +121,7 @@ def _objective(properties: Json) -> tuple[str, str]:
 
 
 def _value(form: object, number: int, chance: random.Random) -> object:
-    """A value from a search space, e.g. ``["choice", [[1, 2]]]`` or ``["uniform", [0, 1]]``.
-
-    In nodes of pipelines it is written as in AML files: ``{"type": "choice", "values": [1, 2]}``.
-    """
-    if isinstance(form, dict):
-        rest = [value for key, value in form.items() if key != "type"]
-        form = [form.get("type"), rest]
+    """A value from a search space, e.g. ``["choice", [[1, 2]]]`` or ``["uniform", [0, 1]]``."""
     if not (isinstance(form, list) and len(form) == 2 and isinstance(form[1], list)):  # noqa: PLR2004 (a pair)
         return form
     kind, arguments = form

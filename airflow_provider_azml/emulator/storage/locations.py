@@ -71,15 +71,17 @@ class Locations:
     Args:
         store: The emulator's resources.
         workspace: Whose datastores and jobs are meant where a URI names none.
+        by: Assets and outputs that have led here, none of which may be met again.
 
     Example:
         >>> Locations(store, workspace).find("azureml://datastores/workspaceblobstore/paths/iris/")
         Location(container='azureml-blobstore-…', path='iris')
     """
 
-    def __init__(self, store: Store, workspace: WorkspaceId) -> None:
+    def __init__(self, store: Store, workspace: WorkspaceId, *, by: frozenset[str] = frozenset()) -> None:
         self._store = store
         self._workspace = workspace
+        self._by = by
 
     def find(self, uri: str) -> Location:
         """The place that a URI or an ARM id names; whether anything is there is not looked at.
@@ -147,7 +149,14 @@ class Locations:
         if output not in outputs:
             known = ", ".join(sorted(outputs)) or "none"
             raise LocationError(f"job {job!r} has no output {output!r} (it has: {known})")
-        return self.find(output_uri(job, output, outputs[output] or {}))
+        named = output_uri(job, output, outputs[output] or {})
+        return self._further(f"output {output!r} of job {job!r}", self._workspace).find(named)
+
+    def _further(self, what: str, workspace: WorkspaceId) -> Locations:
+        """What finds a place that another one leads to."""
+        if what in self._by:
+            raise LocationError(f"{what} names itself as the place of its data: {' -> '.join(sorted(self._by))}")
+        return Locations(self._store, workspace, by=self._by | {what})
 
     def _asset_id(self, uri: str) -> str | None:
         if found := _ASSET.match(uri):
@@ -170,7 +179,8 @@ class Locations:
         document = self._store.get(arm_id)
         if document is None:
             raise LocationError(f"{parsed.kind} {parsed.name!r} version {parsed.version!r} does not exist")
-        return Locations(self._store, parsed.workspace).find(document["properties"][field])
+        what = f"{parsed.kind} {parsed.name!r} version {parsed.version!r}"
+        return self._further(what, parsed.workspace).find(document["properties"][field])
 
 
 def long_uri(workspace: WorkspaceId, datastore: str, path: str) -> str:
