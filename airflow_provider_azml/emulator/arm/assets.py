@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm.asset_versions import next_version, note_version
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
-from airflow_provider_azml.emulator.arm.errors import bad_request, conflict
+from airflow_provider_azml.emulator.arm.errors import bad_request, conflict, not_found, read_only
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
 from airflow_provider_azml.rest import arm_ids
 
@@ -69,6 +69,9 @@ class Asset(Behaviour):
             **shared,
             "isAnonymous": bool(properties.get("isAnonymous")),
         }
+        if old is not None and kind == "component" and old["properties"]["isAnonymous"]:
+            # azure-ai-ml names these by a hash of all but their name and where they come from, which may differ
+            document["properties"]["componentSpec"] = old["properties"]["componentSpec"]
         if old is not None:
             self._check_fixed(target, document["properties"], old["properties"])
         return document
@@ -85,6 +88,16 @@ class Asset(Behaviour):
         newest = self.emulator.store.newest(f"{document['id']}/versions")
         latest = newest["name"] if newest else None
         return {**document, "properties": {**document["properties"], "latestVersion": latest}}
+
+    def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
+        """Publishing to a registry, which nobody may."""
+        return {"publish": self._publish}
+
+    async def _publish(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
+        if self.emulator.store.get(target.arm_id) is None:
+            raise not_found(target.arm_id)
+        registry = f"registries/{body.get('registryName')}"
+        raise read_only(registry, f"Microsoft.MachineLearningServices/registries/{self.row.segment}", "write")
 
     def _check_fixed(self, target: Target, new: Json, old: Json) -> None:
         changed = [name for name in _FIXED[self.row.kind] if new.get(name) != old.get(name)]
@@ -147,7 +160,7 @@ class CodeAsset(Asset):
 
     def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
         """Where to upload new code to."""
-        return {"start_pending_upload": self._start_pending_upload}
+        return {**super().actions(), "start_pending_upload": self._start_pending_upload}
 
     async def _start_pending_upload(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
         # a container that two uploads shared would let azure-ai-ml take the first one's files for the second one's

@@ -64,6 +64,7 @@ class History:
             Operation("GET", f"{_RUN}/children", self._children),
             Operation("DELETE", f"{_RUN}/tags", self._delete_tags),
             Operation("POST", f"{_RUN}/cancel", self._cancel),
+            Operation("GET", rf"{_RUN}/serviceinstances/(?P<node>\d+)", self._services),
             Operation("GET", rf"{_RUN}/artifacts(?:/path)?", self._artifacts),
             Operation("GET", rf"{_RUN}/artifacts/prefix/contentinfo", self._contents),
             Operation("GET", rf"{_RUN}/artifacts/contentinfo", self._content),
@@ -143,6 +144,23 @@ class History:
             except DataPlaneError as error:
                 bad[key] = error.document()
         return {"successfulResults": good, "failedResults": bad}
+
+    def _services(self, call: Call) -> Json:
+        """The services of a job, as its nodes know them; those that a job asks for are not started here."""
+        job = self._emulator.store.get(call.workspace.child("job", self._run(call)["runId"])) or {"properties": {}}
+        services = job["properties"].get("services") or {}
+        return {
+            "instances": {
+                name: {
+                    "type": service["jobServiceType"],
+                    "port": service.get("port"),
+                    "status": service.get("status"),
+                    "endpoint": service.get("endpoint"),
+                    "properties": service.get("properties") or {},
+                }
+                for name, service in services.items()
+            }
+        }
 
     def _artifacts(self, call: Call) -> Json:
         place = self._artifacts_of(call, self._run(call))

@@ -201,7 +201,9 @@ def output_uri(job: str, output: str, declared: Json) -> str:
     """
     asked = str(declared.get("uri") or "")
     if not asked:
-        return f"azureml://datastores/{BLOB_STORE}/paths/azureml/{job}/{output}/"
+        # the slash is what clients take a folder by, and look below
+        end = "" if declared.get("jobOutputType") == "uri_file" else "/"
+        return f"azureml://datastores/{BLOB_STORE}/paths/azureml/{job}/{output}{end}"
     return asked.replace("${{name}}", job).replace("${{output_name}}", output)
 
 
