@@ -345,7 +345,7 @@ def test_what_the_emulator_cannot_run_is_simulated_and_says_so(pipelines: Pipeli
         ({"a": {"type": "parallel_for"}}, "jobs.a", "does not decide or repeat"),
         ({"a": {"type": "data_transfer"}}, "jobs.a", "the emulator runs "),
         ({"a": {"type": "command"}}, "jobs.a", "its job 'a' names no component"),
-        ({"a": {"componentId": "azureml://registries/r/components/c"}}, "jobs.a.componentId", "has no registries"),
+        ({"a": {"componentId": "azureml://registries/r/components/c"}}, "jobs.a.componentId", "has no components"),
         ({"a": {"inputs": {"i": FOLDER}, "partition_keys": ["k"]}}, "jobs.a", "has partition_keys"),
         ({"a": {"inputs": {"i": "${{parent.inputs.x}}"}}}, "jobs.a", "the pipeline's input 'x' (it has: none)"),
         ({"a": {"inputs": {"i": "${{parent.jobs.b.outputs.x}}"}}}, "jobs.a", "'b', which is none of its jobs"),

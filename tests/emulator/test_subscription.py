@@ -163,6 +163,20 @@ class TestRegistries:
         assert error(response) == (403, "AuthorizationFailed")
         assert "registries are read-only" in response.text
 
+    def test_nothing_is_published_to_it(self, workspace: Workspace) -> None:
+        path = workspace.put("environment", fresh("env"), "1", properties={"image": "i"})
+        destination = {"registryName": "azureml", "destinationName": "x", "destinationVersion": "1"}
+        assert refused(workspace, "POST", f"{path}/publish", destination) == (403, "AuthorizationFailed")
+        assert refused(workspace, "POST", f"{path}0/publish", destination) == (404, "ResourceNotFound")
+
+    def test_a_job_runs_in_a_curated_environment(self, workspace: Workspace) -> None:
+        job = workspace.submit(
+            "python -c 'import sklearn; print(sklearn.__version__)'",
+            environmentId="azureml://registries/azureml/environments/sklearn-1.5/versions/1",
+        )
+        assert workspace.until(job) == "Completed"
+        assert workspace.log(job).splitlines()[-1].startswith("1.5.")
+
     def test_data_of_an_asset_is_referred_to(self, workspace: Workspace, subscription: str) -> None:
         path = f"{subscription}/{REGISTRY}/datareferences/sklearn-1.5/versions/1"
         asset = "azureml://registries/azureml/environments/sklearn-1.5/versions/1"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 
 from airflow_provider_azml.emulator.arm.definitions import methods_of
+from airflow_provider_azml.emulator.identity import CLIENT_ID, PRINCIPAL_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,6 +82,16 @@ def parent_not_found(act: str, kind: str, parent_id: str) -> ArmError:
         "ParentResourceNotFound",
         f"Failed to perform '{act}' on resource(s) of type '{kind}', "
         f"because the parent resource '{parent_id}' could not be found.",
+    )
+
+
+def read_only(arm_id: str, kind: str, act: str) -> ArmError:
+    """A registry, or what is in one, cannot be written: the error of somebody who may only read, in its words."""
+    return ArmError(
+        403,
+        "AuthorizationFailed",
+        f"The client '{CLIENT_ID}' with object id '{PRINCIPAL_ID}' does not have authorization to "
+        f"perform action '{kind}/{act}' over scope '{arm_id}': in the emulator, registries are read-only.",
     )
 
 

@@ -8,7 +8,7 @@ from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm.asset_versions import note_version
 from airflow_provider_azml.emulator.arm.assets import Asset
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer
-from airflow_provider_azml.emulator.arm.errors import ArmError
+from airflow_provider_azml.emulator.arm.errors import ArmError, read_only
 from airflow_provider_azml.emulator.arm.subscriptions import BUILT_IN, group_id
 from airflow_provider_azml.emulator.arm.targets import AML
 from airflow_provider_azml.emulator.jobs.python_environments import curated
@@ -60,16 +60,6 @@ def plain_query(query: bytes) -> bytes:
     for name, word in _VIEWS.items():
         query = query.replace(f"ListViewType.{name}".encode(), word.encode())
     return query
-
-
-def read_only(arm_id: str, kind: str, act: str) -> ArmError:
-    """The error of somebody who may read alone, as the service words it."""
-    return ArmError(
-        403,
-        "AuthorizationFailed",
-        f"The client '{identity.CLIENT_ID}' with object id '{identity.PRINCIPAL_ID}' does not have authorization to "
-        f"perform action '{kind}/{act}' over scope '{arm_id}': in the emulator, registries are read-only.",
-    )
 
 
 def make_builtin(emulator: Emulator) -> None:

@@ -96,7 +96,7 @@ def component_spec(holder: Json, find: Find) -> Json:
         return {}
     found = find(component_id) if component_id.startswith("/") else None
     if found is None:
-        where = "the emulator has no registries" if "/registries/" in component_id else "register it first"
+        where = "the emulator's registry has no components" if "/registries/" in component_id else "register it first"
         raise PipelineError(f"the component '{component_id}' does not exist; {where}", "componentId")
     spec: Json = found["properties"]["componentSpec"]
     return spec
