@@ -14,6 +14,7 @@ from airflow_provider_azml.emulator import cloud_metadata, controls, studio, tok
 from airflow_provider_azml.emulator.arm import manager as arm
 from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.auth import TokenRefused
+from airflow_provider_azml.emulator.gate import Gate
 from airflow_provider_azml.emulator.history import service as history
 from airflow_provider_azml.emulator.identity import TENANT_ID
 from airflow_provider_azml.emulator.mlflow import server as mlflow
@@ -40,7 +41,7 @@ def make_app(emulator: Emulator) -> ASGIApp:
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],
         exception_handlers={ArmError: _arm_error, HTTPException: _http_error, 500: _broken},
     )
-    return Front(app if emulator.record is None else Recording(app, emulator.record), emulator)
+    return Gate(Front(app if emulator.record is None else Recording(app, emulator.record), emulator), emulator)
 
 
 class Front:

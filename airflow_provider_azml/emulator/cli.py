@@ -146,5 +146,6 @@ def _announce(emulator: Emulator) -> None:
     sys.stdout.write(
         f"Azure ML emulator ready at {emulator.https_url} and {emulator.http_url}\n"
         f"To use it: source {emulator.home / 'env.sh'}\n"
+        "It runs the code of jobs and deployments as you, and with all that you may do.\n"
     )
     sys.stdout.flush()

@@ -30,6 +30,7 @@ _STATUS = {
     "NoAuthenticationInformation": 401,
     "NotImplemented": 501,
     "OutOfRangeInput": 400,
+    "RequestBodyTooLarge": 413,
     "UnsupportedHttpVerb": 405,
 }
 

@@ -16,7 +16,13 @@ from airflow_provider_azml.emulator.storage.access import check_access
 from airflow_provider_azml.emulator.storage.blobs import ACCOUNT, SUFFIX, BlobNotFoundError, ContainerNotFoundError
 from airflow_provider_azml.emulator.storage.errors import BlobError
 from airflow_provider_azml.emulator.storage.listing import list_blobs, list_containers
-from airflow_provider_azml.emulator.storage.uploads import received
+from airflow_provider_azml.emulator.storage.uploads import (
+    APPENDED_BYTES,
+    BLOCK_BYTES,
+    LIST_BYTES,
+    read,
+    received,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -181,7 +187,7 @@ class BlobStorage:
         block = request.query_params.get("blockid", "")
         if not block:
             raise BlobError("InvalidQueryParameterValue", "A block needs a blockid.")
-        file = await received(self._blobs, request)
+        file = await received(self._blobs, request, BLOCK_BYTES)
         old = self._staged.setdefault((container, name), {}).pop(block, None)
         if old is not None:
             old.unlink(missing_ok=True)
@@ -190,7 +196,7 @@ class BlobStorage:
 
     async def _assembled(self, request: Request, container: str, name: str) -> Path:
         try:
-            wanted = [element.text or "" for element in ET.fromstring(await request.body())]  # noqa: S314
+            wanted = [element.text or "" for element in ET.fromstring(await read(request, LIST_BYTES))]  # noqa: S314
         except ET.ParseError as error:
             raise BlobError("InvalidXmlDocument", f"The block list is not XML: {error}.") from error
         staged = self._staged.get((container, name), {})
@@ -215,7 +221,7 @@ class BlobStorage:
         position = request.headers.get("x-ms-blob-condition-appendpos")
         if position is not None and position != str(blob.size):
             raise BlobError("AppendPositionConditionNotMet", f"The blob ends at {blob.size}, not at {position}.")
-        grown = self._blobs.append(container, name, await request.body())
+        grown = self._blobs.append(container, name, await read(request, APPENDED_BYTES))
         headers = {
             **_marks(grown.etag, grown.modified),
             "x-ms-blob-append-offset": str(blob.size),
