@@ -12,6 +12,7 @@ from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneErr
 from airflow_provider_azml.emulator.history.queries import QueryError, condition, ordered
 from airflow_provider_azml.emulator.history.runs import Runs, enumerated, page_of
 from airflow_provider_azml.emulator.jobs.outputs import resolved
+from airflow_provider_azml.emulator.jobs.services import service_instances
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class History:
             Operation("PATCH", _RUN, self._change),
             Operation("GET", f"{_RUN}/details", self._details),
             Operation("GET", f"{_RUN}/children", self._children),
+            Operation("GET", rf"{_RUN}/serviceinstances/\d+", self._service_instances),
             Operation("DELETE", f"{_RUN}/tags", self._delete_tags),
             Operation("POST", f"{_RUN}/cancel", self._cancel),
             Operation("GET", rf"{_RUN}/serviceinstances/(?P<node>\d+)", self._services),
@@ -119,6 +121,11 @@ class History:
         following = urlencode({**query, "$continuationtoken": str(token)})
         url = f"{self._emulator.https_url}{quote(call.request.scope['path'])}?{following}"
         return {"value": page, "continuationToken": str(token), "nextLink": url}
+
+    def _service_instances(self, call: Call) -> Json:
+        run = self._run(call)
+        job = self._emulator.store.get(call.workspace.child("job", run["runId"]))
+        return {"instances": service_instances(job) if job else {}}
 
     def _delete_tags(self, call: Call) -> Json:
         run = self._run(call)
