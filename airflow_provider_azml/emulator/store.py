@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 CREATED_BY = "azml emulator"
+_OUTERMOST_PARTS = 8
+"""Of ``/subscriptions/s/resourceGroups/g/providers/p/type/name``."""
 
 
 class Store:
@@ -131,6 +133,17 @@ class Store:
         with self._database.transaction() as db:
             rows = db.execute(
                 "SELECT document FROM resources WHERE key > ? AND key < ? ORDER BY ordinal", (f"{key}/", f"{key}0")
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    def outermost(self, scope: str) -> list[Json]:
+        """The resources below a scope, e.g. a resource group, that are in no other resource, oldest first."""
+        key = _key(scope)
+        with self._database.transaction() as db:
+            rows = db.execute(
+                "SELECT document FROM resources WHERE key > ? AND key < ?"
+                " AND length(key) - length(replace(key, '/', '')) = ? ORDER BY ordinal",
+                (f"{key}/", f"{key}0", _OUTERMOST_PARTS),
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 

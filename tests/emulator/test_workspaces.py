@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ import requests
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from tests.emulator.arm_requests import error, fresh, poll, refused, settled
-from tests.emulator.execution import Workspace
+from tests.emulator.execution import CONDA_FILE, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,24 @@ class TestSoftDeletion:
         shown = workspace.call("POST", f"{path}/connections/git-repo/listsecrets").json()
         assert shown["properties"]["credentials"] == {"pat": "s"}
         assert workspace.call("GET", f"{path}/computes").json()["value"] == []
+        gone(workspace, path, **PURGE)
+
+    def test_what_runs_in_it_ends(self, workspace: Workspace) -> None:
+        path = made(workspace)
+        environment = f"{path}/environments/plain/versions/1"
+        workspace.call("PUT", environment, json={"properties": {"image": "i", "condaFile": CONDA_FILE}})
+        job = f"{path}/jobs/{fresh('job')}"
+        command = {"jobType": "Command", "command": "sleep 60", "environmentId": environment}
+        workspace.call("PUT", job, json={"properties": command})
+        while workspace.call("GET", job).json()["properties"]["status"] != "Running":
+            time.sleep(0.1)
+        gone(workspace, path)
+        recovery = {"location": "local", "properties": {"allowRecoverSoftDeletedWorkspace": "True"}}
+        poll(workspace, workspace.call("PUT", path, json=recovery))
+        assert workspace.call("GET", job).json()["properties"]["status"] == "Canceled"
+        history = path.replace("/subscriptions", "/history/v1.0/subscriptions")
+        run = workspace.call("GET", f"{history}/runs/{job.rpartition('/')[2]}").json()
+        assert run["status"] == "Canceled"
         gone(workspace, path, **PURGE)
 
     def test_a_purged_name_is_free(self, workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -28,6 +29,7 @@ from airflow_provider_azml.emulator.arm.definitions import status_of_put
 from airflow_provider_azml.emulator.arm.errors import ArmError, not_allowed, not_found
 from airflow_provider_azml.emulator.arm.targets import AML, resolve
 from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest.resources import ASYNC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +41,11 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
+_TELLING = ("batch_endpoint", "online_deployment", "online_endpoint")
+"""Kinds whose documents say where the operation can be followed that has last put them, for those who see no headers.
+
+Sources: cli/batch-score-rest.sh and deploy-rest.sh of Azure/azureml-examples, which follow it.
+"""
 METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
 REGISTRIES_PREFIX = "/mferp/managementfrontend"
 """Under which a region has the assets of registries."""
@@ -132,7 +139,7 @@ class Manager:
     def _everywhere(self, segment: str) -> Response:
         """All workspaces or registries of the subscription."""
         show = self._behaviours["workspace" if segment == "workspaces" else "registry"].show
-        found = self._emulator.store.below(f"/subscriptions/{identity.SUBSCRIPTION_ID}")
+        found = self._emulator.store.outermost(f"/subscriptions/{identity.SUBSCRIPTION_ID}")
         return answer({"value": [show(one) for one in found if one["type"] == f"{AML}/{segment}"]})
 
     async def _below_group(self, request: Request, parts: list[str]) -> Response:
@@ -245,6 +252,8 @@ class Manager:
         document["properties"]["provisioningState"] = "Creating" if created else "Updating"
         stored = self._emulator.store.put(target.arm_id, document)
         headers = self._emulator.operations.begin(target.arm_id, verb, behaviour.make(target.arm_id))
+        if target.row.kind in _TELLING and ASYNC in headers:
+            stored = self._emulator.store.update(target.arm_id, partial(_tell_operation, headers[ASYNC])) or stored
         by_location = target.row.long_running[verb] == "Location"
         status = 202 if by_location else 201 if created else 200
         return answer(behaviour.show(stored), status, headers)
@@ -279,6 +288,11 @@ def _merge(document: Json, change: Json, path: list[str]) -> None:
         _merge(document.setdefault(key, {}), change[key] or {}, rest)
     else:
         document[key] = change[key]
+
+
+def _tell_operation(url: str, document: Json) -> None:
+    known = document["properties"].get("properties") or {}
+    document["properties"]["properties"] = {**known, "AzureAsyncOperationUri": url}
 
 
 def _deleting(document: Json) -> None:

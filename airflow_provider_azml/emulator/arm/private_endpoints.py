@@ -59,8 +59,8 @@ def disconnect(emulator: Emulator, arm_id: str) -> None:
     """Drop the connections of a private endpoint that is gone."""
     if _ENDPOINTS not in arm_id.lower():
         return
-    for document in emulator.store.below("/subscriptions"):
-        if f"/{SEGMENT}/" in document["id"]:
-            endpoint = (document["properties"].get("privateEndpoint") or {}).get("id", "")
+    for workspace in emulator.store.outermost("/".join(arm_id.split("/")[:3])):
+        for connection in emulator.store.children(f"{workspace['id']}/{SEGMENT}"):
+            endpoint = (connection["properties"].get("privateEndpoint") or {}).get("id", "")
             if endpoint.lower() == arm_id.lower():
-                emulator.store.delete(document["id"])
+                emulator.store.delete(connection["id"])

@@ -135,15 +135,14 @@ class ResourceGroups:
         kind = wanted[1].lower() if wanted else None
         found = [
             {key: document[key] for key in _LISTED if key in document}
-            for document in self._emulator.store.below(scope)
-            if document["type"].count("/") == 1
-            and not document["type"].lower().startswith("microsoft.resources/")
+            for document in self._emulator.store.outermost(scope)
+            if not document["type"].lower().startswith("microsoft.resources/")
             and kind in (None, document["type"].lower())
         ]
         return answer({"value": found})
 
     async def _unmake(self, group: str) -> None:
-        for document in self._emulator.store.below(group_id(group)):
+        for document in self._emulator.store.outermost(group_id(group)):
             if document["type"].lower() == f"{AML}/workspaces".lower():
                 await soft_delete(self._emulator, document["id"])
         self._emulator.store.delete(group_id(group))
