@@ -80,14 +80,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"write what Resource Manager is asked and answers to files there, without secrets (default: ${RECORD})",
     )
+    _add_reset(parser)
+
+
+def _add_reset(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", metavar="reset", title="instead of running one")
+    reset = acts.add_parser(
+        "reset",
+        help="delete what it has been given and has done",
+        description="Delete what an emulator keeps: resources, blobs, jobs and deployments, but neither certificates "
+        "nor secrets.",
+    )
+    reset.add_argument("--home", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="its folder")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.add_argument("--environments", action="store_true", help="delete the Python environments of jobs, too")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run an emulator with parsed options until it is told to end.
+    """Run an emulator with parsed options until it is told to end, or empty its home.
 
     Returns:
-        The exit code: 0, or 1 when it could not start, with the reason on standard error.
+        The exit code: 0; 1 when it could not start or the home could not be emptied, with the reason on standard
+        error; 2 when there is nobody to ask whether to empty it.
     """
+    return _reset(arguments) if arguments.act == "reset" else _serve(arguments)
+
+
+def _reset(arguments: argparse.Namespace) -> int:
+    from airflow_provider_azml.emulator.home import HomeInUseError, NoHomeError, reset  # noqa: PLC0415 (only here)
+
+    home: Path = arguments.home.expanduser().resolve()
+    if not arguments.yes and not sys.stdin.isatty():
+        sys.stderr.write(f"azml emulator: nobody can be asked whether to delete what is in {home}: say --yes.\n")
+        return 2
+    if not arguments.yes:
+        sys.stdout.write(f"Delete all resources, blobs, jobs and deployments in {home}? [y/N] ")
+        sys.stdout.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            sys.stdout.write("Nothing was deleted.\n")
+            return 1
+    try:
+        deleted = reset(home, environments=arguments.environments)
+    except HomeInUseError as error:
+        sys.stderr.write(f"azml emulator: {error}: stop it first.\n")
+        return 1
+    except NoHomeError as error:
+        sys.stderr.write(f"azml emulator: {error}.\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"azml emulator: {home} cannot be emptied ({error}): delete the rest yourself.\n")
+        return 1
+    sys.stdout.write(f"Deleted from {home}: {', '.join(deleted) or 'nothing, there was none of it'}.\n")
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
     # the web server is imported when it is needed: --help is to be quick
     from airflow_provider_azml.emulator.faults.plan import FaultsError  # noqa: PLC0415
     from airflow_provider_azml.emulator.faults.script import plan_of  # noqa: PLC0415

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import signal
 import socket
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from airflow_provider_azml.emulator.app import make_app
 from airflow_provider_azml.emulator.default_workspace import create_default_workspace
 from airflow_provider_azml.emulator.emulator import Emulator
 from airflow_provider_azml.emulator.environment_file import NAME, write_environment
+from airflow_provider_azml.emulator.home import HomeInUseError, held
 from airflow_provider_azml.emulator.tls import certificates
 from airflow_provider_azml.exceptions import AzmlError
 
@@ -133,21 +132,11 @@ def _config(app: ASGIApp, protocol: type[asyncio.Protocol], files: Certificates 
 
 @contextmanager
 def _lock(home: Path) -> Iterator[None]:
-    """Hold the home for this process alone; the system lets go of it when the process ends, however it does."""
-    with (home / "emulator.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            other = file.read().strip() or "unknown"
-            raise CannotStartError(
-                f"{home} is in use by another emulator (process {other}): stop that one, "
-                "or give this one another --home."
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+    try:
+        with held(home):
+            yield
+    except HomeInUseError as error:
+        raise CannotStartError(f"{error}: stop that one, or give this one another --home.") from error
 
 
 @contextmanager
