@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_azml.exceptions import ApiError, RunFailed, SpecError
 from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
 from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator
-from airflow_provider_azml.operators.files import AzmlSpecOperator
+from airflow_provider_azml.operators.files import AzmlSpecOperator, is_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,7 +127,7 @@ class AzmlDeployModelOperator(AzmlSpecOperator):
         from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.waiting import Ticket
 
-        if outcome.goal == "idle":  # what kept the service from taking a step is done
+        if is_free(outcome):
             return self.submit(context)
         deployment, endpoint = self._sources(context)
         endpoint_name, name = str(endpoint.value["name"]), str(deployment.value["name"])

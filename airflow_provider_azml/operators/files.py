@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
 
+_OBSTACLES = ("idle", "deleted")
+
+
+def is_free(outcome: Outcome) -> bool:
+    """Whether what kept the service from taking something is done, or gone, so that it can be sent again."""
+    return outcome.goal == "idle" or (outcome.goal == "deleted" and outcome.succeeded)
+
 
 class AzmlSpecOperator(AzmlOperator):
     """Base of operators that take an AML file, or what could stand in one.
@@ -113,7 +120,7 @@ class AzmlSpecOperator(AzmlOperator):
         from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.waiting import Ticket
 
-        if outcome.goal == "idle":  # what kept the service from taking it is done
+        if is_free(outcome):
             return self.submit(context)
         made = parse(outcome.arm_id)
         if made.kind == "template_deployment" and outcome.succeeded:  # the workspace is what was asked for
@@ -149,7 +156,7 @@ class AzmlSpecOperator(AzmlOperator):
         from airflow_provider_azml.rest import results
         from airflow_provider_azml.rest.waiting import ended, status_of
 
-        if ticket.goal == "idle":
+        if ticket.goal in _OBSTACLES:
             return ticket
         status = status_of(ticket.arm_id, ticket.body)
         if not (self.wait and status) or ended(ticket):  # else the first look of the wait tells

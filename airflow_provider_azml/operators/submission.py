@@ -14,7 +14,7 @@ from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.rest import arm_ids, failures, flows
 from airflow_provider_azml.rest.flows import Sleep
 from airflow_provider_azml.rest.resources import RESOURCES
-from airflow_provider_azml.rest.waiting import Ticket, ended, status_of
+from airflow_provider_azml.rest.waiting import Ticket, ended, status_of, ticket
 from airflow_provider_azml.spec.jobs import name_of
 from airflow_provider_azml.spec.target import SUBMISSION
 
@@ -33,6 +33,7 @@ _READABLE_LENGTH = 80
 _APPEARING_SECONDS = (1.0, 2.0, 4.0)
 _CANCEL_SECONDS = 10.0
 _NOT_NOW = frozenset({400, 409, 412})
+_BEYOND_REPAIR = "is in an unrecoverable state"
 """HTTP statuses of a PUT on something that is being changed."""
 TI_ID = "airflow.ti_id"
 """Property of a job: the id of the task instance that submitted it, another one for every try."""
@@ -143,7 +144,7 @@ def submit(target: Target, kind: str, source: Source, context: Context, terms: T
         terms: How a job is submitted.
 
     Returns:
-        The ticket of what was submitted; with the goal ``idle`` that of what must end before it can be.
+        The ticket of what was submitted; with the goal ``idle`` or ``deleted`` that of what must end before it can be.
     """
     from airflow_provider_azml.spec import kinds
 
@@ -174,15 +175,21 @@ def busy(refused: ApiError) -> Flow[Ticket | None]:
         refused: The refusal.
 
     Returns:
-        The ticket of its end, with the goal ``idle``; ``None`` when nothing is under way, so that it was refused for
-        another reason.
+        The ticket of its end, with the goal ``idle``; that of its deletion, with the goal ``deleted``, for a deployment
+        that failed when it was made, and so can only be made anew; ``None`` when nothing is under way, so that it was
+        refused for another reason.
 
-    Source: "Cannot create a deployment in endpoint ... because it is in Updating provisioning state",
-    Azure/azure-sdk-for-net#36961: for a deployment it may be its endpoint that is not ready.
+    Sources: "Cannot create a deployment in endpoint ... because it is in Updating provisioning state",
+    Azure/azure-sdk-for-net#36961: for a deployment it may be its endpoint that is not ready; "Specified deployment ...
+    failed during initial provisioning and is in an unrecoverable state. Delete and re-create.", in refusals that users
+    of the service show.
     """
     if refused.method != "PUT" or refused.status not in _NOT_NOW:
         return None
     arm_id = urlsplit(refused.url).path
+    if _BEYOND_REPAIR in refused.message:
+        _log.info("%s failed when it was made; deleting it, to make it anew", arm_id.rpartition("/")[2])
+        return ticket(arm_id, (yield from flows.delete(arm_id)), goal="deleted")
     parent = arm_id.rpartition("/deployments/")[0] if "ndpoints/" in arm_id else ""
     for each in filter(None, (arm_id, parent)):
         found = yield from flows.find(each)

@@ -185,6 +185,10 @@ def test_a_script_that_cannot_start_fails_the_deployment(
     assert reason in logs(workspace, endpoint, name)
     answer = score(workspace, endpoint, {"data": [1]}, deployment=name)
     assert (answer.status_code, answer.headers["ms-azureml-model-error-reason"]) == (424, "model_not_ready")
+    arm_id = workspace.id.child("online_deployment", endpoint, name)
+    again = workspace.call("PUT", arm_id, json=workspace.call("GET", arm_id).json(), ok=False)
+    assert (again.status_code, again.json()["error"]["code"]) == (400, "BadRequest")
+    assert "is in an unrecoverable state. Delete and re-create." in again.json()["error"]["details"][0]["message"]
 
 
 def test_what_a_deployment_lacks_is_named(workspace: Workspace, endpoint: str, model: str) -> None:

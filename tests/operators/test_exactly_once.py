@@ -192,6 +192,28 @@ def test_a_deployment_whose_answer_was_lost_is_followed(service: SignedIn) -> No
     assert [path for path, _ in service.puts()] == [DEPLOYMENT, DEPLOYMENT]  # the same one, sent again by azure-core
 
 
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("operator", [AzmlApplyOperator, AzmlDeployModelOperator])
+def test_a_deployment_that_failed_when_it_was_made_is_made_anew(
+    operator: type[Any], deferrable: bool, service: SignedIn
+) -> None:
+    """Source: "Specified deployment [...] failed during initial provisioning", as users of the service show it."""
+    reason = "Specified deployment [blue] failed during initial provisioning and is in an unrecoverable state."
+    detail = {"code": "InferencingClientCallFailed", "message": f"{reason} Delete and re-create."}
+    refused = {"error": {"code": "BadRequest", "message": "The request is invalid.", "details": [detail]}}
+    service.holds({WS: {"location": "westeurope"}})
+    service.answer("PUT", DEPLOYMENT, Answer(400, refused), state("Succeeded"))
+    service.answer("DELETE", DEPLOYMENT, Answer(202, headers={"Location": f"{service.url}/deleting"}))
+    service.answer("GET", "/deleting", Answer(202), Answer(204))
+    service.answer("GET", ENDPOINT, state("Succeeded"))
+    service.when("GET", DEPLOYMENT, lambda: MISSING if len(service.puts()) < 2 else state("Succeeded"))
+    more = {"kind": "online_deployment"} if operator is AzmlApplyOperator else {"traffic": None}
+    finished = in_a_dag(operator, spec=BLUE, deferrable=deferrable, **more)
+    assert finished.errors == {}
+    assert finished.value("it")["status"] == "Succeeded"
+    assert [path for path, _ in service.puts()] == [DEPLOYMENT, DEPLOYMENT]
+
+
 def test_a_workspace_whose_answer_was_lost_is_followed(service: SignedIn, drive: Callable[[Flow[Any]], Any]) -> None:
     source = from_mapping({"name": "ws", "location": "westeurope"})
     target = Target(WORKSPACE, service.cloud, "seed")

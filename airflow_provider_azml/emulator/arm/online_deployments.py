@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator import durations
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
-from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
+from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request, not_found
 from airflow_provider_azml.emulator.arm.online_endpoints import NAME, NAME_RULE
 from airflow_provider_azml.emulator.arm.reference_checks import check_references
 
@@ -49,6 +50,8 @@ class OnlineDeployment(Behaviour):
         if not NAME.fullmatch(target.name):
             raise invalid_name("a deployment", target.name, NAME_RULE)
         required(body, "location")
+        if old and old["properties"].get("provisioningState") == "Failed":
+            self._check_repairable(target)
         properties = document["properties"]
         kind = properties.get("endpointComputeType") or "Managed"
         if kind not in _MOST_SECONDS:
@@ -70,6 +73,21 @@ class OnlineDeployment(Behaviour):
         document["sku"] = {"name": "Default", "capacity": 1, **(document.get("sku") or {})}
         _check_count(target, "sku.capacity", document["sku"]["capacity"], MOST_INSTANCES)
         return {**document, "tags": document.get("tags") or {}}
+
+    def _check_repairable(self, target: Target) -> None:
+        """Refuse to change what failed when it was made.
+
+        Source: refusals by the service that its users show, with ``InferencingClientCallFailed``.
+        """
+        if self.emulator.deployments.has_served(target.arm_id):
+            return
+        reason = (
+            f"Specified deployment [{target.name}] failed during initial provisioning and is in an unrecoverable "
+            "state. Delete and re-create."
+        )
+        told = json.dumps({"errors": {"": [reason]}, "title": "One or more validation errors occurred."})
+        detail = {"code": "InferencingClientCallFailed", "message": told, "details": [], "additionalInfo": []}
+        raise ArmError(400, "BadRequest", "The request is invalid.", details=[detail])
 
     def _check_references(self, target: Target, body: Json, properties: Json) -> None:
         code = properties.get("codeConfiguration") or {}

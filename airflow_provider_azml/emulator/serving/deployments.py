@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _RECORDS = "inference_servers"
+_ONCE = "served_deployments"
 _LOG_LINES = 20
 _BRIEF_GRACE_SECONDS = 0.5  # for what does no work
 _FIRST_DELAY_SECONDS = 10.0
@@ -89,6 +90,7 @@ class Deployments:
         finally:
             if not started:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        self._emulator.store.put_record(_ONCE, deployment_id.lower(), {})
         before = self._serving.pop(deployment_id.lower(), None)
         keeper = asyncio.create_task(self._keep(deployment))
         self._serving[deployment_id.lower()] = _Serving(server, served(deployment), keeper)
@@ -101,7 +103,12 @@ class Deployments:
             serving = self._serving.pop(deployment_id.lower(), None)
             if serving is not None:
                 await self._end(serving)
+            self._emulator.store.delete_record(_ONCE, deployment_id.lower())
             await asyncio.to_thread(self.log(deployment_id).remove)
+
+    def has_served(self, deployment_id: str) -> bool:
+        """Whether a deployment has ever been made to serve."""
+        return self._emulator.store.record(_ONCE, deployment_id.lower()) is not None
 
     def log(self, deployment_id: str) -> DeploymentLog:
         """The log of a deployment."""
