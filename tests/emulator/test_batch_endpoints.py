@@ -116,6 +116,10 @@ def test_the_documents_of_an_endpoint_and_its_deployment(workspace: Workspace, b
 
 def test_deployments_that_cannot_be_are_refused(workspace: Workspace, batch: Batch) -> None:
     endpoint_id = workspace.id.child("batch_endpoint", batch.name)
+    put = workspace.call(
+        "PUT", f"{endpoint_id}-told", json={"location": "local", "properties": {"authMode": "AADToken"}}
+    )
+    assert put.json()["properties"]["properties"]["AzureAsyncOperationUri"] == put.headers["Azure-AsyncOperation"]
     keyed = {"location": "local", "properties": {"authMode": "Key"}}
     assert refused(workspace, "PUT", f"{endpoint_id}-keyed", keyed) == (400, "ValidationError")
     missing = workspace.id.child("model", "none", "1")
@@ -173,6 +177,8 @@ def test_invocations_that_cannot_be_are_refused(workspace: Workspace, batch: Bat
     asset = workspace.id.child("data", "none", "1")
     assert error(batch.send({"InputData": {"n": {"JobInputType": "UriFile", "Uri": asset}}})) == (400, "DataNotFound")
     assert error(batch.send({**files, "compute": {"instanceCount": "many"}})) == (400, "ValidationError")
+    outside = {"JobOutputType": "UriFile", "Uri": "azureml://datastores/workspaceblobstore/paths/a/.."}
+    assert error(batch.send({**files, "OutputData": {"score": outside}})) == (400, "ValidationError")
     empty = Batch(workspace, f"{batch.name}-empty")
     workspace.put("batch_endpoint", empty.name, location="local", properties={"authMode": "aadToken"})
     answer = empty.send(files)

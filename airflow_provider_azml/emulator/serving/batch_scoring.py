@@ -10,7 +10,7 @@ from airflow_provider_azml.emulator.arm.errors import bad_request
 from airflow_provider_azml.emulator.pipelines.parallel_steps import MLFLOW_SCRIPT
 from airflow_provider_azml.emulator.serving.batch_models import COMPONENT, anonymous
 from airflow_provider_azml.emulator.serving.batch_provisioning import provisioned
-from airflow_provider_azml.emulator.serving.batch_settings import settings_of, whole_number
+from airflow_provider_azml.emulator.serving.batch_settings import file_name, settings_of, whole_number
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def scoring_job(
             target="properties.InputData",
         )
     settings = settings_of(deployment["name"], asked, properties)
-    folder, settings["outputFileName"] = _place(settings, _one(deployment, "output", outputs), asked)
+    folder, file = _place(settings["outputFileName"], _one(deployment, "output", outputs), asked)
+    settings["outputFileName"] = file_name(deployment["name"], "OutputData", file)
     compute = {key: value for key, value in (asked.get("compute") or {}).items() if value is not None}
     count = compute.get("instanceCount") or (properties.get("resources") or {}).get("instanceCount") or 1
     count = whole_number(deployment["name"], "compute.instanceCount", count, 1)
@@ -78,9 +79,8 @@ def _one(deployment: Json, what: str, given: dict[str, Json]) -> Json | None:
     return next(iter(given.values()), None)
 
 
-def _place(settings: Json, output: Json | None, asked: Json) -> tuple[str, str]:
+def _place(file: str, output: Json | None, asked: Json) -> tuple[str, str]:
     """The folder in which predictions are kept, empty for the usual one, and the name of their file."""
-    file = settings["outputFileName"]
     older = asked.get("outputDataset") or {}
     if older.get("datastoreId"):
         place = f"azureml:/{older['datastoreId']}/paths/{str(older.get('path') or '').strip('/')}"

@@ -49,9 +49,7 @@ def settings_of(name: str, given: Json, before: Mapping[str, object] = DEFAULTS)
         if str(found[key]).lower() not in known:
             raise _wrong(name, key, found[key], f"none of {', '.join(words)}")
         found[key] = known[str(found[key]).lower()]
-    file = str(found["outputFileName"])
-    if not file.strip(".") or "/" in file or "\\" in file:
-        raise _wrong(name, "outputFileName", file, "not the name of a file")
+    found["outputFileName"] = file_name(name, "outputFileName", found["outputFileName"])
     asked = {key: value for key, value in (given.get("retrySettings") or {}).items() if value is not None}
     retries = {**RETRIES, **_settings(before.get("retrySettings")), **asked}
     retries["maxRetries"] = whole_number(name, "retrySettings.maxRetries", retries["maxRetries"], 0)
@@ -85,6 +83,23 @@ def whole_number(name: str, key: str, value: object, least: int) -> int:
     if number < least:
         raise _wrong(name, key, value, f"not a whole number from {least}")
     return number
+
+
+def file_name(name: str, key: str, value: object) -> str:
+    """A setting that is the name of a file.
+
+    Args:
+        name: The deployment, for messages.
+        key: The setting.
+        value: Its value.
+
+    Raises:
+        ArmError: It is no such name.
+    """
+    file = str(value)
+    if not file.strip(".") or "/" in file or "\\" in file:
+        raise _wrong(name, key, value, "not the name of a file")
+    return file
 
 
 def _wrong(name: str, key: str, value: object, reason: str) -> ArmError:
