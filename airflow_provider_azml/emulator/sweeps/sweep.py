@@ -232,7 +232,7 @@ class Sweep:
     def _failure(self) -> JobFailure | None:
         """Why the sweep fails, once its trials have ended."""
         runs = [run for trial in self._trials if (run := self._runs.get(trial))]
-        failed = [run for run in runs if run["status"] == "Failed"]
+        failed = [run for run in runs if run["status"] in ("Failed", "NotResponding")]
         if not failed or any(run["status"] == "Completed" for run in runs):
             return None
         first = failed[0]
