@@ -53,7 +53,18 @@ version = client.create_model_version(
     "iris-" + job.info.run_id, f"models:/{model.model_id}", job.info.run_id, model_id=model.model_id
 )
 again = mlflow.artifacts.load_text(client.get_model_version_download_uri(version.name, version.version) + "/weights")
+client.update_model_version(version.name, version.version, description="fine")
+client.set_model_version_tag(version.name, version.version, "good", "yes")
+client.set_model_version_tag(version.name, version.version, "bad", "no")
+client.delete_model_version_tag(version.name, version.version, "bad")
+kept = client.get_model_version(version.name, version.version)
+(nested,) = children
+client.delete_run(nested.info.run_id)
+deleted = client.get_run(nested.info.run_id).info.lifecycle_stage
+gone = mlflow.search_runs([job.info.experiment_id], output_format="list", run_view_type=2)
+client.restore_run(nested.info.run_id)
 print("RESULT" + json.dumps({
+    "kept": [kept.description, kept.tags], "deleted": deleted, "gone": [run.info.run_name for run in gone],
     "params": job.data.params, "metrics": {k: str(v) for k, v in job.data.metrics.items()}, "history": history,
     "found": [run.info.run_id for run in found], "children": [run.info.run_name for run in children],
     "missing": missing, "other": other, "artifact": artifact, "listed": listed, "refused": refused,
@@ -94,6 +105,14 @@ def test_what_is_logged_is_read_back(job: str, result: dict[str, Any]) -> None:
     assert result["found"] == [job]
     assert result["children"] == ["child"]
     assert result["refused"] == "INVALID_PARAMETER_VALUE"
+
+
+def test_runs_are_deleted_and_restored(result: dict[str, Any]) -> None:
+    assert (result["deleted"], result["gone"]) == ("deleted", ["child"])
+
+
+def test_versions_of_models_are_described(result: dict[str, Any]) -> None:
+    assert result["kept"] == ["fine", {"good": "yes"}]
 
 
 def test_experiments_are_found_and_made(job: str, result: dict[str, Any]) -> None:

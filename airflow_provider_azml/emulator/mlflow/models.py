@@ -22,6 +22,8 @@ from airflow_provider_azml.emulator.mlflow.uris import artifact_uri, model_versi
 from airflow_provider_azml.emulator.storage.locations import ARTIFACT_STORE, LocationError, Locations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_azml.rest.flows import Json
 
 _ID = r"logged-models/(?P<model>[^/]+)"
@@ -42,6 +44,10 @@ def operations() -> list[MlflowOperation]:
         MlflowOperation("GET", "registered-models/search", _search_registered),
         MlflowOperation("POST", "model-versions/create", _create_version),
         MlflowOperation("GET", "model-versions/get", _get_version),
+        MlflowOperation("PATCH", "model-versions/update", _update_version),
+        MlflowOperation("DELETE", "model-versions/delete", _delete_version),
+        MlflowOperation("POST", "model-versions/set-tag", _set_version_tag),
+        MlflowOperation("DELETE", "model-versions/delete-tag", _delete_version_tag),
         MlflowOperation("GET", "model-versions/search", _search_versions),
         MlflowOperation("GET", "model-versions/get-download-uri", _download_uri),
     ]
@@ -141,6 +147,35 @@ def _create_version(call: MlflowCall) -> Json:
 
 def _get_version(call: MlflowCall) -> Json:
     return {"model_version": _shown_version(_version(call))}
+
+
+def _update_version(call: MlflowCall) -> Json:
+    description = str(call.arguments.get("description") or "")
+    return {"model_version": _changed_version(call, lambda properties: properties.update(description=description))}
+
+
+def _delete_version(call: MlflowCall) -> Json:
+    call.emulator.store.delete(_version(call)["id"])
+    return {}
+
+
+def _set_version_tag(call: MlflowCall) -> Json:
+    tag = {call.argument("key"): str(call.arguments.get("value") or "")}
+    _changed_version(call, lambda properties: properties.update(tags={**properties["tags"], **tag}))
+    return {}
+
+
+def _delete_version_tag(call: MlflowCall) -> Json:
+    tags = dict(_version(call)["properties"]["tags"])
+    tags.pop(call.argument("key"), None)
+    _changed_version(call, lambda properties: properties.update(tags=tags))
+    return {}
+
+
+def _changed_version(call: MlflowCall, change: Callable[[Json], None]) -> Json:
+    arm_id = _version(call)["id"]
+    call.emulator.store.update(arm_id, lambda document: change(document["properties"]))
+    return _shown_version(call.emulator.store.get(arm_id) or {})
 
 
 def _search_versions(call: MlflowCall) -> Json:

@@ -42,6 +42,7 @@ _OF_MLFLOW = {
     "Failed": "FAILED",
     "Canceled": "KILLED",
 }
+_VIEWS = {"ACTIVE_ONLY": (False,), "DELETED_ONLY": (True,)}
 _MOST_IN_A_BATCH = 1000
 _PAGE = 1000
 
@@ -56,6 +57,8 @@ def operations() -> list[MlflowOperation]:
         MlflowOperation("POST", "runs/create", _create_run),
         MlflowOperation("GET", "runs/get", _get_run),
         MlflowOperation("POST", "runs/update", _update_run),
+        MlflowOperation("POST", "runs/delete", _delete_run),
+        MlflowOperation("POST", "runs/restore", _restore_run),
         MlflowOperation("POST", "runs/log-metric", _log_metric),
         MlflowOperation("POST", "runs/log-batch", _log_batch),
         MlflowOperation("POST", "runs/log-parameter", _log_parameter),
@@ -142,6 +145,16 @@ def _update_run(call: MlflowCall) -> Json:
     return {"run_info": _shown(changed)["info"]}
 
 
+def _delete_run(call: MlflowCall) -> Json:
+    call.runs.change(run_of(call)["runId"], {"hidden": True})
+    return {}
+
+
+def _restore_run(call: MlflowCall) -> Json:
+    call.runs.change(run_of(call)["runId"], {"hidden": False})
+    return {}
+
+
 def _log_metric(call: MlflowCall) -> Json:
     run = run_of(call)
     call.runs.log_metric(run["runId"], _metric(call.arguments))
@@ -188,7 +201,8 @@ def _search_runs(call: MlflowCall) -> Json:
         reverse=True,
     )
     passes = condition(str(call.arguments.get("filter") or ""))
-    found = ((place, one) for place, run in newest if not run["hidden"] and passes(one := _shown(run)))
+    view = _VIEWS.get(str(call.arguments.get("run_view_type") or "ACTIVE_ONLY").upper(), (True, False))
+    found = ((place, one) for place, run in newest if bool(run["hidden"]) in view and passes(one := _shown(run)))
     shown = enumerated(ordered([run for _, run in found], orders), start) if orders else found
     page, token = page_of(shown, _count(call, "max_results", _PAGE))
     return {"runs": page, **({} if token is None else {"next_page_token": str(token)})}
