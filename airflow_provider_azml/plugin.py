@@ -5,10 +5,12 @@ from __future__ import annotations
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
+from airflow_provider_azml.timetables.recurrence import AzmlCronTimetable, AzmlRecurrenceTimetable
 
 
 class AzmlPlugin(AirflowPlugin):
-    """Registers the links that operators carry."""
+    """Registers the links that operators carry, and the timetables."""
 
     name = "azml"
     operator_extra_links = [AzmlStudioLink(), AzmlEndpointLink()]  # noqa: RUF012 (declared so by AirflowPlugin)
+    timetables = [AzmlCronTimetable, AzmlRecurrenceTimetable]  # noqa: RUF012 (as above)

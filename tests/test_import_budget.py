@@ -77,6 +77,13 @@ def test_hook_and_trigger_bring_nothing_but_this_package() -> None:
     assert measured["cpu_seconds"] <= 3 * CPU_SECONDS
 
 
+def test_timetables_bring_nothing_but_this_package() -> None:
+    measured = cost(["airflow_provider_azml.timetables.recurrence"], after=["airflow.sdk", "airflow.timetables.base"])
+    assert heavy(measured["modules"]) == set()
+    assert {"croniter", "tzlocal"} & set(measured["modules"]) == set()
+    assert len(measured["modules"]) <= MODULES, measured["modules"]
+
+
 def test_describing_the_provider_imports_nothing_else() -> None:
     measured = cost(["airflow_provider_azml.provider_info"])
     assert {name for name in measured["modules"] if name.startswith("airflow")} == {

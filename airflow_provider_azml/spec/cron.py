@@ -93,9 +93,10 @@ class Cron:
         Args:
             moment: Any moment, with an offset.
         """
-        since = moment if self._first is None else max(moment, self._first - _MICROSECOND)
+        since = time_zones.in_utc(moment)
+        since = since if self.first is None else max(since, self.first - _MICROSECOND)
         found = time_zones.first_after(self._ascending, since, self.time_zone)
-        return found if found and (self._last is None or found <= self._last) else None
+        return found if found and (self.last is None or found <= self.last) else None
 
     def last_until(self, moment: dt.datetime) -> dt.datetime | None:
         """The last time at which it fires at or before a moment, in UTC; ``None`` when there is none.
@@ -103,9 +104,10 @@ class Cron:
         Args:
             moment: Any moment, with an offset.
         """
-        until = moment if self._last is None else min(moment, self._last)
+        until = time_zones.in_utc(moment)
+        until = until if self.last is None else min(until, self.last)
         found = time_zones.last_until(self._descending, until, self.time_zone)
-        return found if found and (self._first is None or found >= self._first) else None
+        return found if found and (self.first is None or found >= self.first) else None
 
     @cached_property
     def read(self) -> str:
@@ -121,11 +123,13 @@ class Cron:
         return time_zones.time_zone(self.zone)
 
     @cached_property
-    def _first(self) -> dt.datetime | None:
+    def first(self) -> dt.datetime | None:
+        """The moment of its start, in UTC."""
         return time_zones.instant(self.start, self.time_zone) if self.start else None
 
     @cached_property
-    def _last(self) -> dt.datetime | None:
+    def last(self) -> dt.datetime | None:
+        """The moment of its end, in UTC."""
         return time_zones.instant(self.end, self.time_zone) if self.end else None
 
     def _ascending(self, since: dt.datetime) -> Iterator[dt.datetime]:

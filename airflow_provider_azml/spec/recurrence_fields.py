@@ -72,9 +72,7 @@ class RecurrenceFields:
         except time_zones.UnknownTimeZoneError as error:
             yield "zone", str(error)
             return
-        ill_matched = [
-            field for field, units in _TAKEN_BY.items() if getattr(self, field) and self.unit not in units
-        ]
+        ill_matched = [field for field, units in _TAKEN_BY.items() if getattr(self, field) and self.unit not in units]
         for field in ill_matched:
             others = " or ".join(_TAKEN_BY[field])
             yield field, f"frequency {self.unit} takes none; leave it out, or write frequency {others}"
@@ -97,7 +95,7 @@ class RecurrenceFields:
     def phase(self) -> dt.datetime:
         """Where counting begins, in the zone."""
         if self.start is None and self.anchor is not None and self.anchor.tzinfo is not None:
-            return time_zones.local_time(self.anchor, self.time_zone)
+            return time_zones.local_time(time_zones.in_utc(self.anchor), self.time_zone)
         return self.start or self.anchor or PHASE
 
     @cached_property

@@ -35,7 +35,7 @@ def _integers(value: Any) -> list[int]:
 
 
 def _moment(text: str) -> str:
-    found = _read(text)
+    found = moment(text)
     return found.strftime("%Y-%m-%d %H:%M:%S") if found else text
 
 
@@ -90,16 +90,26 @@ def problems(source: Source) -> Iterator[Problem]:
     Args:
         source: The trigger.
     """
-    for key in ("start_time", "end_time"):
-        text = source.value.get(key)
-        if isinstance(text, str):
-            yield from _time_problems(source, key, text)
+    yield from time_problems(source)
     expression = source.value.get("expression")
     if isinstance(expression, str):
         yield from _cron_problems(source, expression)
 
 
-def _read(text: str) -> dt.datetime | None:
+def time_problems(source: Source) -> Iterator[Problem]:
+    """What is wrong with the times of a trigger.
+
+    Args:
+        source: The trigger.
+    """
+    for key in ("start_time", "end_time"):
+        text = source.value.get(key)
+        if isinstance(text, str):
+            yield from _time_problems(source, key, text)
+
+
+def moment(text: str) -> dt.datetime | None:
+    """A time as azure-ai-ml reads it, without its offset; ``None`` when it is none."""
     found = _MOMENT.fullmatch(text)
     if not found:
         return None
@@ -111,7 +121,7 @@ def _read(text: str) -> dt.datetime | None:
 
 
 def _time_problems(source: Source, key: str, text: str) -> Iterator[Problem]:
-    if _read(text) is None:
+    if moment(text) is None:
         yield source.problem((key,), f"{text!r:.80} is no time; write '2026-01-31T09:00:00'")
         return
     found = _MOMENT.fullmatch(text)

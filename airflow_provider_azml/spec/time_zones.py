@@ -34,13 +34,20 @@ def time_zone(name: str) -> ZoneInfo:
 
     Source: ``TriggerBase.timeZone`` of the 2024-04-01 OpenAPI file; Unicode's table of Windows zones, in tzlocal.
     """
-    if name == "UTC":
-        return ZoneInfo(name)
-    windows = _windows_zones()
+    windows = {} if name == "UTC" or "/" in name else _windows_zones()
     try:
         return ZoneInfo(windows.get(name.lower(), name))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # a folder, or a path out of the database
         raise UnknownTimeZoneError(f"there is no time zone {name!r:.80}{_nearest(name)}") from error
+
+
+def in_utc(moment: dt.datetime) -> dt.datetime:
+    """A moment in UTC, without the arithmetic of its own that Airflow's kind of moment has."""
+    found = moment.astimezone(dt.timezone.utc)
+    return dt.datetime.combine(
+        dt.date(found.year, found.month, found.day),
+        dt.time(found.hour, found.minute, found.second, found.microsecond, dt.timezone.utc),
+    )
 
 
 def instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:

@@ -65,14 +65,11 @@ class Failures:
 
 def run(dag: DAG, **options: Any) -> Finished:
     """Run a DAG to its end; retries come at once, and what tries raised is kept."""
-    from tests.airflow.versions import DagBag, get_listener_manager, sync_bag_to_db
+    from tests.airflow.versions import get_listener_manager
 
-    _prepare()
     for task in dag.tasks:
         task.retry_delay = timedelta(0)
-    bag = DagBag(dag_folder="/dev/null", collect_dags=False)
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, bundle_name=BUNDLE, bundle_version=None)  # dag.test() refuses a DAG that the database lacks
+    store(dag)  # dag.test() refuses a DAG that the database lacks
     failures = Failures()
     listeners = get_listener_manager()
     listeners.add_listener(failures)
@@ -80,6 +77,16 @@ def run(dag: DAG, **options: Any) -> Finished:
         return Finished(dag.test(**options), failures.errors)
     finally:
         listeners.pm.unregister(failures)
+
+
+def store(dag: DAG) -> None:
+    """Put a DAG into Airflow's database, as the DAG processor does."""
+    from tests.airflow.versions import DagBag, sync_bag_to_db
+
+    _prepare()
+    bag = DagBag(dag_folder="/dev/null", collect_dags=False)
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, bundle_name=BUNDLE, bundle_version=None)
 
 
 @lru_cache

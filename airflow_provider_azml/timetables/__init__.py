@@ -1,0 +1,1 @@
+"""When DAGs run: the recurrences and cron expressions of Azure ML's schedules."""
