@@ -52,6 +52,16 @@ def recorded_requests() -> Iterator[tuple[str, str, str]]:
                 yield exchange["method"], exchange["path"], exchange["query"].get("api-version", "")
 
 
+def recorded_bodies() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and body of every Resource Manager request with one that MLClient was recorded sending."""
+    for file in sorted((SHARED / "transcripts").glob("mlclient_*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            exchange = json.loads(line)
+            if exchange["path"].lower().startswith("/subscriptions/") and exchange["req_body"]:
+                body = exchange["req_body"]
+                yield exchange["method"], exchange["path"], json.loads(body) if isinstance(body, str) else body
+
+
 class _OpenApi:
     """One OpenAPI file, with the references that lead out of a definition followed inside it."""
 

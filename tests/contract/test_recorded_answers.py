@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LISTED = 212
+ELSEWHERE = {"OnlineDeployments_Update"}
+"""Operations that need what takes long to make, here a deployment that serves: they are asked for by other tests."""
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "emulator.md"
 PROVIDER = "/providers/microsoft.machinelearningservices/"
 
@@ -50,7 +52,8 @@ def test_what_is_served_is_documented(answers: list[tuple[Operation, dict[str, A
     assert len(listed) == LISTED
     text = " ".join(PAGE.read_text(encoding="utf-8").partition("## Coverage")[2].partition("\n## ")[0].split())
     missing = {name for words in re.findall(r"`([\w*]+_[\w*]+)`", text) for name in fnmatch.filter(listed, words)}
-    assert sorted(listed - {operation.name for operation, _ in answers}) == sorted(missing)
+    served = {operation.name for operation, _ in answers} | ELSEWHERE
+    assert sorted(listed - served) == sorted(missing)
     assert f"{LISTED - len(missing)} of the {LISTED} operations" in text
 
 

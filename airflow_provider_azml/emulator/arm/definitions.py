@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -229,6 +229,7 @@ def _wrong_words(definition: Json, value: str, path: str) -> Iterator[Problem]:
         yield Problem(path, f"{_shown(value)} does not match '{pattern}'.")
 
 
+@lru_cache(maxsize=4096)
 def _plain(word: str) -> str:
     """A word in the spelling in which it is compared: the service minds neither case nor spaces."""
     return word.lower().replace(" ", "")
