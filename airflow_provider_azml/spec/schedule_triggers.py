@@ -6,6 +6,9 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import cron
+from airflow_provider_azml.spec.recurrence_fields import RecurrenceFields
 from airflow_provider_azml.spec.rules import Rule, each, integer, lower, nested, translated
 
 if TYPE_CHECKING:
@@ -20,9 +23,12 @@ _MOMENT = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)[T ](\d\d?):(\d\d?)(?::(\d\d?)(?:\.\d{1,12})?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 """What azure-ai-ml's loader (marshmallow) reads as a time."""
-_CRON_FIELDS = 5
-_IGNORED_FIELDS = (2, 3)
-"""Places of a cron expression's days and months."""
+_TIMES = ("start_time", "end_time")
+_PLACES: dict[str, tuple[str, ...]] = {
+    **{field: ("schedule", field) for field in ("hours", "minutes", "week_days", "month_days")},
+    "end": ("end_time",),
+}
+"""Fields of a recurrence that a schema cannot hold against others -> where a trigger has them."""
 _DAYS = {"day": 1, "week": 7, "month": 30}
 
 
@@ -94,6 +100,8 @@ def problems(source: Source) -> Iterator[Problem]:
     expression = source.value.get("expression")
     if isinstance(expression, str):
         yield from _cron_problems(source, expression)
+    elif isinstance(source.value.get("frequency"), str):
+        yield from _recurrence_problems(source)
 
 
 def time_problems(source: Source) -> Iterator[Problem]:
@@ -102,7 +110,7 @@ def time_problems(source: Source) -> Iterator[Problem]:
     Args:
         source: The trigger.
     """
-    for key in ("start_time", "end_time"):
+    for key in _TIMES:
         text = source.value.get(key)
         if isinstance(text, str):
             yield from _time_problems(source, key, text)
@@ -137,10 +145,42 @@ def _cron_problems(source: Source, expression: str) -> Iterator[Problem]:
 
     Source: Microsoft's documentation of pipeline schedules: five fields, and days and months are read as ``*``.
     """
-    fields = expression.split()
-    if len(fields) != _CRON_FIELDS:
-        reason = f"has {len(fields)} fields; it must have {_CRON_FIELDS}: minutes, hours, days, months, weekdays"
-        yield source.problem(("expression",), reason, severity="warning")
-    elif any(fields[place] != "*" for place in _IGNORED_FIELDS):
+    try:
+        cron.Cron(expression, fields="service")
+    except SpecError as error:
+        for problem in error.problems:
+            yield source.problem(("expression",), problem.reason, severity="warning")
+        return
+    if cron.differs(expression):
         reason = "the service reads days and months as *, so this fires more often; use a recurrence with month_days"
         yield source.problem(("expression",), reason, severity="warning")
+
+
+def _recurrence_problems(source: Source) -> Iterator[Problem]:
+    """What of a recurrence does not go together. What is wrong by itself, its schema says."""
+    pattern, zone = source.at("schedule").value, source.value.get("time_zone")
+    start, end = (moment(text) if isinstance(text := source.value.get(key), str) else None for key in _TIMES)
+    fields = RecurrenceFields(
+        source.value["frequency"],
+        next(_numbers(source.value.get("interval")), 0),
+        hours=[*_numbers(pattern.get("hours"))],
+        minutes=[*_numbers(pattern.get("minutes"))],
+        week_days=[day for day in _listed(pattern.get("week_days") or []) if isinstance(day, str)],
+        month_days=[*_numbers(pattern.get("month_days"))],
+        start=start,
+        end=end,
+        zone=zone if isinstance(zone, str) else DEFAULT_ZONE,
+    )
+    if any(fields.out_of_range()):
+        return
+    for field, reason in fields.mismatches():
+        if field in _PLACES:
+            yield source.problem(_PLACES[field], reason, severity="warning")
+
+
+def _numbers(value: object) -> Iterator[int]:
+    for item in _listed(value):
+        try:
+            yield integer(item)
+        except (TypeError, ValueError, OverflowError):  # its schema says so
+            continue

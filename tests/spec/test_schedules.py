@@ -121,10 +121,24 @@ def test_an_unquoted_time_is_explained(tmp_path: Path) -> None:
         ({**CRON, "time_zone": "Europe/Berlin"}, "trigger.time_zone: warning: is 'Europe/Berlin'"),
         ({**CRON, "expression": "0 0 9 * * 1"}, "has 6 fields; it must have 5"),
         ({**CRON, "expression": "0 9 1 * *"}, "reads days and months as *"),
+        ({**CRON, "expression": "0 25 * * *"}, "trigger.expression: warning: '0 25 * * *' is no cron expression"),
         ({**CRON, "start_time": "2026-01-31T09:00:00+02:00"}, "+02:00 is not sent"),
         (
             {**CRON, "start_time": "2026-01-31T09:00:00Z", "time_zone": "Pacific Standard Time"},
             "Z is not sent; the service reads the time in time_zone",
+        ),
+        (
+            {**WEEKLY, "frequency": "minute", "schedule": {"hours": [], "minutes": 30}},
+            "trigger.schedule.minutes: warning: frequency minute takes none",
+        ),
+        (
+            {**WEEKLY, "frequency": "month", "start_time": "2026-02-01T00:00:00", "interval": 12}
+            | {"schedule": {"hours": 1, "minutes": 0, "month_days": 30}},
+            "trigger.schedule.month_days: warning: no month that it comes to has day 30",
+        ),
+        (
+            {**WEEKLY, "start_time": "2026-02-01T00:00:00", "end_time": "2026-01-01T00:00:00"},
+            "trigger.end_time: warning: 2026-01-01T00:00:00 is before the start",
         ),
         ({**WEEKLY, "interval": 0}, "trigger.interval: warning: is 0; it must be at least 1"),
         ({**WEEKLY, "schedule": {"hours": 25, "minutes": 0}}, "hours: warning: is 25; it must be at most 23"),
