@@ -117,10 +117,10 @@ def test_requests_are_shared_out_by_weight(workspace: Workspace, endpoint: str) 
 def test_mirrored_requests_are_copies_that_nobody_waits_for(workspace: Workspace, endpoint: str) -> None:
     share(workspace, endpoint, {"blue": 100}, {"green": 50})
     mark = uuid.uuid4().hex
-    began = time.monotonic()
     slow_and_bad = {"mark": mark, "sleep": {"green": 1}, "raise": ["green"]}
-    assert names(workspace, endpoint, slow_and_bad, 4) == {"blue": 4}
-    assert time.monotonic() - began < 1
+    answers = [score(workspace, endpoint, slow_and_bad) for _ in range(4)]
+    assert [answer.json()["name"] for answer in answers] == ["blue"] * 4
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 1
     deadline = time.monotonic() + 20
     while log(workspace, endpoint, "green").count("ValueError: as asked") < 2:
         assert time.monotonic() < deadline
@@ -223,8 +223,10 @@ def test_a_script_s_own_description_is_shown(workspace: Workspace, endpoint: str
 
 
 def test_more_requests_than_a_deployment_takes_are_refused(workspace: Workspace, endpoint: str) -> None:
-    with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda _: ask(workspace, endpoint, "green", json={"sleep": {"green": 1}}), range(4)))
+    request = ask(workspace, endpoint, "green", json={"sleep": {"green": 1}}).request
+    with ThreadPoolExecutor() as pool, requests.Session() as session:
+        session.verify = workspace.emulator.environment["REQUESTS_CA_BUNDLE"]
+        answers = list(pool.map(lambda _: session.send(request), range(4)))
     assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429]
     reasons = {answer.headers.get("ms-azureml-model-error-reason") for answer in answers}
     assert reasons == {None, "too_many_pending_request"}
@@ -300,7 +302,7 @@ def test_a_server_that_takes_longer_than_its_probes_allow_fails(
 
 
 def test_a_server_that_hangs_is_started_again(workspace: Workspace, endpoint: str, model: str) -> None:
-    probe = {"initialDelay": "PT20S", "period": "PT0.2S", "timeout": "PT0.2S", "failureThreshold": 2}
+    probe = {"initialDelay": "PT20S", "period": "PT0.3S", "timeout": "PT0.8S", "failureThreshold": 2}
     assert serve(workspace, endpoint, "hangs", model, livenessProbe=probe)["status"] == "Succeeded"
     before = score(workspace, endpoint, {}, deployment="hangs").json()["pid"]
     assert score(workspace, endpoint, {"sleep": {"hangs": 60}}, deployment="hangs").status_code == 424
