@@ -105,7 +105,7 @@ class TestWorkspaces:
 
         made = ml_client.workspaces.begin_create(Hub(name="the-hub", location="local")).result()
         assert (type(made).__name__, made.associated_workspaces) == ("Hub", [])
-        assert "the-hub" in [one.name for one in ml_client.workspaces.list()]
+        assert [one.name for one in ml_client.workspaces.list(filtered_kinds="hub")] == ["the-hub"]
         dropped = {"delete_dependent_resources": True, "permanently_delete": True}
         ml_client.workspaces.begin_delete("the-hub", **dropped).result()
 
@@ -174,6 +174,29 @@ class TestEndpointsWithoutServers:
         subscriptions.begin_delete("mine").result()
         with pytest.raises(ResourceNotFoundError):
             subscriptions.get("mine")
+
+
+class TestConnections:
+    def test_they_are_listed_by_type_and_tell_their_keys(self, ml_client: MLClient) -> None:
+        from azure.ai.ml.entities import ApiKeyConfiguration, PatTokenConfiguration, WorkspaceConnection
+
+        key = ApiKeyConfiguration(key="key-1")
+        wanted = {
+            "search": WorkspaceConnection(name="search", type="custom", target="https://x", credentials=key),
+            "sources": WorkspaceConnection(
+                name="sources", type="git", target="https://y", credentials=PatTokenConfiguration(pat="token-1")
+            ),
+        }
+        connections = ml_client.connections
+        for connection in wanted.values():
+            connections.create_or_update(connection)
+        assert [one.name for one in connections.list()] == ["search", "sources"]
+        assert [one.name for one in connections.list(connection_type="git")] == ["sources"]
+        assert connections.get("search").credentials.key is None
+        assert connections.get("search", populate_secrets=True).credentials.key == "key-1"
+        for name in wanted:
+            connections.delete(name)
+        assert list(connections.list()) == []
 
 
 class TestFeatureStores:

@@ -166,6 +166,11 @@ class TestWhatItDependsOn:
         assert project["kind"] == "Project"
         assert project["properties"]["storageAccount"] == shown["properties"]["storageAccount"]
         assert shown["properties"]["associatedWorkspaces"] == [path]
+        subscription = f"/subscriptions/{workspace.id.subscription_id}/providers"
+        for place in (hub.rpartition("/")[0], f"{subscription}/Microsoft.MachineLearningServices/workspaces"):
+            listed = workspace.call("GET", place, params={"kind": "hub,project"}).json()["value"]
+            assert [one["id"] for one in listed] == [hub, path]
+            assert workspace.call("GET", place, params={"kind": "featurestore"}).json()["value"] == []
         for one in (path, hub):
             gone(workspace, one, **PURGE)
 

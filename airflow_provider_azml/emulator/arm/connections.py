@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from airflow_provider_azml.emulator.arm.targets import Target
+    from airflow_provider_azml.emulator.selections import Selection
     from airflow_provider_azml.rest.flows import Json
 
 SECRETS = "connection_secrets"
@@ -36,6 +38,20 @@ class Connection(Behaviour):
             "metadata": document["properties"].get("metadata") or {},
         }
         return document
+
+    def selection(self, target: Target, query: Mapping[str, str]) -> Selection:
+        """The connections to a target, or of a category. Source: ``WorkspaceConnections_List``."""
+        wanted = super().selection(target, query)
+        asked = {name: query[name].lower() for name in ("category", "target") if query.get(name)}
+        if not asked:
+            return wanted
+        found = self.emulator.store.children(target.arm_id)
+        names = (
+            one["name"]
+            for one in found
+            if all(str(one["properties"].get(name)).lower() == value for name, value in asked.items())
+        )
+        return replace(wanted, names=tuple(names))
 
     def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
         """Secrets."""

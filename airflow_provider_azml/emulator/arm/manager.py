@@ -28,6 +28,7 @@ from airflow_provider_azml.emulator.arm.body_checks import checked_body
 from airflow_provider_azml.emulator.arm.definitions import status_of_put
 from airflow_provider_azml.emulator.arm.errors import ArmError, not_allowed, not_found
 from airflow_provider_azml.emulator.arm.targets import AML, resolve
+from airflow_provider_azml.emulator.arm.workspaces import of_kinds
 from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.rest.resources import ASYNC
 
@@ -127,7 +128,7 @@ class Manager:
             case [] | [_] | [_, "register" | "unregister"]:
                 return self._providers.answer(request, rest)
             case [_, "workspaces" | "registries" as segment]:
-                return self._everywhere(segment)
+                return self._everywhere(segment, request.query_params)
             case [_, "locations", _, name] if shown := locations.view(self._emulator, name):
                 return answer(shown)
             case [_, "locations", _, "updatequotas"]:
@@ -136,11 +137,12 @@ class Manager:
                 return self._operation(request, name, by_location=place.endswith("operationresults"))
         raise _unknown(request)
 
-    def _everywhere(self, segment: str) -> Response:
+    def _everywhere(self, segment: str, query: Mapping[str, str]) -> Response:
         """All workspaces or registries of the subscription."""
         show = self._behaviours["workspace" if segment == "workspaces" else "registry"].show
         found = self._emulator.store.outermost(f"/subscriptions/{identity.SUBSCRIPTION_ID}")
-        return answer({"value": [show(one) for one in found if one["type"] == f"{AML}/{segment}"]})
+        wanted = of_kinds([one for one in found if one["type"] == f"{AML}/{segment}"], query)
+        return answer({"value": [show(one) for one in wanted]})
 
     async def _below_group(self, request: Request, parts: list[str]) -> Response:
         group = parts[3]

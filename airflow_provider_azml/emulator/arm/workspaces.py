@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
 from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm import managed_networks, private_endpoints, soft_deletion, workspace_keys
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
 from airflow_provider_azml.emulator.arm.datastores import blob_datastore
 from airflow_provider_azml.emulator.arm.diagnosis import diagnose
 from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from airflow_provider_azml.emulator.arm.targets import Target
+    from airflow_provider_azml.emulator.selections import Selection
     from airflow_provider_azml.rest.flows import Json
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{1,32}")
 _DEPENDENCIES = ("storageAccount", "keyVault")
 _ALL_DEPENDENCIES = (*_DEPENDENCIES, "applicationInsights", "containerRegistry")
 _KINDS = ("Default", "FeatureStore", "Hub", "Project")
@@ -61,10 +61,8 @@ class Workspace(Behaviour):
     )
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check the name and what the workspace depends on, and give it its own identifiers."""
+        """Check what the workspace depends on, and give it its own identifiers."""
         document = super().accept(target, body, old)
-        if not _NAME.fullmatch(target.name):
-            raise invalid_name("a workspace", target.name, "2 to 33 letters, digits, '-' and '_', the first not a sign")
         required(body, "location")
         kind = _kind(document)
         gone = soft_deletion.soft_deleted(self.emulator, target.arm_id) if old is None else None
@@ -139,6 +137,14 @@ class Workspace(Behaviour):
             await super().remove(arm_id, query)
         else:
             await soft_deletion.soft_delete(self.emulator, arm_id)
+
+    def selection(self, target: Target, query: Mapping[str, str]) -> Selection:
+        """The workspaces of some kinds, where any are asked for."""
+        wanted = super().selection(target, query)
+        if "kind" not in query:
+            return wanted
+        found = of_kinds(self.emulator.store.children(target.arm_id), query)
+        return replace(wanted, names=tuple(one["name"] for one in found))
 
     def actions(self) -> Mapping[str, Callable[[Target, Json, Mapping[str, str]], Awaitable[Response]]]:
         """Keys, notebooks, diagnosis and the managed network."""
@@ -240,6 +246,12 @@ class Workspace(Behaviour):
         if document is None:
             raise not_found(target.arm_id)
         return document
+
+
+def of_kinds(workspaces: list[Json], query: Mapping[str, str]) -> list[Json]:
+    """The workspaces that a list asks for. Source: ``kind`` of ``Workspaces_List*``, as azure-ai-ml sends it."""
+    kinds = query.get("kind", "").lower().split(",")
+    return [one for one in workspaces if kinds == [""] or str(one.get("kind")).lower() in kinds]
 
 
 def _kind(document: Json) -> str:
