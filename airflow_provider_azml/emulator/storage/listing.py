@@ -8,7 +8,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape, quoteattr
 
 from airflow_provider_azml.emulator.storage.errors import BlobError
@@ -48,7 +48,7 @@ def list_blobs(blobs: Blobs, endpoint: str, container: str, query: Mapping[str, 
     asked = (("Prefix", prefix), ("Marker", marker), ("MaxResults", str(most)), ("Delimiter", delimiter))
     with_metadata = "metadata" in query.get("include", "").split(",")
     listed = (_blob(row, with_metadata=with_metadata) if row else _folder(name) for name, row in entries[:most])
-    following = entries[most][0] if entries[most:] else ""
+    following = quote(entries[most][0]) if entries[most:] else ""
     place = f"ServiceEndpoint={quoteattr(endpoint + '/')} ContainerName={quoteattr(container)}"
     told = "".join(_element(name, value) for name, value in asked if value)
     return _document(place, f"{told}<Blobs>{''.join(listed)}</Blobs>", following)
@@ -64,7 +64,9 @@ def list_containers(blobs: Blobs, endpoint: str, query: Mapping[str, str]) -> by
 
 def _entries(blobs: Blobs, container: str, query: Mapping[str, str], most: int) -> list[tuple[str, Row | None]]:
     """Blobs with their names, and with a delimiter the common beginnings of names instead of what is below them."""
-    prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "marker"))
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+    # in a spelling that XML can hold
+    marker = unquote(query.get("marker", ""))
     entries: list[tuple[str, Row | None]] = []
     start, end = max(prefix, marker), prefix + AFTER_ALL
     look = _FIRST_LOOK if delimiter else most
