@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.emulator.arm_requests import poll
 from tests.emulator.execution import Workspace
 
 if TYPE_CHECKING:
@@ -117,6 +118,15 @@ def test_a_deployment_serves(workspace: Workspace, endpoint: str) -> None:
     assert "loaded 2.0 /" in logs(workspace, endpoint, "blue")
 
 
+def test_a_patch_changes_tags_and_instances(workspace: Workspace, endpoint: str) -> None:
+    arm_id = workspace.id.child("online_deployment", endpoint, "blue")
+    change = {"tags": {"stage": "live"}, "sku": {"name": "Default", "capacity": 2}}
+    assert poll(workspace, workspace.call("PATCH", arm_id, json=change)) == 200
+    changed = workspace.call("GET", arm_id).json()
+    assert (changed["tags"], changed["sku"]["capacity"]) == ({"stage": "live"}, 2)
+    assert score(workspace, endpoint, {"data": [1]}).ok
+
+
 def test_what_is_no_number_or_duration_is_refused(workspace: Workspace, endpoint: str) -> None:
     arm_id = workspace.id.child("online_deployment", endpoint, "blue")
     assert workspace.call("POST", f"{arm_id}/getLogs", json={"tail": "all"}, ok=False).status_code == 400
@@ -148,7 +158,8 @@ def test_a_script_that_raises_is_a_model_error(workspace: Workspace, endpoint: s
 def test_a_script_that_takes_too_long_times_out(workspace: Workspace, endpoint: str, model: str) -> None:
     deploy(workspace, endpoint, "slow", SCORE, model, requestSettings={"requestTimeout": "PT0.5S"})
     assert score(workspace, endpoint, {"data": [1]}, deployment="slow").status_code == 200
-    assert score(workspace, endpoint, {"sleep": 30, "data": []}, deployment="slow").status_code == 408
+    late = score(workspace, endpoint, {"sleep": 30, "data": []}, deployment="slow")
+    assert (late.status_code, late.text) == (408, "upstream request timeout")
 
 
 def test_an_unknown_deployment_is_not_found(workspace: Workspace, endpoint: str) -> None:

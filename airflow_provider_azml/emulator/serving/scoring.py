@@ -91,7 +91,8 @@ class Scoring:
     https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints#http-status-codes; the Envoy
     filters of the service's inference images (``ms-azureml-model-error-reason``: ``model_error``, ``model_not_ready``,
     ``too_many_pending_request``); "No valid deployments to route to" and "key_auth_access_denied" as users report them;
-    "Specified deployment could not be found" in the README of microsoft/PIKE-RAG.
+    "Specified deployment could not be found" in the README of microsoft/PIKE-RAG; "upstream request timeout" in
+    MicrosoftDocs/azure-docs issue 94105.
 
     Args:
         emulator: The emulator.
@@ -194,8 +195,7 @@ class Scoring:
                 payload.method, payload.path, body=payload.body, headers=payload.headers, seconds=seconds
             )
         except asyncio.TimeoutError:
-            reason = f"Deployment {deployment['name']} did not answer within requestTimeout ({seconds:g} s)."
-            raise _Refused(_status(deployment, HTTPStatus.REQUEST_TIMEOUT), reason) from None
+            raise _Refused(_status(deployment, HTTPStatus.REQUEST_TIMEOUT), "upstream request timeout") from None
         except ServerDown as error:
             raise _not_ready(deployment, str(error)) from error
 
