@@ -51,7 +51,7 @@ class Cron:
 
     Source: MicrosoftDocs/azure-ai-docs, articles/machine-learning/how-to-schedule-pipeline-job.md: "DAYS and MONTHS
     values aren't supported in cron schedule expressions. Values passed for these parameters are ignored and treated as
-    *".
+    ``*``".
     """
 
     expression: str

@@ -205,7 +205,7 @@ class AzmlCronTimetable(AzmlTimetable):
         >>> AzmlCronTimetable("15 16 * * 1", time_zone="Pacific Standard Time")
 
     Source: MicrosoftDocs/azure-ai-docs, how-to-schedule-pipeline-job: "DAYS and MONTHS values aren't supported in cron
-    schedule expressions. Values passed for these parameters are ignored and treated as *".
+    schedule expressions. Values passed for these parameters are ignored and treated as ``*``".
     """
 
     def __init__(

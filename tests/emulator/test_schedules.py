@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
 COMMAND = {"jobType": "Command", **LEAST["Command"]}
+MONITOR = {
+    "computeConfiguration": {
+        "computeType": "ServerlessSpark",
+        "computeIdentity": {"computeIdentityType": "AmlToken"},
+        "instanceType": "standard_e4s_v3",
+        "runtimeVersion": "3.4",
+    },
+    "signals": {},
+}
 OPTIONS = ("--simulate", "0", "--create-workspace")
 
 
@@ -182,6 +191,37 @@ def test_a_job_that_is_refused_does_not_end_its_schedule(workspace: Workspace) -
     assert stamps(jobs(workspace, name, 1)) == [f"{day:%Y%m%d}T020000Z"]
     assert f"Schedule '{name}' was due at" in workspace.emulator.log.read_text()
     switch(workspace, name, on=False)
+
+
+def test_batch_endpoints_are_invoked(workspace: Workspace) -> None:
+    endpoint = fresh("b")
+    body = {"authMode": "AADToken", "defaults": {"deploymentName": "numbers"}}
+    endpoint_id = workspace.put("batch_endpoint", endpoint, location="local", properties=body)
+    inputs = {"numbers": {"jobInputType": "uri_folder", "uri": "azureml://datastores/workspaceblobstore/paths/n/"}}
+    definition = {"endpoint": f"azureml:{endpoint_id}", "inputs": inputs}
+    action = {"actionType": "InvokeBatchEndpoint", "endpointInvocationDefinition": definition}
+    name = fresh("s")
+    trigger = cron("0 0 * * *", startTime="2999-01-01T00:00:00")
+    workspace.put("schedule", name, properties={"trigger": trigger, "action": action})
+    path = f"{workspace.id.child('schedule', name)}/trigger"
+    early = workspace.call("POST", path, json={}, ok=False)
+    assert (early.status_code, "has no deployment 'numbers'" in early.text) == (404, True)
+    code = {"codeId": workspace.code({"score.py": ""}), "scoringScript": "score.py"}
+    deployed = {"codeConfiguration": code, "environmentId": workspace.shared_environment()}
+    workspace.put("batch_deployment", endpoint, "numbers", location="local", properties=deployed)
+    triggered = workspace.call("POST", path, json={}).json()
+    assert triggered["scheduleActionType"] == "InvokeBatchEndpoint"
+    job = workspace.get("job", triggered["submissionId"])["properties"]
+    assert job["properties"]["azureml.endpointname"] == endpoint
+
+
+def test_what_the_emulator_does_not_do_is_kept(workspace: Workspace) -> None:
+    action = {"actionType": "CreateMonitor", "monitorDefinition": MONITOR}
+    name = fresh("s")
+    trigger = cron("0 0 * * *", startTime="2999-01-01T00:00:00")
+    workspace.put("schedule", name, properties={"trigger": trigger, "action": action})
+    triggered = workspace.call("POST", f"{workspace.id.child('schedule', name)}/trigger", json={}).json()
+    assert triggered == {"scheduleActionType": "CreateMonitor", "submissionId": ""}
 
 
 def test_only_what_is_disabled_can_be_deleted(workspace: Workspace) -> None:

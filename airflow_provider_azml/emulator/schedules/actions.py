@@ -78,12 +78,14 @@ def _free_name(emulator: Emulator, workspace_id: str, wanted: str) -> str:
 
 
 def _invoke(emulator: Emulator, definition: Json, due: datetime) -> str:
+    """Invoke a batch endpoint. Source: the example of ``EndpointScheduleAction`` in the 2024-04-01 OpenAPI file."""
+    given: Json = _filled(definition.get("inputs") or {}, {_TRIGGER_TIME: f"{due:%Y-%m-%dT%H:%M:%SZ}"})
     inputs = {
-        name: {"jobInputType": "literal", "value": value} for name, value in (definition.get("inputs") or {}).items()
+        name: value if isinstance(value, dict) else {"jobInputType": "literal", "value": value}
+        for name, value in given.items()
     }
-    filled = _filled(inputs, {_TRIGGER_TIME: f"{due:%Y-%m-%dT%H:%M:%SZ}"})
     endpoint_id = str(definition.get("endpoint")).removeprefix("azureml:")
-    return str(invoke(emulator, endpoint_id, {"properties": {"InputData": filled}})["name"])
+    return str(invoke(emulator, endpoint_id, {"properties": {"InputData": inputs}})["name"])
 
 
 def _filled(value: Any, macros: dict[str, str]) -> Any:  # JSON, whatever it is
