@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 SCHEMA = "schedule.schema.json#/$defs/import_data"
+_RUN = "${{name}}"
+"""What the service puts the job's name in for."""
 _PARAMETER = nested((Rule("name", "name"), Rule("value", "value"), Rule("type", "type")))
 _SOURCE_RULES = (
     Rule("type", "sourceType", lower),
@@ -39,6 +41,40 @@ def definition(source: Source, path: Path) -> Json:
     """What is sent for the data import at a path of a file, or in the file that is named there."""
     value = _imported(source, path).value
     return {"dataType": "uri_folder", "isAnonymous": False, "isArchived": False, **translated(value, _RULES)}
+
+
+def job(source: Source, path: Path) -> Json:
+    """The pipeline job that imports once what a schedule imports again and again, with the keys of its file.
+
+    Source: azure-ai-ml 1.35.2, ``data.import_data``.
+    """
+    value = _imported(source, path).value
+    name = f"data_import_{value['name']}"
+    from_database = lower(value["source"]["type"]) == "database"
+    where = str(value["path"])
+    sink = {
+        "type": "mltable" if from_database else "uri_folder",
+        "path": where if _RUN in where else f"{where.rstrip('/')}/{_RUN}",
+        "name": value["name"],
+    }
+    node = {
+        "type": "data_transfer",
+        "task": "import_data",
+        "display_name": name,
+        "description": value.get("description") or name,
+        "compute": "serverless",
+        "source": value["source"],
+        "outputs": {"sink": sink if "version" not in value else {**sink, "version": value["version"]}},
+    }
+    return {
+        "type": "pipeline",
+        "description": value.get("description") or name,
+        "experiment_name": name,
+        "tags": value.get("tags") or {},
+        "properties": {**(value.get("properties") or {}), "azureml.materializationAssetName": value["name"]},
+        "settings": {"force_rerun": True},
+        "jobs": {name: node},
+    }
 
 
 def problems(source: Source, path: Path) -> Iterator[Problem]:

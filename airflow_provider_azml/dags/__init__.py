@@ -1,0 +1,22 @@
+"""DAGs of AML files: ``azml_dag`` of one, ``azml_dags`` of a folder."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.dags.files import azml_dag
+    from airflow_provider_azml.dags.folder import azml_dags
+
+__all__ = ["azml_dag", "azml_dags"]
+
+_MODULE_OF = {"azml_dag": "files", "azml_dags": "folder"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = found
+    return found

@@ -1,0 +1,72 @@
+"""``azml_dag``: the DAG of one AML file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.dags.job import job_dag
+from airflow_provider_azml.dags.schedule import schedule_dag
+from airflow_provider_azml.dags.wishes import Wishes
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec.kind_names import inferred
+from airflow_provider_azml.spec.schedule_plans import plan
+from airflow_provider_azml.spec.source import read
+from airflow_provider_azml.spec.v1 import schedules as v1
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from airflow_provider_azml.spec.cron import CronFields
+
+
+def azml_dag(
+    file: str | Path, *, job: str | None = None, cron_fields: CronFields | None = None, **dag_kwargs: Any
+) -> DAG:
+    """The DAG of an AML file: a schedule, or a job.
+
+    That of a schedule fires when the file says. Its name, description, tags, start and end are the file's. Its one
+    task, ``job``, submits the job, under the display name ``<schedule>-YYYYMMDDThhmmssZ`` as on the service. Where the
+    service has the same schedule, disable it there: both would fire.
+
+    That of a job has the file's name without its ending, and no schedule unless one is given.
+
+    Args:
+        file: Schedule file of the AML CLI, v2 or v1, or job file, relative to the folder of the file that calls this.
+        job: For a schedule of CLI v1, whose file does not say it: the job's file, relative to the schedule's folder, or
+            ``azureml:`` and the name of a job that ran.
+        cron_fields: Whether days and months of a cron expression count, ``standard``, or are ignored as Azure ML
+            ignores them, ``service``. Without it they count, with a warning wherever that makes a difference.
+        dag_kwargs: What else the DAG is given, e.g. ``default_args={"azml_conn_id": "other"}``, or instead of the
+            file's.
+
+    Raises:
+        SpecError: The file, or that of its job, cannot be used; with all problems of both, with file and line.
+
+    Example:
+        >>> retrain = azml_dag("retrain_schedule.yml", default_args={"retries": 2})
+
+    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedule
+    """
+    caller = Path(sys._getframe(1).f_code.co_filename)  # noqa: SLF001 (as Airflow finds the file of a DAG)
+    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs))
+
+
+def dag_of(path: Path, wishes: Wishes) -> DAG:
+    """The DAG of a file, as a part of a DAG file.
+
+    Args:
+        path: The AML file.
+        wishes: What else is wanted.
+
+    Raises:
+        SpecError: The file cannot be used.
+    """
+    source = read(path)
+    kind = inferred(source.value)
+    if kind == "job":
+        return job_dag(source, path, wishes)
+    if kind in (None, "schedule") or v1.is_schedule(source):
+        return schedule_dag(plan(source, job=wishes.job, cron_fields=wishes.cron_fields), path, wishes)
+    raise SpecError([source.problem((), f"is a {kind}; the DAG of a schedule or of a job can be had")])

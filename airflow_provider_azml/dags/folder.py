@@ -1,0 +1,136 @@
+"""``azml_dags``: the DAGs of a folder of AML files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_parsing_context
+
+from airflow_provider_azml.dags.broken import broken_dag
+from airflow_provider_azml.dags.files import dag_of
+from airflow_provider_azml.dags.ids import expected_id, legal
+from airflow_provider_azml.dags.wishes import Wishes
+from airflow_provider_azml.exceptions import Problem, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import DAG
+
+    from airflow_provider_azml.spec.cron import CronFields
+
+_ENDINGS = (".json", ".yaml", ".yml")
+_SCHEDULE = re.compile(r"schedule\.schema\.json|^\s*[\"']?(create_job|import_data|Schedule)[\"']?\s*:", re.MULTILINE)
+_PIPELINE = re.compile(r"pipelineJob\.schema\.json|^[\"']?type[\"']?\s*:\s*[\"']?pipeline\b", re.MULTILINE)
+_ANOTHER_KIND = re.compile(r"\$schema[\"']?\s*:\s*\S*/(?!schedule\.|pipelineJob\.)\w+\.schema\.json")
+_SUBMITTED = re.compile(r"^\s*[\"']?(?:create_job|job)[\"']?\s*:\s*[\"']?(?:file:)?([^\s\"'#]+)", re.MULTILINE)
+
+
+def azml_dags(
+    folder: str | Path = ".",
+    *,
+    strict: bool = False,
+    jobs: Mapping[str, str] | None = None,
+    cron_fields: CronFields | None = None,
+    **dag_kwargs: Any,
+) -> dict[str, DAG]:
+    """The DAGs of all schedule and pipeline files of a folder, put into the namespace of whoever calls this.
+
+    A pipeline that a schedule of the folder submits has no DAG of its own. Other AML files, and whatever else is there,
+    are passed over; so are folders inside.
+
+    A file that cannot be used hides no other DAG: in its place there is a DAG of the same id with the tag
+    ``azml-broken`` and no schedule, which says what is wrong, and whose one task fails with that.
+
+    Args:
+        folder: The folder, relative to that of the file that calls this.
+        strict: Raise what is wrong instead, e.g. in CI.
+        jobs: Name of a schedule file of CLI v1 -> what it submits, as for
+            :func:`~airflow_provider_azml.dags.azml_dag`.
+        cron_fields: As for :func:`~airflow_provider_azml.dags.azml_dag`.
+        dag_kwargs: What all DAGs are given.
+
+    Returns:
+        The DAGs by id; where Airflow asks for one DAG, as in a task, that one alone.
+
+    Raises:
+        SpecError: With `strict`, all problems of all files.
+
+    Example:
+        >>> azml_dags("schedules", default_args={"azml_conn_id": "azml_default"})
+    """
+    frame = sys._getframe(1)  # noqa: SLF001 (as Airflow finds the file of a DAG)
+    caller = Path(frame.f_code.co_filename)
+    wishes = Wishes(caller, None, cron_fields, dag_kwargs)
+    dags = _dags(caller.parent / folder, wishes, jobs or {}, strict=strict)
+    for dag_id, dag in dags.items():
+        frame.f_globals.setdefault(dag_id, dag)
+        frame.f_globals[f"azml_dag:{dag_id}"] = dag  # where the caller has the name for something else
+    return dags
+
+
+@dataclass
+class _Found:
+    """The files of one id, and their DAG or what is wrong with them."""
+
+    paths: list[Path] = field(default_factory=list)
+    dag: DAG | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool) -> dict[str, DAG]:
+    wanted = get_parsing_context().dag_id
+    found: dict[str, _Found] = {}
+    for path, text in _files(folder).items():
+        dag_id = expected_id(path, text) if _SCHEDULE.search(text) else legal(path.stem)
+        if wanted is not None and dag_id != wanted:
+            continue
+        one = found.setdefault(dag_id, _Found())
+        one.paths.append(path)
+        try:
+            one.dag = dag_of(path, replace(wishes, job=jobs.get(path.name)))
+        except SpecError as error:
+            one.problems += error.problems
+    for dag_id, one in found.items():
+        if one.paths[1:]:
+            same = ", ".join(path.name for path in one.paths)
+            reason = f"the DAG id {dag_id!r} is that of {same}; rename all but one"
+            one.problems += [Problem(str(path), 0, 0, "", reason) for path in one.paths]
+    wrong = [problem for one in found.values() for problem in one.problems]
+    if strict and wrong:
+        raise SpecError(wrong)
+    return {dag_id: _or_broken(dag_id, one, wishes) for dag_id, one in found.items()}
+
+
+def _or_broken(dag_id: str, found: _Found, wishes: Wishes) -> DAG:
+    if found.dag is None or found.problems:
+        return broken_dag(dag_id, SpecError(found.problems), wishes)
+    return found.dag
+
+
+def _files(folder: Path) -> dict[Path, str]:
+    """The schedules of a folder, and the pipelines that none of them submits, each with its text."""
+    texts = {path: _text(path) for path in sorted(folder.iterdir()) if path.suffix in _ENDINGS and path.is_file()}
+    schedules = {
+        path: text for path, text in texts.items() if _SCHEDULE.search(text) and not _ANOTHER_KIND.search(text)
+    }
+    named = [path.parent / name for path, text in schedules.items() for name in _SUBMITTED.findall(text)]
+    submitted = {path.resolve() for path in named}
+    pipelines = {
+        path: text
+        for path, text in texts.items()
+        if path not in schedules and _PIPELINE.search(text) and path.resolve() not in submitted
+    }
+    return {**schedules, **pipelines}
+
+
+def _text(path: Path) -> str:
+    """What a file holds, as far as it tells what the file is; what is wrong with it is said where it is read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,44 @@
+"""DAGs of job files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG
+
+from airflow_provider_azml.dags.ids import legal
+from airflow_provider_azml.dags.tasks import job_task
+from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.schedule_plans import PlannedJob
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_azml.dags.wishes import Wishes
+    from airflow_provider_azml.spec.source import Source
+
+
+def job_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
+    """The DAG of a job file.
+
+    Args:
+        source: The file, read.
+        path: The file.
+        wishes: What else is wanted.
+
+    Raises:
+        SpecError: It is no valid job.
+    """
+    kinds.check(source, "job", strict=True)
+    given: dict[str, Any] = {"catchup": False}
+    if source.value.get("description"):
+        given["description"] = str(source.value["description"])
+    if source.value.get("display_name"):
+        given["dag_display_name"] = str(source.value["display_name"])
+    given |= wishes.dag_kwargs
+    dag = DAG(given.pop("dag_id", legal(path.stem)), schedule=given.pop("schedule", None), **given)
+    dag.fileloc = str(wishes.fileloc)
+    planned = PlannedJob(path, job_type=str(source.value.get("type", "command")))
+    with dag:
+        job_task(planned, wishes.fileloc.parent, changes={}, display_name=None)
+    return dag

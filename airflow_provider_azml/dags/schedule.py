@@ -1,0 +1,115 @@
+"""DAGs of schedule files."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG
+
+from airflow_provider_azml.dags.macros import of_schedule, scheduled_name
+from airflow_provider_azml.dags.tasks import job_task
+from airflow_provider_azml.spec.firings import firing
+from airflow_provider_azml.spec.rules import mapping
+from airflow_provider_azml.spec.schedule_triggers import DEFAULT_ZONE
+from airflow_provider_azml.spec.source import read
+from airflow_provider_azml.timetables.recurrence import AzmlCronTimetable, AzmlRecurrenceTimetable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_azml.dags.wishes import Wishes
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.cron import CronFields
+    from airflow_provider_azml.spec.schedule_plans import Plan, PlannedJob
+
+_LONGEST_TAG = 100
+
+
+def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
+    """The DAG of what a schedule file says.
+
+    Args:
+        plan: What it says.
+        path: The file.
+        wishes: What else is wanted.
+    """
+    for problem in plan.warnings:
+        warnings.warn(str(problem), UserWarning, stacklevel=4)
+    given = {**_when(plan, wishes.cron_fields or "standard"), **_said(plan, path), **wishes.dag_kwargs}
+    tags = {*(_tag(name, value) for name, value in plan.tags.items()), *wishes.dag_kwargs.get("tags", ())}
+    dag = DAG(given.pop("dag_id", plan.name), schedule=given.pop("schedule"), **{**given, "tags": sorted(tags)})
+    dag.fileloc = str(wishes.fileloc)
+    with dag:
+        job_task(
+            plan.job,
+            wishes.fileloc.parent,
+            changes=_changes(plan.job, plan.name),
+            display_name=scheduled_name(plan.name),
+        )
+    return dag
+
+
+def _when(plan: Plan, cron_fields: CronFields) -> dict[str, Any]:
+    assert plan.trigger is not None
+    fires = firing(plan.trigger, cron_fields)
+    return {
+        "schedule": timetable(plan.trigger, cron_fields),
+        "start_date": fires.first,
+        "end_date": fires.last,
+        "catchup": False,
+    }
+
+
+def timetable(trigger: Json, cron_fields: CronFields = "standard") -> AzmlRecurrenceTimetable | AzmlCronTimetable:
+    """The timetable of a trigger, in the words of today's schedule files."""
+    start, end = trigger.get("start_time"), trigger.get("end_time")
+    zone = str(trigger.get("time_zone") or DEFAULT_ZONE)
+    if str(trigger["type"]).lower() == "cron":
+        return AzmlCronTimetable(
+            str(trigger["expression"]), cron_fields=cron_fields, start_time=start, end_time=end, time_zone=zone
+        )
+    pattern = mapping(trigger.get("schedule"))
+    return AzmlRecurrenceTimetable(
+        frequency=trigger["frequency"],
+        interval=trigger["interval"],
+        hours=pattern.get("hours"),
+        minutes=pattern.get("minutes"),
+        week_days=pattern.get("week_days"),
+        month_days=pattern.get("month_days"),
+        start_time=start,
+        end_time=end,
+        time_zone=zone,
+    )
+
+
+def _said(plan: Plan, path: Path) -> dict[str, Any]:
+    """What the file says for people to read."""
+    told = "".join(f"\n\n**Mind:** {problem.reason}." for problem in plan.warnings)
+    found: dict[str, Any] = {"doc_md": f"The schedule `{plan.name}` of `{path.name}`, {_submits(plan.job)}.{told}"}
+    if plan.display_name:
+        found["dag_display_name"] = plan.display_name
+    if plan.description:
+        found["description"] = plan.description
+    return found
+
+
+def _submits(job: PlannedJob) -> str:
+    if job.ran is not None:
+        return f"which runs the job `{job.ran}` again"
+    return f"which submits `{job.file.name}`" if job.file else f"which submits the {job.job_type} job that it holds"
+
+
+def _changes(job: PlannedJob, schedule: str) -> Json:
+    """What is to be otherwise than the job's file says, with what the service would fill in."""
+    inside = job.spec if job.spec is not None else read(job.file).value if job.file else {}
+    filled = of_schedule(inside, schedule)
+    changed = of_schedule(job.changes, schedule)
+    made = dict(job.changes)
+    for key in {*filled, *changed}:
+        made[key] = {**mapping(filled.get(key)), **mapping(made.get(key)), **mapping(changed.get(key))}
+    return made
+
+
+def _tag(name: str, value: str) -> str:
+    return (f"{name}:{value}" if value else name)[:_LONGEST_TAG]

@@ -1,0 +1,29 @@
+"""What whoever asks for DAGs of AML files says besides the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from airflow_provider_azml.spec.cron import CronFields
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is wanted of a DAG besides what its file says.
+
+    Args:
+        fileloc: The DAG file.
+        job: What a schedule of CLI v1 submits.
+        cron_fields: Which fields of cron expressions count.
+        dag_kwargs: What the DAG is given besides what its file says, or instead.
+    """
+
+    fileloc: Path
+    job: str | None = None
+    cron_fields: CronFields | None = None
+    dag_kwargs: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Tests of DAGs that are made of AML files."""
