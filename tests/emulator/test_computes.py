@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,7 +138,7 @@ class TestClusters:
         until(lambda: nodes(slow, compute), ("Steady", 1, 1, {"running": 1}))
         slow.until(job, ["Completed"])
 
-    def test_a_real_job_of_a_preempted_cluster_runs_again(self, real: Workspace, tmp_path: Any) -> None:
+    def test_a_real_job_of_a_preempted_cluster_runs_again(self, real: Workspace, tmp_path: Path) -> None:
         compute = real.put("compute", "cheap-" + fresh("x"), **cluster(priority="LowPriority", most=1))
         preempt(real, compute)
         runs, go_on = tmp_path / "runs", tmp_path / "go-on"
@@ -146,6 +147,14 @@ class TestClusters:
         go_on.touch()
         real.until(job, ["Completed"])
         assert "pre-empted" in real.details(job)["warnings"][0]["message"]
+
+    def test_a_job_that_loses_its_worker_does_not_respond(self, real: Workspace, tmp_path: Path) -> None:
+        let(real, {"fault": "lost_worker", "job": ".", "seconds": 0.2, "times": 1})
+        pid = tmp_path / "pid"
+        job = real.submit(f"echo $$ > {pid}; sleep 600")
+        real.until(job, ["NotResponding"])
+        assert "no heartbeat" in real.details(job)["error"]["error"]["message"]
+        assert not Path(f"/proc/{pid.read_text().strip()}").exists()
 
     def test_who_runs_on_a_compute_that_is_deleted_is_told(self, real: Workspace) -> None:
         compute = real.put("compute", fresh("cpu"), **cluster(most=1))
@@ -158,7 +167,11 @@ class TestClusters:
 
 def preempt(workspace: Workspace, compute: str) -> None:
     """Let the nodes of a cluster be taken away soon after the next job begins to run there."""
-    rule = {"fault": "preemption", "compute": compute.rpartition("/")[2], "seconds": 0.5, "times": 1}
+    let(workspace, {"fault": "preemption", "compute": compute.rpartition("/")[2], "seconds": 0.5, "times": 1})
+
+
+def let(workspace: Workspace, rule: dict[str, Any]) -> None:
+    """Let something go wrong."""
     url = f"{workspace.emulator.url}/emulator/faults"
     requests.put(url, json={"rules": [rule]}, timeout=5).raise_for_status()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ import pytest
 
 from airflow_provider_azml.emulator.jobs import conda_files
 from airflow_provider_azml.emulator.jobs.conda_files import CondaFileError
+from airflow_provider_azml.emulator.jobs.processes import birth
 from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments, curated
 
 if TYPE_CHECKING:
@@ -96,6 +99,24 @@ def test_an_environment_that_was_not_finished_is_made_anew(tmp_path: Path) -> No
     (python.parent.parent / ".complete").unlink()
     python.unlink()
     assert asyncio.run(PythonEnvironments(tmp_path).ready(_environment(TINY))).exists()
+
+
+@pytest.mark.parametrize("somebody_lives", [False, True])
+def test_what_was_left_at_work_on_an_environment_ends_unless_its_emulator_lives(
+    tmp_path: Path, *, somebody_lives: bool
+) -> None:
+    builder = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    note = tmp_path / "abc.builder"
+    note.write_text(f"{builder.pid} {birth(builder.pid)}")
+    with (tmp_path / "abc.lock").open("w") as lock:
+        if somebody_lives:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        PythonEnvironments(tmp_path).recover()
+    assert note.exists() == somebody_lives
+    if somebody_lives:
+        assert builder.poll() is None
+        builder.kill()
+    assert builder.wait(5) == -signal.SIGKILL
 
 
 def test_extra_packages_yield_to_those_of_the_environment(tmp_path: Path) -> None:

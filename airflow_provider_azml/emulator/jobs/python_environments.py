@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _COMPLETE = ".complete"
+_BUILDER = ".builder"
 _LOG_LINES = 20
 _LONGEST_LINE = 2**22
 _CURATED_SKLEARN = re.compile(r"(?:^azureml:AzureML-|/environments/)sklearn-(\d+\.\d+)", re.IGNORECASE)
@@ -50,6 +51,14 @@ class PythonEnvironments:
 
     def __init__(self, cache: Path) -> None:
         self._cache = Path(os.environ.get("AZML_EMULATOR_CACHE") or cache).absolute()
+
+    def recover(self) -> None:
+        """At the start: end what emulators that were killed have left at work on environments."""
+        for note in self._cache.glob(f"*{_BUILDER}"):
+            with note.with_suffix(".lock").open("w") as handle, contextlib.suppress(BlockingIOError):
+                # whoever still holds it lives, and shares the cache with us
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _end_earlier_builder(note.with_suffix(""))
 
     async def ready(
         self, environment: Json, extra: Sequence[str] = (), log: Callable[[bytes], None] = lambda _: None
@@ -220,7 +229,7 @@ def _write_list(folder: Path, requirements: Requirements) -> Path:
 
 def _builder(folder: Path) -> Path:
     """Where the process is noted that builds an environment."""
-    return folder.with_name(f"{folder.name}.builder")
+    return folder.with_name(f"{folder.name}{_BUILDER}")
 
 
 def _end_earlier_builder(folder: Path) -> None:
@@ -228,6 +237,7 @@ def _end_earlier_builder(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError, ValueError):
         pid, born = _builder(folder).read_text().split()
         end_leftover(int(pid), born)
+        _builder(folder).unlink()
 
 
 async def _run(command: Sequence[str], folder: Path, log: Callable[[bytes], None]) -> None:
