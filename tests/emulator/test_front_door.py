@@ -31,7 +31,7 @@ def init():
 @rawhttp
 def run(request):
     body = request.get_data()
-    print("asked", os.environ["NAME"], body.decode(errors="replace"))
+    print("asked", os.environ["NAME"], body[:200].decode(errors="replace"))
     if request.content_type == "application/octet-stream":
         return {"bytes": len(body), "query": request.query_string.decode()}
     data = json.loads(body or b"{}")
@@ -214,6 +214,12 @@ def test_headers_types_and_queries_are_passed_on(workspace: Workspace, endpoint:
     assert answer.headers["x-ms-client-request-id"] == "asked-for-this"
     assert answer.headers["azureml-model-deployment"] == "blue"
     assert answer.headers["x-ms-request-id"]
+
+
+def test_a_payload_of_any_size_but_a_huge_one_is_passed_on(workspace: Workspace, endpoint: str) -> None:
+    headers = {"Content-Type": "application/octet-stream"}
+    assert ask(workspace, endpoint, "blue", data=bytes(5 << 20), headers=headers).json()["bytes"] == 5 << 20
+    assert ask(workspace, endpoint, "blue", data=bytes(65 << 20), headers=headers).status_code == 413
 
 
 def test_a_script_s_own_description_is_shown(workspace: Workspace, endpoint: str) -> None:

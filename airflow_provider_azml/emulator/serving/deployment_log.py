@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Step = Literal["SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart"]
 _STEPS: tuple[Step, ...] = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
+_MOST_BYTES = 1 << 20  # of a server that has run for weeks
 
 
 class DeploymentLog:
@@ -104,5 +105,9 @@ class DeploymentLog:
 
 
 def _tail(file: Path, lines: int) -> str:
-    found = file.read_text(errors="replace").splitlines()[-lines:] if lines and file.exists() else []
+    found: list[str] = []
+    if lines and file.exists():
+        with file.open("rb") as source:
+            source.seek(max(0, file.stat().st_size - _MOST_BYTES))
+            found = source.read().decode(errors="replace").splitlines()[-lines:]
     return "".join(f"{line}\n" for line in found)

@@ -37,6 +37,8 @@ _PATH = "/score/{subscription}/{group}/{workspace}/{endpoint}"
 _SCORE = "/score"
 _DEFAULT_TIMEOUT = "PT5S"
 _DEFAULT_CONCURRENCY = 1
+MOST_BYTES = 64 << 20
+"""How long a payload may be: more than the service ever took (1.5 MB once, with 413 above), for the memory's sake."""
 _DROPPED = frozenset({"authorization", "host", "content-length", "connection", CHOSEN})
 _OWN = frozenset({"x-ms-request-id", "x-ms-client-request-id"})
 """Headers that every answer of the emulator gets anyway."""
@@ -205,7 +207,13 @@ async def _payload(request: Request, path: str) -> _Payload:
     # without a type the server reads the body as a form, and the script gets nothing
     headers = {"content-type": "application/json", **passed, "x-request-id": str(uuid.uuid4())}
     query = f"?{request.url.query}" if request.url.query else ""
-    return _Payload(request.method, path + query, headers, await request.body())
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            reason = f"The payload is larger than {MOST_BYTES >> 20} MB."
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+    return _Payload(request.method, path + query, headers, bytes(body))
 
 
 def _not_ready(deployment: Json, why: str) -> _Refused:
