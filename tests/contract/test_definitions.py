@@ -64,6 +64,8 @@ def test_what_azure_ai_ml_was_recorded_sending_passes() -> None:
         ("jobs", {**COMMAND, "command": ""}, ["properties.command"]),
         ("jobs", {**COMMAND, "command": None}, ["properties.command"]),
         ("jobs", {**COMMAND, "jobType": "Parade"}, ["properties.jobType"]),
+        ("jobs", {**COMMAND, "jobType": 5}, ["properties.jobType"]),
+        ("jobs", {**COMMAND, "queueSettings": {"jobTier": 5}}, ["properties.queueSettings.jobTier"]),
         ("jobs", {**COMMAND, "inputs": {"x": {"jobInputType": "literal"}}}, ["properties.inputs.x.value"]),
         ("jobs", {**COMMAND, "inputs": {"x": {"jobInputType": "folder"}}}, ["properties.inputs.x.jobInputType"]),
         ("jobs", {**COMMAND, "inputs": {"x": None}, "outputs": None}, []),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
 from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
 from airflow_provider_azml.emulator.arm.reference_checks import check_references
 from airflow_provider_azml.emulator.serving.batch_provisioning import PIPELINE, provision
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 AUTH_MODE = "AADToken"
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}")
-_NAME_RULE = "1 to 255 letters, digits, '-' and '_', beginning with a letter or digit"
 
 
 class BatchEndpoint(Behaviour):
@@ -38,12 +35,10 @@ class BatchEndpoint(Behaviour):
     patchable = ("tags", "identity")
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check name, location and authentication."""
+        """Check authentication."""
         document = super().accept(target, body, old)
-        _check_name(target, "a batch endpoint")
-        required(body, "location")
-        mode = str(required(body, "properties", "authMode"))
-        if mode.lower() != AUTH_MODE.lower():
+        mode = body["properties"]["authMode"]
+        if mode != AUTH_MODE:
             raise bad_request(
                 f"The authMode of batch endpoint '{target.name}' is '{mode}'; batch endpoints have {AUTH_MODE} alone.",
                 code="ValidationError",
@@ -90,10 +85,8 @@ class BatchDeployment(Behaviour):
     patchable = ("tags", "properties.description")
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check name, references and settings."""
+        """Check references and settings."""
         document = super().accept(target, body, old)
-        _check_name(target, "a batch deployment")
-        required(body, "location")
         properties = document["properties"]
         configuration = properties.get("deploymentConfiguration") or {}
         kind = configuration.get("deploymentConfigurationType")
@@ -124,14 +117,11 @@ class BatchDeployment(Behaviour):
     def _check_model(self, target: Target, body: Json) -> None:
         properties = body["properties"]
         if properties.get("codeConfiguration"):
-            required(body, "properties", "codeConfiguration", "scoringScript")
             required(body, "properties", "environmentId")
         elif not properties.get("model"):
             raise bad_request(
                 f"Batch deployment '{target.name}' has neither a model nor a scoring script.", code="ValidationError"
             )
-        if properties.get("model"):
-            required(body, "properties", "model", "assetId")
 
     async def make(self, arm_id: str) -> None:
         """See that what it is to run is there, which an MLflow model or an earlier job may bring."""
@@ -147,8 +137,3 @@ class BatchDeployment(Behaviour):
                 endpoint["properties"]["defaults"] = {**defaults, "deploymentName": None}
 
         self.emulator.store.update(endpoint_id, forget)
-
-
-def _check_name(target: Target, kind: str) -> None:
-    if not _NAME.fullmatch(target.name):
-        raise invalid_name(kind, target.name, _NAME_RULE)

@@ -145,7 +145,7 @@ def _request_problems(schema: Json, value: object, path: str) -> Iterator[Proble
     if unknown is not None:
         yield Problem(_below(path, definition["discriminator"]), unknown)
     kind = definition.get("type") or ("object" if "properties" in definition else None)
-    if kind is not None and not _is(kind, value):
+    if kind is not None and not _is(kind, value, words="enum" in definition):
         yield Problem(path, f"A value of the type {kind} is expected, not {_shown(value)}.")
     elif isinstance(value, str):
         yield from _wrong_words(definition, value, path)
@@ -188,9 +188,10 @@ def _definition(schema: Json, value: object) -> tuple[Json, str | None]:
     definition = _facts()["definitions"][schema["ref"]] if "ref" in schema else schema
     key = definition.get("discriminator")
     word = value.get(key) if key and isinstance(value, dict) else None
-    if not isinstance(word, str):
+    if word is None:
         return definition, None
-    chosen = next((name for one, name in definition["subtypes"].items() if _plain(one) == _plain(word)), None)
+    subtypes = definition["subtypes"].items() if isinstance(word, str) else ()
+    chosen = next((name for one, name in subtypes if _plain(one) == _plain(str(word))), None)
     if chosen is None:
         return definition, _none_of(word, definition["subtypes"])
     return (definition if chosen == schema.get("ref") else _facts()["definitions"][chosen]), None
@@ -235,13 +236,15 @@ def _plain(word: str) -> str:
     return word.lower().replace(" ", "")
 
 
-def _is(kind: str, value: object) -> bool:
+def _is(kind: str, value: object, *, words: bool) -> bool:
+    if words:
+        return isinstance(value, str)
     if isinstance(value, bool):
         return kind in ("boolean", "string")
     return isinstance(value, _TYPES[kind]) or (kind == "integer" and isinstance(value, float) and value.is_integer())
 
 
-def _none_of(value: str, words: Mapping[str, str] | list[str]) -> str:
+def _none_of(value: object, words: Mapping[str, str] | list[str]) -> str:
     shown = list(words)
     more = f" or {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return f"{_shown(value)} is none of {', '.join(shown[:_SHOWN])}{more}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour
 from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 SEGMENT = "outboundRules"
-_TYPES = ("FQDN", "PrivateEndpoint", "ServiceTag")
 
 
 class OutboundRule(Behaviour):
@@ -25,13 +24,10 @@ class OutboundRule(Behaviour):
     """
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
-        """Check that there is a network, and what kind of rule it is."""
+        """Check that there is a network."""
         network = _network(self.emulator.store.get(target.workspace_id) or {})
         if network["isolationMode"] == "Disabled":
             raise bad_request(_no_network(target.workspace_id), code="ValidationError")
-        kind = required(body, "properties", "type")
-        if str(kind).lower() not in (one.lower() for one in _TYPES):
-            raise bad_request(f"The type '{kind}' is none of {', '.join(_TYPES)}.", code="ValidationError")
         document = super().accept(target, body, old)
         document["properties"] |= {"category": document["properties"].get("category") or "UserDefined"}
         return document

@@ -49,20 +49,14 @@ class OnlineDeployment(Behaviour):
         document = super().accept(target, body, old)
         if not NAME.fullmatch(target.name):
             raise invalid_name("a deployment", target.name, NAME_RULE)
-        required(body, "location")
         if old and old["properties"].get("provisioningState") == "Failed":
             self._check_repairable(target)
         properties = document["properties"]
-        kind = properties.get("endpointComputeType") or "Managed"
-        if kind not in _MOST_SECONDS:
-            raise bad_request(
-                f"endpointComputeType '{kind}' is neither Managed nor Kubernetes.", code="ValidationError"
-            )
+        kind = properties["endpointComputeType"]
         if kind == "Managed":
             required(body, "properties", "instanceType")
-        self._check_references(target, body, properties)
+        self._check_references(target, properties)
         properties |= {
-            "endpointComputeType": kind,
             "scaleSettings": properties.get("scaleSettings") or {"scaleType": _SCALED_BY[kind]},
             "properties": properties.get("properties") or {},
             "environmentVariables": properties.get("environmentVariables") or {},
@@ -89,10 +83,8 @@ class OnlineDeployment(Behaviour):
         detail = {"code": "InferencingClientCallFailed", "message": told, "details": [], "additionalInfo": []}
         raise ArmError(400, "BadRequest", "The request is invalid.", details=[detail])
 
-    def _check_references(self, target: Target, body: Json, properties: Json) -> None:
+    def _check_references(self, target: Target, properties: Json) -> None:
         code = properties.get("codeConfiguration") or {}
-        if code:
-            required(body, "properties", "codeConfiguration", "scoringScript")
         check_references(
             self.emulator,
             f"deployment '{target.name}'",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from airflow_provider_azml.emulator.arm import endpoint_keys
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name
 from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.arm.targets import Target
     from airflow_provider_azml.rest.flows import Json
 
-AUTH_MODES = ("Key", "AMLToken", "AADToken")
 MOST_MIRRORED = 50
 ALL = 100
 NAME = re.compile(r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
@@ -39,10 +38,6 @@ class OnlineEndpoint(Behaviour):
         document = super().accept(target, body, old)
         if not NAME.fullmatch(target.name):
             raise invalid_name("an endpoint", target.name, NAME_RULE)
-        required(body, "location")
-        mode = required(body, "properties", "authMode")
-        if mode not in AUTH_MODES:
-            raise bad_request(f"authMode '{mode}' is none of {', '.join(AUTH_MODES)}.", code="ValidationError")
         properties = document["properties"]
         traffic, mirror = properties.get("traffic") or {}, properties.get("mirrorTraffic") or {}
         self._check_traffic(target, traffic, mirror)
@@ -140,9 +135,7 @@ class OnlineEndpoint(Behaviour):
 
     async def _regenerate_keys(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
         self._require_mode(target, "Key", "keys")
-        which = endpoint_keys.NAMES.get(str(required(body, "keyType")).lower())
-        if which is None:
-            raise bad_request(f"keyType '{body['keyType']}' is neither Primary nor Secondary.", target="keyType")
+        which = endpoint_keys.NAMES[body["keyType"].lower()]
         endpoint_keys.change_key(self.emulator, target.arm_id, which, body.get("keyValue"))
         headers = self.emulator.operations.begin(target.arm_id, "regenerate_keys", super().make(target.arm_id))
         return Response(status_code=202, headers=headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, required
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour
 from airflow_provider_azml.emulator.arm.errors import bad_request, conflict, not_found
 from airflow_provider_azml.emulator.schedules.actions import act
 from airflow_provider_azml.emulator.schedules.triggers import firing
@@ -29,8 +29,6 @@ class Schedule(Behaviour):
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
         """Check that it says when and what."""
         document = super().accept(target, body, old)
-        required(body, "properties", "trigger")
-        required(body, "properties", "action", "actionType")
         if document["properties"].get("isEnabled") is None:
             document["properties"]["isEnabled"] = True
         firing(document["properties"]["trigger"], self.emulator.clock.now())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from airflow_provider_azml.emulator.arm import endpoint_keys
-from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
-from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
+from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer
+from airflow_provider_azml.emulator.arm.errors import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -48,10 +48,7 @@ class ServerlessEndpoint(Behaviour):
     async def _regenerate_keys(self, target: Target, body: Json, _query: Mapping[str, str]) -> Response:
         if self.emulator.store.get(target.arm_id) is None:
             raise not_found(target.arm_id)
-        kind = str(required(body, "keyType"))
-        name = endpoint_keys.NAMES.get(kind.lower())
-        if name is None:
-            raise bad_request(f"keyType '{kind}' is none of Primary, Secondary.", code="ValidationError")
+        name = endpoint_keys.NAMES[body["keyType"].lower()]
         work = self._change(target.arm_id, name, body.get("keyValue"))
         return Response(status_code=202, headers=self.emulator.operations.begin(target.arm_id, "regenerate_keys", work))
 
@@ -68,7 +65,7 @@ class MarketplaceSubscription(Behaviour):
 
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
         """Make up a plan from the model's id."""
-        model = str(required(body, "properties", "modelId"))
+        model = str(body["properties"]["modelId"])
         document = super().accept(target, body, old)
         offer = model.rstrip("/").rpartition("/")[2]
         document["properties"] |= {

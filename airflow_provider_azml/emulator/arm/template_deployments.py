@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm import foreign
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, require_parent, required
+from airflow_provider_azml.emulator.arm.body_checks import checked_body
 from airflow_provider_azml.emulator.arm.errors import ArmError, not_found
 from airflow_provider_azml.emulator.arm.operations import OperationFailed
 from airflow_provider_azml.emulator.arm.subscriptions import group_id
@@ -114,7 +115,7 @@ class TemplateDeployment(Behaviour):
         require_parent(self.emulator, target, "write")
         behaviour = behaviours(self.emulator)[target.row.kind]
         old = self.emulator.store.get(target.arm_id)
-        document = behaviour.accept(target, body, old)
+        document = behaviour.accept(target, checked_body("PUT", target.arm_id, body), old)
         document["properties"]["provisioningState"] = "Creating" if old is None else "Updating"
         self.emulator.store.put(target.arm_id, document)
         state = "Failed"
