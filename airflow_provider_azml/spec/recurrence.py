@@ -71,7 +71,7 @@ class Recurrence(RecurrenceFields):
         since = time_zones.in_utc(moment)
         since = since if self.first is None else max(since, self.first - _MICROSECOND)
         if step := self._step:
-            found: dt.datetime | None = self._phase_instant + ((since - self._phase_instant) // step + 1) * step
+            found = self._stepped((since - self._phase_instant) // step + 1, step)
         else:
             found = time_zones.first_after(self._ascending, since, self.time_zone)
         return found if found and (self.last is None or found <= self.last) else None
@@ -85,7 +85,7 @@ class Recurrence(RecurrenceFields):
         until = time_zones.in_utc(moment)
         until = until if self.last is None else min(until, self.last)
         if step := self._step:
-            found: dt.datetime | None = self._phase_instant + (until - self._phase_instant) // step * step
+            found = self._stepped((until - self._phase_instant) // step, step)
         else:
             found = time_zones.last_until(self._descending, until, self.time_zone)
         return found if found and (self.first is None or found >= self.first) else None
@@ -110,6 +110,12 @@ class Recurrence(RecurrenceFields):
     def _step(self) -> dt.timedelta | None:
         unit = ELAPSED.get(self.unit)
         return unit * self.interval if unit else None
+
+    def _stepped(self, number: int, step: dt.timedelta) -> dt.datetime | None:
+        try:
+            return self._phase_instant + number * step
+        except OverflowError:  # the calendar does not go so far
+            return None
 
     @cached_property
     def _times(self) -> list[dt.time]:
@@ -140,7 +146,9 @@ class Recurrence(RecurrenceFields):
         for period in periods:
             try:
                 days = self._days(period)
-            except (OverflowError, ValueError):  # there is no such year
+            except (OverflowError, ValueError):  # there is no such year, or not yet
+                if period > 0 if back else period < 0:
+                    continue
                 return
             yield from days[::-1] if back else days
 
@@ -174,7 +182,7 @@ class Recurrence(RecurrenceFields):
         from dateutil.rrule import MONTHLY, rrule  # noqa: PLC0415 (as above)
 
         last = first.replace(day=monthrange(first.year, first.month)[1])
-        if self.days_of_month and self.days_of_month[0] > last.day:
+        if self.days_of_month and not self.is_in(first):
             return []
         rule = rrule(
             MONTHLY,

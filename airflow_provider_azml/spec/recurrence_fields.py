@@ -29,6 +29,7 @@ _TAKEN_BY = {
     "week_days": ("week", "month"),
     "month_days": ("month",),
 }
+_MOST = 2**31 - 1
 _GREGORIAN_MONTHS = 400 * YEAR
 """After so many months the calendar is the same again, weekdays too."""
 
@@ -52,8 +53,8 @@ class RecurrenceFields:
         """The fields with values that can never be right, and why."""
         if self.unit not in _FREQUENCIES:
             yield "frequency", f"{self.frequency!r:.80} is none of {', '.join(_FREQUENCIES)}"
-        if not _is_integer(self.interval) or self.interval < 1:
-            yield "interval", f"{self.interval!r:.80} must be an integer, 1 or more"
+        if not _is_integer(self.interval) or not 1 <= self.interval <= _MOST:
+            yield "interval", f"{self.interval!r:.80} must be an integer, 1 or more, of 32 bits"
         for field, (least, most) in _RANGES.items():
             for value in getattr(self, field):
                 if not _is_integer(value) or not least <= value <= most:
@@ -120,7 +121,7 @@ class RecurrenceFields:
     def _has_days(self) -> bool:
         if not self.days_of_month:
             return True
-        return any(self._month_has_days(first) for first in self._different_months())
+        return any(self.is_in(first) for first in self._different_months())
 
     def _different_months(self) -> Iterable[dt.date]:
         """All that it comes to, until the calendar repeats itself."""
@@ -129,7 +130,8 @@ class RecurrenceFields:
             year, month = divmod(phase.month - 1 + period * self.interval, YEAR)
             yield phase.replace(year=2000 + (phase.year + year) % 400, month=month + 1)
 
-    def _month_has_days(self, first: dt.date) -> bool:
+    def is_in(self, first: dt.date) -> bool:
+        """Whether a month, given by its first day, has one of the days of the month, on one of the weekdays."""
         begins_on, length = calendar.monthrange(first.year, first.month)
         there = [day for day in self.days_of_month if day <= length]
         return any(not self.weekdays or (begins_on + day - 1) % 7 in self.weekdays for day in there)

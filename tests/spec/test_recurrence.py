@@ -148,6 +148,15 @@ def test_without_a_start_counting_begins_at_the_anchor_or_in_january_2000() -> N
     assert anchored.next_after(dt.datetime(2026, 7, 1, tzinfo=UTC)).minute == 30  # 00:30 there, 22:30 here
 
 
+@pytest.mark.parametrize("frequency", ["minute", "hour", "day", "week", "month"])
+def test_what_comes_once_in_a_calendar_has_no_next_time(frequency: str) -> None:
+    once = recurrence(frequency, 2**31 - 1, "2026-01-01T00:00", zone="UTC")
+    start = dt.datetime(2026, 1, 1, tzinfo=UTC)
+    assert (once.next_after(start - dt.timedelta(days=1)), once.last_until(start)) == (start, start)
+    assert frequency == "minute" or once.next_after(start) is None
+    assert once.last_until(start - dt.timedelta(days=1)) is None
+
+
 def test_windows_names_in_any_case_and_iana_names() -> None:
     for name in ("W. Europe Standard Time", "w. europe standard TIME", "Europe/Berlin"):
         assert firings(recurrence("day", 1, "2026-07-01T09:00", zone=name), "2026-07-01T00:00", 1) == ["07-01 07:00"]
@@ -161,6 +170,7 @@ def test_windows_names_in_any_case_and_iana_names() -> None:
         ({"frequency": "year"}, "frequency", "none of minute, hour, day, week, month"),
         ({"interval": 0}, "interval", "1 or more"),
         ({"interval": True}, "interval", "1 or more"),
+        ({"interval": 2**31}, "interval", "of 32 bits"),
         ({"hours": [25]}, "hours", "from 0 to 23"),
         ({"minutes": [-1]}, "minutes", "from 0 to 59"),
         ({"frequency": "month", "month_days": [32]}, "month_days", "from 1 to 31"),

@@ -113,7 +113,9 @@ class Schedules:
         elif _is_enabled(schedule):
             made = self._emulator.store.record(_MADE, arm_id.lower()) or {}
             times = firing(schedule["properties"]["trigger"], datetime.fromisoformat(made["made"]))
-            self._waiting[arm_id.lower()] = asyncio.ensure_future(self._keep_firing(arm_id, times, since))
+            task = asyncio.ensure_future(self._keep_firing(arm_id, times, since))
+            task.add_done_callback(_tell_of_break)
+            self._waiting[arm_id.lower()] = task
 
     async def _keep_firing(self, arm_id: str, times: Recurrence | Cron, since: datetime) -> None:
         while (due := times.next_after(since)) is not None:
@@ -135,6 +137,11 @@ def _until(times: Recurrence | Cron, first: datetime, now: datetime) -> deque[da
             break
         found.appendleft(before)
     return found
+
+
+def _tell_of_break(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("A schedule has stopped, because the emulator itself broke.", exc_info=error)
 
 
 def _is_enabled(schedule: Json) -> bool:
