@@ -241,6 +241,9 @@ def _is(kind: str, value: object, *, words: bool) -> bool:
         return isinstance(value, str)
     if isinstance(value, bool):
         return kind in ("boolean", "string")
+    if kind == "boolean" and isinstance(value, str):
+        # how azure-ai-ml's templates of workspaces put them
+        return value.lower() in ("true", "false")
     return isinstance(value, _TYPES[kind]) or (kind == "integer" and isinstance(value, float) and value.is_integer())
 
 
