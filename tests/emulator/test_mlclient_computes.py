@@ -90,6 +90,8 @@ def test_an_instance_says_what_it_does_by_itself(ml_client: MLClient) -> None:
     (schedule,) = made.schedules.compute_start_stop
     assert (schedule.trigger.expression, schedule.action, schedule.state) == ("0 18 * * *", "Stop", "Enabled")
     assert {service["displayName"] for service in made.services} >= {"Jupyter"}
+    ml_client.compute.enable_sso(name="bureau", enable_sso=False)
+    assert ml_client.compute.get("bureau").enable_sso is False
     ml_client.compute.begin_restart("bureau").result()
     assert ml_client.compute.get("bureau").last_operation["operationName"] == "Restart"
     ml_client.compute.begin_delete("bureau").result()

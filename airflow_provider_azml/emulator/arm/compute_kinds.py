@@ -13,6 +13,7 @@ from airflow_provider_azml.emulator.identity import PRINCIPAL_ID, TENANT_ID
 from airflow_provider_azml.exceptions import SpecError
 
 if TYPE_CHECKING:
+    from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
 _HELD_ELSEWHERE = ("Databricks", "HDInsight", "Kubernetes", "SynapseSpark", "VirtualMachine")
@@ -139,6 +140,33 @@ def without_secrets(inner: Json) -> Json:
         if key not in _SECRETS:
             shown[key] = without_secrets(value) if isinstance(value, dict) else value
     return shown
+
+
+def let_sign_on(emulator: Emulator, compute_id: str, body: Json) -> Json:
+    """Let users of an instance sign on once for all, or not; nobody signs on here.
+
+    Source: ``ComputeOperations.enable_sso`` of azure-ai-ml 1.35.2.
+
+    Args:
+        emulator: The emulator.
+        compute_id: The instance.
+        body: ``{"enableSSO": true}``.
+
+    Returns:
+        What is answered: nothing.
+
+    Raises:
+        ArmError: It is no instance.
+    """
+
+    def change(document: Json) -> None:
+        if document["properties"]["computeType"] != "ComputeInstance":
+            kind = document["properties"]["computeType"]
+            raise bad_request(f"Compute '{document['name']}' is of type {kind}; only a ComputeInstance has sign-on.")
+        document["properties"]["properties"]["enableSSO"] = bool(body.get("enableSSO", True))
+
+    emulator.store.update(compute_id, change)
+    return {}
 
 
 def check_duration(field: str, text: object) -> None:

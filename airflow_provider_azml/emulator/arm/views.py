@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm.behaviour import answer, json_body
+from airflow_provider_azml.emulator.arm.compute_kinds import let_sign_on
 from airflow_provider_azml.emulator.arm.errors import not_allowed, not_found
 from airflow_provider_azml.emulator.arm.feature_specs import features_of
 from airflow_provider_azml.emulator.arm.online_deployments import skus
@@ -12,6 +13,8 @@ from airflow_provider_azml.emulator.arm.registries import data_reference
 from airflow_provider_azml.emulator.arm.schedules import trigger_once
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -26,6 +29,10 @@ _PRIVATE_LINK = {
     "groupId": "amlworkspace",
     "requiredMembers": ["default", "notebook"],
     "requiredZoneNames": ["privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"],
+}
+_ACTS: Mapping[tuple[str, str], Callable[[Emulator, str, Json], Json]] = {
+    ("computes", "enablesso"): let_sign_on,
+    ("schedules", "trigger"): trigger_once,
 }
 _OF_WORKSPACES = ("features", "outboundnetworkdependenciesendpoints", "privatelinkresources")
 _OF_REGISTRIES = ("datareferences", "datarefs")
@@ -43,8 +50,8 @@ async def view(emulator: Emulator, request: Request, parts: list[str]) -> Respon
         ArmError: It is refused.
 
     Sources: the examples Feature/list, ExternalFQDN/get, PrivateLinkResource/list, WorkspaceFeature/list and
-    DataReference/getBlobReferenceSAS of the 2024-04-01 OpenAPI files; azure-ai-ml 1.35.2 triggers schedules by a path
-    that it spells itself.
+    DataReference/getBlobReferenceSAS of the 2024-04-01 OpenAPI files; azure-ai-ml 1.35.2 triggers schedules, and
+    lets users sign on to instances, by paths that it spells itself.
     """
     match [part.lower() for part in parts[6:]]:
         case ["workspaces", _, name] if name in _OF_WORKSPACES:
@@ -56,9 +63,9 @@ async def view(emulator: Emulator, request: Request, parts: list[str]) -> Respon
         case ["workspaces", _, "onlineendpoints", _, "deployments", _, "skus"]:
             _check(emulator, request, "/".join(parts[:12]), "GET")
             return answer({"value": skus(emulator.store.get("/" + "/".join(parts[:12])) or {})})
-        case ["workspaces", _, "schedules", _, "trigger"]:
+        case ["workspaces", _, kind, _, name] if act := _ACTS.get((kind, name)):
             _check(emulator, request, "/".join(parts[:10]), "POST")
-            return answer(trigger_once(emulator, "/" + "/".join(parts[:10]), await json_body(request)))
+            return answer(act(emulator, "/" + "/".join(parts[:10]), await json_body(request)))
         case ["registries", _, place, _, "versions", _] if place in (*_OF_REGISTRIES, "tempdatarefs"):
             body = await json_body(request) if place in _OF_REGISTRIES else {}
             return data_reference(emulator, request, "/" + "/".join(parts[:8]), body)
