@@ -132,6 +132,14 @@ def test_a_recurrence_without_a_start_fires_at_once_and_counts_from_then(workspa
     switch(workspace, name, on=False)
 
 
+def test_time_that_passes_by_itself_counts_too(workspace: Workspace) -> None:
+    start = (now(workspace) + timedelta(seconds=2)).replace(microsecond=0)
+    name = schedule(workspace, recurrence("Minute", 10, startTime=f"{start:%Y-%m-%dT%H:%M:%S}"))
+    assert stamps(jobs(workspace, name, 1)) == [f"{start:%Y%m%dT%H%M%SZ}"]
+    assert now(workspace) - start < timedelta(seconds=2)
+    switch(workspace, name, on=False)
+
+
 def test_a_start_that_is_past_does_not_fire_and_nothing_does_after_the_end(workspace: Workspace) -> None:
     day = midnight(workspace)
     start, end = day - timedelta(days=3), day + timedelta(days=2)
