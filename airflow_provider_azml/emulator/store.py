@@ -12,7 +12,7 @@ from airflow_provider_azml.emulator.selections import facets_of, place_of, state
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_azml.emulator.database import Database
     from airflow_provider_azml.emulator.selections import Selection
@@ -127,12 +127,19 @@ class Store:
             ).fetchone()
         return json.loads(row[0]) if row else None
 
-    def below(self, arm_id: str) -> list[Json]:
-        """All resources at any depth below an id, oldest first."""
-        key = _key(arm_id)
+    def below(self, arm_id: str, segment: str = "") -> list[Json]:
+        """All resources at any depth below an id, oldest first.
+
+        Args:
+            arm_id: The id.
+            segment: How the path of their collections ends, e.g. ``computes``; empty for all resources.
+        """
+        key, end = _key(arm_id), f"/{segment.lower()}"
+        own, values = (" AND substr(collection, ?) = ?", (-len(end), end)) if segment else ("", ())
         with self._database.transaction() as db:
             rows = db.execute(
-                "SELECT document FROM resources WHERE key > ? AND key < ? ORDER BY ordinal", (f"{key}/", f"{key}0")
+                f"SELECT document FROM resources WHERE key > ? AND key < ?{own} ORDER BY ordinal",  # noqa: S608 (own names)
+                (f"{key}/", f"{key}0", *values),
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
@@ -239,8 +246,13 @@ class Store:
         with self._database.transaction() as db:
             db.create_function("readdressed", 1, lambda text: old.sub(lambda found: addresses[found[0]], text))
             for table in ("resources", "records"):
-                db.execute(f"UPDATE {table} SET document = readdressed(document)")  # noqa: S608 (own names)
-            db.execute("UPDATE facets SET value = readdressed(value)")
+                _readdress(db, table, "document", addresses)
+            _readdress(db, "facets", "value", addresses)
+
+
+def _readdress(db: sqlite3.Connection, table: str, column: str, addresses: Iterable[str]) -> None:
+    having = " OR ".join(f"instr({column}, ?) > 0" for _ in addresses)
+    db.execute(f"UPDATE {table} SET {column} = readdressed({column}) WHERE {having}", [*addresses])  # noqa: S608 (own names)
 
 
 def _write(

@@ -140,7 +140,7 @@ class Clusters:
 
     def recover(self) -> None:
         """At the start: clusters have the nodes that they had when an emulator ended, and nobody uses them."""
-        for compute in self._store.below("/subscriptions"):
+        for compute in self._store.below("/subscriptions", "computes"):
             if compute.get("properties", {}).get("computeType") == "AmlCompute":
                 self._look(self._cluster(compute["id"]))
 

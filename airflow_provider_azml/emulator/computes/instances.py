@@ -120,7 +120,7 @@ class Instances:
 
     def recover(self) -> None:
         """At the start: instances that were on the way to a state when an emulator ended do not get there."""
-        for compute in self._store.below("/subscriptions"):
+        for compute in self._store.below("/subscriptions", "computes"):
             properties = compute.get("properties", {})
             if properties.get("computeType") == "ComputeInstance":
                 if properties["properties"].get("state") in _LEFT:

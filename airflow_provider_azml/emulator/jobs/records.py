@@ -128,7 +128,7 @@ class JobRecords:
         """The jobs that have not ended."""
         row = RESOURCES["job"]
         kind = f"/workspaces/{row.segment}".lower()
-        for job in self._emulator.store.below("/subscriptions"):
+        for job in self._emulator.store.below("/subscriptions", row.segment):
             if job["type"].lower().endswith(kind) and job["properties"].get("status") not in row.terminal:
                 yield job
 

@@ -164,7 +164,7 @@ class Blobs:
             if folder.name not in containers:
                 shutil.rmtree(folder)
                 continue
-            known = {blob.file for blob in self.below(folder.name)}
+            known = self._files(folder.name)
             for file in folder.iterdir():
                 if file.name not in known:
                     file.unlink()
@@ -373,6 +373,10 @@ class Blobs:
         if row is None:
             raise BlobNotFoundError(f"{container}/{name}")
         return blob_of(row)
+
+    def _files(self, container: str) -> set[str]:
+        with self._database.transaction() as db:
+            return {row[0] for row in db.execute("SELECT file FROM blobs WHERE container = ?", (container,))}
 
     def _note(self, blob: Blob) -> None:
         with self._database.transaction() as db:
