@@ -7,8 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import cron
-from airflow_provider_azml.spec.recurrence_fields import RecurrenceFields
 from airflow_provider_azml.spec.rules import Rule, each, integer, lower, nested, translated
 
 if TYPE_CHECKING:
@@ -145,6 +143,8 @@ def _cron_problems(source: Source, expression: str) -> Iterator[Problem]:
 
     Source: Microsoft's documentation of pipeline schedules: five fields, and days and months are read as ``*``.
     """
+    from airflow_provider_azml.spec import cron  # noqa: PLC0415 (every hook imports this module, and few need that)
+
     try:
         cron.Cron(expression, fields="service")
     except SpecError as error:
@@ -158,6 +158,8 @@ def _cron_problems(source: Source, expression: str) -> Iterator[Problem]:
 
 def _recurrence_problems(source: Source) -> Iterator[Problem]:
     """What of a recurrence does not go together. What is wrong by itself, its schema says."""
+    from airflow_provider_azml.spec.recurrence_fields import RecurrenceFields  # noqa: PLC0415 (as above)
+
     pattern, zone = source.at("schedule").value, source.value.get("time_zone")
     start, end = (moment(text) if isinstance(text := source.value.get(key), str) else None for key in _TIMES)
     fields = RecurrenceFields(
