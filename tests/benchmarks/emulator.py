@@ -43,13 +43,14 @@ _RARE = 500
 _FOLDERS = 1_000
 
 
-def fill(home: Path, *, jobs: int = JOBS, blobs: int = BLOBS) -> None:
+def fill(home: Path, *, jobs: int = JOBS, blobs: int = BLOBS, versions: int = VERSIONS) -> None:
     """Put ended jobs with their runs, versions of a model, and blobs (without bytes) into a home that is not in use.
 
     Args:
         home: The home; it has a default workspace.
         jobs: How many jobs; the first thousand of them are children of one.
         blobs: How many blobs, in a thousand folders.
+        versions: How many versions of the model.
     """
     with closing(Database(home / "emulator.db")) as database, database.transaction() as db:
         store = Store(database)
@@ -58,10 +59,10 @@ def fill(home: Path, *, jobs: int = JOBS, blobs: int = BLOBS) -> None:
             name = f"job-{number:05}" if number else _PARENT
             job = store.put(DEFAULT_WORKSPACE.child("job", name), {"properties": _job(number)})
             runs.begin(job, {"parentRunId": _PARENT if 0 < number <= CHILDREN else None})
-        for number in range(1, VERSIONS + 1):
+        for number in range(1, versions + 1):
             properties: dict[str, Any] = {"modelUri": "azureml://x", "isArchived": False, "tags": {"n": str(number)}}
             store.put(DEFAULT_WORKSPACE.child("model", "big", str(number)), {"properties": properties})
-        container: dict[str, Any] = {"nextVersion": str(VERSIONS + 1), "isArchived": False, "tags": {}}
+        container: dict[str, Any] = {"nextVersion": str(versions + 1), "isArchived": False, "tags": {}}
         store.put(DEFAULT_WORKSPACE.child("model", "big"), {"properties": container})
         now = datetime.now(timezone.utc)
         db.execute("INSERT INTO containers VALUES (?, ?, ?)", (CONTAINER, '"0x1"', now.isoformat()))
@@ -279,13 +280,14 @@ def process_of(emulator: RunningEmulator) -> psutil.Process:
     return psutil.Process(int((emulator.home / "emulator.lock").read_text()))
 
 
-def measured(home: Path, *, jobs: int = JOBS, blobs: int = BLOBS) -> Figures:
+def measured(home: Path, *, jobs: int = JOBS, blobs: int = BLOBS, versions: int = VERSIONS) -> Figures:
     """Everything, in a home that is made for it.
 
     Args:
         home: The home.
         jobs: How many jobs it holds.
         blobs: How many blobs.
+        versions: How many versions of a model.
     """
     with running_emulator(home, "--create-workspace"):
         pass
@@ -294,7 +296,7 @@ def measured(home: Path, *, jobs: int = JOBS, blobs: int = BLOBS) -> Figures:
         start = time.perf_counter() - began
         time.sleep(1)
         idle = process_of(emulator).memory_info().rss / 2**20
-    fill(home, jobs=jobs, blobs=blobs)
+    fill(home, jobs=jobs, blobs=blobs, versions=versions)
     began = time.perf_counter()
     with running_emulator(home) as emulator:
         full_start, process = time.perf_counter() - began, process_of(emulator)

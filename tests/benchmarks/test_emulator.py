@@ -6,12 +6,12 @@ import pytest
 
 from tests.benchmarks.emulator import Figures, measured
 
-JOBS, BLOBS = 2_000, 10_000
+JOBS, BLOBS, VERSIONS = 1_500, 10_000, 200
 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
-    return measured(tmp_path_factory.mktemp("full"), jobs=JOBS, blobs=BLOBS)
+    return measured(tmp_path_factory.mktemp("full"), jobs=JOBS, blobs=BLOBS, versions=VERSIONS)
 
 
 def test_it_is_small_when_nothing_is_asked(figures: Figures) -> None:

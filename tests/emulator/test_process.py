@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 import requests
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "airflow_provider_azml.emulator"]
-READY_SECONDS = 3.0
+READY_CPU_SECONDS = 2.0
+"""Of the processor: what else the machine does is not the emulator's."""
 
 
 class Process:
@@ -44,7 +46,7 @@ class Process:
             assert self.process.poll() is None, self.process.communicate()[0]
             assert time.monotonic() < begun + 30
             time.sleep(0.01)
-        self.seconds = time.monotonic() - begun
+        self.cpu_seconds = sum(psutil.Process(self.process.pid).cpu_times()[:2])
         self.environment = read_environment(home / "env.sh")
 
     def token(self) -> str:
@@ -94,7 +96,7 @@ def workspace_of(environment: dict[str, str]) -> str:
 
 def test_it_is_ready_soon_and_tells_only_its_owner(tmp_path: Path, processes: list[Process]) -> None:
     processes.append(Process(tmp_path / "home"))
-    assert processes[0].seconds < READY_SECONDS
+    assert processes[0].cpu_seconds < READY_CPU_SECONDS
     for secret in ("env.sh", "secrets.json", "federated-token", "tls/server.key", "tls/token.key"):
         assert stat.S_IMODE((tmp_path / "home" / secret).stat().st_mode) == 0o600, secret
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
@@ -128,6 +130,14 @@ def test_a_shell_can_source_what_it_writes(tmp_path: Path, processes: list[Proce
     )
     seen = dict(line.partition("=")[::2] for line in shell.stdout.splitlines())
     assert {name: seen[name] for name in processes[0].environment} == processes[0].environment
+
+
+def test_it_says_that_it_runs_code(tmp_path: Path, processes: list[Process]) -> None:
+    processes.append(Process(tmp_path / "home"))
+    processes[0].process.terminate()
+    said = processes[0].process.communicate(timeout=10)[0].splitlines()
+    assert said[0].startswith("Azure ML emulator ready at https://localhost:")
+    assert "It runs the code of jobs and deployments as you, and with all that you may do." in said
 
 
 def test_nothing_but_loopback_reaches_it(tmp_path: Path, processes: list[Process]) -> None:
