@@ -99,8 +99,8 @@ class Clusters:
             self._released(cluster, job)
         cluster.idle, cluster.held, cluster.busy, cluster.coming = {}, {}, 0, []
         for node in there:
-            node.goes, node.job, node.since = "preempted", None, now
-            cluster.going.append(node)
+            node.job = None
+            self._let_go(cluster, node, "preempted", now)
         self._look(cluster)
 
     def changed(self, compute_id: str) -> None:
@@ -179,6 +179,12 @@ class Clusters:
             cluster.coming.append(node)
         return node
 
+    def _let_go(self, cluster: Cluster, node: Node, state: str, now: datetime) -> None:
+        node.goes, node.since, node.comes = state, now, False
+        cluster.going.append(node)
+        # an emulator that starts again does not find it, however far it was
+        self._store.delete_record(_COLLECTION + cluster.compute_id, node.id)
+
     def _released(self, cluster: Cluster, job: str) -> None:
         cluster.running.discard(job)
         awaited = cluster.awaited.pop(job, None)
@@ -211,15 +217,12 @@ class Clusters:
         self._answer(cluster)
         for node in [*_superfluous(cluster, scale, now)]:
             del cluster.idle[node.id]
-            node.goes, node.since = "leaving", now
-            cluster.going.append(node)
+            self._let_go(cluster, node, "leaving", now)
         for _ in range(scale.least - cluster.size()):
             node = self._begin(cluster)
             if not node.comes:
                 cluster.idle[node.id] = node
-        for node in [node for node in cluster.going if self._gone_at(node) <= now]:
-            cluster.going.remove(node)
-            self._store.delete_record(_COLLECTION + cluster.compute_id, node.id)
+        cluster.going = [node for node in cluster.going if self._gone_at(node) > now]
         cluster.note()
 
     def _arrived(self, cluster: Cluster, node: Node, now: datetime) -> None:
