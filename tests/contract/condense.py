@@ -28,6 +28,7 @@ _SUBTYPES_OF_PREVIEWS = {
     "MonitoringInputDataBase": ["Trailing"],
     "ScheduleActionBase": ["ImportData"],
 }
+_WORDS_OF_PREVIEWS = {"ConnectionCategory": ["AzureDataLakeGen2"]}
 _LONGER = {"connectionName"}
 """Names of which azure-ai-ml makes longer ones than the pattern allows, for the stores behind a feature store."""
 _NOT_SENT = {
@@ -161,7 +162,8 @@ class Condensation:
 
     def _words(self, schema: dict[str, Any]) -> list[str]:
         words = schema.get("enum", [])
-        newer = self._newer["enums"].get(schema.get("x-ms-enum", {}).get("name"), []) if words else []
+        name = schema.get("x-ms-enum", {}).get("name", "")
+        newer = [*self._newer["enums"].get(name, ()), *_WORDS_OF_PREVIEWS.get(name, ())] if words else []
         return list(dict.fromkeys([*words, *newer]))
 
 
