@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_azml.emulator.faults.kinds import (
@@ -21,11 +22,15 @@ from airflow_provider_azml.emulator.faults.kinds import (
 from airflow_provider_azml.emulator.refusals import expired_token, is_azure, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from airflow_provider_azml.emulator.faults.plan import FaultPlan
     from airflow_provider_azml.emulator.open_connections import OpenConnections
     from airflow_provider_azml.rest.flows import Json
+
+log = logging.getLogger(__name__)
 
 
 class Losses(Protocol):
@@ -108,11 +113,11 @@ class Faults:
         loop = asyncio.get_running_loop()
         match self.plan.draw("job", "", job["name"]):
             case [LostWorker(seconds)]:
-                loop.call_later(seconds, losses.lose_worker, job["id"])
+                loop.call_later(seconds, _lose, losses.lose_worker, job["id"])
         compute_id = str(job["properties"].get("computeId") or "")
         match self.plan.draw("compute", "", compute_id.rpartition("/")[2]) if compute_id else []:
             case [Preemption(seconds)]:
-                loop.call_later(seconds, losses.preempt, compute_id)
+                loop.call_later(seconds, _lose, losses.preempt, compute_id)
 
     async def _truncate(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, size: int | None) -> None:
         body = _Beginning(send, size)
@@ -148,6 +153,14 @@ class _Beginning:
             self._start = None
         self._left = (self._left or 0) - len(part)
         await self._send({**message, "body": part, "more_body": True})
+
+
+def _lose(act: Callable[[str], object], arm_id: str) -> None:
+    if not act(arm_id):
+        log.warning(
+            "%s has nothing that a fault could take away: its process or jobs have ended, or it is not low-priority",
+            arm_id,
+        )
 
 
 async def _gone(receive: Receive) -> None:
