@@ -386,7 +386,8 @@ def _code_and_message(response: HttpResponse) -> tuple[str, str]:
     try:
         body = response.json()
     except ValueError:
-        return response.reason or "Error", response.text().strip()[:500] or "no body"
+        code = response.headers.get("x-ms-error-code")  # of storage, whose bodies are XML
+        return code or response.reason or "Error", response.text().strip()[:500] or "no body"
     error = body.get("error", body) if isinstance(body, dict) else {}
     if not isinstance(error, dict):
         return response.reason or "Error", str(error)[:500]

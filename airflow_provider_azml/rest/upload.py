@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_azml.exceptions import AuthError, NotFound, Problem, SpecError
-from airflow_provider_azml.rest import arm_ids, flows
-from airflow_provider_azml.rest.flows import Flow, Json, Send, Upload, error_of, request
+from airflow_provider_azml.rest import arm_ids, datastores, flows
+from airflow_provider_azml.rest.flows import Flow, Send, Upload, error_of, request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.clouds import Cloud
     from airflow_provider_azml.rest.flows import Scope
@@ -25,9 +21,6 @@ if TYPE_CHECKING:
 WORKSPACE_BLOB_STORE = "workspaceblobstore"
 HASH_VERSION = 202208
 _DONE = {"upload_status": "completed"}
-_STORAGE_VERSION = "2021-12-02"
-_CONTAINERS = {"AzureBlob": ("containerName", "blob"), "AzureDataLakeGen2": ("filesystem", "dfs")}
-"""Types of datastores that take uploads: which property names the container, and the service in its URL."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Uploaded:
     @property
     def uri(self) -> str:
         """``azureml://datastores/...``."""
-        return f"azureml://datastores/{self.datastore}/paths/{self.path}"
+        return datastores.uri(self.datastore, self.path)
 
     @property
     def url(self) -> str:
@@ -122,9 +115,9 @@ def upload_to_datastore(
     """
     arm_id = workspace.child("datastore", datastore)
     properties = (yield from flows.get(arm_id))["properties"]
-    store = _store(properties, cloud, datastore)
+    store = datastores.place(properties, cloud, datastore, act="files are uploaded to")
     prefix = f"LocalUpload/{taken.object_hash()}"
-    access = yield from _access(arm_id, properties)
+    access = yield from datastores.access(arm_id, properties)
     blobs = _blobs(taken, prefix if taken.is_file else f"{prefix}/{taken.path.name}")
     marked = prefix if store.has_folders else blobs[0][1]
     done = yield from _completed(f"{store.blob_url}/{quote(marked)}{access.query}", access.scope)
@@ -155,7 +148,7 @@ def _blobs(taken: Snapshot, folder: str) -> list[tuple[LocalFile, str]]:
 
 def _completed(blob_url: str, scope: Scope = "anonymous") -> Flow[bool]:
     """Whether an upload was finished before."""
-    head = request("HEAD", blob_url, headers={"x-ms-version": _STORAGE_VERSION})
+    head = request("HEAD", blob_url, headers={"x-ms-version": datastores.STORAGE_VERSION})
     response = yield Send(head, scope=scope)
     if response.status_code == HTTPStatus.NOT_FOUND:
         return False
@@ -163,87 +156,3 @@ def _completed(blob_url: str, scope: Scope = "anonymous") -> Flow[bool]:
         raise error_of(head, response)
     status: str = response.headers.get("x-ms-meta-upload_status", "")
     return status == _DONE["upload_status"]
-
-
-@dataclass(frozen=True)
-class _Store:
-    """Where the files of a datastore are.
-
-    Args:
-        blob_url: URL of its container at the account's Blob endpoint.
-        url: URL of its container, as azure-ai-ml writes it.
-        has_folders: Whether folders are things of their own, which can carry the mark.
-    """
-
-    blob_url: str
-    url: str
-    has_folders: bool = False
-
-
-@dataclass(frozen=True)
-class _Access:
-    """How a container opens.
-
-    Args:
-        query: What its URLs end in: a question mark and a SAS, or nothing.
-        scope: Which token requests take.
-    """
-
-    query: str = field(repr=False)
-    scope: Scope
-
-
-def _store(properties: Json, cloud: Cloud, datastore: str) -> _Store:
-    """Where the files of a datastore are.
-
-    Data Lake Gen2 takes blobs too, and shows them as files; azure-ai-ml itself sets its mark that way.
-
-    Raises:
-        SpecError: Its type takes no uploads; azure-ai-ml refuses the same ones.
-
-    Source: https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-multi-protocol-access
-    """
-    kind = properties.get("datastoreType")
-    if kind not in _CONTAINERS:
-        reason = f"the datastore {datastore!r} is {kind}; files are uploaded to {' and '.join(_CONTAINERS)} alone"
-        raise SpecError([Problem(datastore, 0, 0, "", reason)])
-    member, service = _CONTAINERS[kind]
-    scheme = properties.get("protocol") or "https"
-
-    def url(of: str) -> str:
-        return f"{scheme}://{properties['accountName']}.{of}.{cloud.storage_suffix}/{properties[member]}"
-
-    return _Store(url("blob"), url(service), has_folders=service == "dfs")
-
-
-def _access(arm_id: str, properties: Json) -> Flow[_Access]:
-    """How a datastore's container opens: by the SAS or key that the workspace keeps, else by the connection's identity.
-
-    Source: azure-ai-ml 1.35.2, ``get_datastore_info``: a datastore without credentials, and one whose secrets the
-    caller may not read, is opened by the caller's own identity.
-    """
-    if (properties.get("credentials") or {}).get("credentialsType") == "None":
-        return _Access("", "storage")
-    try:
-        found = yield from flows.act(arm_id, "list_secrets", {"expirableSecret": True, "expireAfterHours": 1})
-    except (AuthError, NotFound):
-        return _Access("", "storage")
-    sas = _sas(found.json(), properties)
-    return _Access(f"?{sas}", "anonymous") if sas else _Access("", "storage")
-
-
-def _sas(secrets: Mapping[str, str], properties: Json) -> str | None:
-    """The SAS that the service gave, or one made with the account's key."""
-    if secrets.get("sasToken"):
-        return secrets["sasToken"].lstrip("?")
-    if not secrets.get("key"):
-        return None
-    from azure.storage.blob import ContainerSasPermissions, generate_container_sas
-
-    return generate_container_sas(
-        account_name=properties["accountName"],
-        container_name=properties[_CONTAINERS[properties["datastoreType"]][0]],
-        account_key=secrets["key"],
-        permission=ContainerSasPermissions(read=True, write=True, create=True, add=True, list=True),
-        expiry=datetime.now(timezone.utc) + timedelta(hours=1),
-    )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_azml.exceptions import ApiError, AuthError, SpecError
-from airflow_provider_azml.rest import blobs, flows, progress, upload
+from airflow_provider_azml.rest import blobs, datastores, flows, progress
 from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.credentials import TokenCache
 from airflow_provider_azml.rest.flows import All, Upload
@@ -290,8 +290,8 @@ def test_other_datastores_are_refused_by_name_before_anything_is_read(
 def test_the_key_of_a_data_lake_makes_a_sas() -> None:
     secrets = {"secretsType": "AccountKey", "key": base64.b64encode(b"key").decode()}
     lake = {"datastoreType": "AzureDataLakeGen2", "accountName": "a", "filesystem": "f"}
-    assert "sig=" in str(upload._sas(secrets, lake))
-    assert upload._sas({"secretsType": "ServicePrincipal"}, lake) is None
+    assert "sig=" in str(datastores.sas(secrets, lake))
+    assert datastores.sas({"secretsType": "ServicePrincipal"}, lake) is None
 
 
 def test_many_uploads_share_a_few_threads(client: Client, storage: BlobService, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from azure.storage.blob import ContainerClient
 
 from airflow_provider_azml.exceptions import AuthError, NotFound, SpecError
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.rest import blobs, flows, upload
+from airflow_provider_azml.rest import blobs, datastores, flows, upload
 from airflow_provider_azml.rest.flows import Upload
 from airflow_provider_azml.rest.snapshot import take
 from tests.rest.scripted_service import Answer
@@ -61,9 +61,9 @@ def blobs_at(hook: AzmlHook, uri: str) -> dict[str, bytes]:
     store = hook.workspace_id.child("datastore", upload.WORKSPACE_BLOB_STORE)
     properties = hook.run(flows.get(store))["properties"]
     secrets = hook.run(flows.act(store, "list_secrets", {"expirableSecret": True})).json()
-    url = upload._store(properties, hook.cloud, "x").blob_url
+    url = datastores.place(properties, hook.cloud, "x", act="files are uploaded to").blob_url
     prefix = uri.partition("/paths/")[2]
-    with ContainerClient.from_container_url(f"{url}?{upload._sas(secrets, properties)}") as container:
+    with ContainerClient.from_container_url(f"{url}?{datastores.sas(secrets, properties)}") as container:
         return {
             name.removeprefix(prefix): container.download_blob(name).readall()
             for name in container.list_blob_names(name_starts_with=prefix)
@@ -153,14 +153,14 @@ def test_a_datastore_that_is_not_there(hook: AzmlHook, folder: Path) -> None:
 
 def test_a_datastore_that_holds_no_blobs(hook: AzmlHook) -> None:
     with pytest.raises(SpecError, match="'d' is AzureFile"):
-        upload._store({"datastoreType": "AzureFile"}, hook.cloud, "d")
+        datastores.place({"datastoreType": "AzureFile"}, hook.cloud, "d", act="files are uploaded to")
 
 
 def test_a_key_is_as_good_as_a_sas() -> None:
     properties = {"datastoreType": "AzureBlob", "accountName": "a", "containerName": "c"}
-    made = upload._sas({"secretsType": "AccountKey", "key": base64.b64encode(b"key").decode()}, properties)
+    made = datastores.sas({"secretsType": "AccountKey", "key": base64.b64encode(b"key").decode()}, properties)
     assert "sig=" in made
-    assert upload._sas({"sasToken": "?sv=1&sig=x"}, properties) == "sv=1&sig=x"
+    assert datastores.sas({"sasToken": "?sv=1&sig=x"}, properties) == "sv=1&sig=x"
 
 
 def test_a_storage_that_refuses_is_an_error(service, drive) -> None:
