@@ -9,6 +9,7 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from airflow_provider_azml.emulator.selections import Selection
 from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.rest.clouds import STUDIO_PLACES
 from airflow_provider_azml.rest.resources import RESOURCES
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
+_MOST = 200
+"""Of each kind, the newest."""
 _LISTED = ("job", "model", "online_endpoint", "compute", "environment")
 _LOGS = {
     "job": "ml_client.jobs.stream({name!r})",
@@ -53,7 +56,10 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
         document = emulator.store.get(workspace)
         if document is None:
             return _page("There is no such workspace", f"<p>{html.escape(workspace)}</p>", status=404)
-        held = {kind: emulator.store.children(f"{workspace}/{RESOURCES[kind].segment}") for kind in _LISTED}
+        newest = Selection(descending=True)
+        held = {
+            kind: emulator.store.page(f"{workspace}/{RESOURCES[kind].segment}", newest, _MOST)[0] for kind in _LISTED
+        }
         lists = "".join(_list(kind, documents, workspace) for kind, documents in held.items() if documents)
         return _page(f"workspace {document['name']}", _table(_facts(document)) + lists)
 

@@ -22,7 +22,7 @@ def usages(emulator: Emulator) -> list[Json]:
 
     Source: the example of ``Usages_List`` in the 2024-04-01 OpenAPI file.
     """
-    below = emulator.store.below(f"/subscriptions/{SUBSCRIPTION_ID}")
+    below = emulator.store.below(f"/subscriptions/{SUBSCRIPTION_ID}", "computes")
     clusters = [one for one in below if one.get("properties", {}).get("computeType") == "AmlCompute"]
     cores = 0
     for cluster in clusters:
