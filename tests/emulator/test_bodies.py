@@ -80,9 +80,16 @@ def test_a_wrong_verb_is_told_the_right_ones(workspace: Workspace, method: str, 
     assert response.headers["Allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["", "/jobs/none", "/features", "/gadgets/none"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("{w}", "{w}/jobs/none", "{w}/features", "{w}/gadgets/none"),
+        "{s}/providers/Microsoft.MachineLearningServices/workspaces",
+        "{s}/providers/Microsoft.MachineLearningServices/locations/emulator/usages",
+    ],
+)
 def test_no_path_goes_without_a_version(workspace: Workspace, path: str) -> None:
-    place = f"{workspace.id}{path}"
+    place = path.format(w=workspace.id, s=f"/subscriptions/{workspace.id.subscription_id}")
     assert refused(workspace, "GET", place, params={"api-version": ""}) == (400, "MissingApiVersionParameter")
     assert refused(workspace, "GET", place, params={"api-version": "1.0"}) == (400, "InvalidApiVersionParameter")
 

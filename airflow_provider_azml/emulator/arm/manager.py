@@ -109,6 +109,7 @@ class Manager:
             subscriptions.check(parts[1])
         match [part.lower() for part in parts[2:]]:
             case []:
+                check_api_version(request.query_params)
                 return subscriptions.get_subscription() if parts[1:] else subscriptions.list_subscriptions()
             case ["operationresults", name]:
                 return self._operation(request, name, by_location=True)
@@ -119,7 +120,8 @@ class Manager:
             case ["resources"]:
                 return self._groups.resources(request, f"/subscriptions/{parts[1]}")
             case ["providers", *rest]:
-                check_api_version(request.query_params)
+                known = AML if rest[:1] == [AML.lower()] else None
+                check_api_version(request.query_params, namespace=known, kind="/".join(rest[1::2]))
                 return await self._below_subscription(request, rest)
         raise _unknown(request)
 
