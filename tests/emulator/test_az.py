@@ -73,3 +73,14 @@ def test_rest(az: Callable[..., Any], azml_emulator: RunningEmulator) -> None:
     assert az("rest", "--method", "get", "--url", url)["properties"]["properties"]["vmSize"] == "Standard_DS3_v2"
     datastores = az("rest", "--method", "get", "--url", f"{workspace}/datastores?api-version=2024-10-01")["value"]
     assert "workspaceblobstore" in [one["name"] for one in datastores]
+
+
+def test_providers_and_resources(az: Callable[..., Any], azml_emulator: RunningEmulator) -> None:
+    workspace = Workspace(azml_emulator).ensure().id
+    az("provider", "register", "--namespace", "Microsoft.MachineLearningServices")
+    provider = az("provider", "show", "--namespace", "Microsoft.MachineLearningServices")
+    assert provider["registrationState"] == "Registered"
+    assert az("resource", "show", "--ids", str(workspace))["name"] == workspace.name
+    listed = az("resource", "list", "--resource-group", azml_emulator.resource_group)
+    assert {one["resourceGroup"] for one in listed} == {azml_emulator.resource_group}
+    assert str(workspace) in [one["id"] for one in listed]

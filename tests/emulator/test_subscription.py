@@ -37,6 +37,14 @@ class TestProviders:
         assert "2024-04-01" in types["workspaces/computes"]
         assert "workspaces/onlineEndpoints/deployments" in types
 
+    @pytest.mark.parametrize("path", ["", "/register"])
+    def test_they_have_api_versions_of_resource_manager(
+        self, workspace: Workspace, subscription: str, path: str
+    ) -> None:
+        version = {"api-version": "2024-11-01"}
+        provider = f"{subscription}/providers/{AML}{path}"
+        assert workspace.call("POST" if path else "GET", provider, params=version).json()["namespace"] == AML
+
     def test_registration_takes_its_time(self, workspace: Workspace, subscription: str) -> None:
         path = f"{subscription}/providers/Microsoft.Batch"
         assert workspace.call("POST", f"{path}/unregister").json()["registrationState"] == "Unregistering"
@@ -87,6 +95,10 @@ class TestGroups:
         ]
         everywhere = workspace.call("GET", f"{subscription}/resources", params=only).json()["value"]
         assert store in [one["id"] for one in everywhere]
+        # how az asks for the resources of a group
+        filters = {"$filter": f"resourceGroup eq '{group.rpartition('/')[2].upper()}' and name eq 'x'"}
+        asked = workspace.call("GET", f"{subscription}/resources", params=filters).json()["value"]
+        assert [one["id"] for one in asked] == [store]
         assert poll(workspace, workspace.call("DELETE", group)) == 204
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])

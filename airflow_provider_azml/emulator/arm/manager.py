@@ -47,6 +47,7 @@ _TELLING = ("batch_endpoint", "online_deployment", "online_endpoint")
 
 Sources: cli/batch-score-rest.sh and deploy-rest.sh of Azure/azureml-examples, which follow it.
 """
+_OF_PROVIDERS: tuple[list[str], ...] = ([], ["register"], ["unregister"])
 METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
 REGISTRIES_PREFIX = "/mferp/managementfrontend"
 """Under which a region has the assets of registries."""
@@ -120,7 +121,8 @@ class Manager:
             case ["resources"]:
                 return self._groups.resources(request, f"/subscriptions/{parts[1]}")
             case ["providers", *rest]:
-                known = AML if rest[:1] == [AML.lower()] else None
+                # the provider itself is a resource of Resource Manager's own, with versions of its own
+                known = AML if rest[:1] == [AML.lower()] and rest[1:] not in _OF_PROVIDERS else None
                 check_api_version(request.query_params, namespace=known, kind="/".join(rest[1::2]))
                 return await self._below_subscription(request, rest)
         raise _unknown(request)

@@ -15,6 +15,8 @@ from airflow_provider_azml.emulator.arm.soft_deletion import soft_delete
 from airflow_provider_azml.emulator.arm.targets import AML
 
 if TYPE_CHECKING:
+    from collections.abc import ItemsView
+
     from starlette.requests import Request
 
     from airflow_provider_azml.emulator.emulator import Emulator
@@ -24,7 +26,7 @@ _SUBSCRIPTION_ID = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
 BUILT_IN = "emulator"
 """What manages the groups that the emulator has for itself."""
 _LISTED = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "managedBy")
-_TYPE_FILTER = re.compile(r"resourceType\s+eq\s+'([^']+)'", re.IGNORECASE)
+_FILTER = re.compile(r"(resourceType|resourceGroup|name|location)\s+eq\s+'([^']+)'", re.IGNORECASE)
 
 
 async def tenants(request: Request) -> Response:
@@ -126,18 +128,19 @@ class ResourceGroups:
     def resources(self, request: Request, scope: str) -> Response:
         """List the resources of the subscription, or of a group, that are in no other.
 
-        Source: https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group
+        Sources: https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group and list, for what
+        ``$filter`` compares; ``az resource list`` names the group there.
         """
         check_api_version(request.query_params)
         if request.method != "GET":
             raise not_allowed(request.method, str(request.scope["path"]), ["GET"])
-        wanted = _TYPE_FILTER.search(request.query_params.get("$filter", ""))
-        kind = wanted[1].lower() if wanted else None
+        asked = {
+            name.lower(): value.lower() for name, value in _FILTER.findall(request.query_params.get("$filter", ""))
+        }
         found = [
             {key: document[key] for key in _LISTED if key in document}
             for document in self._emulator.store.outermost(scope)
-            if not document["type"].lower().startswith("microsoft.resources/")
-            and kind in (None, document["type"].lower())
+            if not document["type"].lower().startswith("microsoft.resources/") and asked.items() <= _facts(document)
         ]
         return answer({"value": found})
 
@@ -150,6 +153,12 @@ class ResourceGroups:
     def _store_group(self, group: str, body: Json) -> Json:
         kept: Json = {key: body[key] for key in ("location", "tags", "managedBy") if key in body}
         return self._emulator.store.put(group_id(group), {**kept, "properties": {"provisioningState": "Succeeded"}})
+
+
+def _facts(document: Json) -> ItemsView[str, str]:
+    """What a filter may ask of a resource."""
+    facts = {"resourcetype": document["type"], "resourcegroup": document["id"].split("/")[4], "name": document["name"]}
+    return {name: str(value).lower() for name, value in {**facts, "location": document.get("location")}.items()}.items()
 
 
 def _denied(group: str) -> ArmError:
