@@ -29,6 +29,7 @@ _COMMANDS = {
     "validate": _Row("airflow_provider_azml.cli.validate", "check AML files, and list what they would upload"),
     "translate": _Row("airflow_provider_azml.cli.translate", "show the requests that an AML file amounts to"),
     "template": _Row("airflow_provider_azml.cli.template", "print a commented AML file to start from"),
+    "schedule": _Row("airflow_provider_azml.cli.schedule", "explain schedule files, and list schedules of a workspace"),
     "emulator": _Row(
         "airflow_provider_azml.emulator.cli",
         "run a local Azure Machine Learning on loopback; it runs the code of jobs and deployments as you",

@@ -55,7 +55,7 @@ def _when(plan: Plan, cron_fields: CronFields) -> dict[str, Any]:
     fires = firing(plan.trigger, cron_fields)
     return {
         "schedule": timetable(plan.trigger, cron_fields),
-        "start_date": fires.first,
+        "start_date": fires.next_after(fires.first) if plan.skips_start and fires.first else fires.first,
         "end_date": fires.last,
         "catchup": False,
     }

@@ -40,7 +40,7 @@ def _days(it: Recurrence) -> str:
     numbers = [str(day) for day in it.days_of_month] if it.unit == "month" else []
     if it.unit == "week" and not names:
         names = [WEEK_DAYS[it.phase.weekday()].capitalize()]
-    parts = [part for part in (_listed(names), f"day {_listed(numbers)}" if numbers else "") if part]
+    parts = [part for part in (enumerated(names), f"day {enumerated(numbers)}" if numbers else "") if part]
     return f" on {' that is '.join(parts)}" if parts else ""
 
 
@@ -50,9 +50,15 @@ def _at(it: Recurrence) -> str:
     hours = sorted({*it.hours}) or [it.phase.hour]
     minutes = sorted({*it.minutes}) or [it.phase.minute]
     if len(hours) * len(minutes) <= _MOST_TIMES:
-        return f" at {_listed([f'{hour:02}:{minute:02}' for hour in hours for minute in minutes])}"
-    return f" at minute {_listed([str(one) for one in minutes])} of hour {_listed([str(one) for one in hours])}"
+        return f" at {enumerated([f'{hour:02}:{minute:02}' for hour in hours for minute in minutes])}"
+    return f" at minute {enumerated([str(one) for one in minutes])} of hour {enumerated([str(one) for one in hours])}"
 
 
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+def enumerated(words: Sequence[str], last: str = "and") -> str:
+    """Words one after another, with a word before the last.
+
+    Example:
+        >>> enumerated(["hours", "minutes", "days"])
+        'hours, minutes and days'
+    """
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

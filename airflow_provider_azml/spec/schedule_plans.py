@@ -70,6 +70,7 @@ class Plan:
         changes: The data whose changes fire it; ``None`` when time decides.
         job: What it submits.
         warnings: What the file says that is done in another way than its author may think.
+        skips_start: Whether it leaves its start out where that is one of its own times, as schedules of CLI v1 do.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Plan:
     changes: Changes | None
     job: PlannedJob
     warnings: tuple[Problem, ...] = ()
+    skips_start: bool = False
 
 
 def plan(source: Source, *, job: str | None = None, cron_fields: CronFields | None = None) -> Plan:
@@ -190,6 +192,7 @@ def _retired(source: Source, job: str | None) -> Plan:
         v1.trigger(source),
         v1.changes(source),
         replace(planned, changes=changes),
+        skips_start=v1.skips_start(source),
     )
 
 

@@ -6,9 +6,11 @@ import datetime as dt
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pendulum
 import pytest
 import yaml
 from airflow.sdk import DAG
+from airflow.timetables.base import TimeRestriction
 
 from airflow_provider_azml.dags import azml_dag, azml_dags
 from airflow_provider_azml.exceptions import SpecError
@@ -154,6 +156,29 @@ def test_a_schedule_of_cli_v1(write: Callable[..., Path]) -> None:
     assert dag.get_task("job").inputs["day"] == "{{ macros.azml.format_date_time(dag_run.run_after, 'yyyy-MM-dd') }}"
     with pytest.raises(SpecError, match=r"old\.yml:1:1: Schedule: does not say which pipeline it submits"):
         azml_dag(path)
+
+
+@pytest.mark.parametrize(
+    ("more", "first"),
+    [
+        ("week_days: [Friday], time_of_day: '10:50'", "2027-01-15"),
+        ("week_days: [Monday], time_of_day: '10:50'", "2027-01-11"),
+        ("week_days: [Friday], time_of_day: '10:51'", "2027-01-08"),
+        ("time_zone: UTC", "2027-01-08"),  # no times of its own that the start could be one of
+    ],
+)
+def test_a_schedule_of_cli_v1_leaves_a_start_out_that_is_one_of_its_times(
+    write: Callable[..., Path], more: str, first: str
+) -> None:
+    path = write().with_name("fridays.yml")
+    path.write_text(
+        f"Schedule: {{recurrence: {{frequency: Week, interval: 1, start_time: 2027-01-08T10:50:00, {more}}}}}"
+    )
+    dag = azml_dag(path, job="pipeline.yml", catchup=True)
+    restriction = TimeRestriction(earliest=pendulum.instance(dag.start_date), latest=None, catchup=True)
+    info = dag.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    assert info is not None
+    assert f"{info.run_after:%Y-%m-%d}" == first
 
 
 @pytest.mark.parametrize(

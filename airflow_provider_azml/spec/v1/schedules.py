@@ -87,6 +87,17 @@ def trigger(source: Source) -> Json | None:
     return {**made, "schedule": pattern} if pattern else made
 
 
+def skips_start(source: Source) -> bool:
+    """Whether a start that is one of the recurrence's own times is left out: where it says times or days of its own.
+
+    Source: the reference of ``azureml.pipeline.core.schedule.ScheduleRecurrence``: "If ``start_time`` matches
+    ``week_days`` and ``time_of_day`` (or ``hours`` and ``minutes``), then the first work load does not run at
+    ``start_time``, but instead runs at the next calculated run time."
+    """
+    found = trigger(source)
+    return found is not None and "start_time" in found and "schedule" in found
+
+
 def changes(source: Source) -> Changes | None:
     """What a schedule of changes looks at; ``None`` for one with a recurrence."""
     given = _without_unset(source.at(ROOT).value)
