@@ -104,7 +104,7 @@ Flow: TypeAlias = Generator[Step, Any, T]
 _ERRORS = {401: AuthError, 403: AuthError, 404: NotFound, 409: Conflict, 412: Conflict, 429: Throttled}
 MISSING_PARENTS = frozenset({"SubscriptionNotFound", "ResourceGroupNotFound"})
 """Codes of a 404 that does not mean that the resource itself is gone."""
-UNTRUSTED_HOST, NO_JSON_OBJECT, NO_STATUS = "UntrustedHost", "NoJsonObject", "NoStatus"
+UNTRUSTED_HOST, NO_JSON_OBJECT, NO_STATUS, NO_LIST = "UntrustedHost", "NoJsonObject", "NoStatus", "NoList"
 """Our codes for a request that was not sent, for a token's sake, and for answers that do not say what they should."""
 _MISSING_WORKSPACE = re.compile(r"MachineLearningServices/workspaces/[^/']+'", re.IGNORECASE)
 _RATE_LIMIT = "x-ms-ratelimit-remaining-"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import AuthError, NotFound
-from airflow_provider_azml.rest.flows import NO_JSON_OBJECT, NO_STATUS, UNTRUSTED_HOST
+from airflow_provider_azml.rest.flows import NO_JSON_OBJECT, NO_LIST, NO_STATUS, UNTRUSTED_HOST
 from airflow_provider_azml.rest.pace import LONGEST_HOLD_SECONDS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ seen everywhere at once."""
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NEVER_PASSING = frozenset({UNTRUSTED_HOST})
 _EXPIRED = frozenset({"ExpiredAuthenticationToken", "TokenExpired"})
-_GARBLED = frozenset({NO_JSON_OBJECT, NO_STATUS})
+_GARBLED = frozenset({NO_JSON_OBJECT, NO_STATUS, NO_LIST})
 _ENTRA, _ENTRAS_OWN = "AADSTS", "AADSTS900"
 """What codes of the token service begin with, and those of them that tell of its own troubles: it is busy, throttles,
 or has no answer in time; see https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""

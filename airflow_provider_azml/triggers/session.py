@@ -65,6 +65,14 @@ class Session:
             if opened.retired and not opened.uses:
                 await opened.hook.aclose()
 
+    async def hook(self) -> AzmlHook:
+        """The hook of the connection as it is now.
+
+        Raises:
+            ConnectionIncomplete: The connection cannot be used.
+        """
+        return (await self._open()).hook
+
     async def reread(self) -> None:
         """Read the connection again, after the service refused it: its secret may have been changed."""
         async with self._opening:
