@@ -17,13 +17,15 @@ from airflow_provider_azml.dags.wishes import Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import DAG
 
     from airflow_provider_azml.spec.cron import CronFields
 
-_ENDINGS = (".json", ".yaml", ".yml")
+ENDINGS = (".json", ".yaml", ".yml")
+"""How the names of AML files end."""
+
 _SCHEDULE = re.compile(r"schedule\.schema\.json|^\s*[\"']?(create_job|import_data|Schedule)[\"']?\s*:", re.MULTILINE)
 _PIPELINE = re.compile(r"pipelineJob\.schema\.json|^[\"']?type[\"']?\s*:\s*[\"']?pipeline\b", re.MULTILINE)
 _ANOTHER_KIND = re.compile(r"\$schema[\"']?\s*:\s*\S*/(?!schedule\.|pipelineJob\.)\w+\.schema\.json")
@@ -85,8 +87,7 @@ class _Found:
 def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool) -> dict[str, DAG]:
     wanted = get_parsing_context().dag_id
     found: dict[str, _Found] = {}
-    for path, text in _files(folder).items():
-        dag_id = expected_id(path, text) if _SCHEDULE.search(text) else legal(path.stem)
+    for path, dag_id in files_and_ids(folder).items():
         if wanted is not None and dag_id != wanted:
             continue
         one = found.setdefault(dag_id, _Found())
@@ -96,10 +97,7 @@ def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool
         except SpecError as error:
             one.problems += error.problems
     for dag_id, one in found.items():
-        if one.paths[1:]:
-            same = ", ".join(path.name for path in one.paths)
-            reason = f"the DAG id {dag_id!r} is that of {same}; rename all but one"
-            one.problems += [Problem(str(path), 0, 0, "", reason) for path in one.paths]
+        one.problems += of_one_id(dag_id, one.paths)
     wrong = [problem for one in found.values() for problem in one.problems]
     if strict and wrong:
         raise SpecError(wrong)
@@ -112,9 +110,35 @@ def _or_broken(dag_id: str, found: _Found, wishes: Wishes) -> DAG:
     return found.dag
 
 
+def files_and_ids(folder: Path) -> dict[Path, str]:
+    """The schedules of a folder, and the pipelines that none of them submits, each with the id that its DAG would have.
+
+    Args:
+        folder: The folder.
+    """
+    return {
+        path: expected_id(path, text) if _SCHEDULE.search(text) else legal(path.stem)
+        for path, text in _files(folder).items()
+    }
+
+
+def of_one_id(dag_id: str, paths: Sequence[Path]) -> list[Problem]:
+    """What is wrong with some files for having one id: a problem of each, or none if it is a single file.
+
+    Args:
+        dag_id: The id.
+        paths: The files.
+    """
+    if not paths[1:]:
+        return []
+    same = ", ".join(path.name for path in paths)
+    reason = f"the DAG id {dag_id!r} is that of {same}; rename all but one"
+    return [Problem(str(path), 0, 0, "", reason) for path in paths]
+
+
 def _files(folder: Path) -> dict[Path, str]:
     """The schedules of a folder, and the pipelines that none of them submits, each with its text."""
-    texts = {path: _text(path) for path in sorted(folder.iterdir()) if path.suffix in _ENDINGS and path.is_file()}
+    texts = {path: _text(path) for path in sorted(folder.iterdir()) if path.suffix in ENDINGS and path.is_file()}
     schedules = {
         path: text for path, text in texts.items() if _SCHEDULE.search(text) and not _ANOTHER_KIND.search(text)
     }
