@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.cli import schedule_list
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.schedule_explanations import MOMENT, explain
 from airflow_provider_azml.spec.source import read
@@ -71,6 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " azureml:NAME of a job that ran",
     )
     explained.set_defaults(act=run_explain)
+    listed = acts.add_parser(
+        "list",
+        help="list the schedules of a workspace, of CLI v2 and v1",
+        description="List the schedules of a workspace, of CLI v2 and v1.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=schedule_list.EPILOG,
+    )
+    schedule_list.add_arguments(listed)
 
 
 def run(arguments: argparse.Namespace) -> int:
