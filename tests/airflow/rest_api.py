@@ -95,7 +95,7 @@ class RestApi:
         """Whether these parts of Airflow, by default all, say that they are well."""
         try:
             health = self._session.get(f"{self._url}/api/v2/monitor/health", timeout=5)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
         return health.ok and all(health.json()[part]["status"] == "healthy" for part in parts or HEALTH)
 

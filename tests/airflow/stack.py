@@ -128,6 +128,19 @@ class Stack:
         """All that a component has printed."""
         return (self._home / f"{component}.log").read_text(encoding="utf-8", errors="replace")
 
+    def command(self, *arguments: str) -> str:
+        """What a command of Airflow's prints.
+
+        Raises:
+            AssertionError: It failed.
+        """
+        asked = [str(AIRFLOW), *arguments]
+        done = subprocess.run(
+            asked, env=self._environment, capture_output=True, text=True, timeout=READY_SECONDS, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
     def start(self, component: str) -> None:
         """Start a component, for the first time or again."""
         with (self._home / f"{component}.log").open("ab") as log:

@@ -1,0 +1,1 @@
+"""A DAGs folder for whole Airflows, with schedule files."""
