@@ -30,7 +30,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks.azml")],
-        "triggers": [_modules("triggers.sensing", "triggers.wait")],
+        "triggers": [_modules("triggers.datastore", "triggers.sensing", "triggers.wait")],
         "operators": [
             _modules(
                 "operators.apply",
