@@ -137,6 +137,48 @@ class ConnectionIncomplete(AzmlError):
     """The Airflow connection lacks something, or holds something that cannot be right."""
 
 
+class ScheduleStillFires(AzmlError):
+    """A schedule of Azure ML is enabled, and a DAG would run what it starts a second time.
+
+    Args:
+        name: Name of the schedule.
+        workspace: ARM id of its workspace.
+        generation: Which CLI made it, ``v2`` or ``v1``.
+        known_as: How it is asked about: its name, or with v1 its id.
+        reason: Why it is enabled still, where it has been disabled.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        workspace: str,
+        *,
+        generation: Literal["v2", "v1"] = "v2",
+        known_as: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(name, workspace, generation, known_as, reason)
+        self.name = name
+        self.workspace = workspace
+        self.generation = generation
+        self.known_as = known_as
+        self.reason = reason
+
+    def __str__(self) -> str:
+        where = f"schedule {self.name!r} of {self.workspace}"
+        if self.reason:
+            return f"{where} is enabled: {self.reason}"
+        how = (
+            f"az ml schedule disable --name {self.known_as or self.name}"
+            if self.generation == "v2"
+            else f"az ml pipeline disable-schedule --schedule-id {self.known_as or self.name} of CLI v1"
+        )
+        return (
+            f"{where} is enabled, so Azure ML fires what this DAG runs, and both would. Disable it there ({how}), or "
+            "let the DAG do it: takeover='disable'"
+        )
+
+
 class RunFailed(AzmlError):
     """A job, a deployment or another long act of the service ended badly.
 

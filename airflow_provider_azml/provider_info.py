@@ -43,6 +43,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.models",
                 "operators.endpoints",
                 "operators.schedules",
+                "operators.takeover",
             )
         ],
         "sensors": [_modules("sensors.azml")],

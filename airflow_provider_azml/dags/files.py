@@ -10,6 +10,7 @@ from airflow_provider_azml.dags.job import job_dag
 from airflow_provider_azml.dags.schedule import schedule_dag
 from airflow_provider_azml.dags.wishes import Wishes
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.kind_names import inferred
 from airflow_provider_azml.spec.schedule_plans import plan
 from airflow_provider_azml.spec.source import read
@@ -18,17 +19,24 @@ from airflow_provider_azml.spec.v1 import schedules as v1
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+    from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
 
 def azml_dag(
-    file: str | Path, *, job: str | None = None, cron_fields: CronFields | None = None, **dag_kwargs: Any
+    file: str | Path,
+    *,
+    job: str | None = None,
+    cron_fields: CronFields | None = None,
+    takeover: Takeover | None = None,
+    twin: str | None = None,
+    **dag_kwargs: Any,
 ) -> DAG:
     """The DAG of an AML file: a schedule, or a job.
 
     That of a schedule fires when the file says. Its name, description, tags, start and end are the file's. Its one
     task, ``job``, submits the job, under the display name ``<schedule>-YYYYMMDDThhmmssZ`` as on the service. Where the
-    service has the same schedule, disable it there: both would fire.
+    service has the same schedule enabled, both fire, unless `takeover` is given.
 
     That of a job has the file's name without its ending, and no schedule unless one is given.
 
@@ -38,6 +46,12 @@ def azml_dag(
             ``azureml:`` and the name of a job that ran.
         cron_fields: Whether days and months of a cron expression count, ``standard``, or are ignored as Azure ML
             ignores them, ``service``. Without it they count, with a warning wherever that makes a difference.
+        takeover: What the first task, ``takeover``, does while the same schedule is enabled on the service. ``check``:
+            it fails, so that nothing is submitted twice. ``disable``: it disables that schedule. Where the service has
+            run a job for the time of the DAG run already, it skips the rest. Without it there is no such task, and
+            nobody looks. Job files have nothing to take over.
+        twin: How the service calls that schedule, where it is not the file's name for it; for CLI v1, whose files have
+            none, its name or its id.
         dag_kwargs: What else the DAG is given, e.g. ``default_args={"azml_conn_id": "other"}``, or instead of the
             file's.
 
@@ -45,12 +59,12 @@ def azml_dag(
         SpecError: The file, or that of its job, cannot be used; with all problems of both, with file and line.
 
     Example:
-        >>> retrain = azml_dag("retrain_schedule.yml", default_args={"retries": 2})
+        >>> retrain = azml_dag("retrain_schedule.yml", takeover="disable", default_args={"retries": 2})
 
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedule
     """
     caller = Path(sys._getframe(1).f_code.co_filename)  # noqa: SLF001 (as Airflow finds the file of a DAG)
-    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs))
+    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs, takeover, twin))
 
 
 def dag_of(path: Path, wishes: Wishes) -> DAG:
@@ -63,7 +77,12 @@ def dag_of(path: Path, wishes: Wishes) -> DAG:
     Raises:
         SpecError: The file cannot be used.
     """
-    source = read(path)
+    try:
+        source = read(path)
+    except SpecError:
+        source = unrendered.read(path)
+        if inferred(source.value) != "job":  # no task renders what says when to run
+            raise
     kind = inferred(source.value)
     if kind == "job":
         return job_dag(source, path, wishes)

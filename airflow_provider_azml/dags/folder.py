@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import DAG
 
+    from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
 ENDINGS = (".json", ".yaml", ".yml")
@@ -38,6 +39,7 @@ def azml_dags(
     strict: bool = False,
     jobs: Mapping[str, str] | None = None,
     cron_fields: CronFields | None = None,
+    takeover: Takeover | None = None,
     **dag_kwargs: Any,
 ) -> dict[str, DAG]:
     """The DAGs of all schedule and pipeline files of a folder, put into the namespace of whoever calls this.
@@ -54,6 +56,7 @@ def azml_dags(
         jobs: Name of a schedule file of CLI v1 -> what it submits, as for
             :func:`~airflow_provider_azml.dags.azml_dag`.
         cron_fields: As for :func:`~airflow_provider_azml.dags.azml_dag`.
+        takeover: As for :func:`~airflow_provider_azml.dags.azml_dag`.
         dag_kwargs: What all DAGs are given.
 
     Returns:
@@ -67,7 +70,7 @@ def azml_dags(
     """
     frame = sys._getframe(1)  # noqa: SLF001 (as Airflow finds the file of a DAG)
     caller = Path(frame.f_code.co_filename)
-    wishes = Wishes(caller, None, cron_fields, dag_kwargs)
+    wishes = Wishes(caller, None, cron_fields, dag_kwargs, takeover)
     dags = _dags(caller.parent / folder, wishes, jobs or {}, strict=strict)
     for dag_id, dag in dags.items():
         frame.f_globals.setdefault(dag_id, dag)

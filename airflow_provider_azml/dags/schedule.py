@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG
 
 from airflow_provider_azml.dags.macros import of_schedule, scheduled_name
+from airflow_provider_azml.dags.takeover import takeover_task
 from airflow_provider_azml.dags.tasks import job_task
 from airflow_provider_azml.spec.firings import firing
 from airflow_provider_azml.spec.rules import mapping
@@ -41,12 +42,15 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
     dag = DAG(given.pop("dag_id", plan.name), schedule=given.pop("schedule"), **{**given, "tags": sorted(tags)})
     dag.fileloc = str(wishes.fileloc)
     with dag:
-        job_task(
+        first = takeover_task(plan, wishes)
+        job = job_task(
             plan.job,
             wishes.fileloc.parent,
             changes=_changes(plan.job, plan.name),
             display_name=scheduled_name(plan.name),
         )
+        if first is not None:
+            first >> job
     return dag
 
 

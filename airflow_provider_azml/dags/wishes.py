@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
 
@@ -21,9 +22,13 @@ class Wishes:
         job: What a schedule of CLI v1 submits.
         cron_fields: Which fields of cron expressions count.
         dag_kwargs: What the DAG is given besides what its file says, or instead.
+        takeover: What becomes of the same schedule on the service: ``check`` or ``disable``.
+        twin: How that schedule is called there, where it is not called as in the file.
     """
 
     fileloc: Path
     job: str | None = None
     cron_fields: CronFields | None = None
     dag_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    takeover: Takeover | None = None
+    twin: str | None = None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         AirflowFailException,
         AirflowNotFoundException,
         AirflowSensorTimeout,
+        AirflowSkipException,
         AirflowTaskTimeout,
     )
 else:
@@ -21,6 +22,7 @@ else:
             AirflowFailException,
             AirflowNotFoundException,
             AirflowSensorTimeout,
+            AirflowSkipException,
             AirflowTaskTimeout,
         )
     except ImportError:
@@ -30,6 +32,7 @@ else:
             AirflowFailException,
             AirflowNotFoundException,
             AirflowSensorTimeout,
+            AirflowSkipException,
             AirflowTaskTimeout,
         )
 
@@ -38,6 +41,7 @@ __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSensorTimeout",
+    "AirflowSkipException",
     "AirflowTaskTimeout",
     "conf",
 ]

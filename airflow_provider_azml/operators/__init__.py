@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         AzmlEnableScheduleOperator,
     )
     from airflow_provider_azml.operators.sweeps import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
+    from airflow_provider_azml.operators.takeover import AzmlTakeOverScheduleOperator
     from airflow_provider_azml.operators.workspace import AzmlCreateWorkspaceOperator
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "AzmlSubmitPipelineOperator",
     "AzmlSubmitSparkJobOperator",
     "AzmlSubmitSweepOperator",
+    "AzmlTakeOverScheduleOperator",
     "AzmlUploadToDatastoreOperator",
 ]
 
@@ -90,6 +92,7 @@ _MODULE_OF = {
     "AzmlSubmitPipelineOperator": "jobs",
     "AzmlSubmitSparkJobOperator": "jobs",
     "AzmlSubmitSweepOperator": "sweeps",
+    "AzmlTakeOverScheduleOperator": "takeover",
     "AzmlUploadToDatastoreOperator": "data",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import (
@@ -70,6 +70,7 @@ class Plan:
         changes: The data whose changes fire it; ``None`` when time decides.
         job: What it submits.
         warnings: What the file says that is done in another way than its author may think.
+        generation: Which CLI the file is of.
         skips_start: Whether it leaves its start out where that is one of its own times, as schedules of CLI v1 do.
     """
 
@@ -81,6 +82,7 @@ class Plan:
     changes: Changes | None
     job: PlannedJob
     warnings: tuple[Problem, ...] = ()
+    generation: Literal["v2", "v1"] = "v2"
     skips_start: bool = False
 
 
@@ -192,6 +194,7 @@ def _retired(source: Source, job: str | None) -> Plan:
         v1.trigger(source),
         v1.changes(source),
         replace(planned, changes=changes),
+        generation="v1",
         skips_start=v1.skips_start(source),
     )
 

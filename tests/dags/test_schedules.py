@@ -139,6 +139,26 @@ def test_days_and_months_of_cron_have_two_meanings(write: Callable[..., Path]) -
     assert azml_dag(path, cron_fields="standard").timetable == AzmlCronTimetable("0 9 1 * *")
 
 
+def test_a_takeover_comes_first_when_it_is_asked_for(write: Callable[..., Path]) -> None:
+    dag = azml_dag(write(), takeover="disable")
+    task = dag.get_task("takeover")
+    assert (task.name, task.takeover, task.generation, task.downstream_task_ids) == (
+        "retrain",
+        "disable",
+        "v2",
+        {"job"},
+    )
+    assert [task.task_id for task in azml_dag(write()).tasks] == ["job"]
+    old = write().with_name("old.yml")
+    old.write_text("Schedule: {recurrence: {frequency: Day, interval: 2}}")
+    task = azml_dag(old, job="pipeline.yml", takeover="check", twin="Nightly run").get_task("takeover")
+    assert (task.name, task.takeover, task.generation) == ("Nightly run", "check", "v1")
+    with pytest.raises(SpecError, match="takeover: is 'delete'; it must be check or disable"):
+        azml_dag(write(), takeover="delete")  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="twin: is given without takeover"):
+        azml_dag(write(), twin="Nightly run")
+
+
 def test_a_job_file_is_a_dag_too(write: Callable[..., Path]) -> None:
     dag = azml_dag(write().with_name("pipeline.yml"), schedule="@daily", dag_id="daily")
     assert (dag.dag_id, [task.task_id for task in dag.tasks]) == ("daily", ["job"])

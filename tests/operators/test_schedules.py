@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG, chain
 
+from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import (
     AzmlDeleteScheduleOperator,
@@ -14,8 +16,11 @@ from airflow_provider_azml.operators import (
     AzmlEnableScheduleOperator,
 )
 from tests.airflow.running import run
+from tests.operators import schedules_that_fire
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
 NAME = "nightly"
@@ -57,6 +62,31 @@ def test_a_schedule_from_creation_to_deletion(
     assert finished.value("delete") == finished.value("delete_again")
     assert finished.value("delete")["status"] == "Deleted"
     assert AzmlHook(azml_connection).list("schedule") == []
+
+
+def test_a_schedule_fires_on_the_service_until_it_is_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_azml.operators import AzmlCreateScheduleOperator
+
+    with running_emulator(tmp_path, *schedules_that_fire.OPTIONS) as emulator:
+        for name, value in emulator.environment.items():
+            monkeypatch.setenv(name, value)
+        with DAG("schedules", schedule=None, default_args={"poll_seconds": 0.1}) as dag:
+            AzmlCreateScheduleOperator(task_id="create", file=str(schedules_that_fire.file(tmp_path, NAME)))
+        assert run(dag).errors == {}
+        schedules_that_fire.move(emulator)
+        day = schedules_that_fire.move(emulator)
+        (job,) = schedules_that_fire.fired(emulator, NAME, 1)
+        assert job["properties"]["displayName"] == f"{NAME}-{day - timedelta(days=1):%Y%m%d}T030000Z"
+        with DAG("schedules", schedule=None, default_args={"poll_seconds": 0.1}) as dag:
+            AzmlDisableScheduleOperator(task_id="disable", name=NAME)
+        assert run(dag).errors == {}
+        schedules_that_fire.move(emulator, days=3)
+        assert len(schedules_that_fire.fired(emulator, NAME, 1)) == 1
+        with DAG("schedules", schedule=None, default_args={"poll_seconds": 0.1}) as dag:
+            AzmlEnableScheduleOperator(task_id="enable", name=NAME)
+        assert run(dag).errors == {}
+        schedules_that_fire.move(emulator)
+        schedules_that_fire.fired(emulator, NAME, 2)  # what was due meanwhile does not fire later
 
 
 def test_a_schedule_that_is_not_there_cannot_be_enabled(azml_connection: str) -> None:
