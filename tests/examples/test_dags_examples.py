@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -23,15 +24,24 @@ REPOSITORY = Path(__file__).parents[2]
 DAGS = REPOSITORY / "dags_examples"
 
 
+FOLDERS = {"schedules"}
+"""What makes a DAG of each file of the folder of its name."""
+
+
 def load(name: str) -> DAG:
+    return load_all(name)[name]
+
+
+def load_all(name: str) -> dict[str, DAG]:
     from tests.airflow.versions import DagBag
 
     bag = DagBag(DAGS / f"{name}.py")
     assert bag.import_errors == {}
-    return bag.dags[name]
+    dags: dict[str, DAG] = bag.dags
+    return dags
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in DAGS.glob("*.py")))
+@pytest.mark.parametrize("name", sorted({path.stem for path in DAGS.glob("*.py")} - FOLDERS))
 def test_it_loads_and_its_id_is_the_name_of_its_file(name: str) -> None:
     assert load(name).dag_id == name
 
@@ -132,6 +142,21 @@ def test_wait_for_training(azml_connection: str, capfd: pytest.CaptureFixture[st
     told = capfd.readouterr().out
     assert "epoch 3 of 3: loss 0.333" in told
     assert "epoch 2 of 2: loss 0.500" in told
+
+
+def test_schedules(azml_connection: str) -> None:
+    dags = load_all("schedules")
+    assert sorted(dags) == ["report_nightly", "report_weekly"]
+    assert dags["report_weekly"].tags == {"azml", "example", "team:reports"}
+    due = datetime(2026, 3, 2, 5, 30, tzinfo=timezone.utc)
+    finished = run(dags["report_weekly"], logical_date=due)
+    assert finished.errors == {}
+    job = finished.value("job")
+    assert job["status"] == "Completed"
+    after = finished.dag_run.run_after
+    told = AzmlHook(azml_connection).get("job", job["name"])["properties"]
+    assert told["displayName"] == f"report_weekly-{after:%Y%m%dT%H%M%SZ}"
+    assert told["inputs"]["due"]["value"] == f"{after:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def results(finished: Finished, task_id: str) -> list[dict[str, Any]]:
