@@ -43,6 +43,14 @@ def job_task(job: PlannedJob, folder: Path, *, changes: Mapping[str, Any], displ
     Raises:
         SpecError: The operator takes no such change.
     """
+    operator, given = job_arguments(job, folder, changes=changes, display_name=display_name)
+    return operator(task_id=TASK_ID, **given)
+
+
+def job_arguments(
+    job: PlannedJob, folder: Path, *, changes: Mapping[str, Any], display_name: str | None
+) -> tuple[type[AzmlSubmitJobOperator], dict[str, Any]]:
+    """The operator that submits a job, and its keyword arguments but for the task's id; as for :func:`job_task`."""
     operator = _operator(job)
     unknown = [key for key in changes if key not in (*operator.spec_fields, *_NEVER_SENT)]
     if unknown:
@@ -52,11 +60,11 @@ def job_task(job: PlannedJob, folder: Path, *, changes: Mapping[str, Any], displ
     if display_name:
         given["display_name"] = display_name
     if job.ran is not None:
-        return operator(task_id=TASK_ID, job=job.ran, **given)
+        return operator, {"job": job.ran, **given}
     if job.file is not None:
         # not absolute: the same file may be elsewhere on the worker, and in the next version of the DAG
-        return operator(task_id=TASK_ID, file=os.path.relpath(job.file.absolute(), folder.absolute()), **given)
-    return operator(task_id=TASK_ID, spec=job.spec, **given)
+        return operator, {"file": os.path.relpath(job.file.absolute(), folder.absolute()), **given}
+    return operator, {"spec": job.spec, **given}
 
 
 def _operator(job: PlannedJob) -> type[AzmlSubmitJobOperator]:
