@@ -10,6 +10,7 @@ from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import cron_words, kinds, recurrence_words, schedule_plans, schedules, time_zones
 from airflow_provider_azml.spec.cron import Cron
 from airflow_provider_azml.spec.firings import firing
+from airflow_provider_azml.spec.kind_names import inferred
 from airflow_provider_azml.spec.recurrence_words import enumerated
 from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.schedule_plans import Plan, PlannedJob
@@ -76,6 +77,9 @@ def plan_of(source: Source, job: str | None = None, cron_fields: CronFields | No
     Raises:
         SpecError: The file, or that of its job, is wrong; with all problems of both.
     """
+    kind = inferred(source.value)
+    if kind not in (None, "schedule") and not v1.is_schedule(source):
+        raise SpecError([source.problem((), f"is a {kind}, and no schedule")])
     if v1.is_schedule(source) and job is None:
         v1.check(source)
         name = source.file.stem if source.file else ""
@@ -87,6 +91,7 @@ def plan_of(source: Source, job: str | None = None, cron_fields: CronFields | No
             v1.trigger(source),
             v1.changes(source),
             PlannedJob(),
+            generation="v1",
             skips_start=v1.skips_start(source),
         )
     if schedules.variant(source.value) != "monitor":

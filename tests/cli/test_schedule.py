@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +12,12 @@ from tests.cli.conftest import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Done
 
 pytestmark = pytest.mark.usefixtures("folder")
 
+DOCS = Path(__file__).parents[2] / "docs"
 SCHEDULE = f"""\
 $schema: {SCHEMAS}/schedule.schema.json
 name: retrain
@@ -62,11 +64,30 @@ def test_a_file_is_explained(folder: Path, azml: Callable[..., Done]) -> None:
     assert max(map(len, done.lines)) <= 100
 
 
+def test_the_page_shows_what_is_printed(folder: Path, azml: Callable[..., Done]) -> None:
+    page = (DOCS / "how-to/schedules.md").read_text().partition("## Explain a schedule")[2]
+    blocks = dict(re.findall(r"```(yaml|console)\n(.*?)```", page.partition("## Move")[0], re.DOTALL))
+    (folder / "retrain_schedule.yml").write_text(blocks["yaml"])
+    (folder / "pipeline.yml").write_text(
+        "type: pipeline\njobs: {fit: {command: echo, environment: azureml:e:1, compute: azureml:cpu}}\n"
+    )
+    command, _, shown = blocks["console"].partition("\n")
+    done = azml(*command.removeprefix("$ azml ").split())
+    assert (done.code, done.err) == (0, "")
+    assert done.out.partition("\nMind:\n")[0] == shown
+    told = done.out.partition("\nMind:\n")[2]
+    assert "Azure ML ignores the days and months" in told
+
+
 def test_all_that_is_wrong_is_said_with_its_line(folder: Path, azml: Callable[..., Done]) -> None:
     (folder / "retrain.yml").write_text(SCHEDULE.replace("interval: 1", "interval: 0").replace("train.yml", "no.yml"))
     done = azml("schedule", "explain", "retrain.yml")
     assert (done.code, done.out) == (1, "")
     assert [line.partition(": ")[0] for line in done.err.splitlines()] == ["retrain.yml:8:13", "retrain.yml:12:13"]
+
+
+def test_a_file_of_another_kind_is_no_schedule(azml: Callable[..., Done]) -> None:
+    assert azml("schedule", "explain", "train.yml") == (1, "", "train.yml:1:1: is a job, and no schedule\n")
 
 
 def test_the_file_of_a_v1_schedule_takes_its_job_from_the_command_line(folder: Path, azml: Callable[..., Done]) -> None:
