@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from airflow_provider_azml.emulator.refusals import ARM, first_part
+from airflow_provider_azml.emulator.request_json import parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +93,6 @@ def without_secrets(value: Any, *, secret: bool = False) -> Any:
 
 def _json(body: bytes | bytearray) -> Any:
     try:
-        return without_secrets(json.loads(body)) if body else None
+        return without_secrets(parsed(bytes(body))) if body else None
     except ValueError:
         return None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request, parent_not_found
 from airflow_provider_azml.emulator.arm.lists import selection
+from airflow_provider_azml.emulator.request_json import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -173,7 +173,7 @@ async def json_body(request: Request) -> Json:
             f"The content media type '{media or '<null>'}' is not supported. Only 'application/json' is supported.",
         )
     try:
-        body = json.loads(raw)
+        body = parsed(raw)
     except ValueError as error:
         raise bad_request(
             f"The request content was invalid and could not be deserialized: '{error}'.", code="InvalidRequestContent"

@@ -22,7 +22,7 @@ def nodes_of(store: Store, compute_id: str) -> int | None:
         compute_id: The compute; empty for serverless.
 
     Raises:
-        JobFailure: It does not exist.
+        JobFailure: It does not exist, or is something else.
     """
     if not compute_id or compute_id.lower().endswith(SERVERLESS):
         return None
@@ -30,6 +30,8 @@ def nodes_of(store: Store, compute_id: str) -> int | None:
     if compute is None:
         raise JobFailure("UserError", f"The compute {compute_id} does not exist.")
     properties = compute["properties"]
+    if "computeType" not in properties:
+        raise JobFailure("UserError", f"{compute_id} is no compute.")
     if properties["computeType"] == "ComputeInstance":
         return 1
     scale = (properties.get("properties") or {}).get("scaleSettings") or {}

@@ -160,6 +160,8 @@ def _spelt(schema: Json, value: Any) -> Any:
     definition, unknown = _definition(schema, value)
     if isinstance(value, list) and "items" in definition:
         return [_spelt(definition["items"], one) for one in value]
+    if definition.get("type") == "string" and isinstance(value, (int, float)):
+        return str(value)
     if isinstance(value, str):
         return next((word for word in definition.get("enum", ()) if _plain(word) == _plain(value)), value)
     if not isinstance(value, dict):

@@ -14,6 +14,7 @@ from airflow_provider_azml.emulator.arm.reference_checks import check_references
 from airflow_provider_azml.emulator.arm.targets import AML, resolve
 from airflow_provider_azml.emulator.history.runs import Runs
 from airflow_provider_azml.emulator.jobs.services import services_of
+from airflow_provider_azml.emulator.pipelines.shapes import wrong_part
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class Job(Behaviour):
             return self._described(target, body, old)
         document = super().accept(target, body, old)
         properties = document["properties"] = self._repeated(target, document["properties"])
+        if wrong := wrong_part(properties):
+            path, what = wrong
+            raise bad_request(
+                f"Job '{target.name}': its {path} must be {what}.", code="ValidationError", target=f"properties.{path}"
+            )
         _check_timeout(target, properties)
         check_references(self.emulator, f"job '{target.name}'", dict(_references(properties)))
         properties |= {

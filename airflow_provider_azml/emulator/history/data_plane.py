@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.request_json import parsed
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ async def json_body(request: Request) -> Json:
     """
     raw = await request.body()
     try:
-        body = json.loads(raw) if raw else {}
+        body = parsed(raw) if raw else {}
     except ValueError as error:
         raise DataPlaneError(400, "UserError", f"The request's body is not JSON: {error}") from error
     if not isinstance(body, dict):

@@ -28,6 +28,8 @@ _LOG_FOLDERS = ("user_logs/", "azureml-logs/", "logs/", "system_logs/")
 _INTERNAL = ("params", "metrics", "experimentName", "datasetInputs", "modelOutputs", "ofJob")
 _CHANGEABLE = ("displayName", "description", "tags", "properties", "hidden")
 _RUN = r"(?:experiment(?:id)?s/(?P<experiment>[^/]+)/)?runs/(?P<run>[^/]+)"
+_DIGITS = 18
+"""As many as a number has at most."""
 _METHODS = ["GET", "POST", "PATCH", "DELETE"]
 
 
@@ -91,6 +93,8 @@ class History:
     def _change(self, call: Call) -> Json:
         run = self._run(call)
         fields = {name: call.body[name] for name in _CHANGEABLE if name in call.body}
+        for name in ("tags", "properties"):
+            _check_mapping(name, fields.get(name))
         Runs(self._emulator.store, call.workspace).change(run["runId"], fields)
         return _shown(self._run(call))
 
@@ -129,7 +133,8 @@ class History:
 
     def _delete_tags(self, call: Call) -> Json:
         run = self._run(call)
-        names = set(call.body.get("tags") or call.request.query_params.getlist("tags"))
+        given = call.body.get("tags") or call.request.query_params.getlist("tags")
+        names = set(map(str, given if isinstance(given, list) else [given]))
         Runs(self._emulator.store, call.workspace).remove_tags(run["runId"], names)
         return _shown(self._run(call))
 
@@ -145,9 +150,11 @@ class History:
         good: Json = {}
         bad: Json = {}
         requests: dict[str, Json] = call.body.get("requests") or {}
+        _check_mapping("requests", requests)
         for key, asked in requests.items():
+            _check_mapping(f"requests.{key}", asked)
             try:
-                good[key] = _run_data(self._run(call, str(asked.get("runId") or key)))
+                good[key] = _run_data(self._run(call, str((asked or {}).get("runId") or key)))
             except DataPlaneError as error:
                 bad[key] = error.document()
         return {"successfulResults": good, "failedResults": bad}
@@ -159,7 +166,7 @@ class History:
         return {
             "instances": {
                 name: {
-                    "type": service["jobServiceType"],
+                    "type": service.get("jobServiceType"),
                     "port": service.get("port"),
                     "status": service.get("status"),
                     "endpoint": service.get("endpoint"),
@@ -249,7 +256,9 @@ class Resolving:
         """
 
         def answer(call: Call) -> Json:
-            asked: list[str] = call.body.get("values") or []
+            asked = call.body.get("values") or []
+            if not isinstance(asked, list) or not all(isinstance(asset_id, str) for asset_id in asked):
+                raise DataPlaneError(400, "UserError", "The body's 'values' must be a list of asset ids.")
             return {"values": {asset_id: self._place(call, asset_id, field) for asset_id in asked}}
 
         return [Operation("POST", r"(?:dataversion|models)/batchGetResolvedUris", answer)]
@@ -261,9 +270,14 @@ class Resolving:
         return {field: found["uri"], "type": found["type"]}
 
 
+def _check_mapping(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, dict):
+        raise DataPlaneError(400, "UserError", f"The '{name}' of the request's body must be a JSON object.")
+
+
 def _count(query: Mapping[str, str], name: str, default: int) -> int:
     value = query.get(name) or str(default)
-    if not value.isdecimal():
+    if not value.isdecimal() or len(value) > _DIGITS:
         raise DataPlaneError(400, "UserError", f"The query parameter '{name}' must be a number, not '{value}'.")
     return int(value)
 

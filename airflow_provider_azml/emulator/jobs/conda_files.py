@@ -109,7 +109,8 @@ def read(text: str | None) -> Requirements:
 def _dependencies(text: str | None) -> list[object]:
     try:
         document = yaml.safe_load(text or "")
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # of a date that is none it says so in its own way, as of brackets without end
         raise CondaFileError(f"the conda file is not YAML: {error}") from error
     if document is None:
         return []

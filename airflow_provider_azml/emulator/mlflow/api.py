@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,12 +13,20 @@ from starlette.responses import JSONResponse
 from airflow_provider_azml.emulator.clock import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.emulator.history.runs import Runs
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
+
+
+_LISTS: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("datasets", "metrics", "models", "params", "tags"), dict),
+    "experiment_ids": str,
+    "order_by": (str, dict),
+}
+_PAIRS = ("params", "tags")
 
 
 class MlflowError(Exception):
@@ -38,6 +47,24 @@ class MlflowError(Exception):
     def response(self) -> JSONResponse:
         """The answer."""
         return JSONResponse({"error_code": self.code, "message": self.message}, self.status)
+
+
+def checked(arguments: Json) -> Json:
+    """The arguments of a call, once it is sure that those are lists which have to be.
+
+    Raises:
+        MlflowError: One is not what it must be.
+
+    Source: MLflow's REST reference.
+    """
+    for name in _LISTS.keys() & arguments.keys():
+        value = arguments[name]
+        fits = isinstance(value, list) and all(isinstance(entry, _LISTS[name]) for entry in value)
+        if name in _PAIRS:
+            fits = fits and all(isinstance(entry.get("key"), str) for entry in value)
+        if value is not None and not fits:
+            raise invalid(f"Invalid value {json.dumps(value):.100} for parameter '{name}' supplied.")
+    return arguments
 
 
 @dataclass(frozen=True)
@@ -104,8 +131,11 @@ def milliseconds(moment: str | None) -> int:
 
 def moment(milliseconds_: object) -> str | None:
     """A moment of MLflow as the service writes it; ``None`` for none."""
-    count = int(str(milliseconds_ or 0))
-    return timestamp(datetime.fromtimestamp(count / 1000, timezone.utc)) if count else None
+    try:
+        count = int(str(milliseconds_ or 0))
+        return timestamp(datetime.fromtimestamp(count / 1000, timezone.utc)) if count else None
+    except (ValueError, OverflowError, OSError) as error:
+        raise invalid(f"{milliseconds_!r:.40} is no time in milliseconds: {error}") from error
 
 
 def number(value: object) -> float | str:

@@ -194,7 +194,7 @@ def _delete_tag(call: MlflowCall) -> Json:
 
 def _search_runs(call: MlflowCall) -> Json:
     experiments: list[str] = call.arguments.get("experiment_ids") or []
-    orders, start = call.arguments.get("order_by") or [], _count(call, "page_token", 0)
+    orders, start = [*map(str, call.arguments.get("order_by") or [])], _count(call, "page_token", 0)
     newest = heapq.merge(
         *(call.runs.newest(one, 0 if orders else start) for one in dict.fromkeys(experiments)),
         key=itemgetter(0),

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from airflow_provider_azml.emulator.history.data_plane import DataPlaneError, json_body, workspace_of
 from airflow_provider_azml.emulator.history.runs import Runs
 from airflow_provider_azml.emulator.mlflow import artifacts, models, runs
-from airflow_provider_azml.emulator.mlflow.api import MlflowCall, MlflowError
+from airflow_provider_azml.emulator.mlflow.api import MlflowCall, MlflowError, checked
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -59,7 +59,7 @@ class TrackingServer:
         workspace, rest = workspace_of(self._emulator, path)
         if rest.startswith(_ARTIFACTS):
             return await artifacts.answer(self._emulator, workspace, request, rest.removeprefix(_ARTIFACTS))
-        arguments = {**_query(request), **await json_body(request)}
+        arguments = checked({**_query(request), **await json_body(request)})
         for operation in self._operations if rest.startswith(_CALLS) else ():
             found = re.fullmatch(operation.path, rest.removeprefix(_CALLS))
             if found and operation.method == request.method:

@@ -81,7 +81,7 @@ def _check_ends(nodes: Mapping[str, Node], settings: Json) -> None:
     Source: azure-ai-ml 1.35.2, ``set_pipeline_settings``: they "should not have data connections to regular nodes".
     """
     for name in ENDS:
-        key = settings.get(name)
+        key = str(settings.get(name) or "")
         if key and key not in nodes:
             raise PipelineError(f"its {name} '{key}' is none of its jobs ({_listed(nodes)})", f"settings.{name}")
         tied = {other for other, node in nodes.items() for target in _references(node) if target.node == key}

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.pipelines.shapes import wrong_part
 from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
@@ -75,9 +76,12 @@ def nodes_of(properties: Json, find: Find) -> dict[str, Node]:
         find: Finds components.
 
     Raises:
-        PipelineError: A component is not there.
+        PipelineError: A component is not there, or a node is not what one must be.
     """
     jobs: dict[str, Json | None] = properties.get("jobs") or component_spec(properties, find).get("jobs") or {}
+    for key, given in jobs.items():
+        if given is not None and (wrong := wrong_part(given, values=True)):
+            raise PipelineError(f"in its job '{key}', {_said(*wrong)}", f"jobs.{key}.{wrong[0]}".rstrip("."))
     return {key: _node(key, given or {}, find) for key, given in jobs.items()}
 
 
@@ -89,7 +93,7 @@ def component_spec(holder: Json, find: Find) -> Json:
         find: Finds components.
 
     Raises:
-        PipelineError: The component is not there.
+        PipelineError: The component is not there, or cannot run.
     """
     component_id = component_of(holder)
     if not component_id:
@@ -99,6 +103,8 @@ def component_spec(holder: Json, find: Find) -> Json:
         where = "the emulator's registry has no components" if "/registries/" in component_id else "register it first"
         raise PipelineError(f"the component '{component_id}' does not exist; {where}", "componentId")
     spec: Json = found["properties"]["componentSpec"]
+    if wrong := wrong_part(spec):
+        raise PipelineError(f"the component '{component_id}' cannot run: its {_said(*wrong)}", "componentId")
     return spec
 
 
@@ -139,6 +145,10 @@ def _node(key: str, given: Json, find: Find) -> Node:
         return Node(key, given, component_of(holder), component_spec(holder, find))
     except PipelineError as error:
         raise PipelineError(f"in its job '{key}', {error}", f"jobs.{key}.{error.target}") from error
+
+
+def _said(path: str, what: str) -> str:
+    return f"{path or 'all of it'} must be {what}"
 
 
 def _declared(spec: Json, place: str) -> dict[str, Json]:

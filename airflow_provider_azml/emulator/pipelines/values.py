@@ -148,6 +148,7 @@ def _typed(entry: Json, declared: Json) -> Json:
     """An input as the kind of thing that its component declares: a text may be the path of data."""
     mode = entry.get("mode") or declared.get("mode")
     entry = {**entry, **({"mode": mode} if mode else {})}
-    if entry.get("jobInputType") != "literal" or not declared or type_of(declared) not in _DATA:
+    is_text = entry.get("jobInputType") == "literal" and entry.get("value") is not None
+    if not is_text or not declared or type_of(declared) not in _DATA:
         return entry
     return {"jobInputType": type_of(declared), "uri": str(entry["value"]), **({"mode": mode} if mode else {})}
