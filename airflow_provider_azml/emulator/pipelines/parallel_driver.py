@@ -138,7 +138,9 @@ class Worker:
 
     def run(self, files: list[str], seconds: float) -> tuple[bool, Any]:
         """Whether ``run()`` has worked for a mini-batch, and what came of it: ``(rows, count)`` or the reason."""
-        self._pipe.send(files)
+        with suppress(OSError):
+            # of a process that has ended meanwhile there is no answer, which is told below
+            self._pipe.send(files)
         return self._answer(seconds)
 
     def close(self) -> None:
