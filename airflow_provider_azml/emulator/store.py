@@ -176,6 +176,11 @@ class Store:
         with self._database.transaction() as db:
             db.execute("DELETE FROM records WHERE collection = ? AND key = ?", (collection, key))
 
+    def delete_records(self, collection: str) -> None:
+        """Delete all records of a collection."""
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM records WHERE collection = ?", (collection,))
+
     def next_number(self, collection: str) -> int:
         """The next number of a collection's own count, from 1."""
         with self._database.transaction() as db:

@@ -73,6 +73,9 @@ def test_what_an_emulator_left_behind_is_ended_and_jobs_have_failed(home: Home, 
     assert _alive(server)
 
     workspace = home.start()
+    with closing(Database(home.home / "emulator.db")) as database:
+        # by now their ids may be those of other processes
+        assert Store(database).records("job_processes") == []
     assert workspace.status(job) == "Failed"
     assert "was stopped while the job was active" in workspace.details(job)["error"]["error"]["message"]
     _until(lambda: not _alive(int(pid_file.read_text())) and not _alive(server))

@@ -188,6 +188,7 @@ class JobRunner:
         """At the start: jobs that were active when an emulator ended without notice failed; their processes end."""
         for process in self._emulator.store.records(_PROCESSES):
             end_leftover(process["pid"], process["born"])
+        self._emulator.store.delete_records(_PROCESSES)
         self._environments.recover()
         self._records.abandon(self._records.active())
         shutil.rmtree(self._folder, ignore_errors=True)

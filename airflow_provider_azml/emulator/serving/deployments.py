@@ -132,6 +132,7 @@ class Deployments:
         """At the start: end servers that an emulator left behind which ended without notice."""
         for record in self._emulator.store.records(_RECORDS):
             end_leftover(record["pid"], record["born"])
+        self._emulator.store.delete_records(_RECORDS)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for folder in self._folder.glob("*/*/"):
             shutil.rmtree(folder, ignore_errors=True)
