@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from airflow.sdk import get_parsing_context
 
 from airflow_provider_azml.dags.broken import broken_dag
 from airflow_provider_azml.dags.files import dag_of
-from airflow_provider_azml.dags.ids import expected_id, legal
+from airflow_provider_azml.dags.outlines import outline
 from airflow_provider_azml.dags.wishes import Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
 
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 
 ENDINGS = (".json", ".yaml", ".yml")
 """How the names of AML files end."""
-
-_SCHEDULE = re.compile(r"schedule\.schema\.json|^\s*[\"']?(create_job|import_data|Schedule)[\"']?\s*:", re.MULTILINE)
-_PIPELINE = re.compile(r"pipelineJob\.schema\.json|^[\"']?type[\"']?\s*:\s*[\"']?pipeline\b", re.MULTILINE)
-_ANOTHER_KIND = re.compile(r"\$schema[\"']?\s*:\s*\S*/(?!schedule\.|pipelineJob\.)\w+\.schema\.json")
-_SUBMITTED = re.compile(r"^\s*[\"']?(?:create_job|job)[\"']?\s*:\s*[\"']?(?:file:)?([^\s\"'#]+)", re.MULTILINE)
 
 
 def azml_dags(
@@ -63,11 +57,13 @@ def azml_dags(
         The DAGs by id; where Airflow asks for one DAG, as in a task, that one alone.
 
     Raises:
-        SpecError: With `strict`, all problems of all files.
+        SpecError: There is no such folder; with `strict`, all problems of all files.
 
     Example:
         >>> azml_dags("schedules", default_args={"azml_conn_id": "azml_default"})
     """
+    if "dag_id" in dag_kwargs:
+        raise SpecError([Problem("<arguments>", 0, 0, "dag_id", "is not for all DAGs of a folder; use azml_dag")])
     frame = sys._getframe(1)  # noqa: SLF001 (as Airflow finds the file of a DAG)
     caller = Path(frame.f_code.co_filename)
     wishes = Wishes(caller, None, cron_fields, dag_kwargs, takeover)
@@ -90,7 +86,7 @@ class _Found:
 def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool) -> dict[str, DAG]:
     wanted = get_parsing_context().dag_id
     found: dict[str, _Found] = {}
-    for path, dag_id in files_and_ids(folder).items():
+    for path, dag_id in files_and_ids(folder, jobs).items():
         if wanted is not None and dag_id != wanted:
             continue
         one = found.setdefault(dag_id, _Found())
@@ -113,16 +109,26 @@ def _or_broken(dag_id: str, found: _Found, wishes: Wishes) -> DAG:
     return found.dag
 
 
-def files_and_ids(folder: Path) -> dict[Path, str]:
+def files_and_ids(folder: Path, jobs: Mapping[str, str] | None = None) -> dict[Path, str]:
     """The schedules of a folder, and the pipelines that none of them submits, each with the id that its DAG would have.
 
     Args:
         folder: The folder.
+        jobs: Name of a schedule file of CLI v1 -> what it submits.
+
+    Raises:
+        SpecError: There is no such folder.
     """
-    return {
-        path: expected_id(path, text) if _SCHEDULE.search(text) else legal(path.stem)
-        for path, text in _files(folder).items()
-    }
+    if not folder.is_dir():
+        raise SpecError([Problem(str(folder), 0, 0, "", "there is no such folder")])
+    outlines = {path: outline(path) for path in sorted(folder.iterdir()) if path.suffix in ENDINGS and path.is_file()}
+    schedules = {path: found for path, found in outlines.items() if found.is_schedule}
+    named = [name for found in schedules.values() for name in found.submitted]
+    named += [name for file, name in (jobs or {}).items() if folder / file in schedules]
+    submitted = {(folder / name).resolve() for name in named}
+    pipelines = {path: found for path, found in outlines.items() if found.is_pipeline and path not in schedules}
+    alone = {path: found for path, found in pipelines.items() if path.resolve() not in submitted}
+    return {path: found.dag_id(path) for path, found in {**schedules, **alone}.items()}
 
 
 def of_one_id(dag_id: str, paths: Sequence[Path]) -> list[Problem]:
@@ -137,27 +143,3 @@ def of_one_id(dag_id: str, paths: Sequence[Path]) -> list[Problem]:
     same = ", ".join(path.name for path in paths)
     reason = f"the DAG id {dag_id!r} is that of {same}; rename all but one"
     return [Problem(str(path), 0, 0, "", reason) for path in paths]
-
-
-def _files(folder: Path) -> dict[Path, str]:
-    """The schedules of a folder, and the pipelines that none of them submits, each with its text."""
-    texts = {path: _text(path) for path in sorted(folder.iterdir()) if path.suffix in ENDINGS and path.is_file()}
-    schedules = {
-        path: text for path, text in texts.items() if _SCHEDULE.search(text) and not _ANOTHER_KIND.search(text)
-    }
-    named = [path.parent / name for path, text in schedules.items() for name in _SUBMITTED.findall(text)]
-    submitted = {path.resolve() for path in named}
-    pipelines = {
-        path: text
-        for path, text in texts.items()
-        if path not in schedules and _PIPELINE.search(text) and path.resolve() not in submitted
-    }
-    return {**schedules, **pipelines}
-
-
-def _text(path: Path) -> str:
-    """What a file holds, as far as it tells what the file is; what is wrong with it is said where it is read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -8,7 +8,8 @@ from airflow.sdk import DAG
 
 from airflow_provider_azml.dags.ids import legal
 from airflow_provider_azml.dags.tasks import job_task
-from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.schedule_plans import PlannedJob
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.dags.wishes import Wishes
     from airflow_provider_azml.spec.source import Source
+
+_SAID = {"description": "description", "display_name": "dag_display_name"}
+"""What a job file says for people to read -> the DAG's argument."""
 
 
 def job_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
@@ -29,12 +33,13 @@ def job_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
     Raises:
         SpecError: It is no valid job.
     """
-    kinds.check(source, "job", strict=True)
+    wrong = unrendered.problems(source)
+    if wrong:
+        raise SpecError(wrong)
     given: dict[str, Any] = {"catchup": False}
-    if source.value.get("description"):
-        given["description"] = str(source.value["description"])
-    if source.value.get("display_name"):
-        given["dag_display_name"] = str(source.value["display_name"])
+    for key, argument in _SAID.items():
+        if source.value.get(key) and source.render is None:  # else there may be blanks in it
+            given[argument] = str(source.value[key])
     given |= wishes.dag_kwargs
     dag = DAG(given.pop("dag_id", legal(path.stem)), schedule=given.pop("schedule", None), **given)
     dag.fileloc = str(wishes.fileloc)

@@ -38,7 +38,8 @@ class AzmlSpecOperator(AzmlOperator):
     Args:
         file: AML file, relative to the folder of the DAG file; templates in its text, and in that of AML files that it
             pulls in, are rendered.
-        spec: The same content as a mapping; relative paths in it start at the folder of the DAG file.
+        spec: The same content as a mapping.
+        base_path: Folder that relative paths in `spec` start from, relative to that of the DAG file; it by default.
         follow_symlinks: Upload what links inside local folders lead to, even outside of them.
     """
 
@@ -58,7 +59,7 @@ class AzmlSpecOperator(AzmlOperator):
     attributes: ClassVar[Mapping[str, str]] = {}
     """Keyword argument -> attribute that holds it, where the name is taken by Airflow."""
 
-    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "file", "spec")
+    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "file", "spec", "base_path")
     operator_extra_links: tuple[AzmlLink, ...] = (AzmlStudioLink(),)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -73,12 +74,14 @@ class AzmlSpecOperator(AzmlOperator):
         *,
         file: str | None = None,
         spec: Mapping[str, Any] | None = None,
+        base_path: str | None = None,
         follow_symlinks: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.file = file
         self.spec = spec
+        self.base_path = base_path
         self.follow_symlinks = follow_symlinks
 
     def keep(self, given: Mapping[str, object]) -> None:
@@ -208,7 +211,7 @@ class AzmlSpecOperator(AzmlOperator):
         else:
             read = from_mapping(
                 self.spec or {},
-                base_path=self.folder,
+                base_path=self.folder / (self.base_path or ""),
                 render=renderer(self.get_template_env(), context),
                 follow_symlinks=self.follow_symlinks,
             )

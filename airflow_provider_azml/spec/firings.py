@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.cron import Cron
@@ -43,18 +43,18 @@ def firing(trigger: Json, cron_fields: CronFields = "standard", anchor: dt.datet
     Example:
         >>> firing({"type": "cron", "expression": "0 9 * * 1"}).next_after(now)
     """
-    zone = str(trigger.get("time_zone") or DEFAULT_ZONE)
+    zone = zone_of(trigger)
     start, end = _moment(trigger, "start_time"), _moment(trigger, "end_time")
     if lower(trigger["type"]) == "cron":
         return Cron(str(trigger["expression"]), zone, start, end, cron_fields)
     pattern = mapping(trigger.get("schedule"))
     return Recurrence(
         lower(trigger["frequency"]),
-        integer(trigger["interval"]),
-        [integer(value) for value in _listed(pattern.get("hours"))],
-        [integer(value) for value in _listed(pattern.get("minutes"))],
+        whole(trigger["interval"]),
+        [whole(value) for value in _listed(pattern.get("hours"))],
+        [whole(value) for value in _listed(pattern.get("minutes"))],
         [str(value) for value in _listed(pattern.get("week_days"))],
-        [integer(value) for value in _listed(pattern.get("month_days"))],
+        [whole(value) for value in _listed(pattern.get("month_days"))],
         start,
         end,
         zone,
@@ -74,6 +74,30 @@ def problems(source: Source, cron_fields: CronFields = "standard") -> Iterator[P
     except SpecError as error:
         for problem in error.problems:
             yield source.problem(_KEYS.get(problem.path, (problem.path,)), problem.reason)
+
+
+def zone_of(trigger: Json) -> str:
+    """The name of a trigger's time zone."""
+    given = trigger.get("time_zone")
+    return DEFAULT_ZONE if given is None else str(given)
+
+
+def whole(value: Any) -> Any:  # any value of a file
+    """A whole number in any spelling that azure-ai-ml takes; anything else as it is, for the recurrence to refuse.
+
+    azure-ai-ml cuts 1.5 to 1, which is nothing that anybody means.
+
+    Example:
+        >>> whole("3"), whole(1.5)
+        (3, 1.5)
+    """
+    if isinstance(value, bool):
+        return value
+    try:
+        number = integer(value)
+    except (TypeError, ValueError, OverflowError):
+        return value
+    return number if isinstance(value, str) or number == value else value
 
 
 def _moment(trigger: Json, key: str) -> dt.datetime | None:

@@ -11,10 +11,12 @@ from airflow_provider_azml.spec import (
     cron,
     data_imports,
     firings,
-    kinds,
     references,
+    schedule_generations,
     schedule_triggers,
     schedules,
+    templating,
+    unrendered,
     validate,
 )
 from airflow_provider_azml.spec.rules import mapping
@@ -46,6 +48,7 @@ class PlannedJob:
         file: File of the job.
         ran: Name of a job that ran before, and is to run again.
         spec: The job itself, with the keys of its file.
+        folder: Folder that relative paths in `spec` start from.
         job_type: Its ``type``.
         changes: What is to be otherwise than the file or the job before says: inputs, settings, tags ...
     """
@@ -53,6 +56,7 @@ class PlannedJob:
     file: Path | None = None
     ran: str | None = None
     spec: Json | None = None
+    folder: Path | None = None
     job_type: str = "pipeline"
     changes: Json = field(default_factory=dict)
 
@@ -86,7 +90,9 @@ class Plan:
     skips_start: bool = False
 
 
-def plan(source: Source, *, job: str | None = None, cron_fields: CronFields | None = None) -> Plan:
+def plan(
+    source: Source, *, job: str | None = None, cron_fields: CronFields | None = None, name: str | None = None
+) -> Plan:
     """What a schedule file says, checked together with the file of its job.
 
     Args:
@@ -95,15 +101,16 @@ def plan(source: Source, *, job: str | None = None, cron_fields: CronFields | No
             folder, or ``azureml:`` and the name of a job that ran.
         cron_fields: Whether days and months of a cron expression count (``standard``) or are ignored as the service
             ignores them (``service``). Without one they count, and a warning says that the service would not look.
+        name: What a schedule of CLI v1 is called, whose file does not say it; by default as its file.
 
     Raises:
         SpecError: The file, or that of its job, cannot be used; with all problems of both.
     """
-    return _retired(source, job) if v1.is_schedule(source) else _current(source, job, cron_fields)
+    return _retired(source, job, name) if v1.is_schedule(source) else _current(source, job, cron_fields)
 
 
 def _current(source: Source, job: str | None, cron_fields: CronFields | None) -> Plan:
-    found = [*_form_problems(source)]
+    found = [*schedule_generations.told(_form_problems(source), source, "v2")]
     if job is not None:
         found.append(source.problem((JOB,), "the file says which job it submits; leave job= out"))
     trigger, planned = source.at("trigger"), None
@@ -116,7 +123,7 @@ def _current(source: Source, job: str | None, cron_fields: CronFields | None) ->
     if len(warnings) < len(found):
         raise SpecError([problem for problem in found if problem.severity == "error"])
     value = source.value
-    planned = planned or PlannedJob(spec=data_imports.job(source, _IMPORT))
+    planned = planned or PlannedJob(spec=data_imports.job(source, _IMPORT), folder=source.base_path)
     if cron_fields is None and cron.differs(str(trigger.value.get("expression", ""))):
         warnings += (_two_meanings(trigger),)
     return Plan(
@@ -162,18 +169,18 @@ def _two_meanings(trigger: Source) -> Problem:
     return trigger.problem(("expression",), reason, severity="warning")
 
 
-def _retired(source: Source, job: str | None) -> Plan:
+def _retired(source: Source, job: str | None, name: str | None) -> Plan:
     found: list[Problem] = []
     try:
         v1.check(source)
     except SpecError as error:
-        found += error.problems
-    file = source.file
-    name = file.stem if file else ""
+        found += schedule_generations.told(error.problems, source, "v1")
+    name = name or (source.file.stem if source.file else "")
     if not _NAME.fullmatch(name):
         found.append(source.problem((), f"{name!r:.80} is no id of a DAG, and the file has no name; give dag_id="))
     if job is None:
-        reason = "does not say which pipeline it submits, which 'az ml pipeline create-schedule' was told; give job="
+        reason = "does not say which pipeline it submits, which 'az ml pipeline create-schedule' was told; "
+        reason += "give job=, or jobs= of a folder"
         found.append(source.problem((v1.ROOT,), reason, at_key=True))
         planned = None
     else:
@@ -210,24 +217,17 @@ def _planned(source: Source, place: tuple[str, ...], value: Any) -> tuple[Planne
     if isinstance(value, dict) and "job" not in value:
         inside = source.at(*place)
         job_type = str(value.get("type", "command"))
-        return PlannedJob(spec=inside.value, job_type=job_type), _job_problems(inside)
+        return PlannedJob(spec=inside.value, folder=source.base_path, job_type=job_type), unrendered.problems(inside)
     named = value.get("job") if isinstance(value, dict) else value
     changes = {key: kept for key, kept in mapping(value).items() if key not in _NOT_CHANGES}
     if not isinstance(named, str):
         return None, []  # its schema has said so
     if references.is_registered(named):
         return PlannedJob(ran=named.removeprefix(references.PREFIX), changes=changes), []
+    reader = replace(source, render=templating.blanked)
     try:
-        job = source.pulled(named, at=(*place, "job") if isinstance(value, dict) else place)
+        job = reader.pulled(named, at=(*place, "job") if isinstance(value, dict) else place)
     except SpecError as error:
         return None, list(error.problems)
     planned = PlannedJob(job.file, job_type=str(job.value.get("type", "command")), changes=changes)
-    return planned, _job_problems(job.merged(changes) if changes else job)
-
-
-def _job_problems(job: Source) -> list[Problem]:
-    try:
-        kinds.check(job, "job", strict=True)
-    except SpecError as error:
-        return [replace(problem, severity="error") for problem in error.problems]
-    return []
+    return planned, unrendered.problems(job.merged(changes) if changes else job)

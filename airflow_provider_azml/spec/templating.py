@@ -45,3 +45,29 @@ def is_template(shielded: str) -> bool:
     """
     rest = shielded.replace(_SHIELDED, "")
     return any(begin in rest for begin in ("{{", "{%", "{#"))
+
+
+def blanked(shielded: str) -> str:
+    """A text that was shielded, as YAML that can be read before anything can be rendered, line for line.
+
+    There is a 1 in place of each expression of Jinja, and nothing in place of its statements and comments.
+
+    Example:
+        >>> blanked(shield("instance_count: {{ params.nodes }} # for ${{inputs.day}}"))
+        'instance_count: 1 # for ${{inputs.day}}'
+    """
+
+    def blank(part: re.Match[str]) -> str:
+        if part[0] == _OPEN:
+            return _OPEN
+        return ("1" if part[0].startswith("{{") else "") + "\n" * part[0].count("\n")
+
+    return _PARTS.sub(blank, shielded.replace(_SHIELDED, _OPEN))
+
+
+def has_templates(value: object) -> bool:
+    """Whether any text in a value is one for Jinja."""
+    if isinstance(value, str):
+        return is_template(shield(value))
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(has_templates(one) for one in inside)

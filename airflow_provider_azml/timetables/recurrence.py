@@ -11,8 +11,8 @@ from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import recurrence_words
 from airflow_provider_azml.spec.cron import Cron
+from airflow_provider_azml.spec.firings import whole
 from airflow_provider_azml.spec.recurrence import Recurrence
-from airflow_provider_azml.spec.rules import integer
 from airflow_provider_azml.spec.schedule_triggers import DEFAULT_ZONE, moment
 
 if TYPE_CHECKING:
@@ -150,11 +150,11 @@ class AzmlRecurrenceTimetable(AzmlTimetable):
     ) -> None:
         self._fields: Json = {
             "frequency": frequency,
-            "interval": _whole(interval),
-            "hours": [_whole(hour) for hour in _listed(hours)],
-            "minutes": [_whole(minute) for minute in _listed(minutes)],
+            "interval": whole(interval),
+            "hours": [whole(hour) for hour in _listed(hours)],
+            "minutes": [whole(minute) for minute in _listed(minutes)],
             "week_days": _listed(week_days),
-            "month_days": [_whole(day) for day in _listed(month_days)],
+            "month_days": [whole(day) for day in _listed(month_days)],
             "start_time": start_time,
             "end_time": end_time,
             "time_zone": time_zone,
@@ -266,10 +266,6 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return [value] if isinstance(value, (int, str)) else [*value]
-
-
-def _whole(value: Any) -> Any:  # what is no number is told of by the recurrence
-    return integer(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
 
 def _now() -> dt.datetime:
