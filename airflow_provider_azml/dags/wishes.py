@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from airflow_provider_azml.dags.changes import Per
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
@@ -24,6 +25,7 @@ class Wishes:
         dag_kwargs: What the DAG is given besides what its file says, or instead.
         takeover: What becomes of the same schedule on the service: ``check`` or ``disable``.
         twin: How that schedule is called there, where it is not called as in the file.
+        per: For a schedule of changes, what a job is for: each ``blob``, or all that a ``poll`` finds.
     """
 
     fileloc: Path
@@ -32,3 +34,4 @@ class Wishes:
     dag_kwargs: Mapping[str, Any] = field(default_factory=dict)
     takeover: Takeover | None = None
     twin: str | None = None
+    per: Per = "blob"
