@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_azml.dags.airflow_importers import (
     AbstractDagImporter,
@@ -15,15 +16,18 @@ from airflow_provider_azml.dags.airflow_importers import (
     find_file_dag_definitions,
     get_file_suffix,
 )
+from airflow_provider_azml.dags.changes import Per
 from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.folder import ENDINGS, files_and_ids, of_one_id
 from airflow_provider_azml.dags.wishes import Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.operators.takeover import Takeover
 from airflow_provider_azml.spec import yaml_text
+from airflow_provider_azml.spec.cron import CronFields
 from airflow_provider_azml.spec.source import Source, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from airflow.sdk import DAG
@@ -34,16 +38,17 @@ MARKER = ".azmldags"
 """The file that makes DAG files of the AML files beside it."""
 WARNING = "azml:schedule"
 _NOT_OF_FOLDERS = ("dag_id", "folder", "schedule", "strict")
+_WORDS = {"cron_fields": get_args(CronFields), "takeover": get_args(Takeover), "per": get_args(Per)}
 
 
 class AzmlDagImporter(AbstractDagImporter):
     """Makes a DAG of each schedule and pipeline file of the folders that ask for it, with the file as its DAG file.
 
     The DAG, its text in the UI and its import error are then the AML file's own, and what is wrong with one file hides
-    no other DAG. A folder asks by a file ``.azmldags``; it may be empty, or hold arguments of
-    :func:`~airflow_provider_azml.dags.azml_dags` as YAML: ``jobs``, ``cron_fields``, ``default_args`` and others that
-    all its DAGs are given. What is a schedule or a pipeline there, and what is passed over, is as for ``azml_dags``;
-    ``.airflowignore`` counts.
+    no other DAG. A folder asks by a file ``.azmldags``. It may be empty, or hold arguments of
+    :func:`~airflow_provider_azml.dags.azml_dags` as YAML: ``jobs``, ``cron_fields``, ``takeover``, ``default_args`` and
+    others that all its DAGs are given. What is a schedule or a pipeline there, and what is passed over, is as for
+    ``azml_dags``; ``.airflowignore`` counts.
 
     Airflow has such importers from 3.4 on, where their API is called experimental. On older versions this does nothing:
     use ``azml_dags`` there. Of an ending a bundle has one importer; give ``extensions`` where another is to have YAML.
@@ -73,7 +78,7 @@ class AzmlDagImporter(AbstractDagImporter):
         for definition in find_file_dag_definitions(bundle.path, self.supported_extensions):
             folder = definition.path.parent
             if folder not in files:
-                files[folder] = files_and_ids(folder) if (folder / MARKER).is_file() else ()
+                files[folder] = _files(folder) if (folder / MARKER).is_file() else ()
             if definition.path in files[folder]:
                 yield definition
 
@@ -108,32 +113,43 @@ class AzmlDagImporter(AbstractDagImporter):
         return DagSourceCode(definition.read_text(), language)
 
 
+def _files(folder: Path) -> Collection[Path]:
+    try:
+        jobs, _ = _asked(folder)
+    except SpecError:  # which is told where the files are imported
+        jobs = {}
+    return files_and_ids(folder, jobs)
+
+
 def _dag(path: Path) -> DAG:
-    ids = files_and_ids(path.parent)
+    jobs, wishes = _asked(path.parent)
+    ids = files_and_ids(path.parent, jobs)
     same = [other for other, dag_id in ids.items() if dag_id == ids[path]]
     problems = of_one_id(ids[path], same)
     if problems:
         raise SpecError(problems)
-    return dag_of(path, _wishes(path))
+    return dag_of(path, replace(wishes, fileloc=path, job=jobs.get(path.name)))
 
 
-def _wishes(path: Path) -> Wishes:
-    """What the folder of a file wants of its DAGs."""
-    marker = path.parent / MARKER
+def _asked(folder: Path) -> tuple[Mapping[str, str], Wishes]:
+    """What schedules of CLI v1 submit, and what else a folder says of its DAGs."""
+    marker = folder / MARKER
     given, marks = yaml_text.parse(text_of(marker), str(marker))
     if given is not None and not isinstance(given, dict):
         raise SpecError([Problem(str(marker), 1, 1, "", "holds no keys and values")])
     said: dict[str, Any] = dict(given or {})
+    source = Source(said, folder, marker, marks)
     wrong = {key: "is not for all DAGs of a folder" for key in said if key in _NOT_OF_FOLDERS}
-    jobs, cron_fields = said.pop("jobs", {}), said.pop("cron_fields", None)
-    if not isinstance(jobs, dict):
+    if not isinstance(said.get("jobs", {}), dict):
         wrong["jobs"] = "is no mapping of the names of schedule files to what they submit"
-    if cron_fields not in (None, "standard", "service"):
-        wrong["cron_fields"] = f"is {cron_fields!r}; standard or service can be had"
+    for key, words in _WORDS.items():
+        if said.get(key) not in (None, *words):
+            wrong[key] = f"is {said[key]!r}; {' or '.join(words)} can be had"
     if wrong:
-        source = Source(said, marker.parent, marker, marks)
         raise SpecError([source.problem((key,), reason, at_key=True) for key, reason in wrong.items()])
-    return Wishes(path, jobs.get(path.name), cron_fields, said)
+    dag_kwargs = {key: value for key, value in said.items() if key != "jobs" and key not in _WORDS}
+    words_given = {key: said[key] for key in _WORDS if said.get(key) is not None}
+    return said.get("jobs", {}), Wishes(marker, dag_kwargs=dag_kwargs, **words_given)
 
 
 def _refused(definition: FilesystemDagDefinition, error: SpecError) -> DagImportError:

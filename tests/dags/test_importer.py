@@ -108,6 +108,7 @@ def test_a_folder_says_what_its_dags_are_given(folder: Path) -> None:
         ("a: 1\ndag_id: same", r"\.azmldags:2:1: dag_id: is not for all DAGs of a folder"),
         ("jobs: [a.yml]", "jobs: is no mapping"),
         ("cron_fields: both", "cron_fields: is 'both'; standard or service can be had"),
+        ("takeover: perhaps", "takeover: is 'perhaps'; check or disable can be had"),
         ("no_such_argument: 1", "no_such_argument"),
         ("a: [", r"\.azmldags:2:1: not YAML"),
     ],
