@@ -123,8 +123,8 @@ def _last_status(plane: DataPlane, schedule: ServiceSchedule) -> Flow[str | None
     """The status of what a schedule has started last; ``None`` where there is nothing, or it is not to be known."""
     try:
         if schedule.generation == "v2":
-            jobs = yield from schedules.jobs_of(plane.workspace, schedule.name)
-            return str(jobs[0]["properties"].get("status")) if jobs else None
+            job = yield from schedules.last_job(plane.workspace, schedule.name)
+            return str(job["properties"].get("status")) if job else None
         found = yield from schedules.retired_run(plane, schedule.key)
     except ApiError:  # a list without it is better than none
         return None

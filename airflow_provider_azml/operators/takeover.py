@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_azml.exceptions import ApiError, ScheduleStillFires
@@ -23,8 +22,6 @@ Generation = Literal["v2", "v1"]
 TAKEOVERS: tuple[Takeover, ...] = ("check", "disable")
 GENERATIONS: tuple[Generation, ...] = ("v2", "v1")
 _GONE = frozenset({404, 410})
-_SAME_TIME = dt.timedelta(minutes=1)
-_STAMP = "%Y%m%dT%H%M%SZ"
 
 
 class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
@@ -98,13 +95,12 @@ class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
         from airflow_provider_azml.rest import schedules
 
         due = context["dag_run"].run_after
-        for job in self.hook.run(schedules.jobs_of(self.hook.workspace_id, self.name)):
-            started = _stamp(job["properties"].get("displayName") or job["name"], self.name)
-            if due is not None and started is not None and abs(started - due) < _SAME_TIME:
-                raise AirflowSkipException(
-                    f"Azure ML's schedule {self.name!r} has started job {job['name']!r} for {due:%Y-%m-%d %H:%M} UTC "
-                    "already. To run it once more, start a run of this DAG by hand"
-                )
+        job = self.hook.run(schedules.job_for(self.hook.workspace_id, self.name, due))
+        if job is not None:
+            raise AirflowSkipException(
+                f"Azure ML's schedule {self.name!r} has started job {job['name']!r} for {due:%Y-%m-%d %H:%M} UTC "
+                "already. To run it once more, start a run of this DAG by hand"
+            )
         return self._told(self.schedule_id, took_over=took_over)
 
     def _of_retired(self) -> Json:
@@ -151,16 +147,3 @@ class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
     def _told(self, known_as: str | None, *, took_over: bool) -> Json:
         status = "Disabled" if known_as else "NotFound"
         return {"name": self.name, "id": known_as, "status": status, "took_over": took_over}
-
-
-def _stamp(shown: str, schedule: str) -> dt.datetime | None:
-    """The time that a job of a schedule was started for.
-
-    Source: https://learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job, "Query triggered jobs":
-    the display name is ``<schedule>-YYYYMMDDThhmmssZ``.
-    """
-    try:
-        found = dt.datetime.strptime(shown.removeprefix(f"{schedule}-"), _STAMP)  # noqa: DTZ007 (of UTC, as Z says)
-    except ValueError:
-        return None
-    return found.replace(tzinfo=dt.timezone.utc)

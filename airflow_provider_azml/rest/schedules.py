@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -13,6 +14,8 @@ from airflow_provider_azml.rest.history import DataPlane, data_plane
 from airflow_provider_azml.rest.resources import RESOURCES
 
 if TYPE_CHECKING:
+    from azure.core.rest import HttpRequest
+
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
 
 PIPELINES = "/pipelines/v1.0"
@@ -22,6 +25,8 @@ Source: azureml-pipeline-core 1.62.0, ``aml_pipelines_api10.py``; its requests c
 """
 DISABLED = "Disabled"
 _STATES = {"0": "Active", "1": "Deprecated", "2": DISABLED}
+_STAMP = "%Y%m%dT%H%M%SZ"
+_SAME_TIME = dt.timedelta(minutes=1)
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
@@ -34,16 +39,59 @@ def listed(workspace: WorkspaceId) -> Flow[list[Json]]:
     return (yield from flows.pages(workspace.child("schedule"), api_version=version, params={"listViewType": "All"}))
 
 
-def jobs_of(workspace: WorkspaceId, schedule: str) -> Flow[list[Json]]:
-    """The jobs that a schedule of CLI v2 has started, the newest first, one page of them.
+def last_job(workspace: WorkspaceId, schedule: str) -> Flow[Json | None]:
+    """The job that a schedule of CLI v2 has started last; ``None`` where there is none."""
+    found: list[Json] = (yield from _jobs(_of_schedule(workspace, schedule))).get("value") or []
+    return found[0] if found else None
+
+
+def job_for(workspace: WorkspaceId, schedule: str, due: dt.datetime) -> Flow[Json | None]:
+    """The job that a schedule of CLI v2 has started for a time, to the minute; ``None`` where there is none.
+
+    Args:
+        workspace: The workspace.
+        schedule: Name of the schedule.
+        due: The time, with an offset.
+
+    Source: https://learn.microsoft.com/azure/machine-learning/how-to-schedule-pipeline-job, "Query triggered jobs":
+    the display name is ``<schedule>-YYYYMMDDThhmmssZ``.
+    """
+    sent = _of_schedule(workspace, schedule)
+    while True:
+        page = yield from _jobs(sent)
+        jobs: list[Json] = page.get("value") or []
+        for job in jobs:
+            started = _started_for(job, schedule)
+            if started is not None and abs(started - due) < _SAME_TIME:
+                return job
+            if started is not None and started < due:  # the newest come first
+                return None
+        if not page.get("nextLink"):
+            return None
+        sent = request("GET", page["nextLink"])
+
+
+def _of_schedule(workspace: WorkspaceId, schedule: str) -> HttpRequest:
+    """Asks for the jobs of a schedule.
 
     Source: ``scheduled`` and ``scheduleId`` of ``Jobs_List`` in the client of 2024-01-01-preview that azure-ai-ml
     carries.
     """
-    collection = workspace.child("job")
     params = {"api-version": RESOURCES["job"].api_version, "scheduled": "true", "scheduleId": schedule}
-    sent = request("GET", collection, params=params)
-    return flows.json_object(sent, (yield from call(Send(sent)))).get("value") or []
+    return request("GET", workspace.child("job"), params=params)
+
+
+def _jobs(sent: HttpRequest) -> Flow[Json]:
+    return flows.json_object(sent, (yield from call(Send(sent))))
+
+
+def _started_for(job: Json, schedule: str) -> dt.datetime | None:
+    shown = str(job["properties"].get("displayName") or job["name"])
+    try:
+        found = dt.datetime.strptime(shown.removeprefix(f"{schedule}-"), _STAMP)  # noqa: DTZ007 (of UTC, as Z says)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=dt.timezone.utc)
 
 
 def retired(place: WorkspaceId | DataPlane) -> Flow[list[Json]]:

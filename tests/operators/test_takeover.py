@@ -81,14 +81,14 @@ def test_what_the_service_has_run_for_the_same_time_is_not_run_again(
 ) -> None:
     move(emulator)
     hook.apply(schedules_that_fire.file(tmp_path, "overlapping"), kind="schedule")
-    due = move(emulator) - timedelta(hours=21)
-    (job,) = fired(emulator, "overlapping", 1)
+    due = move(emulator, days=1) - timedelta(hours=45)
+    job = fired(emulator, "overlapping", 2)[0]
     dag = azml_dag(tmp_path / "schedule.yml", takeover="disable", default_args=ARGUMENTS)
     finished = run(dag, run_after=due)
     assert finished.states == {"takeover": "skipped", "job": "skipped"}
-    assert job["name"].startswith("overlapping-")
+    assert job["properties"]["displayName"] == f"overlapping-{due:%Y%m%dT%H%M%SZ}"
     assert not is_enabled(hook, "overlapping")
-    assert run(dag, run_after=due + timedelta(days=1)).states == {"takeover": "success", "job": "success"}
+    assert run(dag, run_after=due + timedelta(days=2)).states == {"takeover": "success", "job": "success"}
 
 
 def test_a_schedule_that_the_service_does_not_have_is_none_to_take_over(hook: AzmlHook) -> None:
