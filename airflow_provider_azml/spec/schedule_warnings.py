@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _INSTANT = dt.timedelta.resolution
 _DAY = dt.timedelta(days=1)
+_MINUTE = dt.timedelta(minutes=1)
 _YEARS = dt.timedelta(days=5 * 366)
 """How far ahead is looked for clocks that are moved."""
 _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
@@ -180,7 +181,7 @@ def _elapsed(fires: Recurrence | Cron, since: dt.datetime) -> Iterator[str]:
         before, after = fires.last_until(change.at - _INSTANT), fires.next_after(change.at)
         if not keeps_time or not change.moved % step or before is None or after is None:
             continue
-        way = "an hour" if abs(change.moved) == dt.timedelta(hours=1) else f"{abs(change.moved)}"
+        way = f"{abs(change.moved) // _MINUTE} minutes"
         yield (
             f"It counts elapsed time: from {change.at.astimezone(fires.time_zone):%a %Y-%m-%d} on, when clocks are "
             f"moved, it fires {way} {'later' if change.moved > dt.timedelta() else 'earlier'} by the clock. The last "

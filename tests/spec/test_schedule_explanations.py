@@ -80,7 +80,12 @@ def test_what_is_shifted_onto_another_time_fires_once() -> None:
 @pytest.mark.parametrize(
     ("interval", "expected"),
     [
-        (12, ["fires an hour later by the clock. The last before is Sat 2027-03-27 21:00 +01:00, the first after Sun"]),
+        (
+            12,
+            [
+                "fires 60 minutes later by the clock. The last before is Sat 2027-03-27 21:00 +01:00, the first after Sun"
+            ],
+        ),
         (1, []),  # an hour later is the next hour
         (7, []),  # no two days are alike anyway
     ],
