@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
-from airflow_provider_azml.spec import cron_words, kinds, recurrence_words, schedule_plans, schedules, time_zones
+from airflow_provider_azml.spec import (
+    cron_words,
+    kinds,
+    recurrence_words,
+    schedule_generations,
+    schedule_plans,
+    schedules,
+    time_zones,
+)
 from airflow_provider_azml.spec.cron import Cron
 from airflow_provider_azml.spec.firings import firing
 from airflow_provider_azml.spec.kind_names import inferred
@@ -81,7 +89,10 @@ def plan_of(source: Source, job: str | None = None, cron_fields: CronFields | No
     if kind not in (None, "schedule") and not v1.is_schedule(source):
         raise SpecError([source.problem((), f"is a {kind}, and no schedule")])
     if v1.is_schedule(source) and job is None:
-        v1.check(source)
+        try:
+            v1.check(source)
+        except SpecError as error:
+            raise SpecError([*schedule_generations.told(error.problems, source, "v1")]) from error
         name = source.file.stem if source.file else ""
         return Plan(
             name,

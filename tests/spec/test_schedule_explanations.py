@@ -166,6 +166,9 @@ def test_changes_of_data_and_monitors_are_explained_too(tmp_path: Path) -> None:
     file.write_text("Schedule: {datastore_name: lake, interval: 2}\n")
     with pytest.raises(SpecError, match=r"new\.yml:1:34: Schedule\.interval: unknown"):
         explain(read(file), after=NOW)
+    file.write_text("Schedule: {datastore_name: lake, name: new}\n")
+    with pytest.raises(SpecError, match=r"new\.yml:1:34: Schedule\.name: is a key of CLI v2; v1 files have none"):
+        explain(read(file), after=NOW)
     monitor = {
         "name": "drift",
         "trigger": cron("0 9 * * *"),
