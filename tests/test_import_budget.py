@@ -77,6 +77,14 @@ def test_hook_and_trigger_bring_nothing_but_this_package() -> None:
     assert measured["cpu_seconds"] <= 3 * CPU_SECONDS
 
 
+def test_the_trigger_of_asset_watchers_costs_a_dag_file_next_to_nothing() -> None:
+    before = ["airflow.sdk", "airflow.triggers.base", *OF_DAG_FILES, *OF_WORKERS]
+    measured = cost(["airflow_provider_azml.triggers.datastore"], after=before)
+    assert heavy(measured["modules"]) == set()
+    assert len(measured["modules"]) <= MODULES, measured["modules"]
+    assert measured["cpu_seconds"] <= CPU_SECONDS
+
+
 def test_timetables_bring_nothing_but_this_package() -> None:
     measured = cost(["airflow_provider_azml.timetables.recurrence"], after=["airflow.sdk", "airflow.timetables.base"])
     assert heavy(measured["modules"]) == set()
