@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.write(as_json(found) if arguments.json else as_table(found))
     sys.stdout.flush()  # so that what is missing is told last where both go to one place
     if refusal is not None:
-        sys.stderr.write(f"schedules of CLI v1 are not listed: {' '.join(str(refusal).split())}\n")
+        sys.stderr.write(f"schedules of CLI v1 are not listed: {_in_short(refusal)}\n")
     return 0
 
 
@@ -94,6 +94,13 @@ def as_table(rows: Sequence[tuple[ServiceSchedule, str | None]]) -> str:
 def as_json(rows: Sequence[tuple[ServiceSchedule, str | None]]) -> str:
     """The schedules as a JSON list, moments in UTC."""
     return json.dumps([_object(schedule, last) for schedule, last in rows], indent=2, ensure_ascii=False) + "\n"
+
+
+def _in_short(refusal: ApiError) -> str:
+    if refusal.status is None:
+        return " ".join(str(refusal).split())
+    request_id = f", request id {refusal.request_id}" if refusal.request_id else ""
+    return f"the workspace answers {refusal.status} {refusal.code}{request_id}"
 
 
 def _row(schedule: ServiceSchedule, last: str | None) -> tuple[str, ...]:

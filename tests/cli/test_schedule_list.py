@@ -117,7 +117,7 @@ def test_a_workspace_whose_v1_interface_refuses_is_listed_without_it(
     signed_in.refuses("GET", f"{RETIRED}/Schedules", 403, "Forbidden")
     done = azml("schedule", "list", "--workspace", "ws")
     assert (done.code, done.out) == (0, "no schedules\n")
-    assert done.err.startswith("schedules of CLI v1 are not listed: Forbidden")
+    assert done.err == "schedules of CLI v1 are not listed: the workspace answers 403 Forbidden\n"
 
 
 def test_a_trigger_that_cannot_be_read_hides_no_other(signed_in: SignedIn, azml: Callable[..., Done]) -> None:
