@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -19,10 +22,13 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobBlock, BlobServiceClient, ContainerClient
 
+from airflow_provider_azml.emulator.database import Database
+from airflow_provider_azml.emulator.storage.blobs import Blobs
 from tests.emulator.execution import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
@@ -254,3 +260,37 @@ def test_a_storage_token_opens_the_account(workspace: Workspace) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         answer = requests.get(url, params={"comp": "list"}, headers=headers, timeout=10)
         assert answer.status_code == status
+
+
+def test_of_many_who_put_a_blob_that_must_not_be_there_one_does(azml_emulator: RunningEmulator) -> None:
+    storage = Workspace(azml_emulator).ensure()
+    url, bundle = storage.blob_url(f"once/{uuid.uuid4().hex}"), azml_emulator.environment["REQUESTS_CA_BUNDLE"]
+    # all are asked whether the blob is there before the first has come
+    together = threading.Barrier(8)
+
+    def data() -> Iterator[bytes]:
+        together.wait(30)
+        yield b"x"
+
+    def put(_: int) -> int:
+        headers = {"x-ms-blob-type": "BlockBlob", "If-None-Match": "*"}
+        return requests.put(url, data=data(), headers=headers, verify=bundle, timeout=60).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(put, range(8))) == [201, *[409] * 7]
+
+
+def test_only_files_are_collected_under_names_that_are_text(tmp_path: Path) -> None:
+    source = tmp_path / "outputs"
+    source.mkdir()
+    (source / "good").write_bytes(b"x")
+    (source / "link").symlink_to("good")
+    (source / "broken").symlink_to("nowhere")
+    (source / "endless").symlink_to("/dev/zero")
+    os.mkfifo(source / "pipe")
+    os.close(os.open(os.fsencode(source) + b"/\xff", os.O_CREAT))
+    with closing(Database(tmp_path / "db")) as database:
+        blobs = Blobs(database, tmp_path / "blobs", "https://localhost:1", lambda _: "sig=x")
+        blobs.create_container("box")
+        assert blobs.collect(source, "box", "o") == 3
+        assert blobs.names("box") == ["o/good", "o/link", "o/\ufffd"]

@@ -329,7 +329,7 @@ class Blobs:
         """Copy a file to the blob of that name, or everything in a folder to blobs below a prefix.
 
         Args:
-            source: The file or folder; a folder is walked without following links to folders.
+            source: The file or folder; a folder is walked without following links to folders, for files alone.
             container: The container.
             prefix: Name of the blob, or of the folder of blobs, with or without a slash at its end.
 
@@ -343,9 +343,13 @@ class Blobs:
             self._take(source, container, prefix)
             return 1
         folder = f"{prefix.rstrip('/')}/" if prefix else ""
-        files = [Path(parent) / file for parent, _, names in os.walk(source) for file in sorted(names)]
+        found = [Path(parent) / file for parent, _, names in os.walk(source) for file in sorted(names)]
+        # links that lead nowhere hold nothing, and what comes out of pipes and devices may have no end
+        files = [file for file in found if file.is_file()]
         for file in files:
-            self._take(file, container, folder + file.relative_to(source).as_posix())
+            # a name on disk is bytes, and need not be text
+            name = os.fsencode(file.relative_to(source).as_posix()).decode(errors="replace")
+            self._take(file, container, folder + name)
         return len(files)
 
     def url(self, container: str, name: str = "") -> str:

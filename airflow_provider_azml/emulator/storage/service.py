@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from airflow_provider_azml.emulator.emulator import Emulator
-    from airflow_provider_azml.emulator.storage.records import Blob
+    from airflow_provider_azml.emulator.storage.records import Blob, Kind
 
 _CHUNK = 1 << 20
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
@@ -59,6 +59,7 @@ class BlobStorage:
 
     def __init__(self, emulator: Emulator) -> None:
         self._blobs = emulator.blobs
+        self._database = emulator.database
         self._auth = emulator.auth
         self._endpoint = emulator.blobs.plain_url("").rstrip("/")
         self._staged: dict[tuple[str, str], dict[str, Path]] = {}
@@ -173,15 +174,21 @@ class BlobStorage:
             )
         file = await self._assembled(request, container, name) if comp else await received(self._blobs, request)
         blob = await asyncio.to_thread(
-            self._blobs.adopt,
-            container,
-            name,
-            file,
-            metadata=_metadata(request),
-            content_type=request.headers.get("x-ms-blob-content-type") or request.headers.get("content-type"),
-            kind="AppendBlob" if kind == "AppendBlob" else "BlockBlob",
+            self._adopt, request, container, name, file, kind="AppendBlob" if kind == "AppendBlob" else "BlockBlob"
         )
         return Response(status_code=201, headers=_marks(blob.etag, blob.modified))
+
+    def _adopt(self, request: Request, container: str, name: str, file: Path, *, kind: Kind) -> Blob:
+        content_type = request.headers.get("x-ms-blob-content-type") or request.headers.get("content-type")
+        try:
+            with self._database.transaction():
+                # others may have put it while this one was being received
+                self._check_new(request, container, name)
+                return self._blobs.adopt(
+                    container, name, file, metadata=_metadata(request), content_type=content_type, kind=kind
+                )
+        finally:
+            file.unlink(missing_ok=True)
 
     async def _stage(self, request: Request, container: str, name: str) -> Response:
         block = request.query_params.get("blockid", "")
@@ -214,6 +221,8 @@ class BlobStorage:
         return file
 
     async def _append(self, request: Request, container: str, name: str) -> Response:
+        data = await read(request, APPENDED_BYTES)
+        # from here on nobody else comes in between
         blob = self._blobs.find(container, name)
         if blob.kind != "AppendBlob":
             raise BlobError("InvalidBlobType", f"The blob '{name}' is a {blob.kind}, to which nothing can be appended.")
@@ -221,7 +230,7 @@ class BlobStorage:
         position = request.headers.get("x-ms-blob-condition-appendpos")
         if position is not None and position != str(blob.size):
             raise BlobError("AppendPositionConditionNotMet", f"The blob ends at {blob.size}, not at {position}.")
-        grown = self._blobs.append(container, name, await read(request, APPENDED_BYTES))
+        grown = self._blobs.append(container, name, data)
         headers = {
             **_marks(grown.etag, grown.modified),
             "x-ms-blob-append-offset": str(blob.size),
