@@ -107,11 +107,20 @@ def test_a_script_that_fails_fails_the_job_and_keeps_what_it_made(workspace: Wor
         ("true", {"environmentId": "azureml:AzureML-acpt-pytorch-2.2@latest"}, "environment.*does not exist"),
         ("true", {"outputs": {"o": {"jobOutputType": "uri_folder", "uri": "azureml://datastores/nostore/paths/x"}}},
          "output 'o'.*'nostore' does not exist"),
+        ("true \0", {}, "command or environment variables cannot be: embedded null byte"),
+        ("true", {"environmentVariables": {"A": "\0"}}, "variables cannot be: embedded null byte"),
+        ("true", {"environmentVariables": {"A=B": "c"}}, "variables cannot be: illegal environment variable name"),
+        ("true", {"computeId": "of no compute"}, "shared/versions/1 is no compute"),
+        ("true", {"inputs": {"x": {"jobInputType": "uri_file", "uri": "http://[::/x"}}}, "input 'x'.*cannot be read"),
+        ("true", {"inputs": {"x": {"jobInputType": "uri_file", "uri": "http://127.0.0.1:1/a b"}}},
+         "input 'x'.*cannot be downloaded"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_had_is_named(
     workspace: Workspace, command: str, properties: dict[str, object], reason: str
 ) -> None:
+    if properties.get("computeId"):
+        properties = {**properties, "computeId": workspace.shared_environment()}
     assert re.search(reason, workspace.error(workspace.submit(command, **properties))["message"])
 
 
@@ -177,16 +186,24 @@ def test_jobs_wait_for_a_node_of_their_cluster(workspace: Workspace) -> None:
     assert spans[1][1] < spans[2][0]
 
 
-def test_a_timeout_that_is_no_duration_is_refused(workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("timeout", "said"),
+    [
+        ("soon", "'soon' is not an ISO 8601 duration"),
+        ("P9999999999D", "'P9999999999D' is not a duration from none to a hundred years"),
+        ("-PT1S", "'-PT1S' is not a duration from none"),
+    ],
+)
+def test_a_timeout_that_is_no_duration_is_refused(workspace: Workspace, timeout: str, said: str) -> None:
     properties = {
         "jobType": "Command",
         "command": "true",
         "environmentId": workspace.shared_environment(),
-        "limits": {"jobLimitsType": "Command", "timeout": "soon"},
+        "limits": {"jobLimitsType": "Command", "timeout": timeout},
     }
     response = workspace.call("PUT", workspace.id.child("job", "timed"), json={"properties": properties}, ok=False)
     assert response.status_code == 400
-    assert "'soon' is not an ISO 8601 duration" in response.json()["error"]["message"]
+    assert said in response.json()["error"]["message"]
 
 
 def test_more_nodes_than_the_cluster_has_are_refused(workspace: Workspace) -> None:
@@ -229,6 +246,15 @@ def test_an_output_with_a_name_becomes_an_asset(workspace: Workspace) -> None:
     # as after a registration through Resource Manager
     assert workspace.get("model", "made-model")["properties"]["nextVersion"] == "2"
     assert workspace.get("data", "made-data")["properties"]["nextVersion"] == "8"
+
+
+@pytest.mark.parametrize("wrong", [{"assetName": "../x"}, {"assetName": "x", "assetVersion": "1/y"}])
+def test_an_output_whose_asset_could_not_be_put_is_refused(workspace: Workspace, wrong: dict[str, str]) -> None:
+    output = {"jobOutputType": "uri_folder", **wrong}
+    properties = {"jobType": "Command", "command": "true", "environmentId": workspace.shared_environment()}
+    path, body = workspace.id.child("job", "named"), {"properties": {**properties, "outputs": {"o": output}}}
+    response = workspace.call("PUT", path, json=body, ok=False)
+    assert (response.status_code, response.json()["error"]["target"]) == (400, f"properties.outputs.o.{[*wrong][-1]}")
 
 
 def test_a_direct_input_and_output_are_uris(workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _NAME_RULE = "1 to 255 letters, digits, '-' and '_'"
+_ASSET_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}")
+_ASSET_VERSION = re.compile(r"[^/?#]{1,255}")
 _METADATA = frozenset({"description", "displayName", "isArchived", "properties", "tags"})
 _READ_ONLY = frozenset({"outputs", "services", "status"})
 _REPEATED = frozenset({
@@ -57,6 +60,7 @@ class Job(Behaviour):
                 f"Job '{target.name}': its {path} must be {what}.", code="ValidationError", target=f"properties.{path}"
             )
         _check_timeout(target, properties)
+        _check_output_names(target, properties)
         check_references(self.emulator, f"job '{target.name}'", dict(_references(properties)))
         properties |= {
             "experimentName": properties.get("experimentName") or "Default",
@@ -174,6 +178,20 @@ def start_job(emulator: Emulator, workspace_id: str, name: str, properties: Json
     stored = emulator.store.put(target.arm_id, behaviour.accept(target, body, None))
     behaviour.stored(target, stored, created=True)
     return emulator.store.get(target.arm_id) or stored
+
+
+def _check_output_names(target: Target, properties: Json) -> None:
+    """Check the names of assets that outputs are to become. Source: ``DataVersions_CreateOrUpdate`` has the pattern."""
+    outputs: dict[str, Json | None] = properties.get("outputs") or {}
+    for output, declared in outputs.items():
+        for field, pattern in (("assetName", _ASSET_NAME), ("assetVersion", _ASSET_VERSION)):
+            name = (declared or {}).get(field)
+            if name and not pattern.fullmatch(str(name)):
+                raise bad_request(
+                    f"Job '{target.name}': '{name}' cannot be the {field} of its output '{output}'.",
+                    code="ValidationError",
+                    target=f"properties.outputs.{output}.{field}",
+                )
 
 
 def _check_timeout(target: Target, properties: Json) -> None:

@@ -110,6 +110,9 @@ class CommandJob:
                     stderr=asyncio.subprocess.STDOUT,
                     start_new_session=True,
                 )
+            except ValueError as error:
+                # of a byte or a name that no process can be given
+                raise JobFailure("UserError", f"Its command or environment variables cannot be: {error}.") from error
             finally:
                 os.close(sink)
             await self._follow(process, output, timeout_seconds)

@@ -6,6 +6,7 @@ import re
 import shutil
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -206,7 +207,10 @@ def _is_direct(entry: Json) -> bool:
 
 
 def _is_foreign(uri: str) -> bool:
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and not parts.path.startswith("/stor.blob.")
 
 
@@ -215,6 +219,6 @@ def _download(url: str, target: Path, what: str) -> Path:
     try:
         with urllib.request.urlopen(url, timeout=_DOWNLOAD_SECONDS) as source, path.open("wb") as file:  # noqa: S310 (http and https alone come here)
             shutil.copyfileobj(source, file)
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (urllib.error.URLError, HTTPException, TimeoutError, ValueError) as error:
         raise JobFilesError(f"{what} ({url}) cannot be downloaded: {error}") from error
     return path
