@@ -13,8 +13,8 @@ from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowSkipException
 from airflow_provider_azml.rest.datastores import uri
 from airflow_provider_azml.spec.rules import mapping
-from airflow_provider_azml.spec.source import read
 from airflow_provider_azml.spec.templating import shield
+from airflow_provider_azml.spec.unrendered import read
 from airflow_provider_azml.triggers.datastore import AzmlDatastorePathTrigger
 
 if TYPE_CHECKING:
