@@ -68,6 +68,12 @@ def test_the_template_made_the_workspace_and_what_it_needs(ml_client: MLClient, 
     assert "/Microsoft.KeyVault/vaults/" in workspace.key_vault
     assert "/Microsoft.Insights/components/" in workspace.application_insights
     assert workspace.container_registry is None
+    # the template has "false", which Python would take for true
+    assert (workspace.hbi_workspace, workspace.enable_data_isolation, workspace.provision_network_now) == (
+        False,
+        False,
+        False,
+    )
     assert workspace.mlflow_tracking_uri.startswith(azml_emulator.url)
     assert ml_client.workspace_name in [one.name for one in ml_client.workspaces.list()]
     assert ml_client.workspaces.get_keys(ml_client.workspace_name).user_storage_key

@@ -121,7 +121,10 @@ def request_problems(operation: Operation, body: Json) -> list[Problem]:
 
 
 def as_spelt(operation: Operation, body: Json) -> Json:
-    """The body of a request with every word as the service spells it, e.g. ``Maximize`` for ``maximize``."""
+    """The body of a request with every word as the service spells it, e.g. ``Maximize`` for ``maximize``.
+
+    Booleans that are texts, as the templates of azure-ai-ml's workspaces have them, become booleans.
+    """
     return _spelt(operation.request, body) if operation.request else body
 
 
@@ -162,6 +165,8 @@ def _spelt(schema: Json, value: Any) -> Any:
         return [_spelt(definition["items"], one) for one in value]
     if definition.get("type") == "string" and isinstance(value, (int, float)):
         return str(value)
+    if definition.get("type") == "boolean" and isinstance(value, str):
+        return value.lower() == "true"
     if isinstance(value, str):
         return next((word for word in definition.get("enum", ()) if _plain(word) == _plain(value)), value)
     if not isinstance(value, dict):

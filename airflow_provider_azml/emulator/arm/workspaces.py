@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _DEPENDENCIES = ("storageAccount", "keyVault")
 _ALL_DEPENDENCIES = (*_DEPENDENCIES, "applicationInsights", "containerRegistry")
+_LATER_FLAGS = ("allowRoleAssignmentOnRG", "provisionNetworkNow", "softDeleteEnabled")
 _KINDS = ("Default", "FeatureStore", "Hub", "Project")
 
 
@@ -69,7 +70,7 @@ class Workspace(Behaviour):
         recover = str(document["properties"].pop(soft_deletion.RECOVER, "")).lower() == "true"
         if gone is not None and not recover:
             raise soft_deletion.name_is_taken()
-        given = {key: value for key, value in document["properties"].items() if value is not None}
+        given = {key: _flag(key, value) for key, value in document["properties"].items() if value is not None}
         properties = {**(gone or {}).get("properties", {}), **self._of_hub(kind, given), **given}
         missing = [name for name in _DEPENDENCIES if not properties.get(name)]
         if missing:
@@ -260,6 +261,11 @@ def _kind(document: Json) -> str:
     if found is None:
         raise bad_request(f"The kind '{kind}' is none of {', '.join(_KINDS)}.", code="ValidationError", target="kind")
     return found
+
+
+def _flag(name: str, value: object) -> object:
+    """A boolean that only later api-versions have, which azure-ai-ml's templates give as a text; else the value."""
+    return value.lower() == "true" if name in _LATER_FLAGS and isinstance(value, str) else value
 
 
 def _purges(query: Mapping[str, str]) -> bool:
