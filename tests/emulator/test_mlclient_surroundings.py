@@ -100,14 +100,18 @@ class TestWorkspaces:
         assert sizes["Standard_DS3_v2"] == 4
         assert "Clusters" in [usage.name["value"] for usage in ml_client.compute.list_usage()]
 
-    def test_a_hub_is_a_workspace_too(self, ml_client: MLClient) -> None:
-        from azure.ai.ml.entities import Hub
+    def test_hubs_and_projects_are_workspaces_too(self, ml_client: MLClient) -> None:
+        from azure.ai.ml.entities import Hub, Project
 
         made = ml_client.workspaces.begin_create(Hub(name="the-hub", location="local")).result()
         assert (type(made).__name__, made.associated_workspaces) == ("Hub", [])
         assert [one.name for one in ml_client.workspaces.list(filtered_kinds="hub")] == ["the-hub"]
+        project = ml_client.workspaces.begin_create(Project(name="its-project", hub_id=made.id)).result()
+        assert (type(project).__name__, project.hub_id) == ("Project", made.id)
+        assert ml_client.workspaces.get("the-hub").associated_workspaces == [project.id]
         dropped = {"delete_dependent_resources": True, "permanently_delete": True}
-        ml_client.workspaces.begin_delete("the-hub", **dropped).result()
+        for name in ("its-project", "the-hub"):
+            ml_client.workspaces.begin_delete(name, **dropped).result()
 
 
 class TestRegistries:

@@ -97,12 +97,7 @@ class Template:
         else:
             raise TemplateError(f"The value for the template parameter '{name}' is not provided.")
         allowed = declared.get("allowedValues")
-        if allowed is not None and value not in allowed:
-            raise TemplateError(
-                f"The provided value {value!r} for the template parameter '{name}' is not valid; "
-                f"the allowed values are {', '.join(map(str, allowed))}."
-            )
-        self._values[key] = value
+        self._values[key] = value if allowed is None else _allowed(name, value, allowed)
         return value
 
     def resources(self) -> list[TemplateResource]:
@@ -169,6 +164,19 @@ class Template:
             )
             yield resource
             yield from self._wanted(one.get("resources") or [], resource.kind, resource.name)
+
+
+def _allowed(name: str, value: Any, allowed: list[Any]) -> Any:
+    """A value in the spelling of the template."""
+    # azure-ai-ml 1.35.2 gives a project the name that Python has for its hub's word: PublicNetworkAccessType.ENABLED
+    word = str(value).removeprefix("PublicNetworkAccessType.").lower()
+    found = next((one for one in allowed if one == value or str(one).lower() == word), None)
+    if found is None:
+        raise TemplateError(
+            f"The provided value {value!r} for the template parameter '{name}' is not valid; "
+            f"the allowed values are {', '.join(map(str, allowed))}."
+        )
+    return found
 
 
 def _depends(one: TemplateResource, other: TemplateResource) -> bool:
