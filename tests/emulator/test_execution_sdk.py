@@ -84,7 +84,7 @@ def train(source: Path, command: str = "") -> Any:
         or "python train.py --data ${{inputs.data}} --factor ${{inputs.factor}} --model ${{outputs.model}}",
         code=str(source),
         inputs={"data": Input(type="uri_file", path=str(source.parent / "data.csv")), "factor": "3"},
-        outputs={"model": Output(type="uri_folder")},
+        outputs={"model": Output(type="custom_model")},
         environment=Environment(image="mcr.microsoft.com/any", conda_file=str(source.parent / "conda.yml")),
         experiment_name="sdk",
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
-_MODEL_TYPES = {"custom_model": "CustomModel", "mlflow_model": "MLFlowModel", "triton_model": "TritonModel"}
+_MODEL_TYPES = ("custom_model", "mlflow_model", "triton_model")
 _OUTPUT_ASSETS = "output_assets"
 
 
@@ -41,7 +41,8 @@ def record_outputs(store: Store, workspace: WorkspaceId, job: Json, *, completed
         else:
             asset_id = _asset_id(store, workspace, f"azureml_{job['name']}_output_data_{name}", "1")
         store.put_record(_OUTPUT_ASSETS, asset_id, {"uri": uri, "type": kind})
-        outputs[name] = {"assetId": asset_id, "type": _MODEL_TYPES.get(kind, kind)}
+        # azure-ai-ml 1.35.2 cannot ask where a model is: it raises a TypeError, and downloads nothing of such a job
+        outputs[name] = {"assetId": asset_id, "type": "uri_folder" if kind in _MODEL_TYPES else kind}
     return outputs
 
 
