@@ -21,7 +21,10 @@ def error(response: requests.Response) -> tuple[int, str]:
 
 
 def refused(workspace: Workspace, method: str, path: str, json: object = None, **options: Any) -> tuple[int, str]:
-    return error(workspace.call(method, path, json=json, ok=False, **options))
+    answer = workspace.call(method, path, json=json, ok=False, **options)
+    status, code = error(answer)
+    assert answer.headers["x-ms-error-code"] == code
+    return status, code
 
 
 def settled(workspace: Workspace, arm_id: str) -> dict[str, Any]:

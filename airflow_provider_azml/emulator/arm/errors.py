@@ -50,7 +50,7 @@ class ArmError(Exception):
         error: Json = {"code": self.code, "message": self.message, "details": self.details, "additionalInfo": []}
         if self.target:
             error["target"] = self.target
-        headers = {"x-ms-failure-cause": "gateway", **self.headers}
+        headers = {"x-ms-failure-cause": "gateway", "x-ms-error-code": self.code, **self.headers}
         return JSONResponse({"error": error}, self.status, headers)
 
 
