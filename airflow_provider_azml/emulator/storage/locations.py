@@ -165,7 +165,10 @@ class Locations:
             return self._workspace.child("model", found["name"], found["version"])
         if found := _SHORT_ASSET.match(uri):
             named = [self._workspace.child(kind, found["name"], found["version"]) for kind in ("data", "model")]
-            return next((arm_id for arm_id in named if self._store.get(arm_id)), named[0])
+            known = next((arm_id for arm_id in named if self._store.get(arm_id)), None)
+            if known is None:
+                raise LocationError(f"{uri} is neither data nor a model of workspace {self._workspace.name!r}")
+            return known
         return uri if uri.lower().startswith("/subscriptions/") else None
 
     def _of_asset(self, arm_id: str) -> Location:
