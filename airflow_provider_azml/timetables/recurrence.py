@@ -164,7 +164,7 @@ class AzmlRecurrenceTimetable(AzmlTimetable):
     @property
     def summary(self) -> str:
         """What lists of DAGs show for it."""
-        return recurrence_words.summary(self.fires())
+        return recurrence_words.summary(self.fires(), open_start=self._fields["start_time"] is None)
 
     def fires(self, anchor: dt.datetime | None = None) -> Recurrence:
         """What tells the instants."""

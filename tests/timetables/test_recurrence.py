@@ -140,6 +140,11 @@ def test_they_say_in_words_what_they_do() -> None:
     many = AzmlRecurrenceTimetable(frequency="month", week_days=["friday"], month_days=[13], hours=range(24), minutes=0)
     assert many.summary.startswith("every month on Friday that is day 13 at minute 0 of hour 0, 1, 2, ")
     assert AzmlRecurrenceTimetable(frequency="hour", interval=12).summary == "every 12 hours, UTC"
+    assert AzmlRecurrenceTimetable(frequency="day").description == (
+        "Fires every day, UTC; counted from the DAG's start date, which also says what is left open; "
+        "without one, from 2000-01-03 00:00"
+    )
+    assert AzmlRecurrenceTimetable(frequency="week", hours=9).summary == "every week at hour 9, UTC"
 
 
 @pytest.mark.parametrize(
