@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from pathlib import Path
+from importlib.util import find_spec
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.hooks.azml import AzmlHook
 from tests.airflow.postgres import is_installed, postgres
 from tests.airflow.stack import Stack
 from tests.airflow.submitted_jobs import jobs_of
+from tests.triggers.test_datastore import LIST, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420)]
 
@@ -27,11 +34,16 @@ SETTINGS = {
     "AIRFLOW__CORE__PARALLELISM": "4",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+    # a triggerer that is gone is found to be so after a while
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
 }
 SECONDS = 180
 MINUTE = timedelta(minutes=1)
 PROMPT = timedelta(seconds=20)
 """The scheduler looks every few seconds; the rest is for a machine with much else to do."""
+KEEPS = find_spec("airflow.triggers.shared_stream") is not None
+"""Whether Airflow keeps what was told of: from 3.3 on."""
 BERLIN = "W. Europe Standard Time"
 
 
@@ -60,6 +72,66 @@ def wait_for(found: Callable[[], Any]) -> Any:
     return value
 
 
+# -- what was added and changed ---------------------------------------------------------------------------------------
+
+
+def paths_told(stack: Stack) -> list[str]:
+    """The names of the blobs that Airflow's events tell of, once for each version of a blob."""
+    events = stack.api.call("GET", "assets/events", params={"limit": 100})["asset_events"]
+    blobs = [blob for event in events for blob in event["extra"]["payload"]["blobs"]]
+    return sorted(PurePath(blob["path"]).name for blob in blobs)
+
+
+def paths_taken(stack: Stack) -> list[str]:
+    """The names of the blobs that jobs were submitted for, once for each job."""
+    jobs = [job["properties"] for job in AzmlHook().list("job")]
+    taken = [job for job in jobs if job["properties"].get("airflow.dag_id") == "changes"]
+    return sorted(PurePath(job["inputs"]["data"]["uri"]).name for job in taken)
+
+
+def looks() -> int:
+    """How often somebody has listed blobs."""
+    url = f"{os.environ['AZML_EMULATOR_URL']}/emulator/requests"
+    return int(requests.get(url, timeout=30).json()["by_operation"].get(LIST, 0))
+
+
+def changes_are_taken_through_a_restart_of_the_triggerer(stack: Stack) -> None:
+    folder = Folder(AzmlHook(), "incoming")
+    with folder.container:
+        folder.put("old.csv")
+        wait_for(looks)
+        time.sleep(2)  # until it is kept what was there
+        folder.put("added.csv", "changed.csv")
+        wait_for(lambda: paths_taken(stack) == ["added.csv", "changed.csv"])
+
+        folder.put("late.csv")
+        stack.end("triggerer", signal.SIGKILL)
+        before = looks()
+        folder.put("missed.csv")
+        folder.put("changed.csv", content="2")
+        stack.start("triggerer")
+        if not KEEPS:
+            wait_for(lambda: looks() > before)
+            time.sleep(2)
+            folder.put("late.csv", "missed.csv")
+            folder.put("changed.csv", content="3")
+        told = ["added.csv", "changed.csv", "changed.csv", "late.csv", "missed.csv"]
+        wait_for(lambda: paths_taken(stack) == told)
+    assert paths_told(stack) == told
+    assert {run.wait(seconds=SECONDS) for run in stack.api.runs("changes")} == {"success"}
+
+
+@pytest.fixture(scope="module")
+def changes(stack: Stack) -> Iterator[Future[None]]:
+    """How it goes with what is added and changed, beside all else."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(changes_are_taken_through_a_restart_of_the_triggerer, stack)
+
+
+# -- the tests --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("changes")
 def test_people_read_when_a_dag_fires(stack: Stack) -> None:
     told = {dag["dag_id"]: dag for dag in stack.api.call("GET", "dags")["dags"]}
     biweekly = told["biweekly"]
@@ -101,3 +173,7 @@ def test_a_file_that_does_not_change_makes_no_new_version(stack: Stack) -> None:
         wait_for(lambda: all(before[dag_id] != moment for dag_id, moment in parsed().items()))  # noqa: B023
     versions = {dag_id: stack.api.call("GET", f"dags/{dag_id}/dagVersions")["total_entries"] for dag_id in parsed()}
     assert set(versions.values()) == {1}, versions
+
+
+def test_changes_are_taken_through_a_restart_of_the_triggerer(changes: Future[None]) -> None:
+    changes.result()
