@@ -21,6 +21,7 @@ from airflow_provider_azml.spec import (
 )
 from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.scheduled_jobs import KEY as JOB
+from airflow_provider_azml.spec.scheduled_jobs import changed
 from airflow_provider_azml.spec.v1 import schedules as v1
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def _current(source: Source, job: str | None, cron_fields: CronFields | None) ->
     trigger, planned = source.at("trigger"), None
     if schedules.variant(source.value) == "job":
         planned, of_job = _planned(source, (JOB,), source.value.get(JOB))
-        found += of_job
+        told = {(one.file, one.line, one.column) for one in found}
+        found += (one for one in of_job if not one.line or (one.file, one.line, one.column) not in told)
     if trigger.value and not any(one.path.startswith("trigger") for one in found if one.severity == "error"):
         found += firings.problems(trigger, cron_fields or "standard")
     warnings = tuple(problem for problem in found if problem.severity == "warning")
@@ -230,4 +232,5 @@ def _planned(source: Source, place: tuple[str, ...], value: Any) -> tuple[Planne
     except SpecError as error:
         return None, list(error.problems)
     planned = PlannedJob(job.file, job_type=str(job.value.get("type", "command")), changes=changes)
-    return planned, unrendered.problems(job.merged(changes) if changes else job)
+    merged = changed(job, replace(source.at(*place), value=changes)) if changes else job
+    return planned, unrendered.problems(merged)

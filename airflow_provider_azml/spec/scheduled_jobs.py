@@ -92,7 +92,16 @@ def _job(source: Source) -> Source:
     value = source.value[KEY]
     if isinstance(value, str):
         return source.pulled(value, at=(KEY,))
-    job, changes = source.pulled(str(value["job"]), at=(KEY, "job")), _changes(source)
+    return changed(source.pulled(str(value["job"]), at=(KEY, "job")), _changes(source))
+
+
+def changed(job: Source, changes: Source) -> Source:
+    """A job with the changes that a schedule makes to it, and the places where each of both says so.
+
+    Args:
+        job: The job.
+        changes: What is to be otherwise.
+    """
     merged = job.merged(changes.value)
     marks = _grafted(merged.marks, job.value, changes.value, changes.marks)
     return replace(merged, marks=marks)
