@@ -14,6 +14,7 @@ from airflow_provider_azml.emulator import cloud_metadata, controls, studio, tok
 from airflow_provider_azml.emulator.arm import manager as arm
 from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.auth import TokenRefused
+from airflow_provider_azml.emulator.database import is_disk_full
 from airflow_provider_azml.emulator.gate import Gate
 from airflow_provider_azml.emulator.history import service as history
 from airflow_provider_azml.emulator.identity import TENANT_ID
@@ -155,5 +156,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return ArmError(error.status_code, code, message, headers=dict(error.headers or {})).response()
 
 
-async def _broken(_: Request, __: Exception) -> Response:
-    return ArmError(500, "InternalServerError", "The emulator itself broke; its log has the reason.").response()
+async def _broken(_: Request, error: Exception) -> Response:
+    message = "The emulator itself broke; its log has the reason."
+    if is_disk_full(error):
+        message = "The disk that the emulator keeps its data on is full: make room there, and repeat the request."
+    return ArmError(500, "InternalServerError", message).response()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -39,6 +40,16 @@ CREATE TABLE IF NOT EXISTS blobs (
     PRIMARY KEY (container, name)
 ) WITHOUT ROWID;
 """
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether something could not be kept because the disk is full."""
+    by_system = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return by_system or (isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error))
+
+
+AGAIN_SECONDS = 2.0
+"""When to look whether a full disk has room again."""
 
 
 class Database:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from contextlib import contextmanager
+import sqlite3
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -80,15 +81,18 @@ def serve(settings: Settings, *, ready: Callable[[Emulator], None]) -> None:
 async def _run(
     settings: Settings, https: socket.socket, http: socket.socket, ready: Callable[[Emulator], None]
 ) -> None:
-    files = certificates(settings.home)
-    emulator = Emulator(settings, https_port=https.getsockname()[1], http_port=http.getsockname()[1])
-    app, protocol = make_app(emulator), emulator.open_connections.protocol()
-    servers = [_Server(_config(app, protocol, files)), _Server(_config(app, protocol))]
+    try:
+        files = certificates(settings.home)
+        emulator = Emulator(settings, https_port=https.getsockname()[1], http_port=http.getsockname()[1])
+        app, protocol = make_app(emulator), emulator.open_connections.protocol()
+        servers = [_Server(_config(app, protocol, files)), _Server(_config(app, protocol))]
+        emulator.recover()
+    except (OSError, sqlite3.Error) as error:
+        raise _unusable(settings.home, error) from error
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    emulator.recover()
     tasks = [
         asyncio.create_task(server.serve([listener])) for server, listener in zip(servers, (https, http), strict=True)
     ]
@@ -132,11 +136,18 @@ def _config(app: ASGIApp, protocol: type[asyncio.Protocol], files: Certificates 
 
 @contextmanager
 def _lock(home: Path) -> Iterator[None]:
-    try:
-        with held(home):
-            yield
-    except HomeInUseError as error:
-        raise CannotStartError(f"{error}: stop that one, or give this one another --home.") from error
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(held(home))
+        except HomeInUseError as error:
+            raise CannotStartError(f"{error}: stop that one, or give this one another --home.") from error
+        except OSError as error:
+            raise _unusable(home, error) from error
+        yield
+
+
+def _unusable(home: Path, error: Exception) -> CannotStartError:
+    return CannotStartError(f"{home} cannot be used ({error}): see to it that it can, or choose another --home.")
 
 
 @contextmanager

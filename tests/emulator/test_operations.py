@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_azml.emulator.arm.operations import OperationFailed, Operations
-from airflow_provider_azml.emulator.database import Database
+from airflow_provider_azml.emulator.database import Database, is_disk_full
+from airflow_provider_azml.emulator.default_workspace import create_default_workspace
+from airflow_provider_azml.emulator.emulator import Emulator
 from airflow_provider_azml.emulator.faults.faults import Faults
 from airflow_provider_azml.emulator.faults.plan import FaultPlan
+from airflow_provider_azml.emulator.identity import DEFAULT_WORKSPACE
 from airflow_provider_azml.emulator.open_connections import OpenConnections
+from airflow_provider_azml.emulator.settings import Settings
 from airflow_provider_azml.emulator.store import Store
+from airflow_provider_azml.emulator.tls import certificates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,3 +167,64 @@ def test_what_was_put_without_an_operation_of_its_own_fails_at_the_next_start(
     store.put(WORKSPACE, {"properties": {"provisioningState": "Succeeded"}})
     operations.recover()
     assert (state(store), state(store, WORKSPACE)) == ("Failed", "Succeeded")
+
+
+def fill(database: Database) -> None:
+    """Let a database be as large as it may get; what needs room from now on finds none."""
+    with database.transaction() as db:
+        db.execute("PRAGMA max_page_count = 1")  # which is never less than what there is
+    try:
+        for number in range(10_000):
+            Store(database).put_record("filling", str(number), {"text": "x" * 1000})
+    except sqlite3.OperationalError as full:
+        assert is_disk_full(full)  # noqa: PT017 (which of the records it is depends on the room that there is)
+
+
+def make_room(database: Database) -> None:
+    with database.transaction() as db:
+        db.execute(f"PRAGMA max_page_count = {2**30}")
+
+
+@pytest.mark.asyncio
+async def test_the_end_on_a_full_disk_is_told_once_there_is_room(tmp_path: Path) -> None:
+    with closing(Database(tmp_path / "full.db")) as database:
+        store = Store(database)
+        operations = Operations(store, "https://localhost:1", "local", NO_FAULTS)
+        store.put(COMPUTE, {"properties": {"provisioningState": "Creating", "note": "x" * 5000}})
+        done = asyncio.Event()
+
+        async def work() -> dict[str, str]:
+            await done.wait()
+            return {"result": "x" * 100_000}
+
+        headers = operations.begin(COMPUTE, "PUT", work())
+        fill(database)
+        done.set()
+        await asyncio.sleep(0.1)
+        assert document(operations, headers)["status"] == "InProgress"
+        make_room(database)
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            if document(operations, headers)["status"] != "InProgress":
+                break
+        assert (document(operations, headers)["status"], state(store)) == ("Succeeded", "Succeeded")
+
+
+@pytest.mark.asyncio
+async def test_a_job_on_a_full_disk_has_ended_once_there_is_room(tmp_path: Path) -> None:
+    certificates(tmp_path)
+    emulator = Emulator(Settings(tmp_path, 1, 2), https_port=1, http_port=2)
+    try:
+        await create_default_workspace(emulator)
+        emulator.recover()
+        job_id = DEFAULT_WORKSPACE.child("job", "full")
+        job = {"jobType": "Spark", "tags": {}, "properties": {}, "outputs": {}, "status": "NotStarted"}
+        emulator.jobs.submit(emulator.store.put(job_id, {"properties": job}))
+        fill(emulator.database)
+        await asyncio.sleep(0.1)
+        make_room(emulator.database)
+        await emulator.jobs.ended(job_id)
+        assert (emulator.store.get(job_id) or {})["properties"]["status"] in ("Completed", "Failed")
+    finally:
+        await emulator.stop_work()
+        emulator.close()

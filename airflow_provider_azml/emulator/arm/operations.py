@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import uuid
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_azml.emulator.clock import timestamp
+from airflow_provider_azml.emulator.database import AGAIN_SECONDS, is_disk_full
 from airflow_provider_azml.emulator.faults.kinds import FailedOperation
 from airflow_provider_azml.rest import arm_ids
 
@@ -143,7 +145,14 @@ class Operations:
         # what has been overtaken by another operation says no more about the resource
         overtaken = self._changing.get(arm_id.lower()) not in (None, task)
         error = _failure(task, f"{verb} of {arm_id}")
-        self._end(name, arm_id, verb, error, settles=not overtaken, result=None if error else task.result())
+        try:
+            self._end(name, arm_id, verb, error, settles=not overtaken, result=None if error else task.result())
+        except (OSError, sqlite3.OperationalError) as full:
+            if not is_disk_full(full):
+                raise
+            log.warning("the disk is full: the end of the %s of %s is not known before there is room", verb, arm_id)
+            asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._finish, name, arm_id, verb, work, task)
+            return
         self._tasks.discard(task)
         if not overtaken:
             self._changing.pop(arm_id.lower(), None)

@@ -50,6 +50,7 @@ class JobFailure(AzmlError):
 
 
 STOPPED = JobFailure("SystemError", "The emulator was stopped while the job was active; submit it again.")
+BROKEN = JobFailure("SystemError", "The emulator itself broke; its log has the reason.")
 CANCELED = JobFailure("UserError", "The job was canceled on request.", status="Canceled")
 LOST = JobFailure(
     "SystemError",

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import shutil
+import sqlite3
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,21 @@ from airflow_provider_azml.emulator.arm.compute_nodes import (
     queueing_info,
     too_many_nodes,
 )
+from airflow_provider_azml.emulator.database import AGAIN_SECONDS, is_disk_full
 from airflow_provider_azml.emulator.jobs.capacity import Capacity
 from airflow_provider_azml.emulator.jobs.command_job import JOB_PACKAGES, CommandJob
 from airflow_provider_azml.emulator.jobs.files import JobFiles
 from airflow_provider_azml.emulator.jobs.processes import end_leftover, kill_group
 from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments, curated
-from airflow_provider_azml.emulator.jobs.records import CANCELED, LOST, PREEMPTED, STOPPED, JobFailure, JobRecords
+from airflow_provider_azml.emulator.jobs.records import (
+    BROKEN,
+    CANCELED,
+    LOST,
+    PREEMPTED,
+    STOPPED,
+    JobFailure,
+    JobRecords,
+)
 from airflow_provider_azml.emulator.jobs.stand_ins import SIMULATED, marked, stand_in
 from airflow_provider_azml.emulator.jobs.variables import identity_variables
 from airflow_provider_azml.emulator.pipelines.pipeline import Pipeline
@@ -219,9 +229,9 @@ class JobRunner:
         except asyncio.CancelledError:
             failure = STOPPED
         except BaseException:
-            self._end(job_id, JobFailure("SystemError", "The emulator itself broke; its log has the reason."))
+            await self._tell_end(job_id, BROKEN)
             raise
-        self._end(job_id, self._decided.get(job_id.lower(), failure))
+        await self._tell_end(job_id, self._decided.get(job_id.lower(), failure))
 
     async def _execute(self, job_id: str) -> None:
         job = self._records.job(job_id)
@@ -328,10 +338,24 @@ class JobRunner:
             fields = {name: value for name, value in fields.items() if name != "status"}
         self._records.report(job_id, fields)
 
+    async def _tell_end(self, job_id: str, failure: JobFailure | None) -> None:
+        """End a job; on a full disk as soon as there is room to say so, for whoever waits would wait for ever."""
+        while True:
+            try:
+                self._end(job_id, failure)
+            except (OSError, sqlite3.OperationalError) as error:
+                if not is_disk_full(error):
+                    raise
+                log.warning("the disk is full: the end of job %s is not known before there is room", job_id)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                return
+
     def _end(self, job_id: str, failure: JobFailure | None) -> None:
         self._places.pop(job_id.lower(), None)
-        self._records.end(job_id, failure)
-        self._emulator.store.delete_record(_PROCESSES, job_id.lower())
+        with self._emulator.database.transaction():
+            self._records.end(job_id, failure)
+            self._emulator.store.delete_record(_PROCESSES, job_id.lower())
 
     def _forget(self, job_id: str, task: asyncio.Task[None]) -> None:
         if task.cancelled():

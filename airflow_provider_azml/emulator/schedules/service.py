@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.arm.errors import ArmError
+from airflow_provider_azml.emulator.database import is_disk_full
 from airflow_provider_azml.emulator.schedules.actions import act
 from airflow_provider_azml.emulator.schedules.triggers import firing
 
@@ -91,6 +93,11 @@ class Schedules:
             _log.warning(
                 "Schedule '%s' was due at %s, and its job was refused: %s", schedule["name"], due, error.message
             )
+            return None
+        except (OSError, sqlite3.OperationalError) as error:
+            if not is_disk_full(error):
+                raise
+            _log.warning("Schedule '%s' was due at %s; nothing was started, as the disk is full", schedule["name"], due)
             return None
         if name is None:
             kind = schedule["properties"]["action"]["actionType"]
