@@ -19,6 +19,7 @@ from airflow_provider_azml.spec.v1 import schedules as v1
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
+    from airflow_provider_azml.dags.changes import Per
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
@@ -30,6 +31,7 @@ def azml_dag(
     cron_fields: CronFields | None = None,
     takeover: Takeover | None = None,
     twin: str | None = None,
+    per: Per = "blob",
     **dag_kwargs: Any,
 ) -> DAG:
     """The DAG of an AML file: a schedule, or a job.
@@ -52,6 +54,8 @@ def azml_dag(
             nobody looks. Job files have nothing to take over.
         twin: How the service calls that schedule, where it is not the file's name for it; for CLI v1, whose files have
             none, its name or its id.
+        per: For a schedule of CLI v1 that fires when data change. ``blob``: each run submits the job once for each path
+            that was added or changed. ``poll``: once for all of them.
         dag_kwargs: What else the DAG is given, e.g. ``default_args={"azml_conn_id": "other"}``, or instead of the
             file's.
 
@@ -64,7 +68,7 @@ def azml_dag(
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedule
     """
     caller = Path(sys._getframe(1).f_code.co_filename)  # noqa: SLF001 (as Airflow finds the file of a DAG)
-    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs, takeover, twin))
+    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs, takeover, twin, per))
 
 
 def dag_of(path: Path, wishes: Wishes) -> DAG:
@@ -87,5 +91,7 @@ def dag_of(path: Path, wishes: Wishes) -> DAG:
     if kind == "job":
         return job_dag(source, path, wishes)
     if kind in (None, "schedule") or v1.is_schedule(source):
-        return schedule_dag(plan(source, job=wishes.job, cron_fields=wishes.cron_fields), path, wishes)
+        name = wishes.dag_kwargs.get("dag_id")
+        found = plan(source, job=wishes.job, cron_fields=wishes.cron_fields, name=name)
+        return schedule_dag(found, path, wishes)
     raise SpecError([source.problem((), f"is a {kind}; the DAG of a schedule or of a job can be had")])

@@ -10,14 +10,15 @@ from airflow.sdk import DAG
 from airflow_provider_azml.dags.macros import of_schedule, scheduled_name
 from airflow_provider_azml.dags.takeover import takeover_task
 from airflow_provider_azml.dags.tasks import job_task
-from airflow_provider_azml.spec.firings import firing
+from airflow_provider_azml.spec import unrendered
+from airflow_provider_azml.spec.firings import firing, zone_of
 from airflow_provider_azml.spec.rules import mapping
-from airflow_provider_azml.spec.schedule_triggers import DEFAULT_ZONE
-from airflow_provider_azml.spec.source import read
 from airflow_provider_azml.timetables.recurrence import AzmlCronTimetable, AzmlRecurrenceTimetable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from airflow.sdk import BaseOperator
 
     from airflow_provider_azml.dags.wishes import Wishes
     from airflow_provider_azml.rest.flows import Json
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.schedule_plans import Plan, PlannedJob
 
 _LONGEST_TAG = 100
+_TOLD: dict[str | tuple[str, type[Warning], int], int] = {}
+"""What was warned of, for Python to tell it once."""
 
 
 def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
@@ -36,26 +39,37 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
         wishes: What else is wanted.
     """
     for problem in plan.warnings:
-        warnings.warn(str(problem), UserWarning, stacklevel=4)
-    given = {**_when(plan, wishes.cron_fields or "standard"), **_said(plan, path), **wishes.dag_kwargs}
+        warnings.warn_explicit(str(problem), UserWarning, problem.file, problem.line, registry=_TOLD)
+    given = {**_when(plan, wishes), **_said(plan, path), **wishes.dag_kwargs}
     tags = {*(_tag(name, value) for name, value in plan.tags.items()), *wishes.dag_kwargs.get("tags", ())}
     dag = DAG(given.pop("dag_id", plan.name), schedule=given.pop("schedule"), **{**given, "tags": sorted(tags)})
     dag.fileloc = str(wishes.fileloc)
     with dag:
         first = takeover_task(plan, wishes)
-        job = job_task(
-            plan.job,
-            wishes.fileloc.parent,
-            changes=_changes(plan.job, plan.name),
-            display_name=scheduled_name(plan.name),
-        )
+        body = _body(plan, wishes)
         if first is not None:
-            first >> job
+            first >> body
     return dag
 
 
-def _when(plan: Plan, cron_fields: CronFields) -> dict[str, Any]:
+def _body(plan: Plan, wishes: Wishes) -> BaseOperator:
+    """The tasks that submit the job; the first of them."""
+    folder, other, display_name = wishes.fileloc.parent, _changes(plan.job, plan.name), scheduled_name(plan.name)
+    if plan.changes is None:
+        return job_task(plan.job, folder, changes=other, display_name=display_name)
+    from airflow_provider_azml.dags.changes import changed_jobs  # noqa: PLC0415 (triggers, for these schedules alone)
+
+    first, _ = changed_jobs(plan.job, folder, plan.changes, per=wishes.per, other=other, display_name=display_name)
+    return first
+
+
+def _when(plan: Plan, wishes: Wishes) -> dict[str, Any]:
+    if plan.changes is not None:
+        from airflow_provider_azml.dags.changes import given_by_changes  # noqa: PLC0415 (as above)
+
+        return given_by_changes(wishes.dag_kwargs.get("dag_id", plan.name), plan.changes, wishes.dag_kwargs)
     assert plan.trigger is not None
+    cron_fields = wishes.cron_fields or "standard"
     fires = firing(plan.trigger, cron_fields)
     return {
         "schedule": timetable(plan.trigger, cron_fields),
@@ -68,7 +82,7 @@ def _when(plan: Plan, cron_fields: CronFields) -> dict[str, Any]:
 def timetable(trigger: Json, cron_fields: CronFields = "standard") -> AzmlRecurrenceTimetable | AzmlCronTimetable:
     """The timetable of a trigger, in the words of today's schedule files."""
     start, end = trigger.get("start_time"), trigger.get("end_time")
-    zone = str(trigger.get("time_zone") or DEFAULT_ZONE)
+    zone = zone_of(trigger)
     if str(trigger["type"]).lower() == "cron":
         return AzmlCronTimetable(
             str(trigger["expression"]), cron_fields=cron_fields, start_time=start, end_time=end, time_zone=zone
@@ -106,7 +120,7 @@ def _submits(job: PlannedJob) -> str:
 
 def _changes(job: PlannedJob, schedule: str) -> Json:
     """What is to be otherwise than the job's file says, with what the service would fill in."""
-    inside = job.spec if job.spec is not None else read(job.file).value if job.file else {}
+    inside = job.spec if job.spec is not None else unrendered.read(job.file).value if job.file else {}
     filled = of_schedule(inside, schedule)
     changed = of_schedule(job.changes, schedule)
     made = dict(job.changes)
