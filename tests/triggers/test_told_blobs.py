@@ -86,5 +86,5 @@ def test_of_more_the_newest_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> N
     [{}, {"version": 2, "told": "", "before": ""}, {"version": 1}, [], {"version": 1, "told": '"', "before": ""}],
 )
 def test_what_is_no_watermark_is_refused(stored: object) -> None:
-    with pytest.raises(ValueError, match="no version|base85"):
+    with pytest.raises(ValueError, match=r"no version|base85"):
         ToldBlobs(stored)  # type: ignore[arg-type]  # whatever somebody has put there
