@@ -20,7 +20,7 @@ NAME = "env.sh"
 
 def environment(emulator: Emulator) -> dict[str, str]:
     """The environment variables by which azure-identity, azure-ai-ml, az and this provider find an emulator."""
-    metadata_url = f"{emulator.https_url}/metadata/endpoints?api-version={METADATA_VERSION}"
+    metadata = f"metadata/endpoints?api-version={METADATA_VERSION}"
     connection = {
         "conn_type": "azml",
         "login": identity.CLIENT_ID,
@@ -31,12 +31,13 @@ def environment(emulator: Emulator) -> dict[str, str]:
             "subscription_id": identity.SUBSCRIPTION_ID,
             "resource_group": identity.RESOURCE_GROUP,
             "workspace": identity.WORKSPACE,
-            "cloud": metadata_url,
+            "cloud": f"{emulator.https_url}/{metadata}",
             "ca_bundle": str(emulator.ca_bundle),
         },
     }
     return {
-        "ARM_CLOUD_METADATA_URL": metadata_url,
+        # azure-ai-ml asks for it with each job of a list, and over https would read all of the bundle each time
+        "ARM_CLOUD_METADATA_URL": f"{emulator.http_url}/{metadata}",
         "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
         "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{emulator.https_url}/",
         "REQUESTS_CA_BUNDLE": str(emulator.ca_bundle),

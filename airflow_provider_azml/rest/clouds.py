@@ -22,6 +22,7 @@ STUDIO_PLACES = {
 }
 """Kind -> path of its page in studio. Sources: recorded jobs; links to studio in public repositories."""
 
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 """Scope of tokens for storage, in every cloud.
 
@@ -122,16 +123,19 @@ def discover(metadata_url: str) -> Flow[Cloud]:
     """The cloud that a metadata document describes, e.g. the emulator's or Azure Stack's.
 
     Args:
-        metadata_url: ``https`` URL of a ``/metadata/endpoints`` document, or of the host that has it.
+        metadata_url: ``https`` URL of a ``/metadata/endpoints`` document, or of the host that has it; ``http`` on this
+            machine, where nobody is in between.
 
     Source: ``GET /metadata/endpoints?api-version=2019-05-01`` as azure-ai-ml reads it (recorded exchange).
     """
     parts = urlsplit(metadata_url)
-    if parts.scheme != "https" or not parts.netloc:
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    if not is_safe or not parts.netloc:
         raise ConnectionIncomplete(
             f"cloud={metadata_url!r} is neither {', '.join(CLOUDS)} nor the https URL of a metadata endpoint"
         )
-    url = metadata_url if parts.path.strip("/") else f"https://{parts.netloc}/metadata/endpoints?api-version=2019-05-01"
+    host = f"{parts.scheme}://{parts.netloc}"
+    url = metadata_url if parts.path.strip("/") else f"{host}/metadata/endpoints?api-version=2019-05-01"
     response = yield from call(Send(request("GET", url), scope="anonymous"))
     document = response.json()
     return _cloud(document[0] if isinstance(document, list) else document, url)

@@ -118,6 +118,8 @@ def test_it_is_ready_soon_and_tells_only_its_owner(tmp_path: Path, processes: li
         "REQUESTS_CA_BUNDLE",
         "SSL_CERT_FILE",
     }
+    # azure-ai-ml asks for it all the time, and over https reads all authorities each time
+    assert processes[0].environment["ARM_CLOUD_METADATA_URL"].startswith(processes[0].environment["AZML_EMULATOR_URL"])
 
 
 def test_a_shell_can_source_what_it_writes(tmp_path: Path, processes: list[Process]) -> None:

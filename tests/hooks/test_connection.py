@@ -69,6 +69,10 @@ def test_every_way_to_sign_in_makes_its_credential_in_every_cloud(auth, cloud, t
         ({"tenant_id": "no tenant!"}, ["tenant"]),
         ({"tenant_id": "t", "client_certificate_path": "/no/such.pem"}, ["/no/such.pem"]),
         ({"tenant_id": "t", "cloud": "mars"}, ["'mars'", "government", "https URL"]),
+        (
+            {"tenant_id": "t", "cloud": "http://cloud.example/metadata/endpoints"},
+            ["'http://cloud.example", "https URL"],
+        ),
     ],
 )
 def test_values_that_cannot_be_right_are_named(extra, words, monkeypatch):
