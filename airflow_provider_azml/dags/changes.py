@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import quote
 
 from airflow.sdk import Asset, AssetWatcher, BaseOperator, Param
@@ -172,8 +172,12 @@ def changed_jobs(
         The first task, and the last.
 
     Raises:
-        SpecError: The job takes no such change, or its input is one blob, and ``per`` is ``poll``.
+        SpecError: ``per`` is something else, the job takes no such change, or its input is one blob, and ``per`` is
+            ``poll``.
     """
+    if per not in get_args(Per):
+        reason = f"is {per!r:.80}; it must be {' or '.join(get_args(Per))}"
+        raise SpecError([Problem("<arguments>", 0, 0, "per", reason)])
     operator, given = job_arguments(job, folder, changes=other, display_name=display_name)
     declared = _declared(job, changes.parameter)
     if per == "poll" and declared == "uri_file":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import DAG
 
+    from airflow_provider_azml.dags.changes import Per
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
@@ -34,6 +35,7 @@ def azml_dags(
     jobs: Mapping[str, str] | None = None,
     cron_fields: CronFields | None = None,
     takeover: Takeover | None = None,
+    per: Per = "blob",
     **dag_kwargs: Any,
 ) -> dict[str, DAG]:
     """The DAGs of all schedule and pipeline files of a folder, put into the namespace of whoever calls this.
@@ -51,6 +53,7 @@ def azml_dags(
             :func:`~airflow_provider_azml.dags.azml_dag`.
         cron_fields: As for :func:`~airflow_provider_azml.dags.azml_dag`.
         takeover: As for :func:`~airflow_provider_azml.dags.azml_dag`.
+        per: As for :func:`~airflow_provider_azml.dags.azml_dag`.
         dag_kwargs: What all DAGs are given.
 
     Returns:
@@ -66,7 +69,7 @@ def azml_dags(
         raise SpecError([Problem("<arguments>", 0, 0, "dag_id", "is not for all DAGs of a folder; use azml_dag")])
     frame = sys._getframe(1)  # noqa: SLF001 (as Airflow finds the file of a DAG)
     caller = Path(frame.f_code.co_filename)
-    wishes = Wishes(caller, None, cron_fields, dag_kwargs, takeover)
+    wishes = Wishes(caller, None, cron_fields, dag_kwargs, takeover, per=per)
     dags = _dags(caller.parent / folder, wishes, jobs or {}, strict=strict)
     for dag_id, dag in dags.items():
         frame.f_globals.setdefault(dag_id, dag)

@@ -94,6 +94,8 @@ def test_one_job_for_all_takes_the_folder_or_a_list(made: Callable[..., DAG]) ->
         SpecError, match=r"pipeline.yml: inputs.images: is one blob \(uri_file\), and several may change"
     ):
         made(per="poll")
+    with pytest.raises(SpecError, match="per: is 'run'; it must be blob or poll"):
+        made(per="run")
 
 
 @pytest.mark.parametrize(
