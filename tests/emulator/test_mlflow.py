@@ -61,7 +61,8 @@ kept = client.get_model_version(version.name, version.version)
 (nested,) = children
 client.delete_run(nested.info.run_id)
 deleted = client.get_run(nested.info.run_id).info.lifecycle_stage
-gone = mlflow.search_runs([job.info.experiment_id], output_format="list", run_view_type=2)
+of_job = f"tags.mlflow.parentRunId = '{job.info.run_id}'"
+gone = mlflow.search_runs([job.info.experiment_id], of_job, output_format="list", run_view_type=2)
 client.restore_run(nested.info.run_id)
 print("RESULT" + json.dumps({
     "kept": [kept.description, kept.tags], "deleted": deleted, "gone": [run.info.run_name for run in gone],
