@@ -165,6 +165,13 @@ def test_what_is_missing_is_named(container: ContainerClient) -> None:
     assert not blob.exists()
 
 
+def test_copies_are_refused_for_what_they_are(container: ContainerClient) -> None:
+    source = container.upload_blob("from", b"x")
+    with pytest.raises(HttpResponseError, match="copies no blobs: download, and upload to 'to'") as caught:
+        container.get_blob_client("to").start_copy_from_url(source.url)
+    assert caught.value.error_code == "NotImplemented"
+
+
 def test_containers_are_made_listed_and_deleted(account: BlobServiceClient) -> None:
     name = f"of-a-test-{uuid.uuid4()}"
     container = account.get_container_client(name)

@@ -166,6 +166,8 @@ class BlobStorage:
             self._check_conditions(request, self._blobs.find(container, name))
             blob = self._blobs.annotate(container, name, _metadata(request))
             return Response(status_code=200, headers=_marks(blob.etag, blob.modified))
+        if "x-ms-copy-source" in request.headers:
+            raise BlobError("NotImplemented", f"The emulator copies no blobs: download, and upload to '{name}'.")
         self._check_new(request, container, name)
         kind = request.headers.get("x-ms-blob-type", "" if not comp else "BlockBlob")
         if kind not in ("BlockBlob", "AppendBlob"):
