@@ -44,6 +44,7 @@ PROMPT = timedelta(seconds=20)
 """The scheduler looks every few seconds; the rest is for a machine with much else to do."""
 KEEPS = find_spec("airflow.triggers.shared_stream") is not None
 """Whether Airflow keeps what was told of: from 3.3 on."""
+FOLDER = "incoming"
 BERLIN = "W. Europe Standard Time"
 
 
@@ -58,6 +59,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     ):
         for name, value in emulator.environment.items():
             patch.setenv(name, value)
+        with Folder(AzmlHook(), FOLDER).container as container:
+            container.upload_blob(f"{FOLDER}/old.csv", "1")
         with Stack(home / "airflow", DAGS, {**database, **SETTINGS}) as running:
             running.api.wait_until_parsed("every_minute", seconds=60)
             yield running
@@ -82,11 +85,19 @@ def paths_told(stack: Stack) -> list[str]:
     return sorted(PurePath(blob["path"]).name for blob in blobs)
 
 
-def paths_taken(stack: Stack) -> list[str]:
+def paths_taken() -> list[str]:
     """The names of the blobs that jobs were submitted for, once for each job."""
     jobs = [job["properties"] for job in AzmlHook().list("job")]
     taken = [job for job in jobs if job["properties"].get("airflow.dag_id") == "changes"]
     return sorted(PurePath(job["inputs"]["data"]["uri"]).name for job in taken)
+
+
+def wait_until_taken(*names: str) -> None:
+    """Wait until there are jobs for these blobs, and no others."""
+    deadline = time.monotonic() + SECONDS
+    while (taken := paths_taken()) != [*names]:
+        assert time.monotonic() < deadline, taken
+        time.sleep(1)
 
 
 def looks() -> int:
@@ -96,13 +107,12 @@ def looks() -> int:
 
 
 def changes_are_taken_through_a_restart_of_the_triggerer(stack: Stack) -> None:
-    folder = Folder(AzmlHook(), "incoming")
+    folder = Folder(AzmlHook(), FOLDER)
     with folder.container:
-        folder.put("old.csv")
         wait_for(looks)
         time.sleep(2)  # until it is kept what was there
         folder.put("added.csv", "changed.csv")
-        wait_for(lambda: paths_taken(stack) == ["added.csv", "changed.csv"])
+        wait_until_taken("added.csv", "changed.csv")
 
         folder.put("late.csv")
         stack.end("triggerer", signal.SIGKILL)
@@ -116,7 +126,7 @@ def changes_are_taken_through_a_restart_of_the_triggerer(stack: Stack) -> None:
             folder.put("late.csv", "missed.csv")
             folder.put("changed.csv", content="3")
         told = ["added.csv", "changed.csv", "changed.csv", "late.csv", "missed.csv"]
-        wait_for(lambda: paths_taken(stack) == told)
+        wait_until_taken(*told)
     assert paths_told(stack) == told
     assert {run.wait(seconds=SECONDS) for run in stack.api.runs("changes")} == {"success"}
 
