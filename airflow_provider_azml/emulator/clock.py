@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 _LONGEST_WAIT_SECONDS = 3600.0
+_LAST = datetime(9000, 1, 1, tzinfo=timezone.utc)
 
 
 class Clock:
@@ -26,7 +27,13 @@ class Clock:
         return datetime.now(timezone.utc) + self._ahead
 
     def advance(self, by: timedelta) -> None:
-        """Move the time ahead; whoever waits for a moment that is over by now goes on."""
+        """Move the time ahead; whoever waits for a moment that is over by now goes on.
+
+        Raises:
+            ValueError: It would be after the year 9000; what is a while later than now must have a date, too.
+        """
+        if by > _LAST - self.now():
+            raise ValueError(f"it would be after {_LAST:%Y-%m-%d}, which is as late as the emulator's time gets")
         self._ahead += by
         self._moved.set()
         self._moved = asyncio.Event()

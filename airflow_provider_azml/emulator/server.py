@@ -32,6 +32,8 @@ HOST = "127.0.0.1"
 _GRACE_SECONDS = 2
 _FAREWELL_SECONDS = 0.3
 _BACKLOG = 128
+_IDLE_SECONDS = 120
+"""How long an idle connection stays open: a client that is about to use one again must not find it closed."""
 
 
 class CannotStartError(AzmlError):
@@ -127,6 +129,7 @@ def _config(app: ASGIApp, protocol: type[asyncio.Protocol], files: Certificates 
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_IDLE_SECONDS,
         ssl_certfile=str(files.certificate) if files else None,
         ssl_keyfile=str(files.key) if files else None,
     )

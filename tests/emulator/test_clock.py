@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,3 +34,11 @@ def test_the_time_is_moved_by_request_and_never_back(azml_emulator: RunningEmula
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BadRequest")
     moved = requests.put(url, json={"advance_seconds": 60}, timeout=5).json()["now"]
     assert datetime.fromisoformat(moved.replace("Z", "+00:00")) - before >= timedelta(seconds=60)
+
+
+def test_the_time_does_not_run_out() -> None:
+    clock = Clock()
+    with pytest.raises(ValueError, match="it would be after 9000-01-01"):
+        clock.advance(timedelta(days=366 * 7000))
+    clock.advance(timedelta(days=366))
+    assert (clock.now() - datetime.now(timezone.utc)).days in (365, 366)

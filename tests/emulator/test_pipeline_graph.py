@@ -75,6 +75,25 @@ def pipelines() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{name}/{case['path']}", body
 
 
+def test_components_that_multiply_are_refused_before_they_are_counted() -> None:
+    components = {"/leaf": {"type": "command", "command": "true"}}
+    below = "/leaf"
+    for level in range(8):
+        kind = "pipeline" if level else "command"
+        jobs = {f"n{number}": {"type": kind, "componentId": below} for number in range(10)}
+        below = f"/level{level}"
+        components[below] = {"type": "pipeline", "jobs": jobs}
+    looked_up: list[str] = []
+
+    def find(component_id: str) -> dict[str, Any]:
+        looked_up.append(component_id)
+        return {"properties": {"componentSpec": components[component_id]}}
+
+    with pytest.raises(PipelineError, match="more than 10000 jobs in all"):
+        check({"jobs": {"all": {"type": "pipeline", "componentId": below}}}, find)
+    assert len(looked_up) < 50_000
+
+
 @pytest.mark.shared
 @pytest.mark.skipif(not CASES.exists(), reason="needs ../shared/oracle")
 def test_pipelines_of_the_corpus_can_run() -> None:

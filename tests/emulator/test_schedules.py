@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from airflow_provider_azml.emulator.default_workspace import create_default_workspace
+from airflow_provider_azml.emulator.emulator import Emulator
+from airflow_provider_azml.emulator.identity import DEFAULT_WORKSPACE
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
+from airflow_provider_azml.emulator.settings import Settings
+from airflow_provider_azml.emulator.tls import certificates
 from tests.emulator.arm_requests import fresh, refused
 from tests.emulator.execution import Workspace
 from tests.emulator.simulated import LEAST
@@ -341,3 +348,31 @@ def ml_client(emulator: RunningEmulator, patch: pytest.MonkeyPatch) -> MLClient:
         patch.setenv(name, value)
     where = (emulator.subscription_id, emulator.resource_group, emulator.workspace)
     return MLClient(DefaultAzureCredential(), *where, enable_telemetry=False)
+
+
+@pytest.mark.asyncio
+async def test_of_many_that_are_due_at_once_each_holds_up_others_for_one_job(tmp_path: Path) -> None:
+    certificates(tmp_path)
+    emulator = Emulator(Settings(tmp_path, 1, 2, simulate_seconds=0.0), https_port=1, http_port=2)
+    definition = {"jobType": "Command", "command": "true", "environmentId": "azureml:e:1"}
+    properties = {
+        "trigger": {"triggerType": "Cron", "expression": "* * * * *", "timeZone": "UTC"},
+        "action": {"actionType": "CreateJob", "jobDefinition": definition},
+    }
+    try:
+        await create_default_workspace(emulator)
+        for number in range(20):
+            schedule_id = DEFAULT_WORKSPACE.child("schedule", f"often-{number}")
+            emulator.store.put(schedule_id, {"properties": properties})
+            emulator.schedules.changed(schedule_id)
+        await asyncio.sleep(0)
+        emulator.clock.advance(timedelta(minutes=5))
+        counts = [0]
+        while counts[-1] < 20 * 5 and len(counts) < 5000:
+            await asyncio.sleep(0)
+            counts.append(len(emulator.store.children(DEFAULT_WORKSPACE.child("job"))))
+        assert counts[-1] >= 20 * 5
+        assert max(after - before for before, after in pairwise(counts)) <= 2
+    finally:
+        await emulator.stop_work()
+        emulator.close()

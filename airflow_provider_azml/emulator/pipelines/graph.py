@@ -21,6 +21,7 @@ CONTROL_FLOW = ("condition", "do_while", "if_else", "parallel_for")
 ENDS = ("on_init", "on_finalize")
 """Settings that name the node which runs before, and after, all others."""
 _DEEPEST = 20
+_MOST_NODES = 10_000
 
 
 def order_of(nodes: Mapping[str, Node], first: str = "") -> TopologicalSorter[str]:
@@ -44,13 +45,16 @@ def order_of(nodes: Mapping[str, Node], first: str = "") -> TopologicalSorter[st
     return order
 
 
-def check(properties: Json, find: Find, depth: int = 0) -> None:
+def check(properties: Json, find: Find, depth: int = 0) -> int:
     """Check that a pipeline can run, with the pipelines that are its nodes.
 
     Args:
         properties: ``properties`` of the pipeline job, or the specification of a pipeline component.
         find: Finds components.
         depth: How many pipelines this one is nested in.
+
+    Returns:
+        How many nodes it has in all.
 
     Raises:
         PipelineError: It cannot.
@@ -61,6 +65,7 @@ def check(properties: Json, find: Find, depth: int = 0) -> None:
     if depth > _DEEPEST:
         raise PipelineError("its components are nested in each other without end", "jobs")
     known = {**(component_spec(properties, find).get("inputs") or {}), **(properties.get("inputs") or {})}
+    count = len(nodes)
     for key, node in nodes.items():
         _check_kind(node)
         for target in _references(node):
@@ -68,11 +73,16 @@ def check(properties: Json, find: Find, depth: int = 0) -> None:
         _check_inputs(node)
         if node.kind == "pipeline":
             try:
-                check(node.spec, find, depth + 1)
+                count += check(node.spec, find, depth + 1)
             except PipelineError as error:
                 raise PipelineError(f"in its job '{key}', {error}", f"jobs.{key}") from error
+        if count > _MOST_NODES:
+            raise PipelineError(
+                f"it has more than {_MOST_NODES} jobs in all, which is the emulator's own limit", "jobs"
+            )
     _check_ends(nodes, properties.get("settings") or {})
     order_of(nodes)
+    return count
 
 
 def _check_ends(nodes: Mapping[str, Node], settings: Json) -> None:

@@ -41,6 +41,8 @@ class Schedules:
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self._waiting: dict[str, asyncio.Task[None]] = {}
+        # when the clock is moved, many are due at once; each may hold up clients for one job, not for one of each
+        self._turns = asyncio.Lock()
 
     def recover(self) -> None:
         """At the start: wait for every schedule that is enabled."""
@@ -127,10 +129,12 @@ class Schedules:
     async def _keep_firing(self, arm_id: str, times: Recurrence | Cron, since: datetime) -> None:
         while (due := times.next_after(since)) is not None:
             await self._emulator.clock.wait_until(due)
-            over = _until(times, due, self._emulator.clock.now())
+            async with self._turns:
+                over = _until(times, due, self._emulator.clock.now())
             for one in over:
-                self.fire(arm_id, one)
-                await asyncio.sleep(0)  # others are to be answered meanwhile
+                async with self._turns:
+                    self.fire(arm_id, one)
+                    await asyncio.sleep(0)  # others are to be answered meanwhile
             since = over[-1]
 
 
