@@ -6,9 +6,11 @@ import html
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route
 
+from airflow_provider_azml.emulator.arm.targets import AML
+from airflow_provider_azml.emulator.identity import SUBSCRIPTION_ID
 from airflow_provider_azml.emulator.selections import Selection
 from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.rest.clouds import STUDIO_PLACES
@@ -53,6 +55,8 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
 
     async def overview(request: Request) -> Response:
         workspace = _workspace(request)
+        if not workspace:
+            return _page("Workspaces", _workspaces(emulator))
         document = emulator.store.get(workspace)
         if document is None:
             return _page("There is no such workspace", f"<p>{html.escape(workspace)}</p>", status=404)
@@ -64,11 +68,26 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
         return _page(f"workspace {document['name']}", _table(_facts(document)) + lists)
 
     pages = [Route(f"/studio/{path}", resource, name=kind) for kind, path in STUDIO_PLACES.items()]
-    return [*pages, Route("/studio/", overview)]
+    return [*pages, Route("/studio/", overview), Route("/", _front)]
+
+
+async def _front(_: Request) -> Response:
+    return RedirectResponse("/studio/")
 
 
 def _workspace(request: Request) -> str:
     return str(request.query_params.get("wsid", "")).rstrip("/")
+
+
+def _workspaces(emulator: Emulator) -> str:
+    """All workspaces, each a link."""
+    found = emulator.store.outermost(f"/subscriptions/{SUBSCRIPTION_ID}")
+    items = [
+        f'<li><a href="/studio/?wsid={html.escape(quote(one["id"]))}">{html.escape(one["name"])}</a></li>'
+        for one in found
+        if one["type"] == f"{AML}/workspaces"
+    ]
+    return f"<ul>{''.join(items)}</ul>" if items else "<p>There are none yet.</p>"
 
 
 def _spoken(kind: str) -> str:

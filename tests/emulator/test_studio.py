@@ -57,8 +57,20 @@ def test_what_has_no_page_leads_to_the_workspace_s(kind: str, hook: AzmlHook, az
     assert page(azml_emulator, azml_emulator.https_url + link)[0] == 200
 
 
+@pytest.mark.parametrize("url", ["url", "https_url"])
+def test_whoever_opens_the_emulator_in_a_browser_finds_the_workspaces(
+    url: str, hook: AzmlHook, azml_emulator: RunningEmulator
+) -> None:
+    status, text = page(azml_emulator, f"{getattr(azml_emulator, url)}/")
+    assert status == 200
+    (link,) = [part.partition('"')[0] for part in text.split('href="') if f">{hook.workspace_id.name}<" in part]
+    status, text = page(azml_emulator, azml_emulator.https_url + link)
+    assert status == 200
+    assert str(hook.workspace_id) in text
+
+
 @pytest.mark.parametrize("place", ["", "runs/none", "model/none/details", "endpoints/realtime/<b>/detail"])
-@pytest.mark.parametrize("workspace", ["/subscriptions/1/x", "<b>", ""])
+@pytest.mark.parametrize("workspace", ["/subscriptions/1/x", "<b>"])
 def test_what_is_not_there_is_said(place: str, workspace: str, azml_emulator: RunningEmulator) -> None:
     status, text = page(azml_emulator, f"{azml_emulator.https_url}/studio/{place}?wsid={workspace}")
     assert status == 404
