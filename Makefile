@@ -4,7 +4,7 @@
 PYTHONS := python3.11 python3.12 python3.13 python3
 BIN := .venv/bin
 AIRFLOW := 3.1
-AIRFLOW_TESTS := tests/airflow tests/examples tests/hooks tests/operators tests/sensors tests/timetables tests/test_import_budget.py \
+AIRFLOW_TESTS := tests/airflow tests/dags tests/examples tests/hooks tests/operators tests/sensors tests/timetables tests/test_import_budget.py \
 	tests/test_provider_info.py
 
 .DEFAULT_GOAL := help
