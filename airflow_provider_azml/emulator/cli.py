@@ -47,6 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port for https; 0 picks a free one (default: %(default)s)",
     )
     parser.add_argument("--create-workspace", action="store_true", help="have the default workspace from the start")
+    _add_conduct(parser)
+    recorded = os.environ.get(RECORD)
+    parser.add_argument(
+        "--record",
+        type=Path,
+        default=Path(recorded) if recorded else None,
+        metavar="DIR",
+        help=f"write what Resource Manager is asked and answers to files there, without secrets (default: ${RECORD})",
+    )
+    _add_reset(parser)
+
+
+def _add_conduct(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulate",
         type=_seconds,
@@ -72,15 +85,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--throttle", action="store_true", help="take only as many requests a second as Azure Resource Manager does"
     )
-    recorded = os.environ.get(RECORD)
-    parser.add_argument(
-        "--record",
-        type=Path,
-        default=Path(recorded) if recorded else None,
-        metavar="DIR",
-        help=f"write what Resource Manager is asked and answers to files there, without secrets (default: ${RECORD})",
-    )
-    _add_reset(parser)
 
 
 def _add_reset(parser: argparse.ArgumentParser) -> None:

@@ -109,7 +109,7 @@ def test_latency_adds_to_what_comes_after(workspace: Workspace) -> None:
     refused = workspace.call("GET", workspace.id.child("job"), ok=False)
     assert refused.json()["error"]["code"] == "Busy"
     assert workspace.call("GET", workspace.id.child("job")).status_code == 200
-    assert 0.6 <= time.monotonic() - begun < 2
+    assert time.monotonic() - begun >= 0.6
 
 
 @pytest.mark.parametrize("over", ["https_url", "url"])

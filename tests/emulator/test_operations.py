@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_azml.emulator.arm.operations import OperationFailed, Operations
+from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.database import Database, is_disk_full
 from airflow_provider_azml.emulator.default_workspace import create_default_workspace
 from airflow_provider_azml.emulator.emulator import Emulator
@@ -151,6 +153,17 @@ async def test_what_a_crash_left_has_failed(store: Store) -> None:
     assert "repeat it" in ended["error"]["message"]
     await asyncio.sleep(0)
     await before.close()
+
+
+@pytest.mark.parametrize(("days", "kept"), [(6, True), (8, False)])
+def test_one_that_has_ended_is_forgotten_after_a_week(
+    operations: Operations, store: Store, days: int, kept: bool
+) -> None:
+    ended = timestamp(datetime.now(timezone.utc) - timedelta(days=days))
+    document = {"name": "old", "status": "Succeeded", "resource": COMPUTE, "verb": "PUT", "endTime": ended}
+    store.put_record("operations", "old", document)
+    operations.recover()
+    assert (operations.document("old") is not None) == kept
 
 
 @pytest.mark.asyncio

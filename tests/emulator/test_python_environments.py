@@ -65,6 +65,8 @@ def test_no_dependencies_are_fine(nothing: str | None) -> None:
         ("dependencies: [{pip: [-e .]}]", "list the packages themselves"),
         ("dependencies: numpy", "no list 'dependencies'"),
         ("[1, 2", "not YAML"),
+        ("dependencies: [2024-02-30]", "not YAML"),
+        ("[" * 5000, "not YAML"),
         ("dependencies: [{conda: [x]}]", "neither a package nor a list"),
     ],
 )
@@ -79,7 +81,9 @@ def test_an_environment_is_made_once_by_whoever_comes_first(tmp_path: Path) -> N
         caches = [PythonEnvironments(tmp_path), PythonEnvironments(tmp_path)]
         return [*await asyncio.gather(*(cache.ready(_environment(TINY)) for cache in caches))]
 
+    started = time.monotonic()
     first, second = asyncio.run(two())
+    making = time.monotonic() - started
     assert first == second
     said = subprocess.run(
         [first, "-c", "import toolz, sys; print(toolz.__version__, sys.prefix)"],
@@ -91,7 +95,7 @@ def test_an_environment_is_made_once_by_whoever_comes_first(tmp_path: Path) -> N
     assert len([entry for entry in tmp_path.iterdir() if entry.is_dir()]) == 1
     started = time.monotonic()
     assert asyncio.run(PythonEnvironments(tmp_path).ready(_environment(TINY))) == first
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < making / 2
 
 
 def test_an_environment_that_was_not_finished_is_made_anew(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 import uuid
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_azml.emulator.clock import timestamp
@@ -28,6 +29,8 @@ RETRY_AFTER = "1"
 _CHANGES = ("PUT", "PATCH", "DELETE")
 _CANCELED = "OperationCanceled"
 _FAMILIES = {"compute": "computeOperation", "workspace": "workspaceOperation"}
+_KEPT = timedelta(days=7)
+"""How long one that has ended can be looked up at least; the time is the emulator's own choice."""
 _EVER_SECONDS = 100 * 366 * 24 * 3600
 _UNSETTLED = ("Creating", "Updating", "Deleting")
 Status = Literal["Succeeded", "Failed", "Canceled"]
@@ -120,10 +123,13 @@ class Operations:
         return self._store.record(COLLECTION, name)
 
     def recover(self) -> None:
-        """At the start: what ran when an emulator ended without notice has failed."""
+        """At the start: what ran when an emulator ended without notice has failed, and nobody asks for what is old."""
+        last = timestamp(datetime.now(timezone.utc) - _KEPT)
         for document in self._store.records(COLLECTION):
             if document["status"] == "InProgress":
                 self._end(document["name"], document["resource"], document["verb"], _STOPPED)
+            elif document.get("endTime", last) < last:
+                self._store.delete_record(COLLECTION, document["name"])
         # what was put by an operation on something else, or just before its own operation was noted
         for resource in self._store.below("/subscriptions"):
             if resource.get("properties", {}).get("provisioningState") in _UNSETTLED:
