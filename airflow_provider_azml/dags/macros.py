@@ -6,8 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec.rules import mapping
+from airflow_provider_azml.spec.templating import has_templates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_azml.rest.flows import Json
 
 _DUE = "{{{{ dag_run.run_after.strftime('{}') }}}}"
@@ -43,6 +46,17 @@ def of_schedule(job: Json, schedule: str) -> Json:
         filled = {one: _filled(value, name) for one, value in members.items()}
         found[key] = {one: value for one, value in filled.items() if value != members[one]}
     return {key: members for key, members in found.items() if members}
+
+
+def beside_templates(text: str) -> Iterator[int]:
+    """The lines of a text that hold both something that the service fills in and something for Jinja, from 1.
+
+    Args:
+        text: The text of a job file.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        if _MACRO.search(line) and has_templates(line):
+            yield number
 
 
 def _filled(value: Any, name: str | None) -> Any:  # any part of an AML file

@@ -5,6 +5,7 @@ A folder may hold hundreds of files of which a task wants one, so the others are
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _SUBMITTED = re.compile(
     r"(?:^[ \t]*|[{,]\s*)[\"']?(?:create_job|job)[\"']?[ \t]*:[ \t]*[\"']?(?:file:)?([^\s\"'#,{}]+)", re.MULTILINE
 )
 _SCHEMA = re.compile(r"(\w+)\.schema\.json")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How files begin that some editors of Windows write; they are refused, which is to be told."""
 _OF_SCHEDULES = frozenset({"create_job", "import_data", "Schedule"})
 
 
@@ -90,10 +93,12 @@ def outline(path: Path) -> Outline:
         path: The file.
     """
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as opened:
-            text = opened.read(MAX_BYTES)
+        with path.open("rb") as opened:
+            content = opened.read(MAX_BYTES)
     except OSError:
-        text = ""
+        content = b""
+    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
+    text = content.decode(encoding, errors="replace").replace("\r\n", "\n")
     if text.lstrip().startswith("{"):
         try:
             found = json.loads(text)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG
 
-from airflow_provider_azml.dags.macros import of_schedule, scheduled_name
+from airflow_provider_azml.dags.macros import beside_templates, of_schedule, scheduled_name
 from airflow_provider_azml.dags.takeover import takeover_task
 from airflow_provider_azml.dags.tasks import job_task
+from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.firings import firing, zone_of
 from airflow_provider_azml.spec.rules import mapping
+from airflow_provider_azml.spec.source import text_of
 from airflow_provider_azml.timetables.recurrence import AzmlCronTimetable, AzmlRecurrenceTimetable
 
 if TYPE_CHECKING:
@@ -118,9 +120,19 @@ def _submits(job: PlannedJob) -> str:
     return f"which submits `{job.file.name}`" if job.file else f"which submits the {job.job_type} job that it holds"
 
 
+def _read(file: Path) -> Json:
+    job = unrendered.read(file)
+    if job.render is not None:  # there are blanks in place of its templates, which must not be sent
+        reason = "holds a template beside what the service fills in; put all templates of the file in quotation marks"
+        problems = [Problem(str(file), line, 1, "", reason) for line in beside_templates(text_of(file))]
+        if problems:
+            raise SpecError(problems)
+    return job.value
+
+
 def _changes(job: PlannedJob, schedule: str) -> Json:
     """What is to be otherwise than the job's file says, with what the service would fill in."""
-    inside = job.spec if job.spec is not None else unrendered.read(job.file).value if job.file else {}
+    inside = job.spec if job.spec is not None else _read(job.file) if job.file else {}
     filled = of_schedule(inside, schedule)
     changed = of_schedule(job.changes, schedule)
     made = dict(job.changes)

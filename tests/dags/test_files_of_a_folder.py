@@ -123,6 +123,21 @@ def test_templates_of_a_job_file_are_left_to_its_task(folder: Path, pipeline: st
     assert azml_dag(folder / "pipeline.yml").dag_id == "pipeline"
 
 
+def test_what_the_service_fills_in_stands_beside_templates(folder: Path) -> None:
+    filled = "{{ ds }}-${{name}}"
+    (folder / "pipeline.yml").write_text(PIPELINE.replace("today", f'"{filled}"'))
+    task: Any = azml_dag(folder / "schedule.yml").get_task("job")
+    assert task.inputs["day"].startswith("{{ ds }}-retrain-{{ dag_run")
+    (folder / "pipeline.yml").write_text(PIPELINE.replace("{day: today}", f"\n  day: {filled}"))
+    with pytest.raises(SpecError, match=r"pipeline\.yml:4:1: holds a template beside what the service fills in"):
+        azml_dag(folder / "schedule.yml")
+
+
+def test_a_schedule_in_another_encoding_is_not_passed_over(folder: Path) -> None:
+    (folder / "schedule.yml").write_text(SCHEDULE, encoding="utf-16")
+    assert azml_dags(folder)["retrain"].tags == {"azml-broken"}
+
+
 def test_nobody_renders_a_schedule_file(folder: Path) -> None:
     (folder / "schedule.yml").write_text(SCHEDULE.replace("interval: 1", "interval: {{ params.days }}"))
     with pytest.raises(SpecError, match=r"schedule\.yml:3:"):
