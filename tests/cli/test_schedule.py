@@ -66,7 +66,7 @@ def test_a_file_is_explained(folder: Path, azml: Callable[..., Done]) -> None:
 
 def test_the_page_shows_what_is_printed(folder: Path, azml: Callable[..., Done]) -> None:
     page = (DOCS / "how-to/schedules.md").read_text().partition("## Explain a schedule")[2]
-    blocks = dict(re.findall(r"```(yaml|console)\n(.*?)```", page.partition("## Move")[0], re.DOTALL))
+    blocks = dict(re.findall(r"```(yaml|console)\n(.*?)```", page.partition("\n## ")[0], re.DOTALL))
     (folder / "retrain_schedule.yml").write_text(blocks["yaml"])
     (folder / "pipeline.yml").write_text(
         "type: pipeline\njobs: {fit: {command: echo, environment: azureml:e:1, compute: azureml:cpu}}\n"
