@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.spec.v1 import moments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _DUE = "dag_run.run_after"
 _TRIGGER = {"scheduledTime": _DUE, "startTime": "dag_run.start_date"}
@@ -39,6 +39,8 @@ class _Function:
     macro: str
     least: int
     most: int
+    numbers: tuple[int, ...]
+    """Which of its arguments are numbers; the others are texts."""
 
 
 def _spelt(name: str) -> str:
@@ -56,7 +58,10 @@ def _functions() -> Mapping[str, _Function]:
     found = {}
     for function in moments.FUNCTIONS:
         most = function.__code__.co_argcount
-        found[_spelt(function.__name__)] = _Function(function.__name__, most - len(function.__defaults__ or ()), most)
+        names = function.__code__.co_varnames[:most]
+        numbers = tuple(at for at, name in enumerate(names) if function.__annotations__[name] in ("int", "float"))
+        least = most - len(function.__defaults__ or ())
+        found[_spelt(function.__name__)] = _Function(function.__name__, least, most, numbers)
     return found
 
 
@@ -138,6 +143,7 @@ class _Reader:
         if name in FUNCTIONS:
             function = FUNCTIONS[name]
             _check(name, len(arguments), function.least, function.most)
+            _check_types(name, arguments, function.numbers)
             return f"macros.azml.{function.macro}({', '.join(arguments)})"
         if name == "trigger":
             _check(name, len(arguments), 0, 0)
@@ -202,6 +208,14 @@ def _check(name: str, given: int, least: int, most: int) -> None:
     if not least <= given <= most:
         wanted = str(least) if least == most else f"{least} to {most}"
         raise ExpressionError(f"{name} takes {wanted} arguments, and has {given}")
+
+
+def _check_types(name: str, arguments: Sequence[str], numbers: Sequence[int]) -> None:
+    for at, argument in enumerate(arguments):
+        if at in numbers and argument.startswith("'"):
+            raise ExpressionError(f"argument {at + 1} of {name} is the text {argument}; it must be a number")
+        if at not in numbers and _NUMBER.fullmatch(argument):
+            raise ExpressionError(f"argument {at + 1} of {name} is the number {argument}; it must be a text in ''")
 
 
 def _text_of(moment: str, *, whole: bool) -> str:

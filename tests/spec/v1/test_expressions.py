@@ -75,6 +75,8 @@ def test_an_expression_means_what_it_meant(expression: str, value: str) -> None:
         ("@utcnow()", "'utcnow' is no function"),
         ("@concat('a', 'b')", "'concat' is no function of pipeline parameter expressions, which are addDays, "),
         ("@addDays(utcNow())", "addDays takes 2 to 3 arguments, and has 1"),
+        ("@addDays(utcNow(), '1')", "argument 2 of addDays is the text '1'; it must be a number"),
+        ("@formatDateTime(20260131)", "argument 1 of formatDateTime is the number 20260131; it must be a text in ''"),
         ("@trigger()", "'.' is expected"),
         ("@trigger().endTime", "trigger() has scheduledTime and startTime"),
         ("@addDays(utcNow(), 'x", "a text begins here and does not end"),
