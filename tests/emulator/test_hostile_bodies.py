@@ -85,6 +85,15 @@ def test_nodes_of_another_shape_are_refused(
     assert said in response.json()["error"]["message"]
 
 
+def test_a_node_that_runs_what_is_no_component_is_refused(workspace: Workspace) -> None:
+    environment = workspace.shared_environment()
+    jobs = {"a": {"type": "command", "componentId": environment}}
+    path = workspace.id.child("job", fresh("pipeline"))
+    response = workspace.call("PUT", path, json={"properties": {"jobType": "Pipeline", "jobs": jobs}}, ok=False)
+    assert response.status_code == 400
+    assert f"'{environment}' is no component" in response.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("field", ["inputs", "outputs"])
 def test_jobs_without_a_definition_are_looked_at_too(workspace: Workspace, field: str) -> None:
     for ports in ("x", {"model": "x"}, {"model": {"uri": {}}}):

@@ -102,7 +102,9 @@ def component_spec(holder: Json, find: Find) -> Json:
     if found is None:
         where = "the emulator's registry has no components" if "/registries/" in component_id else "register it first"
         raise PipelineError(f"the component '{component_id}' does not exist; {where}", "componentId")
-    spec: Json = found["properties"]["componentSpec"]
+    spec: Json | None = found["properties"].get("componentSpec")
+    if spec is None:
+        raise PipelineError(f"'{component_id}' is no component", "componentId")
     if wrong := wrong_part(spec):
         raise PipelineError(f"the component '{component_id}' cannot run: its {_said(*wrong)}", "componentId")
     return spec
