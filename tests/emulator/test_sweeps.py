@@ -137,10 +137,14 @@ def test_a_sweep_runs_its_trials_and_finds_the_best(sweeps: Sweeps) -> None:
     listed = [job["name"] for job in workspace.call("GET", workspace.id.child("job")).json()["value"]]
     assert name in listed
     assert not set(trials) & set(listed)
+    check_the_log(workspace, name, trials[2])
 
+
+def check_the_log(workspace: Workspace, name: str, trial: str) -> None:
+    """The log of a sweep of three trials names each of them."""
     log = workspace.download(workspace.details(name)["logFiles"]["azureml-logs/hyperdrive.txt"])
     assert "[GENERATOR][INFO]Trying to sample '2' jobs from the hyperparameter space" in log
-    assert f"[SCHEDULER][INFO]Successfully scheduled a job. Id='{trials[2]}'" in log
+    assert f"[SCHEDULER][INFO]Successfully scheduled a job. Id='{trial}'" in log
     assert log.endswith("[CONTROLLER][INFO]Changing Run Status from Running to Completed\n")
 
 
