@@ -13,7 +13,7 @@ from starlette.requests import Request
 from airflow_provider_azml.emulator import cloud_metadata, controls, studio, token_endpoint
 from airflow_provider_azml.emulator.arm import manager as arm
 from airflow_provider_azml.emulator.arm.errors import ArmError
-from airflow_provider_azml.emulator.auth import TokenRefused
+from airflow_provider_azml.emulator.auth import CONTROLS_AUDIENCE, TokenRefused
 from airflow_provider_azml.emulator.database import is_disk_full
 from airflow_provider_azml.emulator.gate import Gate
 from airflow_provider_azml.emulator.history import service as history
@@ -106,7 +106,7 @@ class RequestIds:
 
 
 class Tokens:
-    """Lets nothing through to Resource Manager and the data plane without a token for it.
+    """Lets nothing through to Resource Manager, the data plane and the controls without a token for it.
 
     Args:
         app: What answers.
@@ -132,6 +132,8 @@ class Tokens:
     def _audiences(self, path: str) -> Collection[str]:
         first = first_part(path)
         auth = self._emulator.auth
+        if path.startswith(controls.PREFIX):
+            return (CONTROLS_AUDIENCE, *auth.arm_audiences)
         if first in ARM:
             return auth.arm_audiences
         return (*auth.aml_audiences, *auth.arm_audiences) if first in DATA_PLANE else ()

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 STORAGE_AUDIENCE = "https://storage.azure.com"
 PUBLIC_AML_AUDIENCE = "https://ml.azure.com"
 PUBLIC_ARM_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
+CONTROLS_AUDIENCE = "api://azml-emulator"
+"""What tokens for the emulator's own routes are for."""
 TOKEN_SECONDS = 3599
 SAS_SECONDS = 7 * 24 * 3600
+_LASTING_SECONDS = 10 * 365 * 24 * 3600
 _KEY_ID = "emulator"
 _FEDERATION = "api://AzureADTokenExchange"
 
@@ -116,6 +119,10 @@ class Auth:
         }
         return jwt.encode(content, self._key, algorithm="RS256", headers={"kid": _KEY_ID})
 
+    def controls_token(self) -> str:
+        """A token that opens the emulator's own routes, for as long as the home has its key."""
+        return self.issue(CONTROLS_AUDIENCE, seconds=_LASTING_SECONDS)
+
     def check(self, authorization: str | None, audiences: Collection[str]) -> Mapping[str, Any]:
         """The claims of the token in an Authorization header.
 
@@ -190,7 +197,7 @@ class Auth:
 
     def _federated_token(self) -> str:
         claims = {"sub": "system:serviceaccount:emulator:azml", "jti": secrets.token_hex(16)}
-        return self.issue(_FEDERATION, seconds=10 * 365 * 24 * 3600, claims=claims)
+        return self.issue(_FEDERATION, seconds=_LASTING_SECONDS, claims=claims)
 
 
 def _signing_key(file: Path) -> rsa.RSAPrivateKey:

@@ -27,7 +27,7 @@ _FIELDS = {"spec": str, "path": str, "method": str, "times": int}
 
 
 def routes(emulator: Emulator) -> list[BaseRoute]:
-    """The routes of the controls; whoever reaches the loopback interface may use them."""
+    """The routes of the controls; they ask for the token in ``AZML_EMULATOR_TOKEN``, or one of Resource Manager's."""
     controls = Controls(emulator)
     return [
         Route(f"{PREFIX}faults", controls.faults, methods=["GET", "PUT", "DELETE"]),

@@ -54,6 +54,7 @@ def environment(emulator: Emulator) -> dict[str, str]:
         "AZML_RESOURCE_GROUP": identity.RESOURCE_GROUP,
         "AZML_WORKSPACE": identity.WORKSPACE,
         "AZML_EMULATOR_URL": emulator.http_url,
+        "AZML_EMULATOR_TOKEN": emulator.auth.controls_token(),
         "AIRFLOW_CONN_AZML_DEFAULT": json.dumps(connection),
     }
 

@@ -50,6 +50,11 @@ class RunningEmulator:
         return self.environment["AZML_EMULATOR_URL"]
 
     @property
+    def headers(self) -> Mapping[str, str]:
+        """What requests to the emulator's own routes, below ``/emulator/``, have to carry."""
+        return {"Authorization": f"Bearer {self.environment['AZML_EMULATOR_TOKEN']}"}
+
+    @property
     def https_url(self) -> str:
         """The https URL, which stands in for all of Azure's."""
         return self.environment["AZURE_AUTHORITY_HOST"].rstrip("/")
@@ -101,7 +106,7 @@ def running_emulator(home: Path, *options: str) -> Iterator[RunningEmulator]:
 
     Example:
         >>> with running_emulator(tmp_path, "--simulate", "1", "--create-workspace") as emulator:
-        ...     requests.get(f"{emulator.url}/emulator/requests")
+        ...     requests.get(f"{emulator.url}/emulator/requests", headers=emulator.headers)
     """
     from airflow_provider_azml.emulator.launcher import (  # noqa: PLC0415 (only when asked for)
         EmulatorDown,

@@ -103,7 +103,8 @@ def wait_until_taken(*names: str) -> None:
 def looks() -> int:
     """How often somebody has listed blobs."""
     url = f"{os.environ['AZML_EMULATOR_URL']}/emulator/requests"
-    return int(requests.get(url, timeout=30).json()["by_operation"].get(LIST, 0))
+    headers = {"Authorization": f"Bearer {os.environ['AZML_EMULATOR_TOKEN']}"}
+    return int(requests.get(url, headers=headers, timeout=30).json()["by_operation"].get(LIST, 0))
 
 
 def changes_are_taken_through_a_restart_of_the_triggerer(stack: Stack) -> None:

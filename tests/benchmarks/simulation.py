@@ -38,7 +38,7 @@ def simulation(home: Path) -> Iterator[Simulation]:
     with running_emulator(home, "--simulate", "3600", "--create-workspace") as emulator:
         os.environ.update(emulator.environment)
         try:
-            yield Simulation(emulator.url)
+            yield Simulation(emulator.url, {**emulator.headers})
         finally:
             os.environ.clear()
             os.environ.update(before)
@@ -63,22 +63,26 @@ class Simulation:
 
     Args:
         url: Its http URL.
+        headers: What requests to its own routes carry.
     """
 
     url: str
+    headers: dict[str, str]
 
     async def requests(self) -> Requests:
         """The requests that it has had so far."""
         return await asyncio.to_thread(self._requests)
 
     def _requests(self) -> Requests:
-        with urllib.request.urlopen(f"{self.url}/emulator/requests") as answer:
+        asked = urllib.request.Request(f"{self.url}/emulator/requests", headers=self.headers)
+        with urllib.request.urlopen(asked) as answer:
             told = json.load(answer)
         return Requests(Counter(told["by_operation"]), told["most_at_once"])
 
     async def set_faults(self, spec: str) -> None:
         """Let requests go wrong from now on, as ``azml emulator --faults`` says; an empty ``spec`` ends it."""
-        asked = urllib.request.Request(f"{self.url}/emulator/faults", json.dumps({"spec": spec}).encode(), method="PUT")
+        body = json.dumps({"spec": spec}).encode()
+        asked = urllib.request.Request(f"{self.url}/emulator/faults", body, self.headers, method="PUT")
         (await asyncio.to_thread(urllib.request.urlopen, asked)).close()
 
     async def submit(self, seconds_of: Mapping[str, float], **properties: str) -> list[str]:

@@ -61,7 +61,9 @@ def nodes(workspace: Workspace, compute: str) -> tuple[str, int, int, dict[str, 
 
 def advance(workspace: Workspace, seconds: float) -> None:
     url = f"{workspace.emulator.url}/emulator/clock"
-    requests.put(url, json={"advance_seconds": seconds}, timeout=5).raise_for_status()
+    requests.put(
+        url, headers=workspace.emulator.headers, json={"advance_seconds": seconds}, timeout=5
+    ).raise_for_status()
 
 
 def until(look: Callable[[], object], wanted: object, seconds: float = 10) -> None:
@@ -173,7 +175,7 @@ def preempt(workspace: Workspace, compute: str) -> None:
 def let(workspace: Workspace, rule: dict[str, Any]) -> None:
     """Let something go wrong."""
     url = f"{workspace.emulator.url}/emulator/faults"
-    requests.put(url, json={"rules": [rule]}, timeout=5).raise_for_status()
+    requests.put(url, headers=workspace.emulator.headers, json={"rules": [rule]}, timeout=5).raise_for_status()
 
 
 class TestInstances:
@@ -217,7 +219,9 @@ class TestInstances:
         kept = inner(slow, path)["schedules"]["computeStartStop"]
         assert [(one["status"], one["provisioningStatus"]) for one in kept] == [("Enabled", "Completed")] * 2
         url = f"{slow.emulator.url}/emulator/clock"
-        now = datetime.fromisoformat(requests.get(url, timeout=5).json()["now"].replace("Z", "+00:00"))
+        now = datetime.fromisoformat(
+            requests.get(url, headers=slow.emulator.headers, timeout=5).json()["now"].replace("Z", "+00:00")
+        )
         evening = now.replace(hour=18, minute=0, second=0) + timedelta(days=now.hour >= 18)
         advance(slow, (evening - now).total_seconds())
         until(lambda: inner(slow, path)["state"], "Stopped")

@@ -53,20 +53,29 @@ def simulated(tmp_path_factory: pytest.TempPathFactory, script: Path) -> Iterato
 
 @pytest.fixture
 def workspace(simulated: Workspace) -> Iterator[Workspace]:
-    requests.delete(f"{simulated.emulator.url}/emulator/faults", timeout=10).raise_for_status()
+    requests.delete(
+        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=10
+    ).raise_for_status()
     yield simulated
-    requests.delete(f"{simulated.emulator.url}/emulator/faults", timeout=10).raise_for_status()
+    requests.delete(
+        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=10
+    ).raise_for_status()
 
 
 def let(workspace: Workspace, *rules: dict[str, Any], **script: Any) -> None:
     answer = requests.put(
-        f"{workspace.emulator.url}/emulator/faults", json={"rules": list(rules), **script}, timeout=10
+        f"{workspace.emulator.url}/emulator/faults",
+        headers=workspace.emulator.headers,
+        json={"rules": list(rules), **script},
+        timeout=10,
     )
     assert answer.ok, answer.text
 
 
 def shown(workspace: Workspace) -> list[dict[str, Any]]:
-    found = requests.get(f"{workspace.emulator.url}/emulator/faults", timeout=10).json()
+    found = requests.get(
+        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, timeout=10
+    ).json()
     return list(found["rules"])
 
 
@@ -261,7 +270,9 @@ def test_all_that_is_wrong_is_said_at_once_with_its_line(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("body", ['{"rules": [{"fault": "no"}]}', "rules:\n- fault: no\n", '{"rules": 1}', "rules"])
 def test_a_wrong_script_that_is_sent_is_refused(workspace: Workspace, body: str) -> None:
-    answer = requests.put(f"{workspace.emulator.url}/emulator/faults", data=body, timeout=10)
+    answer = requests.put(
+        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, data=body, timeout=10
+    )
     assert answer.status_code == 400
     assert re.search("must be", answer.json()["error"]["message"])
 

@@ -32,18 +32,29 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 @pytest.fixture
 def workspace(simulated: Workspace) -> Iterator[Workspace]:
-    requests.delete(f"{simulated.emulator.url}/emulator/requests", timeout=10).raise_for_status()
+    requests.delete(
+        f"{simulated.emulator.url}/emulator/requests", headers=simulated.emulator.headers, timeout=10
+    ).raise_for_status()
     yield simulated
-    requests.delete(f"{simulated.emulator.url}/emulator/faults", timeout=10).raise_for_status()
+    requests.delete(
+        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=10
+    ).raise_for_status()
 
 
 def let_fail(workspace: Workspace, spec: str, **more: object) -> None:
-    answer = requests.put(f"{workspace.emulator.url}/emulator/faults", json={"spec": spec, **more}, timeout=10)
+    answer = requests.put(
+        f"{workspace.emulator.url}/emulator/faults",
+        headers=workspace.emulator.headers,
+        json={"spec": spec, **more},
+        timeout=10,
+    )
     assert answer.ok, answer.text
 
 
 def counted(workspace: Workspace) -> dict[str, Any]:
-    found: dict[str, Any] = requests.get(f"{workspace.emulator.url}/emulator/requests", timeout=10).json()
+    found: dict[str, Any] = requests.get(
+        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=10
+    ).json()
     return found
 
 
@@ -117,7 +128,9 @@ def test_only_what_is_meant_fails_and_exactly_so_often(workspace: Workspace) -> 
     job = workspace.id.child("job", "meant")
     statuses = [workspace.call("GET", path, ok=False).status_code for path in (str(workspace.id), job, job, job)]
     assert statuses == [200, 500, 500, 200]
-    shown = requests.get(f"{workspace.emulator.url}/emulator/faults", timeout=10).json()
+    shown = requests.get(
+        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, timeout=10
+    ).json()
     assert (shown["times"], shown["done"]) == (0, {"500": 2})
 
 
@@ -159,13 +172,20 @@ def test_requests_are_counted_by_what_they_do(workspace: Workspace) -> None:
         "GET blob (range)": 1,
     }
     assert counted(workspace)["total"] == sum(by_operation.values())
-    requests.delete(f"{workspace.emulator.url}/emulator/requests", timeout=10).raise_for_status()
+    requests.delete(
+        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=10
+    ).raise_for_status()
     assert counted(workspace) == {"total": 0, "by_operation": {}, "most_at_once": {}}
 
 
 def test_requests_are_counted_that_are_answered_at_one_moment(workspace: Workspace) -> None:
     put_job(workspace, "crowded")
-    requests.put(f"{workspace.emulator.url}/emulator/faults", json={"spec": "slow=1,slow_seconds=0.5"}, timeout=10)
+    requests.put(
+        f"{workspace.emulator.url}/emulator/faults",
+        headers=workspace.emulator.headers,
+        json={"spec": "slow=1,slow_seconds=0.5"},
+        timeout=10,
+    )
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda _: workspace.get("job", "crowded"), range(3)))
     assert counted(workspace)["most_at_once"]["GET job"] == 3
@@ -202,7 +222,9 @@ def test_a_wrong_specification_is_explained(plan: dict[str, Any], reason: str) -
     [("{", "not JSON"), ("[]", "must be an object"), ('{"often": 1}', "'often' is none of"), ('{"times": "3"}', "int")],
 )
 def test_a_wrong_body_is_refused(workspace: Workspace, body: str, reason: str) -> None:
-    answer = requests.put(f"{workspace.emulator.url}/emulator/faults", data=body, timeout=10)
+    answer = requests.put(
+        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, data=body, timeout=10
+    )
     assert answer.status_code == 400
     assert re.search(reason, answer.json()["error"]["message"])
 

@@ -104,6 +104,7 @@ def test_it_is_ready_soon_and_tells_only_its_owner(tmp_path: Path, processes: li
         "AIRFLOW_CONN_AZML_DEFAULT",
         "ARM_CLOUD_METADATA_URL",
         "AZML_EMULATOR_URL",
+        "AZML_EMULATOR_TOKEN",
         "AZML_RESOURCE_GROUP",
         "AZML_SUBSCRIPTION_ID",
         "AZML_WORKSPACE",

@@ -75,6 +75,9 @@ def forged(workspace: Workspace, how: str) -> str:
 PLACES = (
     "/subscriptions",
     "/tenants",
+    "/emulator/faults",
+    "/emulator/clock",
+    "/emulator/requests",
     "{w}/jobs",
     "/history/v1.0{w}/runs/x",
     "/mlflow/v2.0{w}/api/2.0/mlflow/experiments/search",
@@ -106,7 +109,7 @@ def test_nothing_opens_without_a_token(workspace: Workspace, place: str) -> None
         "another tenant",
     ],
 )
-@pytest.mark.parametrize("place", [PLACES[2], PLACES[3], PLACES[8]])
+@pytest.mark.parametrize("place", [PLACES[3], PLACES[5], PLACES[6], PLACES[-1]])
 def test_a_token_that_the_emulator_did_not_issue_for_this_opens_nothing(
     workspace: Workspace, place: str, how: str
 ) -> None:
@@ -169,9 +172,9 @@ def test_no_web_page_uses_it(azml_emulator: RunningEmulator, path: str, headers:
 
 
 def test_its_own_pages_and_a_forwarded_port_do(azml_emulator: RunningEmulator) -> None:
-    own = {"Origin": azml_emulator.url}
-    assert asked(azml_emulator, "/emulator/requests", **own).ok
-    assert asked(azml_emulator, "/emulator/requests", Host="localhost:9999").ok
+    path = "/emulator/requests"
+    assert asked(azml_emulator, path, **azml_emulator.headers, Origin=azml_emulator.url).ok
+    assert asked(azml_emulator, path, **azml_emulator.headers, Host="localhost:9999").ok
 
 
 # -- how much -------------------------------------------------------------------------------------------------------

@@ -70,13 +70,17 @@ def switch(workspace: Workspace, name: str, *, on: bool) -> None:
 
 
 def now(workspace: Workspace) -> datetime:
-    shown = requests.get(f"{workspace.emulator.url}/emulator/clock", timeout=5).json()["now"]
+    shown = requests.get(
+        f"{workspace.emulator.url}/emulator/clock", headers=workspace.emulator.headers, timeout=5
+    ).json()["now"]
     return datetime.fromisoformat(shown.replace("Z", "+00:00"))
 
 
 def move_to(workspace: Workspace, moment: datetime) -> None:
     body = {"advance_seconds": (moment - now(workspace)).total_seconds()}
-    requests.put(f"{workspace.emulator.url}/emulator/clock", json=body, timeout=5).raise_for_status()
+    requests.put(
+        f"{workspace.emulator.url}/emulator/clock", headers=workspace.emulator.headers, json=body, timeout=5
+    ).raise_for_status()
 
 
 def midnight(workspace: Workspace) -> datetime:

@@ -261,5 +261,7 @@ def test_thousands_at_once_are_cheap(workspace: Workspace) -> None:
     assert time.monotonic() - begun < len(answers) * 0.2
     states = {data.run_metadata.status for answer in answers for data in answer.successful_results.values()}
     assert states <= {"Preparing", "Running"}
-    total = requests.get(f"{workspace.emulator.url}/emulator/requests", timeout=10).json()["by_operation"]
+    total = requests.get(
+        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=10
+    ).json()["by_operation"]
     assert total["POST batchrundata"] >= 4

@@ -34,7 +34,7 @@ def let(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., None
 
         def send(*rules: dict[str, Any]) -> None:
             body = json.dumps({"rules": rules}).encode()
-            asked = urllib.request.Request(f"{emulator.url}/emulator/faults", body, method="PUT")
+            asked = urllib.request.Request(f"{emulator.url}/emulator/faults", body, {**emulator.headers}, method="PUT")
             urllib.request.urlopen(asked).close()
 
         yield send

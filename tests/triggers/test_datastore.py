@@ -79,21 +79,28 @@ def watcher(folder: Folder, **given: Any) -> AzmlDatastorePathTrigger:
 @pytest.fixture
 def emulator(azml_emulator: RunningEmulator) -> Iterator[RunningEmulator]:
     """The emulator, with all its requests forgotten, and none going wrong later."""
-    requests.delete(f"{azml_emulator.url}/emulator/requests", timeout=10).raise_for_status()
+    requests.delete(
+        f"{azml_emulator.url}/emulator/requests", headers=azml_emulator.headers, timeout=10
+    ).raise_for_status()
     yield azml_emulator
-    requests.delete(f"{azml_emulator.url}/emulator/faults", timeout=10).raise_for_status()
+    requests.delete(
+        f"{azml_emulator.url}/emulator/faults", headers=azml_emulator.headers, timeout=10
+    ).raise_for_status()
 
 
 def counted() -> dict[str, int]:
     """How often the emulator was asked for what."""
     url = f"{os.environ['AZML_EMULATOR_URL']}/emulator/requests"
-    found: dict[str, int] = requests.get(url, timeout=10).json()["by_operation"]
+    headers = {"Authorization": f"Bearer {os.environ['AZML_EMULATOR_TOKEN']}"}
+    found: dict[str, int] = requests.get(url, headers=headers, timeout=10).json()["by_operation"]
     return found
 
 
 def let_fail(emulator: RunningEmulator, **rule: object) -> None:
     script = {"rules": [{"fault": "status", **rule}]}
-    answer = requests.put(f"{emulator.url}/emulator/faults", data=json.dumps(script), timeout=10)
+    answer = requests.put(
+        f"{emulator.url}/emulator/faults", headers=emulator.headers, data=json.dumps(script), timeout=10
+    )
     assert answer.ok, answer.text
 
 

@@ -34,7 +34,7 @@ def set_faults(tmp_path, monkeypatch) -> Iterator[Callable[[str], None]]:
         def set_them(spec: str) -> None:
             body = json.dumps({"spec": spec}).encode()
             urllib.request.urlopen(
-                urllib.request.Request(f"{emulator.url}/emulator/faults", body, method="PUT")
+                urllib.request.Request(f"{emulator.url}/emulator/faults", body, {**emulator.headers}, method="PUT")
             ).close()
 
         yield set_them
