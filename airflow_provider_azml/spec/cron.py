@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import time_zones
+from airflow_provider_azml.spec.firing_times import FiringTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ _WORD = re.compile(r"[^0-9*,/\s-]+")
 
 
 @dataclass(frozen=True)
-class Cron:
+class Cron(FiringTimes):
     """When a cron expression fires.
 
     It keeps the time of day in its zone. A time of day that clocks leave out is as much later as they are moved, and of
@@ -87,28 +88,6 @@ class Cron:
         ):
             yield "end", f"{self.end.isoformat()} is before the start, {self.start.isoformat()}"
 
-    def next_after(self, moment: dt.datetime) -> dt.datetime | None:
-        """The first time at which it fires after a moment, in UTC; ``None`` when it does no more.
-
-        Args:
-            moment: Any moment, with an offset.
-        """
-        since = time_zones.in_utc(moment)
-        since = since if self.first is None else max(since, self.first - _MICROSECOND)
-        found = time_zones.first_after(self._ascending, since, self.time_zone)
-        return found if found and (self.last is None or found <= self.last) else None
-
-    def last_until(self, moment: dt.datetime) -> dt.datetime | None:
-        """The last time at which it fires at or before a moment, in UTC; ``None`` when there is none.
-
-        Args:
-            moment: Any moment, with an offset.
-        """
-        until = time_zones.in_utc(moment)
-        until = until if self.last is None else min(until, self.last)
-        found = time_zones.last_until(self._descending, until, self.time_zone)
-        return found if found and (self.first is None or found >= self.first) else None
-
     @cached_property
     def read(self) -> str:
         """The expression that it fires by."""
@@ -122,15 +101,19 @@ class Cron:
         """The time zone."""
         return time_zones.time_zone(self.zone)
 
-    @cached_property
-    def first(self) -> dt.datetime | None:
-        """The moment of its start, in UTC."""
-        return time_zones.instant(self.start, self.time_zone) if self.start else None
+    @property
+    def _local_bounds(self) -> tuple[dt.datetime | None, dt.datetime | None]:
+        return self.start, self.end
 
-    @cached_property
-    def last(self) -> dt.datetime | None:
-        """The moment of its end, in UTC."""
-        return time_zones.instant(self.end, self.time_zone) if self.end else None
+    @property
+    def _zone(self) -> ZoneInfo:
+        return self.time_zone
+
+    def _after(self, since: dt.datetime) -> dt.datetime | None:
+        return time_zones.first_after(self._ascending, since, self.time_zone)
+
+    def _until(self, until: dt.datetime) -> dt.datetime | None:
+        return time_zones.last_until(self._descending, until, self.time_zone)
 
     def _ascending(self, since: dt.datetime) -> Iterator[dt.datetime]:
         return self._from(since - _MICROSECOND, "get_next")

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import time_zones
+from airflow_provider_azml.spec.firing_times import FiringTimes
 from airflow_provider_azml.spec.recurrence_fields import ELAPSED, YEAR, RecurrenceFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
 
-_MICROSECOND = dt.timedelta(microseconds=1)
 _DAY = dt.timedelta(days=1)
 _WEEK = 7
 
 
 @dataclass(frozen=True)
-class Recurrence(RecurrenceFields):
+class Recurrence(RecurrenceFields, FiringTimes):
     """When something fires that recurs.
 
     Minutes and hours are elapsed time, counted from the start. Days, weeks and months keep the time of day in the zone;
@@ -62,33 +63,15 @@ class Recurrence(RecurrenceFields):
         if wrong:
             raise SpecError(wrong)
 
-    def next_after(self, moment: dt.datetime) -> dt.datetime | None:
-        """The first time at which it fires after a moment, in UTC; ``None`` when it does no more.
-
-        Args:
-            moment: Any moment, with an offset.
-        """
-        since = time_zones.in_utc(moment)
-        since = since if self.first is None else max(since, self.first - _MICROSECOND)
+    def _after(self, since: dt.datetime) -> dt.datetime | None:
         if step := self._step:
-            found = self._stepped((since - self._phase_instant) // step + 1, step)
-        else:
-            found = time_zones.first_after(self._ascending, since, self.time_zone)
-        return found if found and (self.last is None or found <= self.last) else None
+            return self._stepped((since - self._phase_instant) // step + 1, step)
+        return time_zones.first_after(self._ascending, since, self.time_zone)
 
-    def last_until(self, moment: dt.datetime) -> dt.datetime | None:
-        """The last time at which it fires at or before a moment, in UTC; ``None`` when there is none.
-
-        Args:
-            moment: Any moment, with an offset.
-        """
-        until = time_zones.in_utc(moment)
-        until = until if self.last is None else min(until, self.last)
+    def _until(self, until: dt.datetime) -> dt.datetime | None:
         if step := self._step:
-            found = self._stepped((until - self._phase_instant) // step, step)
-        else:
-            found = time_zones.last_until(self._descending, until, self.time_zone)
-        return found if found and (self.first is None or found >= self.first) else None
+            return self._stepped((until - self._phase_instant) // step, step)
+        return time_zones.last_until(self._descending, until, self.time_zone)
 
     @cached_property
     def _phase_instant(self) -> dt.datetime:
@@ -96,15 +79,13 @@ class Recurrence(RecurrenceFields):
             return time_zones.in_utc(self.anchor)
         return time_zones.instant(self.phase, self.time_zone)
 
-    @cached_property
-    def first(self) -> dt.datetime | None:
-        """The moment of its start, in UTC."""
-        return time_zones.instant(self.start, self.time_zone) if self.start else None
+    @property
+    def _local_bounds(self) -> tuple[dt.datetime | None, dt.datetime | None]:
+        return self.start, self.end
 
-    @cached_property
-    def last(self) -> dt.datetime | None:
-        """The moment of its end, in UTC."""
-        return time_zones.instant(self.end, self.time_zone) if self.end else None
+    @property
+    def _zone(self) -> ZoneInfo:
+        return self.time_zone
 
     @cached_property
     def _step(self) -> dt.timedelta | None:
