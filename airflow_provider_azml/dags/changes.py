@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import quote
 
-from airflow.sdk import Asset, AssetWatcher, BaseOperator, Param
+from airflow.sdk import Asset, AssetWatcher, Param
 
 from airflow_provider_azml.dags.tasks import TASK_ID, job_arguments
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowSkipException
+from airflow_provider_azml.operators.shielding import ShieldedOperator
 from airflow_provider_azml.rest.datastores import uri
 from airflow_provider_azml.spec.rules import mapping
-from airflow_provider_azml.spec.templating import shield
 from airflow_provider_azml.spec.unrendered import read
 from airflow_provider_azml.triggers.datastore import AzmlDatastorePathTrigger
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    import jinja2
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperator, Context
 
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.schedule_plans import PlannedJob
@@ -36,7 +35,7 @@ _PLACE = ("azml_conn_id", "subscription_id", "resource_group", "workspace")
 _TEXT = "string"
 
 
-class AzmlChangedPathsOperator(BaseOperator):
+class AzmlChangedPathsOperator(ShieldedOperator):
     """Makes inputs of a job of what changed in a datastore, as the asset events say that the DAG run came of.
 
     A blob that several of them tell of is taken once. A run that somebody starts takes the paths that its parameter
@@ -75,18 +74,6 @@ class AzmlChangedPathsOperator(BaseOperator):
         self.per = per
         self.as_text = as_text
         self.inputs = inputs
-
-    def render_template(
-        self,
-        content: Any,
-        context: Context,
-        jinja_env: jinja2.Environment | None = None,
-        seen_oids: set[int] | None = None,
-    ) -> Any:
-        """Render as Airflow does, leaving AML's own ``${{ }}`` alone."""
-        if isinstance(content, str) and "${{" in content:
-            content = shield(content)
-        return super().render_template(content, context, jinja_env, seen_oids)
 
     def execute(self, context: Context) -> list[Json] | Json:
         """Find what changed, and make inputs of it."""

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from airflow_provider_azml.exceptions import (
     ApiError,
     AuthError,
@@ -22,11 +20,11 @@ from airflow_provider_azml.exceptions import (
 )
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, conf
 from airflow_provider_azml.links import AzmlStudioLink
+from airflow_provider_azml.operators.shielding import ShieldedOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import jinja2
     from airflow.sdk import Context
 
     from airflow_provider_azml.hooks.azml import AzmlHook
@@ -40,7 +38,7 @@ _REFUSED = frozenset({400, 403, 409})
 """HTTP statuses of a submission that another try would get again."""
 
 
-class AzmlOperator(BaseOperator):
+class AzmlOperator(ShieldedOperator):
     """Base of all operators and sensors of this package.
 
     A subclass says what to :meth:`submit` and what to make of its end in :meth:`advance`; how to wait is said here,
@@ -279,19 +277,3 @@ class AzmlOperator(BaseOperator):
 
         tail = self.hook.run(log_tail(outcome.arm_id, lines=LOG_LINES))
         return outcome.failure(studio_url=self.hook.studio_url("online_endpoint", endpoint), log_tail=tail)
-
-    # -- templates -----------------------------------------------------------------------------------------------
-
-    def render_template(
-        self,
-        content: Any,
-        context: Context,
-        jinja_env: jinja2.Environment | None = None,
-        seen_oids: set[int] | None = None,
-    ) -> Any:
-        """Render as Airflow does, leaving AML's own ``${{ }}`` and ``$[[ ]]`` alone."""
-        if isinstance(content, str) and "${{" in content:
-            from airflow_provider_azml.spec.templating import shield
-
-            content = shield(content)
-        return super().render_template(content, context, jinja_env, seen_oids)
