@@ -33,7 +33,6 @@ SLOW_SECONDS = 300.0
 _AGAIN_SECONDS = 3.0
 """When is looked again for what one look had too much of: long enough that Airflow makes runs in between."""
 _LISTS_AT_ONCE = 8
-_STOPPED_AT_MOST = 3
 _ACT = "changes are looked for in"
 
 
@@ -220,21 +219,10 @@ class DatastorePoll:
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._until(min(waiting, default=math.inf)))
         finally:
-            await self._let_go()
+            await self._session.aclose_after(self._looks.values())
 
     def _until(self, due: float) -> float | None:
         return max(0.0, due - asyncio.get_running_loop().time()) if math.isfinite(due) else None
-
-    async def _let_go(self) -> None:
-        """Close all connections, whoever else wants this task to end: the last who watched, and the end of the loop."""
-        for _ in range(_STOPPED_AT_MOST):
-            with suppress(asyncio.CancelledError):
-                looks = list(self._looks.values())
-                for task in looks:
-                    task.cancel()
-                await asyncio.gather(*looks, return_exceptions=True)
-                await self._session.aclose()
-                return
 
     def _begin_due(self, now: float) -> None:
         for path in {watch.path for watch in self._watches if watch.due <= now} - self._looks.keys():

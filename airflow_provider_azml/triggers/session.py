@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +13,8 @@ from airflow_provider_azml.hooks.airflow_versions import AirflowNotFoundExceptio
 from airflow_provider_azml.hooks.azml import AzmlHook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_azml.rest.flows import Flow
 
 T = TypeVar("T")
@@ -23,6 +26,7 @@ _LOOK_AGAIN_SECONDS = (1.0, 2.0, 4.0)
 
 Source: ``ExecutionAPISecretsBackend.get_connection`` of Airflow 3.3.2, "not found or transient error".
 """
+_CANCELLED_AT_MOST = 3
 _UNUSABLE_SECONDS = 1.0
 """For how long all who come hear what the first did of a connection that cannot be used."""
 
@@ -97,6 +101,23 @@ class Session:
         """Close the connections; nobody may drive a flow any more."""
         if self._opened:
             await self._opened.hook.aclose()
+
+    async def aclose_after(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        """Cancel tasks and close the connections, whoever else wants the calling task to end meanwhile.
+
+        The last who waits does, and so does the end of the loop.
+
+        Args:
+            tasks: Those that drive flows; looked at again after each interruption.
+        """
+        for _ in range(_CANCELLED_AT_MOST):
+            with suppress(asyncio.CancelledError):
+                running = list(tasks)
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+                await self.aclose()
+                return
 
     async def _open(self) -> _Opened:
         if self._opened:

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 import math
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
@@ -45,7 +45,6 @@ _LARGE_BYTES = 1_000_000
 _FEWEST_JOBS = 10
 _WITHOUT_HISTORY_SECONDS, _WITHOUT_TOKEN_SECONDS = 3600.0, 60.0
 """For how long run history is not asked, after it refused to be, or after there was no token for it."""
-_CANCELLED_AT_MOST = 3
 _AHEAD_SECONDS, _MOST_DOUBLINGS = 1.0, 10
 """When a job is looked at again whose end only run history knows yet, and how often that pause is doubled."""
 
@@ -188,18 +187,7 @@ class Watcher:
                     if timer:
                         timer.cancel()
         finally:
-            await self._let_go()
-
-    async def _let_go(self) -> None:
-        """Close all connections, whoever else wants this task to end: the last who waited, and the end of the loop."""
-        for _ in range(_CANCELLED_AT_MOST):
-            with suppress(asyncio.CancelledError):
-                looks = list(self._looks)
-                for task in looks:
-                    task.cancel()
-                await asyncio.gather(*looks, return_exceptions=True)
-                await self._session.aclose()
-                return
+            await self._session.aclose_after(self._looks)
 
     def _break_off(self, polling: asyncio.Task[None]) -> None:
         error = None if polling.cancelled() else polling.exception()
