@@ -19,6 +19,11 @@ _MACRO = re.compile(r"\$\{\{\s*(name|creation_context\.trigger_time)\s*\}\}")
 _NAME = "name"
 
 
+def has_macros(text: str) -> bool:
+    """Whether the text of a file holds anything that the service fills in for jobs of a schedule."""
+    return _MACRO.search(text) is not None
+
+
 def scheduled_name(schedule: str) -> str:
     """What the service calls the jobs of a schedule: ``<schedule>-YYYYMMDDThhmmssZ``, as a template.
 

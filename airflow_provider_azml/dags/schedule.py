@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG
 
-from airflow_provider_azml.dags.macros import beside_templates, of_schedule, scheduled_name
+from airflow_provider_azml.dags.macros import beside_templates, has_macros, of_schedule, scheduled_name
 from airflow_provider_azml.dags.takeover import takeover_task
 from airflow_provider_azml.dags.tasks import job_task
 from airflow_provider_azml.exceptions import Problem, SpecError
@@ -121,10 +121,14 @@ def _submits(job: PlannedJob) -> str:
 
 
 def _read(file: Path) -> Json:
+    """A job's file, if it holds what the service fills in; what is wrong with it has been said before."""
+    text = text_of(file)
+    if not has_macros(text):
+        return {}
     job = unrendered.read(file)
     if job.render is not None:  # there are blanks in place of its templates, which must not be sent
         reason = "holds a template beside what the service fills in; put all templates of the file in quotation marks"
-        problems = [Problem(str(file), line, 1, "", reason) for line in beside_templates(text_of(file))]
+        problems = [Problem(str(file), line, 1, "", reason) for line in beside_templates(text)]
         if problems:
             raise SpecError(problems)
     return job.value
