@@ -88,6 +88,20 @@ class DataPlane:
             self.api = yield from data_plane(self.workspace)
         return (yield from self.follow(f"{self.api}{service}{self.workspace}{below}", params))
 
+    def ask(self, service: str, below: str, params: Mapping[str, str], question: Json) -> Flow[Json]:
+        """What one of its services answers to a question that is too long for a URL; nothing is changed by it.
+
+        Args:
+            service: The service and its version, e.g. ``/data/v1.0``.
+            below: The path below the workspace.
+            params: Query parameters.
+            question: The body that is posted.
+        """
+        if self.api is None:
+            self.api = yield from data_plane(self.workspace)
+        sent = request("POST", f"{self.api}{service}{self.workspace}{below}", params=params, json=question)
+        return flows.json_object(sent, (yield from call(Send(sent, scope="aml"))))
+
     def follow(self, url: str, params: Mapping[str, str] | None = None) -> Flow[Json]:
         """What a URL of it answers."""
         sent = request("GET", url, params=params)
