@@ -1,0 +1,208 @@
+"""The pipeline job of one node: what is submitted where each node of a pipeline is a task of its own.
+
+That is the one shape in which the service takes nodes of all types, and in which it finds steps again that it ran
+before. What the node takes from others is given as inputs of its pipeline; what it writes goes to a path that is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import bindings, node_parts, references
+from airflow_provider_azml.spec.marks import Marks
+from airflow_provider_azml.spec.pipeline_levels import OF_A_COMPONENT, data_type, reference
+from airflow_provider_azml.spec.pipeline_plans import ENDS
+from airflow_provider_azml.spec.rules import boolean, integer, lower, mapping, number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.bindings import Binding
+    from airflow_provider_azml.spec.pipeline_levels import Level, NodePath
+    from airflow_provider_azml.spec.pipeline_plans import PlannedNode, PlannedOutput, PlannedPipeline
+    from airflow_provider_azml.spec.source import Source
+
+_BLOB_STORE = "workspaceblobstore"
+_KEPT = ("$schema", "experiment_name", "tags", "properties", "compute", "identity")
+"""Keys of a pipeline job that hold for each of its nodes."""
+_OF_MANY = (*ENDS, "continue_on_step_failure")
+"""Settings that say something of nodes beside each other."""
+_LITERALS: Mapping[str, Callable[[Any], object]] = {
+    "boolean": boolean,
+    "integer": integer,
+    "number": number,
+    "string": str,
+}
+
+
+def single_node(
+    plan: PlannedPipeline,
+    node: PlannedNode,
+    results: Mapping[NodePath, Mapping[str, str]],
+    *,
+    folder: str,
+    force_rerun: bool = False,
+) -> Source:
+    """The pipeline job of one node of a pipeline.
+
+    Args:
+        plan: The pipeline, with the values that its inputs have.
+        node: The node.
+        results: URIs of the outputs of the nodes that it takes something from.
+        folder: Folder of the datastore that outputs go to for which the file says no path.
+        force_rerun: Whether it runs even if the service has run the same before.
+
+    Raises:
+        SpecError: It takes what another node has not written.
+
+    Source: reuse asks for the same output settings, so the path is the same each time but for ``${{name}}``, which the
+    service fills in: https://learn.microsoft.com/azure/machine-learning/how-to-debug-pipeline-reuse-issues
+    """
+    values = _Values(results, node)
+    given = {target: values.of(node.level, target) for target in node.taken}
+    names = _names(given)
+    inputs = {names[target]: value for target, value in given.items() if value is not None and target in names}
+    settings = {key: item for key, item in mapping(plan.source.value.get("settings")).items() if key not in _OF_MANY}
+    if force_rerun:
+        settings["force_rerun"] = True
+    written = {one.name: _written(one, f"{_datastore(settings)}/{folder}", node) for one in node.outputs.values()}
+    own = {**_rebound(node.source.value, given, names), **({"outputs": written} if written else {})}
+    kept = {key: plan.source.value[key] for key in _KEPT if plan.source.value.get(key) is not None}
+    value = {**kept, "type": "pipeline", "settings": settings, "inputs": inputs, "jobs": {node.path[-1]: own}}
+    marks = plan.source.marks
+    jobs = Marks(marks.file, *marks[1:4], inside={node.path[-1]: node.source.marks})
+    inside: dict[str | int, Marks] = {**{key: marks.at((key,)) for key in (*_KEPT, "settings", "inputs")}, "jobs": jobs}
+    return replace(node.source, value=value, marks=marks._replace(inside=inside), place=())
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What references lead to, once it is known what ran nodes have written.
+
+    Args:
+        results: URIs of their outputs.
+        asking: The node that refers.
+    """
+
+    results: Mapping[NodePath, Mapping[str, str]]
+    asking: PlannedNode
+
+    def of(self, level: Level, target: Binding) -> Any:  # any value of an input
+        """A literal, a mapping of data, or ``None`` where there is nothing."""
+        if target.place == "outputs":
+            return None if target.node is None else self._output(level, target)
+        at, value = level.input_at(target)
+        if target.node is not None:
+            component = level.graph.components.get(target.node)
+            declared = mapping(component.value.get("inputs")).get(target.name) if component else None
+        else:
+            declared = level.declared.get(target.name)
+        home = level.holder if target.node is None and level.above is None else at.graph.source
+        return _typed(self._resolved(at, value, home), declared)
+
+    def _output(self, level: Level, target: Binding) -> Json:
+        writer = level.writer(str(target.node), target.name)
+        uri = self.results.get(writer.node, {}).get(writer.name) if writer else None
+        written = _text_of(target)
+        if writer is None or uri is None:
+            who = ".".join(writer.node) if writer else f"no node of {target.node}"
+            reason = f"{written} is not to be had: {who} has written no {target.name!r}"
+            raise SpecError([self.asking.source.problem((), reason, at_key=True)])
+        return {"type": data_type(level.graph.typed(written)["type"]), "path": uri}
+
+    def _resolved(self, at: Level, value: Any, home: Source) -> Any:
+        target = reference(value)
+        if target is not None:
+            found = self.of(at, target)
+            mode = mapping(value).get("mode")
+            return {**found, "mode": mode} if isinstance(found, dict) and mode else found
+        if isinstance(value, str):
+            return bindings.filled(value, lambda one: _as_text(self.of(at, one)))
+        if isinstance(value, dict) and isinstance(value.get("path"), str):
+            return {**value, "path": _absolute(value["path"], home)}
+        if isinstance(value, dict) and "value" in value:
+            return self._resolved(at, value["value"], home)
+        return value
+
+
+def _names(given: Mapping[Binding, Any]) -> dict[Binding, str]:
+    """What inputs of the node's own pipeline are called: as those of the pipeline around it where it takes these."""
+    names = {one: one.name for one in given if one.node is None and one.place == "inputs"}
+    taken = set(names.values())
+    for one in given:
+        if one.node is None:
+            continue
+        name = f"{one.node}_{one.name}"
+        while name in taken:
+            name += "_"
+        names[one] = name
+        taken.add(name)
+    return names
+
+
+def _rebound(node: Json, given: Mapping[Binding, Any], names: Mapping[Binding, str]) -> Json:
+    """The node with its references leading to the inputs of its own pipeline; without inputs that have no value."""
+
+    def rebound(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: rebound(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [rebound(item) for item in value]
+        return bindings.filled(value, leading) if isinstance(value, str) else value
+
+    def leading(target: Binding) -> str:
+        return "" if given.get(target) is None else f"${{{{parent.inputs.{names[target]}}}}}"
+
+    kept = {key: item if key in OF_A_COMPONENT else rebound(item) for key, item in node.items() if key != "outputs"}
+    if not isinstance(node.get("inputs"), dict):
+        return kept
+    absent = {name for name, item in node["inputs"].items() if _is_absent(reference(item), given)}
+    return {**kept, "inputs": {name: item for name, item in kept["inputs"].items() if name not in absent}}
+
+
+def _is_absent(target: Binding | None, given: Mapping[Binding, Any]) -> bool:
+    return target is not None and given.get(target) is None
+
+
+def _written(output: PlannedOutput, place: str, node: PlannedNode) -> Json:
+    """An output as the node has it, with the place that it goes to."""
+    end = "" if output.type == "uri_file" else "/"
+    path = output.path or f"{place}/{'/'.join(node.path)}/${{{{name}}}}/{output.name}{end}"
+    name, version = output.asset or (None, None)
+    said = {"type": output.type, "mode": output.mode, "path": path, "name": name, "version": version}
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _datastore(settings: Json) -> str:
+    named = str(settings.get("default_datastore") or _BLOB_STORE).removeprefix(references.PREFIX)
+    return f"azureml://datastores/{named.rpartition('/')[2]}/paths"
+
+
+def _typed(value: Any, declared: object) -> Any:
+    """A value as the type that a component declares."""
+    if value is None or not isinstance(declared, dict):
+        return value
+    if node_parts.takes_data(declared):
+        return node_parts.as_data(value, declared)
+    convert = _LITERALS.get(lower(declared.get("type")))
+    return value if convert is None or isinstance(value, dict) else convert(value)
+
+
+def _absolute(path: str, home: Source) -> str:
+    """A path as whoever is in another folder names it."""
+    if references.is_registered(path) or references.is_remote(path):
+        return path
+    return str(home.base_path / path.removeprefix(references.FILE))
+
+
+def _text_of(target: Binding) -> str:
+    return f"${{{{parent.jobs.{target.node}.{target.place}.{target.name}}}}}"
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("path", value.get("value", "")))
+    return "" if value is None else str(value)
