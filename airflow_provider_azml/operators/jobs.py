@@ -179,6 +179,7 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
         jobs: The steps by name.
         settings: ``default_compute``, ``default_datastore``, ``continue_on_step_failure``, ``force_rerun``...
         component: A pipeline component to run instead of steps: a file, or ``azureml:name:version``.
+        params_as_inputs: Whether the DAG run's params of the names of inputs are the values of these.
 
     Example:
         >>> AzmlSubmitPipelineOperator(task_id="train", file="pipeline.yml", inputs={"day": "{{ ds }}"})
@@ -195,10 +196,26 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
         jobs: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         component: str | Mapping[str, Any] | None = None,
+        params_as_inputs: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.params_as_inputs = params_as_inputs
         self.keep(locals())
+
+    def source(self, context: Context) -> Source:
+        """The pipeline, with the inputs of this run.
+
+        Raises:
+            SpecError: It is no pipeline, or a param is no value that its input can have.
+        """
+        job = super().source(context)
+        if not self.params_as_inputs:
+            return job
+        from airflow_provider_azml.spec.pipeline_inputs import declared, given
+
+        params = context["params"]
+        return given(job, {name: params[name] for name in declared(job) if name in params})
 
 
 class AzmlRunJobAgainOperator(AzmlSubmitJobOperator):
