@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.dags.job import job_dag
+from airflow_provider_azml.dags.pipeline import pipeline_dag
 from airflow_provider_azml.dags.schedule import schedule_dag
 from airflow_provider_azml.dags.wishes import Wishes
 from airflow_provider_azml.exceptions import SpecError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from airflow_provider_azml.dags.changes import Per
+    from airflow_provider_azml.dags.pipeline import Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 def azml_dag(
     file: str | Path,
     *,
+    render: Render | None = None,
     job: str | None = None,
     cron_fields: CronFields | None = None,
     takeover: Takeover | None = None,
@@ -68,7 +71,7 @@ def azml_dag(
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedule
     """
     caller = Path(sys._getframe(1).f_code.co_filename)  # noqa: SLF001 (as Airflow finds the file of a DAG)
-    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs, takeover, twin, per))
+    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs, takeover, twin, per, render))
 
 
 def dag_of(path: Path, wishes: Wishes) -> DAG:
@@ -89,7 +92,7 @@ def dag_of(path: Path, wishes: Wishes) -> DAG:
             raise
     kind = inferred(source.value)
     if kind == "job":
-        return job_dag(source, path, wishes)
+        return (pipeline_dag if source.value.get("type") == "pipeline" else job_dag)(source, path, wishes)
     if kind in (None, "schedule") or v1.is_schedule(source):
         name = wishes.dag_kwargs.get("dag_id")
         found = plan(source, job=wishes.job, cron_fields=wishes.cron_fields, name=name)

@@ -62,11 +62,11 @@ def job_arguments(
     if job.ran is not None:
         return operator, {"job": job.ran, **given}
     if job.file is not None:
-        return operator, {"file": _relative(job.file, folder), **given}
-    return operator, {"spec": job.spec, "base_path": _relative(job.folder or folder, folder), **given}
+        return operator, {"file": relative(job.file, folder), **given}
+    return operator, {"spec": job.spec, "base_path": relative(job.folder or folder, folder), **given}
 
 
-def _relative(path: Path, folder: Path) -> str:
+def relative(path: Path, folder: Path) -> str:
     """A path from the DAG file's folder: on the worker, and in the next version of the DAG, that may be elsewhere."""
     return os.path.relpath(path.absolute(), folder.absolute())
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_azml.dags.changes import Per
+    from airflow_provider_azml.dags.pipeline import Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
@@ -26,6 +27,7 @@ class Wishes:
         takeover: What becomes of the same schedule on the service: ``check`` or ``disable``.
         twin: How that schedule is called there, where it is not called as in the file.
         per: For a schedule of changes, what a job is for: each ``blob``, or all that a ``poll`` finds.
+        render: What becomes of a pipeline: a task for each of its nodes, or one for all.
     """
 
     fileloc: Path
@@ -35,3 +37,4 @@ class Wishes:
     takeover: Takeover | None = None
     twin: str | None = None
     per: Per = "blob"
+    render: Render | None = None
