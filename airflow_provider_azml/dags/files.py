@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_azml.dags.job import job_dag
 from airflow_provider_azml.dags.pipeline import pipeline_dag
 from airflow_provider_azml.dags.schedule import schedule_dag
-from airflow_provider_azml.dags.wishes import Wishes
+from airflow_provider_azml.dags.wishes import Rendering, Wishes
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.kind_names import inferred
@@ -18,10 +18,12 @@ from airflow_provider_azml.spec.source import read
 from airflow_provider_azml.spec.v1 import schedules as v1
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow.sdk import DAG
 
     from airflow_provider_azml.dags.changes import Per
-    from airflow_provider_azml.dags.pipeline import Render
+    from airflow_provider_azml.dags.pipeline import Labels, Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
@@ -30,6 +32,9 @@ def azml_dag(
     file: str | Path,
     *,
     render: Render | None = None,
+    task_overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    after: Mapping[str, Sequence[str]] | None = None,
+    labels: Labels = "run",
     job: str | None = None,
     cron_fields: CronFields | None = None,
     takeover: Takeover | None = None,
@@ -43,10 +48,21 @@ def azml_dag(
     task, ``job``, submits the job, under the display name ``<schedule>-YYYYMMDDThhmmssZ`` as on the service. Where the
     service has the same schedule enabled, both fire, unless `takeover` is given.
 
-    That of a job has the file's name without its ending, and no schedule unless one is given.
+    That of a job has the file's name without its ending, and no schedule unless one is given. That of a pipeline has a
+    task for each of the file's nodes, called like the node, and a group for each pipeline component that is one of
+    them; the pipeline's inputs are its params. That of another job has one task, ``job``.
 
     Args:
         file: Schedule file of the AML CLI, v2 or v1, or job file, relative to the folder of the file that calls this.
+        render: What becomes of a pipeline. ``tasks``: a task for each node, each submitted as a job of its own, so that
+            it can be retried, cleared and watched alone. ``job``: one task, ``job``, that submits the whole.
+            ``watch``: one job too, and beside it a task for each node that shows what becomes of it. By default a
+            pipeline file becomes ``tasks``, and the pipeline of a schedule a ``job``.
+        task_overrides: Node, pattern of nodes or ``kind:<type>`` -> keyword arguments of the operators of their tasks,
+            e.g. ``{"train": {"retries": 3}, "kind:sweep": {"pool": "sweeps"}, "*": {"deferrable": True}}``.
+        after: Node -> the nodes that it comes after, besides those that it takes something from.
+        labels: When labels such as ``@latest`` are looked up, and held: when the DAG ``run`` begins, for all its tasks
+            and their retries, or when the DAG is parsed (``parse``), which takes a connection there.
         job: For a schedule of CLI v1, whose file does not say it: the job's file, relative to the schedule's folder, or
             ``azureml:`` and the name of a job that ran.
         cron_fields: Whether days and months of a cron expression count, ``standard``, or are ignored as Azure ML
@@ -71,7 +87,8 @@ def azml_dag(
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-schedule
     """
     caller = Path(sys._getframe(1).f_code.co_filename)  # noqa: SLF001 (as Airflow finds the file of a DAG)
-    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs, takeover, twin, per, render))
+    rendering = Rendering(render, task_overrides, after, labels)
+    return dag_of(caller.parent / file, Wishes(caller, job, cron_fields, dag_kwargs, takeover, twin, per, rendering))
 
 
 def dag_of(path: Path, wishes: Wishes) -> DAG:

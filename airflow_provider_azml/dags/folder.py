@@ -12,7 +12,7 @@ from airflow.sdk import get_parsing_context
 from airflow_provider_azml.dags.broken import broken_dag
 from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.outlines import outline
-from airflow_provider_azml.dags.wishes import Wishes
+from airflow_provider_azml.dags.wishes import Rendering, Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from airflow_provider_azml.dags.changes import Per
+    from airflow_provider_azml.dags.pipeline import Labels, Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
@@ -35,6 +36,8 @@ def azml_dags(
     jobs: Mapping[str, str] | None = None,
     cron_fields: CronFields | None = None,
     takeover: Takeover | None = None,
+    render: Render | None = None,
+    labels: Labels = "run",
     per: Per = "blob",
     **dag_kwargs: Any,
 ) -> dict[str, DAG]:
@@ -53,6 +56,8 @@ def azml_dags(
             :func:`~airflow_provider_azml.dags.azml_dag`.
         cron_fields: As for :func:`~airflow_provider_azml.dags.azml_dag`.
         takeover: As for :func:`~airflow_provider_azml.dags.azml_dag`.
+        render: As for :func:`~airflow_provider_azml.dags.azml_dag`.
+        labels: As for :func:`~airflow_provider_azml.dags.azml_dag`.
         per: As for :func:`~airflow_provider_azml.dags.azml_dag`.
         dag_kwargs: What all DAGs are given.
 
@@ -69,7 +74,9 @@ def azml_dags(
         raise SpecError([Problem("<arguments>", 0, 0, "dag_id", "is not for all DAGs of a folder; use azml_dag")])
     frame = sys._getframe(1)  # noqa: SLF001 (as Airflow finds the file of a DAG)
     caller = Path(frame.f_code.co_filename)
-    wishes = Wishes(caller, None, cron_fields, dag_kwargs, takeover, per=per)
+    wishes = Wishes(
+        caller, None, cron_fields, dag_kwargs, takeover, per=per, rendering=Rendering(render, labels=labels)
+    )
     dags = _dags(caller.parent / folder, wishes, jobs or {}, strict=strict)
     for dag_id, dag in dags.items():
         frame.f_globals.setdefault(dag_id, dag)

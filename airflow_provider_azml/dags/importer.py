@@ -19,7 +19,8 @@ from airflow_provider_azml.dags.airflow_importers import (
 from airflow_provider_azml.dags.changes import Per
 from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.folder import ENDINGS, files_and_ids, of_one_id
-from airflow_provider_azml.dags.wishes import Wishes
+from airflow_provider_azml.dags.pipeline import Labels, Render
+from airflow_provider_azml.dags.wishes import Rendering, Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.operators.takeover import Takeover
 from airflow_provider_azml.spec import yaml_text
@@ -38,7 +39,13 @@ MARKER = ".azmldags"
 """The file that makes DAG files of the AML files beside it."""
 WARNING = "azml:schedule"
 _NOT_OF_FOLDERS = ("dag_id", "folder", "schedule", "strict")
-_WORDS = {"cron_fields": get_args(CronFields), "takeover": get_args(Takeover), "per": get_args(Per)}
+_OF_PIPELINES = {"render": get_args(Render), "labels": get_args(Labels)}
+_WORDS = {
+    "cron_fields": get_args(CronFields),
+    "takeover": get_args(Takeover),
+    "per": get_args(Per),
+    **_OF_PIPELINES,
+}
 
 
 class AzmlDagImporter(AbstractDagImporter):
@@ -46,8 +53,8 @@ class AzmlDagImporter(AbstractDagImporter):
 
     The DAG, its text in the UI and its import error are then the AML file's own, and what is wrong with one file hides
     no other DAG. A folder asks by a file ``.azmldags``. It may be empty, or hold arguments of
-    :func:`~airflow_provider_azml.dags.azml_dags` as YAML: ``jobs``, ``cron_fields``, ``takeover``, ``default_args`` and
-    others that all its DAGs are given. What is a schedule or a pipeline there, and what is passed over, is as for
+    :func:`~airflow_provider_azml.dags.azml_dags` as YAML: ``jobs``, ``cron_fields``, ``takeover``, ``render``,
+    ``default_args`` and others that all its DAGs are given. What is a schedule or a pipeline there, and what is passed over, is as for
     ``azml_dags``; ``.airflowignore`` counts.
 
     Airflow has such importers from 3.4 on, where their API is called experimental. On older versions this does nothing:
@@ -149,7 +156,8 @@ def _asked(folder: Path) -> tuple[Mapping[str, str], Wishes]:
         raise SpecError([source.problem((key,), reason, at_key=True) for key, reason in wrong.items()])
     dag_kwargs = {key: value for key, value in said.items() if key != "jobs" and key not in _WORDS}
     words_given = {key: said[key] for key in _WORDS if said.get(key) is not None}
-    return said.get("jobs", {}), Wishes(marker, dag_kwargs=dag_kwargs, **words_given)
+    rendering = Rendering(**{key: words_given.pop(key) for key in _OF_PIPELINES if key in words_given})
+    return said.get("jobs", {}), Wishes(marker, dag_kwargs=dag_kwargs, rendering=rendering, **words_given)
 
 
 def _refused(definition: FilesystemDagDefinition, error: SpecError) -> DagImportError:

@@ -9,7 +9,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_azml.dags.macros import beside_templates, has_macros, of_schedule, scheduled_name
 from airflow_provider_azml.dags.takeover import takeover_task
-from airflow_provider_azml.dags.tasks import job_task
+from airflow_provider_azml.dags.tasks import job_arguments, job_task
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.firings import firing, zone_of
@@ -18,6 +18,7 @@ from airflow_provider_azml.spec.source import text_of
 from airflow_provider_azml.timetables.recurrence import AzmlCronTimetable, AzmlRecurrenceTimetable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from airflow.sdk import BaseOperator
@@ -50,19 +51,24 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
         first = takeover_task(plan, wishes)
         body = _body(plan, wishes)
         if first is not None:
-            first >> body
+            first >> list(body)
     return dag
 
 
-def _body(plan: Plan, wishes: Wishes) -> BaseOperator:
+def _body(plan: Plan, wishes: Wishes) -> Sequence[BaseOperator]:
     """The tasks that submit the job; the first of them."""
     folder, other, display_name = wishes.fileloc.parent, _changes(plan.job, plan.name), scheduled_name(plan.name)
     if plan.changes is None:
-        return job_task(plan.job, folder, changes=other, display_name=display_name)
+        if wishes.rendering.render in (None, "job"):
+            return [job_task(plan.job, folder, changes=other, display_name=display_name)]
+        from airflow_provider_azml.dags.pipeline import of_schedule, render_tasks  # noqa: PLC0415 (where it is wanted)
+
+        _, given = job_arguments(plan.job, folder, changes=other, display_name=display_name)
+        return render_tasks(of_schedule(plan.job, given, wishes.rendering), wishes.rendering.render)
     from airflow_provider_azml.dags.changes import changed_jobs  # noqa: PLC0415 (triggers, for these schedules alone)
 
     first, _ = changed_jobs(plan.job, folder, plan.changes, per=wishes.per, other=other, display_name=display_name)
-    return first
+    return [first]
 
 
 def _when(plan: Plan, wishes: Wishes) -> dict[str, Any]:

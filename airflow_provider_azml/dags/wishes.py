@@ -6,13 +6,31 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_azml.dags.changes import Per
-    from airflow_provider_azml.dags.pipeline import Render
+    from airflow_provider_azml.dags.pipeline import Labels, Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What becomes of a pipeline.
+
+    Args:
+        render: ``tasks`` for a task per node, ``job`` for one that submits the whole, ``watch`` for that and a task per
+            node that shows what becomes of it; by default a task per node, but one for the pipeline of a schedule.
+        task_overrides: Node, pattern or ``kind:<type>`` -> keyword arguments of the operators of their tasks.
+        after: Node -> the nodes that it comes after, besides those that it takes something from.
+        labels: When labels such as ``@latest`` are looked up: when the ``run`` begins, or at ``parse`` time.
+    """
+
+    render: Render | None = None
+    task_overrides: Mapping[str, Mapping[str, Any]] | None = None
+    after: Mapping[str, Sequence[str]] | None = None
+    labels: Labels = "run"
 
 
 @dataclass(frozen=True)
@@ -27,7 +45,7 @@ class Wishes:
         takeover: What becomes of the same schedule on the service: ``check`` or ``disable``.
         twin: How that schedule is called there, where it is not called as in the file.
         per: For a schedule of changes, what a job is for: each ``blob``, or all that a ``poll`` finds.
-        render: What becomes of a pipeline: a task for each of its nodes, or one for all.
+        rendering: What becomes of a pipeline.
     """
 
     fileloc: Path
@@ -37,4 +55,4 @@ class Wishes:
     takeover: Takeover | None = None
     twin: str | None = None
     per: Per = "blob"
-    render: Render | None = None
+    rendering: Rendering = field(default_factory=Rendering)

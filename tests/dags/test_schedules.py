@@ -161,7 +161,7 @@ def test_a_takeover_comes_first_when_it_is_asked_for(write: Callable[..., Path])
 
 def test_a_job_file_is_a_dag_too(write: Callable[..., Path]) -> None:
     dag = azml_dag(write().with_name("pipeline.yml"), schedule="@daily", dag_id="daily")
-    assert (dag.dag_id, [task.task_id for task in dag.tasks]) == ("daily", ["job"])
+    assert (dag.dag_id, [task.task_id for task in dag.tasks]) == ("daily", ["fit"])
 
 
 def test_a_schedule_of_cli_v1(write: Callable[..., Path]) -> None:
