@@ -44,7 +44,7 @@ def belongs(key: str, path: Path, schema: str, value: Mapping[str, Any]) -> str 
     """
     here = tuple(str(step) for step in path)
     others = {parent for parent, name in keys(schema) if name == key and not _is_same(parent, here)}
-    places = sorted(others, key=lambda place: _distance(place, here))
+    places = sorted(others, key=lambda place: (_distance(place, here), place))
     if not places:
         return None
     best = places[0]

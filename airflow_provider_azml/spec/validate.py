@@ -4,7 +4,8 @@ Like azure-ai-ml's loader it takes ``"3"`` for an integer and ``"true"`` for a b
 ``x-any-case`` in any case (in CamelCase too where it is ``camel``). ``x-says`` of a schema says in words what it asks
 for. ``x-service`` of a schema is a schema of its own: what the service takes of all that azure-ai-ml sends; what
 departs from it is a warning. ``x-not-sent`` says why nothing is sent for a key, and where to say it instead; whoever
-gives it gets a note.
+gives it gets a note. A schema that says ``x-strict`` at its top, because its files are not Azure ML's, takes ``"3"``
+for text alone.
 """
 
 from __future__ import annotations
@@ -88,12 +89,15 @@ def _once(errors: Iterable[Failure]) -> list[Failure]:
 def _validator(schema: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator, validators
 
-    types = Draft202012Validator.TYPE_CHECKER.redefine_many({
-        "integer": keywords.is_integer,
-        "number": keywords.is_number,
-        "boolean": keywords.is_boolean,
-    })
+    whole = schema_files.whole(schema)
+    types = Draft202012Validator.TYPE_CHECKER
+    if not whole.get("x-strict"):
+        types = types.redefine_many({
+            "integer": keywords.is_integer,
+            "number": keywords.is_number,
+            "boolean": keywords.is_boolean,
+        })
     extend: Any = validators.extend  # untyped
-    lenient = extend(Draft202012Validator, keywords.KEYWORDS, type_checker=types)
-    made: Draft202012Validator = lenient(schema_files.whole(schema))
+    ours = extend(Draft202012Validator, keywords.KEYWORDS, type_checker=types)
+    made: Draft202012Validator = ours(whole)
     return made
