@@ -54,8 +54,8 @@ class AzmlDagImporter(AbstractDagImporter):
     The DAG, its text in the UI and its import error are then the AML file's own, and what is wrong with one file hides
     no other DAG. A folder asks by a file ``.azmldags``. It may be empty, or hold arguments of
     :func:`~airflow_provider_azml.dags.azml_dags` as YAML: ``jobs``, ``cron_fields``, ``takeover``, ``render``,
-    ``default_args`` and others that all its DAGs are given. What is a schedule or a pipeline there, and what is passed over, is as for
-    ``azml_dags``; ``.airflowignore`` counts.
+    ``default_args`` and others that all its DAGs are given. What is a schedule or a pipeline there, and what is passed
+    over, is as for ``azml_dags``; ``.airflowignore`` counts.
 
     Airflow has such importers from 3.4 on, where their API is called experimental. On older versions this does nothing:
     use ``azml_dags`` there. Of an ending a bundle has one importer; give ``extensions`` where another is to have YAML.
