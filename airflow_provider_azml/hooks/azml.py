@@ -20,6 +20,7 @@ from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.clouds import CLOUDS, Cloud, discover
 from airflow_provider_azml.rest.credentials import token_cache
 from airflow_provider_azml.rest.resources import RESOURCES
+from airflow_provider_azml.rest.versions import newest_version
 from airflow_provider_azml.spec.kinds import apply as apply_flow
 from airflow_provider_azml.spec.source import from_mapping
 from airflow_provider_azml.spec.source import read as source_file
@@ -233,7 +234,7 @@ class AzmlHook(BaseHook):
             NotFound: There is none.
         """
         if RESOURCES[kind].versioned and version is None:
-            return self.run(flows.newest_version(self._arm_id(kind, name)))
+            return self.run(newest_version(self._arm_id(kind, name)))
         return self.run(flows.get(self._arm_id(kind, name, version=version, parent=parent)))
 
     def delete(

@@ -43,6 +43,7 @@ class Cloud:
         storage_suffix: What follows ``<account>.blob.``.
         studio: URL of Azure ML studio.
         data_plane_suffixes: Hosts that may be sent an AML token end with one of these.
+        registries: URL of the service that tells where a registry is; Resource Manager's where there is none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Cloud:
     storage_suffix: str
     studio: str
     data_plane_suffixes: tuple[str, ...]
+    registries: str = ""
 
     def studio_url(
         self, kind: str, name: str, workspace: WorkspaceId, tenant_id: str | None = None, *, version: str | None = None
@@ -93,7 +95,8 @@ CLOUDS = {
         aml_scope="https://ml.azure.com/.default",
         storage_suffix="core.windows.net",
         studio="https://ml.azure.com",
-        data_plane_suffixes=(".api.azureml.ms", ".ml.azure.com"),
+        data_plane_suffixes=(".api.azureml.ms", ".ml.azure.com", ".experiments.azureml.net"),
+        registries="https://eastus.api.azureml.ms",
     ),
     "government": Cloud(
         name="AzureUSGovernment",
@@ -104,6 +107,7 @@ CLOUDS = {
         storage_suffix="core.usgovcloudapi.net",
         studio="https://ml.azure.us",
         data_plane_suffixes=(".ml.azure.us",),
+        registries="https://usgovarizona.api.ml.azure.us",
     ),
     "china": Cloud(
         name="AzureChinaCloud",
@@ -114,9 +118,11 @@ CLOUDS = {
         storage_suffix="core.chinacloudapi.cn",
         studio="https://ml.azure.cn",
         data_plane_suffixes=(".ml.azure.cn",),
+        registries="https://chinaeast2.api.ml.azure.cn",
     ),
 }
-"""Sources: azure-ai-ml 1.35.2, ``_azure_environments`` (endpoints and suffixes of the three clouds)."""
+"""Sources: azure-ai-ml 1.35.2, ``_azure_environments`` (endpoints and suffixes of the three clouds) and
+``_registry_utils`` (the hosts of registries)."""
 
 
 def discover(metadata_url: str) -> Flow[Cloud]:

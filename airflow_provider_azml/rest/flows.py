@@ -316,28 +316,6 @@ def find(arm_id: str) -> Flow[Json | None]:
         return None
 
 
-def newest_version(container_id: str) -> Flow[Json]:
-    """The version of an asset that was created last.
-
-    Raises:
-        NotFound: The asset has no version.
-
-    Source: azure-ai-ml resolves ``@latest`` by ``$orderBy=createdtime desc&$top=1`` (recorded exchange).
-    """
-    params = {**version_of(container_id), "$orderBy": "createdtime desc", "$top": "1"}
-    sent = request("GET", f"{container_id}/versions", params=params)
-    found: list[Json] = json_object(sent, (yield from call(Send(sent)))).get("value") or []
-    if found:
-        return found[0]
-    raise NotFound(
-        method="GET",
-        url=_without_query(sent.url),
-        status=404,
-        code="NotFound",
-        message=f"{arm_ids.parse(container_id).kind} {arm_ids.parse(container_id).name!r} has no version",
-    )
-
-
 def put(arm_id: str, body: Json, *, token_header: str | None = None) -> Flow[HttpResponse]:
     """Create or replace the resource; its body and where to poll are in the response."""
     sent = request("PUT", arm_id, params=version_of(arm_id), json=body)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.rest.flows import All
-from airflow_provider_azml.spec.needs import Named, Need, Prefixed
+from airflow_provider_azml.spec.needs import AsJson, Named, Need, Prefixed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,7 @@ def _by_depth(body: Json) -> list[list[Need]]:
             return max(map(deepest, value.values()), default=0)
         if isinstance(value, list):
             return max(map(deepest, value), default=0)
-        if isinstance(value, Prefixed):
+        if isinstance(value, (AsJson, Prefixed)):
             return deepest(value.of)
         if not isinstance(value, Need):
             return 0
@@ -58,7 +59,10 @@ def _fill(value: Any, met: Mapping[Any, str], target: Target) -> Any:  # any par
     if isinstance(value, list):
         return [_fill(member, met, target) for member in value]
     if isinstance(value, Prefixed):
-        return f"azureml:{_fill(value.of, met, target)}"
+        text = str(_fill(value.of, met, target))
+        return text if text.startswith("azureml:") else f"azureml:{text}"
+    if isinstance(value, AsJson):
+        return json.dumps(_fill(value.of, met, target))
     if isinstance(value, Named):
         return value.id_in(target)
     return met[value] if isinstance(value, Need) else value

@@ -97,14 +97,15 @@ def path_problems(source: Source, path: Path, value: Json) -> Iterator[Problem]:
     """
     where = value["path"]
     if references.is_registered(where):
-        yield from reference_problems(source, path, where, _kind(value))
+        yield from reference_problems(source, path, where, asset_kind(value))
     elif references.is_mlflow_run(where):
         yield source.problem(path, "a job takes no runs:/ path; write azureml://jobs/<job>/outputs/<output>")
     else:
         yield from local_paths.problems(source, path, where.removeprefix(references.FILE))
 
 
-def _kind(value: Json) -> str:
+def asset_kind(value: Json) -> str:
+    """The kind of asset that an input is, or an output becomes: ``model`` or ``data``."""
     return _REGISTERED_AS.get(lower(value.get("type")), "data")
 
 
@@ -123,9 +124,9 @@ def data_uri(source: Source, value: Json) -> str | Named | Need:
     """Where the data or the model of an input is: registered, somewhere in the cloud, or local and to be uploaded."""
     where = str(value["path"])
     if references.is_registered(where):
-        return references.asset(where, _kind(value))
+        return references.asset(where, asset_kind(value))
     if references.is_remote(where):
-        return where
+        return references.in_registry(where)
     datastore = str(value.get("datastore") or Local.datastore).removeprefix(references.PREFIX)
     end = "/" if lower(value.get("type") or "uri_folder") == "uri_folder" else ""
     return Local(local_paths.taken(source, where.removeprefix(references.FILE)), end=end, datastore=datastore)

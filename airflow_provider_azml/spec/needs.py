@@ -88,23 +88,16 @@ class LongUri(Named):
 
 @dataclass(frozen=True)
 class Prefixed:
-    """An id with ``azureml:`` before it, as specifications of components have them."""
+    """An id with ``azureml:`` before it, as specifications of components have them; those of registries begin so."""
 
     of: Named | Need
 
 
 @dataclass(frozen=True)
-class Newest(Need):
-    """The version of a registered asset that was created last: what ``@latest`` means."""
+class AsJson:
+    """A value as the text of its JSON, as the items of a loop are sent."""
 
-    kind: str
-    name: str
-
-    def meet(self, target: Target, body: Json) -> Flow[str]:  # noqa: ARG002 (nothing is sent)
-        """Look it up."""
-        container = target.workspace.child(self.kind, self.name)
-        newest = yield from flows.newest_version(container)
-        return f"{container}/versions/{newest['name']}"
+    of: list[Any] | Json
 
 
 @dataclass(frozen=True)

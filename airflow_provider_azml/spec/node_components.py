@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import origins, references
-from airflow_provider_azml.spec.needs import Component, Named
+from airflow_provider_azml.spec.labelled import DEFAULT, DefaultVersion
+from airflow_provider_azml.spec.needs import Component
 from airflow_provider_azml.spec.rules import lower, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_azml.rest.flows import Json
-    from airflow_provider_azml.spec.needs import Need
+    from airflow_provider_azml.spec.needs import Named, Need
     from airflow_provider_azml.spec.source import Source
-    from airflow_provider_azml.spec.target import Target
 
-_DEFAULT = "@default"
+_DEFAULT = f"@{DEFAULT}"
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,6 @@ class Used:
     id: str | Named | Need
     origin: str
     declared: Source | None = None
-
-
-@dataclass(frozen=True)
-class _DefaultVersion(Named):
-    """The version of a component that its owner made the default."""
-
-    name: str
-
-    def id_in(self, target: Target) -> str:
-        """Its ARM id."""
-        return f"{target.workspace.child('component', self.name)}/labels/default"
 
 
 def key_of(node: Source) -> str:
@@ -126,7 +115,7 @@ def registered(text: str) -> str | Named | Need:
         raise references.BadReference(f"{text!r} is the older way to name a registry; write {now}...")
     if text.startswith(references.PREFIX) and text.endswith(_DEFAULT):
         name = text.removeprefix(references.PREFIX).removesuffix(_DEFAULT)
-        return _DefaultVersion(name)
+        return DefaultVersion(name)
     return references.asset(text, "component")
 
 

@@ -9,7 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import names
-from airflow_provider_azml.spec.needs import GroupResource, Newest, WorkspaceResource
+from airflow_provider_azml.spec.labelled import LATEST, Curated, Newest, OfRegistry
+from airflow_provider_azml.spec.needs import GroupResource, WorkspaceResource
 
 if TYPE_CHECKING:
     from airflow_provider_azml.spec.needs import Named, Need
@@ -20,6 +21,7 @@ FILE = "file:"
 REGISTRIES = ("azureml://registries/", "azureml://feeds/")
 """How ids of what is in a registry begin; the second is the older way."""
 _REGISTRY = re.compile(r"^azureml://(registries|feeds)/[^/]+/")
+_NEWEST_OF_REGISTRY = re.compile(r"^azureml://registries/([^/]+)/([^/]+)/([^/]+)/labels/latest$")
 _CURATED = "AzureML-"
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+://|/subscriptions/)")
 _MLFLOW_RUN = re.compile(r"^runs:/")
@@ -27,7 +29,6 @@ _GIT = re.compile(r"^git\+")
 _VIRTUAL_CLUSTER = re.compile(r"^virtualclusters/([^/]+)$", re.IGNORECASE)
 _NAME = re.compile(r"^[A-Za-z0-9][\w\-.]{0,80}$", re.ASCII)
 _NAME_AND_VERSION = re.compile(r"^[A-Za-z0-9][\w\-.]{0,80}(:[\w\-.]{1,80}|@latest)$", re.ASCII)
-LATEST = "latest"
 
 
 class BadReference(ValueError):
@@ -53,15 +54,15 @@ def asset(text: str, kind: str) -> str | Named | Need:
         'azureml://registries/azureml/environments/sklearn-1.5/versions/3'
     """
     if _REGISTRY.match(text):
-        return text
+        return in_registry(text)
     if not text.startswith(PREFIX):
         raise BadReference(f"{text!r} is no reference to a registered {kind}; write {_meant(text)}")
     rest = text.removeprefix(PREFIX)
     if rest.startswith("/subscriptions/"):
         return rest
-    if kind == "environment" and rest.startswith(_CURATED):
-        return text
     name, at, label = rest.rpartition("@")
+    if kind == "environment" and rest.startswith(_CURATED):
+        return Curated(name) if at and label == LATEST else text
     if at and ":" not in label:
         if names.is_unfit(name):
             raise BadReference(f"{name!r} is no name of a registered {kind}")
@@ -74,6 +75,12 @@ def asset(text: str, kind: str) -> str | Named | Need:
     if names.is_unfit(name) or names.is_unfit(version):
         raise BadReference(f"{rest!r} is no name and version of a registered {kind}")
     return WorkspaceResource(kind, (name, version))
+
+
+def in_registry(text: str) -> str | Named:
+    """What the id of something in a registry becomes in a body: itself, but for the label ``latest``."""
+    labelled = _NEWEST_OF_REGISTRY.match(text)
+    return OfRegistry(*labelled.groups()) if labelled else text
 
 
 def _meant(text: str) -> str:

@@ -53,12 +53,14 @@ class Kind:
         schema: Schema, as file and JSON pointer.
         problems: What else is wrong with a source that follows it; it must bear any value.
         submit: Sends a checked source.
+        properties: What a checked source is sent as, with needs in it; of jobs alone.
     """
 
     name: str
     schema: str
     problems: Callable[[Source], Iterable[Problem]]
     submit: Callable[[Source, Target], Flow[Ticket]]
+    properties: Callable[[Source], Json] | None = None
 
 
 class _JobType(Protocol):
@@ -105,7 +107,10 @@ def _job(module: _JobType, schema: str) -> Kind:
         header = jobs.USER_HEADER if jobs.acts_as_user(body["properties"]) else None
         return (yield from waiting.submit(target.workspace.child("job", name), body, token_header=header))
 
-    return Kind(name="job", schema=schema, problems=module.problems, submit=submit)
+    def properties(source: Source) -> Json:
+        return module.properties(source, jobs.name_of(source.value))
+
+    return Kind(name="job", schema=schema, problems=module.problems, submit=submit, properties=properties)
 
 
 def _component(module: _ComponentType, schema: str) -> Kind:

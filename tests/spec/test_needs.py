@@ -7,10 +7,10 @@ import pytest
 from airflow_provider_azml.exceptions import Conflict, NotFound
 from airflow_provider_azml.rest.flows import All
 from airflow_provider_azml.spec.filling import filled
+from airflow_provider_azml.spec.labelled import Newest
 from airflow_provider_azml.spec.needs import (
     Asset,
     LongUri,
-    Newest,
     WorkspaceLocation,
     WorkspaceResource,
     put_version,

@@ -5,7 +5,8 @@ import pytest
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.rest.clouds import CLOUDS
 from airflow_provider_azml.spec import references
-from airflow_provider_azml.spec.needs import Named, Newest
+from airflow_provider_azml.spec.labelled import Newest
+from airflow_provider_azml.spec.needs import Named
 from airflow_provider_azml.spec.target import Target
 
 TARGET = Target(WorkspaceId("s", "rg", "ws"), CLOUDS["public"])
