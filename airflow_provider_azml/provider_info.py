@@ -47,6 +47,7 @@ def get_provider_info() -> dict[str, Any]:
             )
         ],
         "sensors": [_modules("sensors.azml")],
+        "asset-uris": [{"schemes": ["azml"], "handler": "airflow_provider_azml.spec.asset_uris.sanitize_uri"}],
         "extra-links": ["airflow_provider_azml.links.AzmlStudioLink", "airflow_provider_azml.links.AzmlEndpointLink"],
         "plugins": [{"name": "azml", "plugin-class": "airflow_provider_azml.plugin.AzmlPlugin"}],
         "config": {"azml": {"description": "Settings of the Azure Machine Learning provider.", "options": _OPTIONS}},

@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from airflow_provider_azml.dags.assets import azml_asset
     from airflow_provider_azml.dags.files import azml_dag
     from airflow_provider_azml.dags.folder import azml_dags
 
-__all__ = ["azml_dag", "azml_dags"]
+__all__ = ["azml_asset", "azml_dag", "azml_dags"]
 
-_MODULE_OF = {"azml_dag": "files", "azml_dags": "folder"}
+_MODULE_OF = {"azml_asset": "assets", "azml_dag": "files", "azml_dags": "folder"}
 
 
 def __getattr__(name: str) -> object:

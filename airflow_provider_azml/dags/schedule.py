@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG
 
+from airflow_provider_azml.dags.documentation import tag
 from airflow_provider_azml.dags.macros import beside_templates, has_macros, of_schedule, scheduled_name
 from airflow_provider_azml.dags.takeover import takeover_task
 from airflow_provider_azml.dags.tasks import job_arguments, job_task
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.cron import CronFields
     from airflow_provider_azml.spec.schedule_plans import Plan, PlannedJob
 
-_LONGEST_TAG = 100
 _TOLD: dict[str | tuple[str, type[Warning], int], int] = {}
 """What was warned of, for Python to tell it once."""
 
@@ -44,7 +44,7 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
     for problem in plan.warnings:
         warnings.warn_explicit(str(problem), UserWarning, problem.file, problem.line, registry=_TOLD)
     given = {**_when(plan, wishes), **_said(plan, path), **wishes.dag_kwargs}
-    tags = {*(_tag(name, value) for name, value in plan.tags.items()), *wishes.dag_kwargs.get("tags", ())}
+    tags = {*(tag(name, value) for name, value in plan.tags.items()), *wishes.dag_kwargs.get("tags", ())}
     dag = DAG(given.pop("dag_id", plan.name), schedule=given.pop("schedule"), **{**given, "tags": sorted(tags)})
     dag.fileloc = str(wishes.fileloc)
     with dag:
@@ -149,7 +149,3 @@ def _changes(job: PlannedJob, schedule: str) -> Json:
     for key in {*filled, *changed}:
         made[key] = {**mapping(filled.get(key)), **mapping(made.get(key)), **mapping(changed.get(key))}
     return made
-
-
-def _tag(name: str, value: str) -> str:
-    return (f"{name}:{value}" if value else name)[:_LONGEST_TAG]
