@@ -166,6 +166,10 @@ class AzmlOperator(ShieldedOperator):
                 return Deadlines(stopped, "execution_timeout")
         return Deadlines(ends)
 
+    def owns(self, context: Context, arm_id: str) -> bool:
+        """Whether what is waited for is the task's own, so that nobody wants it once the task is ended."""
+        return True
+
     def _follow(self, context: Context, step: object, deadlines: Deadlines) -> object:
         from airflow_provider_azml.rest.waiting import Ticket, ended
 
@@ -178,12 +182,16 @@ class AzmlOperator(ShieldedOperator):
 
     def _settle(self, pending: Ticket, deadlines: Deadlines) -> Outcome:
         from airflow_provider_azml.rest.arm_ids import parse
+        from airflow_provider_azml.rest.awaited_nodes import NODE
         from airflow_provider_azml.rest.following import Follower
         from airflow_provider_azml.rest.patience import Patience
         from airflow_provider_azml.rest.waiting import settle
 
         streams = self.stream_logs and parse(pending.arm_id).kind == "job"
-        follower = Follower(pending.arm_id, self.log.log, stream_logs=streams, body=pending.body)
+        only_status = pending.goal == NODE
+        follower = Follower(
+            pending.arm_id, self.log.log, stream_logs=streams, body=pending.body, only_status=only_status
+        )
         waiting = settle(
             pending,
             poll_seconds=self.poll_seconds,
@@ -219,7 +227,7 @@ class AzmlOperator(ShieldedOperator):
             deadlines=asdict(deadlines),
             tolerate_errors_seconds=self.tolerate_errors_seconds,
             stream_logs=self.stream_logs and is_job,
-            cancel_on_kill=self.cancel_on_kill and is_job,
+            cancel_on_kill=self.cancel_on_kill and is_job and self.owns(context, pending.arm_id),
             max_tries=context["ti"].max_tries,
             links=self.links,
         )

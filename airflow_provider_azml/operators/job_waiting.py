@@ -194,8 +194,9 @@ class AzmlJobOperator(AzmlSpecOperator):
             guard.time_is_up()
             raise
         except WaitTimeout as late:
-            if late.kind == "job" and not late.cancelled:
-                late.cancelled = guard.time_is_up(self.hook.workspace_id.child("job", late.name))
+            job = self.hook.workspace_id.child("job", late.name) if late.kind == "job" else ""
+            if job and not late.cancelled and self.owns(context, job):
+                late.cancelled = guard.time_is_up(job)
             raise
         finally:
             guard.release()

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.node_jobs import NodeJob
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.pipeline_plans import NodePath, PlannedNode, PlannedPipeline
     from airflow_provider_azml.spec.source import Source
@@ -105,13 +106,16 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Turn what the node did into the task's result, or into an error that says why it failed."""
         step = super().advance(context, outcome)
-        return self._with_outputs(step) if isinstance(step, dict) else step
+        return self._with_outputs(context, step) if isinstance(step, dict) else step
 
-    def _with_outputs(self, result: Json) -> Json:
+    def made(self, context: Context, result: Json) -> Flow[NodeJob | None]:
+        """The job of the node itself, once it has ended."""
         from airflow_provider_azml.rest.node_jobs import node_job
 
-        name = self.node.rpartition(".")[2]
-        made = self.hook.run(node_job(self.hook.workspace_id, result["name"], name, alone=True))
+        return node_job(self.hook.workspace_id, result["name"], self.node.rpartition(".")[2], alone=True)
+
+    def _with_outputs(self, context: Context, result: Json) -> Json:
+        made = self.hook.run(self.made(context, result))
         assets = {} if made is None else {one: {"name": name, "version": at} for one, (name, at) in made.assets.items()}
         return {
             **result,

@@ -47,6 +47,7 @@ class Follower:
         body: The job, where it is known already.
         plane: Where the workspace's data plane is, for followers that share it.
         budget: What its logs share with those of other followers; by default they are told whole.
+        only_status: Whether of a job no more is told than its status.
         now: A monotonic clock, in seconds.
 
     Example:
@@ -78,12 +79,13 @@ class Follower:
         body: Json | None = None,
         plane: DataPlane | None = None,
         budget: LineBudget | None = None,
+        only_status: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._arm_id = arm_id
         self._tell = tell
         self._stream_logs = stream_logs
-        self._is_job = arm_ids.parse(arm_id).kind == "job"
+        self._is_job = arm_ids.parse(arm_id).kind == "job" and not only_status
         self._family: Family | None = families.family_of(body or {}, {})
         self._plane = plane
         self._budget = budget

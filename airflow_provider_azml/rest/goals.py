@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_azml.rest import arm_ids, compute_states, model_versions
+from airflow_provider_azml.rest import arm_ids, awaited_nodes, compute_states, model_versions
 from airflow_provider_azml.rest.readings import Reading, failed
 from airflow_provider_azml.rest.resources import PROVISIONING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.history import DataPlane
 
-GoalName = Literal["ended", "deleted", "exists", "idle", "state", "version"]
+GoalName = Literal["ended", "deleted", "exists", "idle", "node", "state", "version"]
 _BUSY = PROVISIONING | {"Scaling"}
 
 
@@ -29,6 +30,8 @@ class Goal:
         bad: Words that end it badly; ``None``: those of the resource's row.
         checked: For a goal that takes values: these as templates leave them -> as ``find`` and ``read`` take them.
         find: The resource's body, given its ARM id and the values; ``None``: what a GET of the id answers.
+        find_each: The same of many who wait at one resource, by the same requests, given the data plane too.
+        found_at: ARM id of what was found, given that of the resource and the body; ``None``: the resource itself.
         read: What the body means, given the values; ``None``: what its word means.
     """
 
@@ -38,6 +41,8 @@ class Goal:
     bad: frozenset[str] | None = None
     checked: Callable[[Json], Json] | None = None
     find: Callable[[str, Json], Flow[Json | None]] | None = None
+    find_each: Callable[[DataPlane, str, Sequence[Json]], Flow[list[Json | None]]] | None = None
+    found_at: Callable[[str, Json], str] | None = None
     read: Callable[[Json, Json], Reading] | None = None
 
 
@@ -52,6 +57,7 @@ GOALS: Mapping[GoalName, Goal] = {
     "deleted": Goal(absent="good"),
     "exists": Goal(absent="wait"),
     "idle": Goal(read=_idle),
+    "node": Goal(find_each=awaited_nodes.find_each, found_at=awaited_nodes.found_at, read=awaited_nodes.read),
     "state": Goal(checked=compute_states.checked, read=compute_states.read),
     "version": Goal(absent="wait", checked=model_versions.checked, find=model_versions.find, read=model_versions.read),
 }

@@ -89,7 +89,7 @@ class DataPlane:
         return (yield from self.follow(f"{self.api}{service}{self.workspace}{below}", params))
 
     def ask(self, service: str, below: str, params: Mapping[str, str], question: Json) -> Flow[Json]:
-        """What one of its services answers to a question that is too long for a URL; nothing is changed by it.
+        """What one of its services answers to what is posted, where to post it twice does no more than to post it once.
 
         Args:
             service: The service and its version, e.g. ``/data/v1.0``.
@@ -106,6 +106,17 @@ class DataPlane:
         """What a URL of it answers."""
         sent = request("GET", url, params=params)
         return flows.json_object(sent, (yield from call(Send(sent, scope="aml"))))
+
+
+def set_tags(place: WorkspaceId | DataPlane, job: str, tags: Mapping[str, str]) -> Flow[None]:
+    """Give a job's run tags; those that it has besides stay.
+
+    Source: MLflow REST API, ``runs/log-batch``, by which azureml-mlflow sets many (recorded exchange).
+    """
+    told = [{"key": key, "value": value} for key, value in tags.items()]
+    yield from DataPlane.of(place).ask(
+        "/mlflow/v2.0", "/api/2.0/mlflow/runs/log-batch", {}, {"run_id": job, "tags": told}
+    )
 
 
 def run_details(place: WorkspaceId | DataPlane, job: str) -> Flow[Json]:

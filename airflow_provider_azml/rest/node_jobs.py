@@ -92,8 +92,8 @@ def run_of(runs: Sequence[Json], node: str, *, display_name: str | None = None, 
     """
     shown = [run for run in runs if families.name_of(run) == (display_name or node)]
     named = [run for run in shown or runs if _properties(run).get("azureml.moduleName") == node]
-    steps = [run for run in runs if families.kind_of(run) == "step"]
-    for found in (shown, named, steps if alone else []):
+    steps = [run for run in runs if families.kind_of(run) == "step"] if alone else []
+    for found in (shown, named, steps):
         if len(found) == 1:
             return found[0]
     return None

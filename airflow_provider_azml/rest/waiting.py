@@ -13,6 +13,7 @@ from airflow_provider_azml.rest import arm_ids, flows, goals, pace, queueing
 from airflow_provider_azml.rest.deadlines import NO_DEADLINES
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, request
 from airflow_provider_azml.rest.following import Follower
+from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.patience import Patience
 
 if TYPE_CHECKING:
@@ -166,9 +167,10 @@ def settle(
     now = now or pace.steady_clock()
     patience, began, last = patience or Patience(), now(), Glance("")
     follow = follow or Follower(pending.arm_id, _log.log).look
+    plane = plane_of(pending)
     while True:
         try:
-            seen = yield from look(pending)
+            seen = yield from look(pending, plane)
         except ApiError as error:
             pause = borne(pending, error, patience, last.status)
         else:
@@ -192,9 +194,10 @@ def observe(pending: Ticket, patience: Patience) -> Flow[Glance]:
     Raises:
         ApiError: An error that did not pass in time.
     """
+    plane = plane_of(pending)
     while True:
         try:
-            return (yield from look(pending))
+            return (yield from look(pending, plane))
         except ApiError as error:
             pause = patience.bear(error)
             _log.warning("Looking again in %.0f s: %s", pause, error)
@@ -245,10 +248,33 @@ class Glance:
     requests_left: float = math.inf
 
 
-def look(pending: Ticket) -> Flow[Glance]:
-    """Look once at how an act goes; an error is the caller's to bear, nothing is sent twice."""
+def plane_of(pending: Ticket) -> DataPlane:
+    """The data plane of the workspace that something is in; it is asked for when a look first needs it."""
+    return DataPlane(arm_ids.parse(pending.arm_id).workspace)
+
+
+def look_at_each(plane: DataPlane, pending: Sequence[Ticket]) -> Flow[list[Glance]]:
+    """Look once at what many wait for at one resource, with one goal that says how that is found for all.
+
+    Args:
+        plane: The data plane of the workspace.
+        pending: Their tickets, which differ in the values that the goal takes alone.
+    """
+    arm_id, goal = pending[0].arm_id, goals.GOALS[pending[0].goal]
+    assert goal.find_each
+    found = yield from goal.find_each(plane, arm_id, [each.wanted for each in pending])
+    return [Glance(ABSENT) if body is None else shown(each, body) for each, body in zip(pending, found, strict=True)]
+
+
+def look(pending: Ticket, plane: DataPlane | None = None) -> Flow[Glance]:
+    """Look once at how an act goes; an error is the caller's to bear, nothing is sent twice.
+
+    Args:
+        pending: The act.
+        plane: The data plane of its workspace, for those who look more than once.
+    """
     if not pending.operation_url:
-        return (yield from _look_at_resource(pending))
+        return (yield from _look_at_resource(pending, plane))
     response, document = yield from _asked(request("GET", pending.operation_url))
     status = str(document.get("status") or "")
     if response.status_code == HTTPStatus.ACCEPTED or (status and status.lower() not in _ENDED):
@@ -259,13 +285,15 @@ def look(pending: Ticket) -> Flow[Glance]:
         body = (yield from flows.find(pending.arm_id)) or {}
         outcome = Outcome(pending.arm_id, status, body, error.get("code"), error.get("message"), pending.goal)
         return Glance(status, outcome)
-    return (yield from _look_at_resource(pending))
+    return (yield from _look_at_resource(pending, plane))
 
 
-def _look_at_resource(pending: Ticket) -> Flow[Glance]:
+def _look_at_resource(pending: Ticket, plane: DataPlane | None) -> Flow[Glance]:
     goal = goals.GOALS[pending.goal]
     if goal.absent == "good":
         return Glance(DELETED, Outcome(pending.arm_id, DELETED, goal=pending.goal))
+    if goal.find_each:
+        return (yield from look_at_each(plane or plane_of(pending), [pending]))[0]
     if goal.find:
         found = yield from goal.find(pending.arm_id, pending.wanted)
         return Glance(ABSENT) if found is None else shown(pending, found)
@@ -296,7 +324,7 @@ def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
     if read.end is None:
         return Glance(read.status, None, retry_after, known=read.known, body=body)
     outcome = Outcome(
-        arm_id=_found_at(pending.arm_id, body),
+        arm_id=_found_at(pending, body),
         status=read.status,
         body=body,
         code=read.code,
@@ -307,12 +335,14 @@ def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
     return Glance(read.status, outcome, body=body)
 
 
-def _found_at(arm_id: str, body: Json) -> str:
-    """ARM id of what was found: itself, or below the id of an asset the version that is wanted."""
-    asked_for = arm_ids.parse(arm_id)
+def _found_at(pending: Ticket, body: Json) -> str:
+    """ARM id of what was found: as the goal says, or itself, or below the id of an asset the version that is wanted."""
+    found_at, asked_for = goals.GOALS[pending.goal].found_at, arm_ids.parse(pending.arm_id)
+    if found_at:
+        return found_at(pending.arm_id, body)
     if asked_for.row.versioned and not asked_for.version and body.get("name"):
-        return f"{arm_id}/versions/{body['name']}"
-    return arm_id
+        return f"{pending.arm_id}/versions/{body['name']}"
+    return pending.arm_id
 
 
 def _object(response: HttpResponse) -> Json:

@@ -15,6 +15,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, NotFound, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import conf
 from airflow_provider_azml.rest import arm_ids, flows, pace, queueing
+from airflow_provider_azml.rest.awaited_nodes import NODE
 from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.patience import TOLERATE_ERRORS_SECONDS, Patience
@@ -153,6 +154,7 @@ class AzmlWaitTrigger(BaseTrigger):
                 stream_logs=self.stream_logs,
                 plane=watcher.plane,
                 budget=watcher.line_budget,
+                only_status=self.goal == NODE,
             )
             poll_seconds = pace.sane(self.poll_seconds)
             watched = watcher.watch(

@@ -13,11 +13,12 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_azml.exceptions import ApiError, AuthError
 from airflow_provider_azml.rest import arm_ids, flows, pace
+from airflow_provider_azml.rest.goals import GOALS
 from airflow_provider_azml.rest.history import DataPlane, data_plane
 from airflow_provider_azml.rest.line_budget import LineBudget
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.run_states import MOST_JOBS, refused, run_states, without_token
-from airflow_provider_azml.rest.waiting import Glance, last_of, look
+from airflow_provider_azml.rest.waiting import Glance, last_of, look, look_at_each
 from airflow_provider_azml.triggers.session import Session
 from airflow_provider_azml.triggers.waits import Borne, Lane, Wait
 
@@ -40,6 +41,7 @@ GATHER_SECONDS = 0.5
 _BATCHES_AT_ONCE = 8
 _LOOKS_AT_ONCE = 16
 _FOLLOWED_AT_ONCE = 64
+_LOOKED_AT_TOGETHER = 1000
 _LARGE_BYTES = 1_000_000
 """Answers of more are asked for in smaller parts: reading one holds the event loop up."""
 _FEWEST_JOBS = 10
@@ -102,6 +104,7 @@ class Watcher:
         self._waits: set[Wait] = set()
         self._jobs = Lane(_BATCHES_AT_ONCE)
         self._each = Lane(_LOOKS_AT_ONCE)
+        self._together = Lane(_LOOKS_AT_ONCE)
         self._looks: set[asyncio.Task[None]] = set()
         self._following = asyncio.Semaphore(_FOLLOWED_AT_ONCE)
         self._wake = asyncio.Event()
@@ -179,7 +182,7 @@ class Watcher:
             while True:
                 self._wake.clear()
                 self._begin_due(loop.time())
-                next_at = min(self._jobs.due_at(), self._each.due_at())
+                next_at = min(lane.due_at() for lane in (self._jobs, self._each, self._together))
                 timer = loop.call_at(next_at, self._wake.set) if math.isfinite(next_at) else None
                 try:
                     await self._wake.wait()
@@ -202,6 +205,12 @@ class Watcher:
                 continue
             for wait in waits:
                 self._each.put(wait, now)
+        while self._together.due_at() <= now:
+            at_one: dict[str, list[Wait]] = {}
+            for wait in self._together.take(now, _LOOKED_AT_TOGETHER):
+                at_one.setdefault(f"{wait.ticket.goal} {wait.ticket.arm_id}", []).append(wait)
+            for waits in at_one.values():
+                self._begin(self._together, waits, self._look_at_each(waits))
         while self._each.due_at() <= now:
             (wait,) = self._each.take(now, 1)
             self._begin(self._each, [wait], self._look_at_one(wait))
@@ -220,8 +229,15 @@ class Watcher:
     def _put(self, wait: Wait, due: float) -> None:
         if wait.over:
             return
-        (self._jobs if wait.is_job else self._each).put(wait, due)
+        self._lane(wait).put(wait, due)
         self._wake.set()
+
+    def _lane(self, wait: Wait) -> Lane:
+        """Whose requests look at something first."""
+        if wait.is_job:
+            return self._jobs
+        is_shared = GOALS[wait.ticket.goal].find_each and not wait.ticket.operation_url
+        return self._together if is_shared else self._each
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -232,6 +248,16 @@ class Watcher:
             self._failed(self._each, [wait], error)
         else:
             self._ease(self._each, seen.requests_left)
+            self._seen(wait, seen)
+
+    async def _look_at_each(self, waits: Sequence[Wait]) -> None:
+        """Look once for all who wait for parts of one resource."""
+        try:
+            found = await self.arun(look_at_each(self.plane, [wait.ticket for wait in waits]))
+        except ApiError as error:
+            self._failed(self._together, waits, error)
+            return
+        for wait, seen in zip(waits, found, strict=True):
             self._seen(wait, seen)
 
     async def _look_at_many(self, waits: Sequence[Wait]) -> None:
