@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _OPENED = "${{"
 _ANY = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^\s{}]*)\s*\}\}")
 _WHOLE = re.compile(r"\$\{\{\s*parent\.(?:inputs|jobs|outputs)\.[^{}\n]*\}\}")
+_NODE = re.compile(r"\$\{\{\s*parent\.jobs\.([^\s{}.]+)\s*\}\}")
 _OLD = re.compile(r"\$\{\{(?:inputs|outputs|jobs)\.[^{}\n]*\}\}")
 
 
@@ -43,6 +44,17 @@ def is_old(value: object) -> bool:
 def holds_any(value: object) -> bool:
     """Whether a value is a text with a reference in it."""
     return isinstance(value, str) and bool(_ANY.search(value))
+
+
+def node(value: object) -> str | None:
+    """The node that a value names, if it is a reference to a node and nothing else.
+
+    Example:
+        >>> node("${{parent.jobs.prep}}")
+        'prep'
+    """
+    found_node = _NODE.fullmatch(value) if isinstance(value, str) else None
+    return found_node[1] if found_node else None
 
 
 def unless_bound(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

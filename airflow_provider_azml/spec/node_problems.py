@@ -14,6 +14,8 @@ from airflow_provider_azml.spec import (
     bindings,
     command_jobs,
     components,
+    control_flow,
+    control_flow_problems,
     data_transfer_nodes,
     job_io,
     marks,
@@ -59,6 +61,10 @@ def problems(graph: Graph, name: str, check: Check) -> Iterator[Problem]:
         check: Finds what is wrong with a pipeline component.
     """
     node = graph.nodes[name]
+    if control_flow.is_control_flow(node):
+        yield from job_io.name_problems(node, "outputs")
+        yield from control_flow_problems.problems(graph, name)
+        return
     yield from _data_problems(node, graph.components[name])
     yield from job_io.name_problems(node, "outputs")
     if pipeline_nodes.type_of(node) == "data_transfer":
@@ -133,8 +139,9 @@ def _port_problems(graph: Graph, name: str) -> Iterator[Problem]:
     if component is None:
         return
     tried = mapping(node.value.get("search_space"))
-    for port, declared in mapping(component.value.get("inputs")).items():
-        given = mapping(node.value.get("inputs"))
+    by_loop = control_flow_problems.given_by_loop(graph, name)
+    for port, declared in mapping(component.value.get("inputs")).items() if by_loop is not None else ():
+        given = {**mapping(node.value.get("inputs")), **dict.fromkeys(by_loop or ())}
         if port not in given and port not in tried and is_needed(declared):
             yield node.problem(("inputs",), f"{port!r} is missing: the component needs it", at_key=True)
     for place in ("inputs", "outputs"):

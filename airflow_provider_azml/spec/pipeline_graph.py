@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import bindings, node_components
+from airflow_provider_azml.spec import bindings, control_flow, node_components
 from airflow_provider_azml.spec.rules import lower, mapping
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class Graph:
             for name, item in declared.items()
         }
 
+    def outputs_of_body(self, loop: Source) -> Json | None:
+        """The outputs that the component of a loop's body declares; ``None`` where it is not at hand."""
+        component = self.components.get(control_flow.body(loop) or "")
+        return None if component is None else mapping(component.value.get("outputs"))
+
     def _taken_by(self, name: str) -> Mapping[str, bool]:
         """The inputs of the pipeline that a node takes, and whether it can do without them."""
         node, component = self.nodes[name], self.components[name]
@@ -117,6 +122,9 @@ class Graph:
             return {"type": FOLDER}
         if lower(node.value.get("type")) == "automl":
             return {"type": "mltable"}
+        if lower(node.value.get("type")) == control_flow.PARALLEL_FOR:
+            of_body = self.typed(mapping(self.outputs_of_body(node)).get(target.name), depth)
+            return {"type": control_flow.gathered(of_body["type"])}
         component = self.components[str(target.node)]
         place = (component or node).value.get(target.place)
         return self.typed(mapping(place).get(target.name), depth)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import (
+    control_flow,
     job_io,
     jobs,
     node_components,
@@ -99,6 +100,8 @@ def _settings_problems(source: Source) -> Iterator[Problem]:
     for key, name in given.items():
         if name not in nodes:
             yield source.problem(("settings", key), f"{name!r} is none of the nodes ({', '.join(nodes) or 'none'})")
+        elif control_flow.is_control_flow(source.at("jobs", name)):
+            yield source.problem(("settings", key), f"{name!r} only decides what others do; name a node that runs")
     if len(given) > 1 and len(set(given.values())) == 1:
         yield source.problem(("settings", _ENDS[1]), f"must be another node than {_ENDS[0]}")
     if given and nodes and set(nodes) <= set(given.values()):

@@ -15,6 +15,7 @@ from airflow_provider_azml.spec import (
     component_io,
     component_parts,
     components,
+    control_flow,
     data_transfer_nodes,
     node_components,
     node_parts,
@@ -105,6 +106,8 @@ def component_spec(source: Source) -> Json:
 
 def _node(graph: Graph, name: str) -> Json:
     source = graph.nodes[name]
+    if control_flow.is_control_flow(source):
+        return control_flow.sent(source, graph.outputs_of_body(source))
     if type_of(source) == AUTOML:
         return _automl(source)
     row = NODE_TYPES[type_of(source)]
@@ -185,5 +188,6 @@ def unknown_keys(schema: str, value: Json) -> list[str]:
 
 def schema_of(node: Source) -> str:
     """The schema of a node."""
-    form = "job" if node_components.key_of(node) not in node.value else "node"
+    is_job = node_components.key_of(node) not in node.value and not control_flow.is_control_flow(node)
+    form = "job" if is_job else "node"
     return f"pipeline_nodes.schema.json#/$defs/{type_of(node)}_{form}"

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.spec import bindings, component_io, node_components, node_problems, pipeline_nodes
+from airflow_provider_azml.spec import (
+    bindings,
+    component_io,
+    control_flow,
+    node_components,
+    node_problems,
+    pipeline_nodes,
+)
 from airflow_provider_azml.spec.pipeline_graph import Graph, inputs_of, is_optional
 from airflow_provider_azml.spec.pipeline_nodes import AUTOML, PIPELINE
 from airflow_provider_azml.spec.rules import mapping
@@ -17,6 +25,10 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec import marks
     from airflow_provider_azml.spec.bindings import Binding
     from airflow_provider_azml.spec.source import Source
+
+
+_NO_REFERENCES = frozenset({"component", "trial", *control_flow.LEADING})
+"""Keys of nodes under which nothing is taken from others: components refer to their own."""
 
 
 def of_nodes(graph: Graph) -> Iterator[Problem]:
@@ -56,7 +68,7 @@ def without_compute(pipeline: Source, seen: set[Path | None] | None = None) -> I
             if component and component.file not in seen:
                 seen.add(component.file)
                 yield from without_compute(component, seen)
-        elif not node.value.get("compute") and not _brings_compute(node):
+        elif not node.value.get("compute") and not _needs_no_compute(node):
             reason = "'compute' is missing; give the node one, or the pipeline settings.default_compute"
             yield node.problem((), reason, at_key=True)
 
@@ -70,7 +82,9 @@ def needed_inputs(component: Source) -> Iterator[str]:
             yield name
 
 
-def _brings_compute(node: Source) -> bool:
+def _needs_no_compute(node: Source) -> bool:
+    if control_flow.is_control_flow(node):
+        return True
     return pipeline_nodes.type_of(node) == "spark" and node.value.get("resources") is not None
 
 
@@ -86,8 +100,8 @@ def _texts(value: Any, path: marks.Path) -> Iterator[tuple[marks.Path, str]]:
     elif isinstance(value, list):
         members = enumerate(value)
     for key, member in members:
-        if not path and key in {"component", "trial"}:
-            continue  # what is in there refers to its own
+        if not path and key in _NO_REFERENCES:
+            continue
         yield from _texts(member, (*path, key))
 
 
@@ -114,12 +128,22 @@ def _unknown(graph: Graph, target: Binding) -> str | None:
 def _ports(graph: Graph, target: Binding) -> Mapping[str, Any] | None:
     """The inputs or outputs that a node has; ``None`` where only the service knows."""
     node = graph.nodes[str(target.node)]
+    if control_flow.is_control_flow(node):
+        return _ports_of_control(graph, node, target)
     component = graph.components[str(target.node)]
     if component is not None:
         return mapping(component.value.get(target.place))
     if node_components.key_of(node) in node.value or pipeline_nodes.type_of(node) == AUTOML:
         return None
     return mapping(node.value.get(target.place))
+
+
+def _ports_of_control(graph: Graph, node: Source, target: Binding) -> Mapping[str, Any] | None:
+    """What a loop over items gathers of its body; nothing else of this sort writes anything."""
+    run = control_flow.body(node) or ""
+    if pipeline_nodes.type_of(node) != control_flow.PARALLEL_FOR or target.place != "outputs":
+        return {}
+    return _ports(graph, replace(target, node=run)) if run in graph.nodes and graph.nodes[run] is not node else None
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -131,12 +155,15 @@ def _circles(graph: Graph) -> Iterator[Problem]:
     waits = {
         name: [
             str(target.node)
-            for _, text in _texts(node.value.get("inputs"), ("inputs",))
+            for _, text in _texts(_taking(node), ("inputs",))
             for target in bindings.found(text)
             if target.node in graph.nodes and target.place == "outputs"
         ]
         for name, node in graph.nodes.items()
     }
+    for name, node in graph.nodes.items():
+        for run in control_flow.led(node):
+            waits.get(run, []).append(name)
     done: set[str] = set()
     for name in waits:
         way = _circle_from(name, waits, done)
@@ -145,6 +172,15 @@ def _circles(graph: Graph) -> Iterator[Problem]:
             yield graph.source.problem(
                 ("jobs", first), f"the nodes wait for each other: {' -> '.join(way)}", at_key=True
             )
+
+
+def _taking(node: Source) -> Any:
+    """The part of a node in which it takes from others."""
+    if not control_flow.is_control_flow(node):
+        return node.value.get("inputs")
+    # whether a body runs again is its own saying
+    keys = ("items",) if pipeline_nodes.type_of(node) == control_flow.DO_WHILE else ("condition", "items")
+    return {key: node.value.get(key) for key in keys}
 
 
 def _circle_from(start: str, waits: Mapping[str, list[str]], done: set[str]) -> list[str]:

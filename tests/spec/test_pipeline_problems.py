@@ -55,8 +55,8 @@ PROBLEMS: dict[str, tuple[Any, str]] = {
         "jobs.a: the nodes wait for each other: a -> a",
     ),
     "an unknown type": (
-        {"a": {"type": "if_else"}},
-        "jobs.a.type: is 'if_else'; it must be one of command, sweep, parallel, pipeline, spark, automl, data_transfer",
+        {"a": {"type": "unless"}},
+        "jobs.a.type: is 'unless'; it must be one of command, sweep, parallel, pipeline, spark, automl, data_transfer",
     ),
     "a misspelt key of a job": (
         {"a": command(limit={"timeout": 1})},
