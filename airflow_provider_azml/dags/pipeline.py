@@ -9,6 +9,7 @@ from airflow.sdk import DAG, TaskGroup
 
 from airflow_provider_azml.dags.ids import legal
 from airflow_provider_azml.dags.tasks import TASK_ID, relative
+from airflow_provider_azml.dags.watch import watched
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
 from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
@@ -17,7 +18,7 @@ from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 from airflow_provider_azml.spec.source import from_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from airflow.sdk import BaseOperator
@@ -129,15 +130,19 @@ def render_tasks(pipeline: Pipeline, render: Render) -> Sequence[BaseOperator]:
         raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
     if render == "job" or not pipeline.plan.nodes:
         return [AzmlSubmitPipelineOperator(task_id=TASK_ID, **pipeline.arguments(TASK_ID))]
+    if render == "watch":
+        return [watched(pipeline, node_tasks)]
     tasks = node_tasks(pipeline)
     return [task for path, task in tasks.items() if all(after != path for _, after in pipeline.plan.edges)]
 
 
-def node_tasks(pipeline: Pipeline) -> Mapping[NodePath, AzmlPipelineNodeOperator]:
+def node_tasks(
+    pipeline: Pipeline, operator: Callable[..., AzmlPipelineNodeOperator] = AzmlPipelineNodeOperator
+) -> Mapping[NodePath, AzmlPipelineNodeOperator]:
     """A task for each node, in the order of the file; nodes of a pipeline component in a group."""
     tasks: dict[NodePath, AzmlPipelineNodeOperator] = {}
     for node in pipeline.plan.nodes.values():
-        _add(pipeline, node, tasks)
+        _add(pipeline, node, tasks, operator)
     for path, task in tasks.items():
         taken = pipeline.plan.leaves[path].upstream
         task.results_of = {".".join(before): tasks[before].task_id for before in taken}
@@ -146,11 +151,16 @@ def node_tasks(pipeline: Pipeline) -> Mapping[NodePath, AzmlPipelineNodeOperator
     return tasks
 
 
-def _add(pipeline: Pipeline, node: PlannedNode, tasks: dict[NodePath, AzmlPipelineNodeOperator]) -> None:
+def _add(
+    pipeline: Pipeline,
+    node: PlannedNode,
+    tasks: dict[NodePath, AzmlPipelineNodeOperator],
+    operator: Callable[..., AzmlPipelineNodeOperator],
+) -> None:
     name = legal(node.path[-1])
     if node.nodes:
         with TaskGroup(name):
             for inner in node.nodes.values():
-                _add(pipeline, inner, tasks)
+                _add(pipeline, inner, tasks, operator)
         return
-    tasks[node.path] = AzmlPipelineNodeOperator(task_id=name, node=node.dotted, **pipeline.arguments(node.dotted))
+    tasks[node.path] = operator(task_id=name, node=node.dotted, **pipeline.arguments(node.dotted))
