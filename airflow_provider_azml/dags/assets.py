@@ -64,14 +64,14 @@ def azml_asset(file: str | Path, node: str, output: str) -> Asset:
     return _asset(uri)
 
 
-def outlets_of(node: PlannedNode) -> list[Asset]:
-    """The assets that the outputs of a node become.
+def outlets_of(*nodes: PlannedNode) -> list[Asset]:
+    """The assets that the outputs of nodes become, each once.
 
     Args:
-        node: The node.
+        nodes: The nodes of a task.
     """
-    uris = [_uri(node, output) for output in node.outputs.values() if output.asset]
-    return [_asset(uri) for uri in dict.fromkeys(uris) if uri]
+    outputs = ((node, output) for node in nodes for output in node.outputs.values() if output.asset)
+    return [_asset(uri) for uri in dict.fromkeys(_uri(*output) for output in outputs) if uri]
 
 
 def _asset(uri: str) -> Asset:

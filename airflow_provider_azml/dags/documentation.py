@@ -72,6 +72,18 @@ def dag_documentation(plan: PlannedPipeline, file: Path | None) -> dict[str, Any
     return documentation | ({"default_args": {"owner": owner}} if owner else {})
 
 
+def overlaid(documentation: Mapping[str, Any], dag_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a DAG is given, over what its file says: tags beside the file's, all else instead.
+
+    Args:
+        documentation: What its file says, see :func:`dag_documentation`.
+        dag_kwargs: Keyword arguments of the DAG.
+    """
+    tags = sorted({*documentation.get("tags", ()), *dag_kwargs.get("tags", ())})
+    defaults = {**documentation.get("default_args", {}), **dag_kwargs.get("default_args", {})}
+    return {**documentation, **dag_kwargs, "tags": tags, "default_args": defaults}
+
+
 def documented(node: PlannedNode, file: Path | None) -> dict[str, Any]:
     """What the task of a node says of it, as keyword arguments of its operator.
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.sdk import DAG, TaskGroup
 
-from airflow_provider_azml.dags.ids import legal
+from airflow_provider_azml.dags.assets import outlets_of
+from airflow_provider_azml.dags.documentation import dag_documentation, documented, documented_group, overlaid
+from airflow_provider_azml.dags.ids import legal, of_node, task_ids
 from airflow_provider_azml.dags.tasks import TASK_ID, relative
 from airflow_provider_azml.dags.watch import watched
 from airflow_provider_azml.exceptions import Problem, SpecError
@@ -63,7 +65,7 @@ def pipeline_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
         SpecError: It is no valid pipeline, or what is wanted is not to be had.
     """
     pipeline = of_file(source, path, wishes.fileloc.parent, wishes.rendering)
-    given = {"catchup": False, **wishes.dag_kwargs}
+    given = {"catchup": False, **overlaid(dag_documentation(pipeline.plan, path), wishes.dag_kwargs)}
     dag = DAG(given.pop("dag_id", legal(path.stem)), schedule=given.pop("schedule", None), **given)
     dag.fileloc = str(wishes.fileloc)
     with dag:
@@ -129,7 +131,8 @@ def render_tasks(pipeline: Pipeline, render: Render) -> Sequence[BaseOperator]:
         reason = f"is {render!r:.80}; it must be {', '.join(get_args(Render)[:-1])} or {get_args(Render)[-1]}"
         raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
     if render == "job" or not pipeline.plan.nodes:
-        return [AzmlSubmitPipelineOperator(task_id=TASK_ID, **pipeline.arguments(TASK_ID))]
+        outlets = outlets_of(*pipeline.plan.leaves.values())
+        return [AzmlSubmitPipelineOperator(task_id=TASK_ID, **{"outlets": outlets, **pipeline.arguments(TASK_ID)})]
     if render == "watch":
         return [watched(pipeline, node_tasks)]
     tasks = node_tasks(pipeline)
@@ -139,8 +142,13 @@ def render_tasks(pipeline: Pipeline, render: Render) -> Sequence[BaseOperator]:
 def node_tasks(
     pipeline: Pipeline, operator: Callable[..., AzmlPipelineNodeOperator] = AzmlPipelineNodeOperator
 ) -> Mapping[NodePath, AzmlPipelineNodeOperator]:
-    """A task for each node, in the order of the file; nodes of a pipeline component in a group."""
+    """A task for each node, in the order of the file; nodes of a pipeline component in a group.
+
+    Raises:
+        SpecError: Two nodes would be one task.
+    """
     tasks: dict[NodePath, AzmlPipelineNodeOperator] = {}
+    task_ids(pipeline.plan)
     for node in pipeline.plan.nodes.values():
         _add(pipeline, node, tasks, operator)
     for path, task in tasks.items():
@@ -157,10 +165,11 @@ def _add(
     tasks: dict[NodePath, AzmlPipelineNodeOperator],
     operator: Callable[..., AzmlPipelineNodeOperator],
 ) -> None:
-    name = legal(node.path[-1])
+    name, file = of_node(node.path[-1]), pipeline.plan.source.file
     if node.nodes:
-        with TaskGroup(name):
+        with TaskGroup(name, **documented_group(node, file)):
             for inner in node.nodes.values():
                 _add(pipeline, inner, tasks, operator)
         return
-    tasks[node.path] = operator(task_id=name, node=node.dotted, **pipeline.arguments(node.dotted))
+    given = {"outlets": outlets_of(node), **documented(node, file), **pipeline.arguments(node.dotted)}
+    tasks[node.path] = operator(task_id=name, node=node.dotted, **given)

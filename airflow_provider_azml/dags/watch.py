@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from airflow_provider_azml.dags.ids import task_ids
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
 from airflow_provider_azml.operators.watched_pipelines import (
     AzmlWatchPipelineNodeOperator,
@@ -34,7 +35,11 @@ def watched(pipeline: Pipeline, node_tasks: NodeTasks) -> AzmlSubmitPipelineOper
 
     Returns:
         The task that comes first.
+
+    Raises:
+        SpecError: Two nodes would be one task, or a node is called as a task is that is made here.
     """
+    task_ids(pipeline.plan, taken=(SUBMIT, JOB))
     submit = AzmlSubmitPipelineOperator(task_id=SUBMIT, **{**pipeline.arguments(SUBMIT), "wait": False})
     whole = AzmlWatchPipelineOperator(task_id=JOB, submitted_by=submit.task_id, **pipeline.arguments(JOB))
     nodes = node_tasks(pipeline, partial(AzmlWatchPipelineNodeOperator, submitted_by=submit.task_id))

@@ -19,24 +19,31 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 
+def outlets(context: Context) -> dict[str, Asset]:
+    """The task's assets in Azure ML, by their URIs."""
+    uris = ((getattr(asset, "uri", None), asset) for asset in context["task"].outlets)
+    return {uri: asset for uri, asset in uris if uri and uri.startswith(f"{SCHEME}://")}
+
+
 def tell_assets(context: Context, result: Json) -> None:
     """Put into the events of a task's assets what its node made; to be called once the node's job is known to be good.
 
     The extra of an event is ``{"asset", "version", "uri", "node", "output", "job", "id", "child", "run"}``: name and
     version in Azure ML, where it is, the node and its output, the pipeline job's name and ARM id, the node's own job,
-    and the DAG run; with ``reused_from`` where another job made it before.
+    and the DAG run; with ``reused_from`` where another job made it before, and ``from_run`` where that was in an
+    earlier run of the DAG.
 
     Args:
         context: The task's.
         result: The task's: ``{"name", "id", "node", "child", "outputs", "assets", "reused_from"}``.
     """
     by_name = {made["name"]: output for output, made in result.get("assets", {}).items()}
-    for uri, asset in _outlets(context).items():
+    for uri, asset in outlets(context).items():
         _tell(context, asset, result, by_name.get(asset_name(uri)))
 
 
 def tell_pipeline_assets(place: WorkspaceId, context: Context, result: Json, source: Source) -> Flow[None]:
-    """The same for the task of a whole pipeline, whose assets its nodes have made; nothing is asked without any.
+    """The same for the task of a whole pipeline, whose assets its nodes have made.
 
     Args:
         place: The workspace.
@@ -48,24 +55,16 @@ def tell_pipeline_assets(place: WorkspaceId, context: Context, result: Json, sou
     from airflow_provider_azml.spec.pipeline_assets import uris_of
     from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 
-    outlets = _outlets(context)
-    if not outlets:
-        return
+    assets = outlets(context)
     plan = plan_pipeline(source)
     found = {node.path: uris_of(node) for node in plan.leaves.values()}
-    wanted = {path: uris for path, uris in found.items() if not outlets.keys().isdisjoint(uris.values())}
+    wanted = {path: uris for path, uris in found.items() if not assets.keys().isdisjoint(uris.values())}
     jobs = yield from _jobs(DataPlane.of(place), str(result["name"]), plan.nodes, wanted)
     for path, uris in wanted.items():
         told = {**result, "node": ".".join(path), **_made(jobs.get(path))}
         for output, uri in uris.items():
-            if uri in outlets:
-                _tell(context, outlets[uri], told, output)
-
-
-def _outlets(context: Context) -> dict[str, Asset]:
-    """The task's assets in Azure ML, by their URIs."""
-    uris = ((getattr(asset, "uri", None), asset) for asset in context["task"].outlets)
-    return {uri: asset for uri, asset in uris if uri and uri.startswith(f"{SCHEME}://")}
+            if uri in assets:
+                _tell(context, assets[uri], told, output)
 
 
 def _tell(context: Context, asset: Asset, result: Json, output: str | None) -> None:
@@ -81,6 +80,7 @@ def _tell(context: Context, asset: Asset, result: Json, output: str | None) -> N
         "id": result.get("id"),
         "child": result.get("child"),
         "reused_from": result.get("reused_from"),
+        "from_run": result.get("from_run"),
         "run": context["run_id"],
     }
     context["outlet_events"][asset].extra.update({key: value for key, value in told.items() if value is not None})

@@ -178,7 +178,11 @@ class AzmlOperator(ShieldedOperator):
             if outcome is None and self.deferrable:
                 self._defer(context, step, deadlines)
             step = self.advance(context, outcome or self._settle(step, deadlines))
+        self.finish(context, step)
         return step
+
+    def finish(self, context: Context, result: object) -> None:
+        """Tell what there is to tell of a result besides the result itself, when the task is about to succeed."""
 
     def _settle(self, pending: Ticket, deadlines: Deadlines) -> Outcome:
         from airflow_provider_azml.rest.arm_ids import parse

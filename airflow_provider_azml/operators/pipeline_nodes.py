@@ -108,6 +108,13 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         step = super().advance(context, outcome)
         return self._with_outputs(context, step) if isinstance(step, dict) else step
 
+    def finish(self, context: Context, result: object) -> None:
+        """Tell the task's assets, if it has any, which versions of them the node has made."""
+        from airflow_provider_azml.operators.asset_events import tell_assets
+
+        if isinstance(result, dict):
+            tell_assets(context, result)
+
     def made(self, context: Context, result: Json) -> Flow[NodeJob | None]:
         """The job of the node itself, once it has ended."""
         from airflow_provider_azml.rest.node_jobs import node_job
