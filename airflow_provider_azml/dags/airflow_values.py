@@ -50,9 +50,10 @@ def of_dag(source: Source) -> dict[str, Any]:
 
 
 @cache
-def arguments_of_operators() -> frozenset[str]:
-    """What any operator can be told."""
-    return frozenset(inspect.signature(BaseOperator.__init__).parameters) - _NOT_TOLD
+def arguments_of(operator: type[BaseOperator]) -> frozenset[str]:
+    """What an operator can be told, whichever of its bases takes it."""
+    made = [vars(base)["__init__"] for base in operator.__mro__ if "__init__" in vars(base)]
+    return frozenset(name for one in made for name in inspect.signature(one).parameters) - _NOT_TOLD
 
 
 def _converted(source: Source, path: Path, table: Mapping[str, Convert]) -> dict[str, Any]:

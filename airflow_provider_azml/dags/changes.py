@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from airflow.sdk import Asset, AssetWatcher, Param
 
-from airflow_provider_azml.dags.tasks import TASK_ID, job_arguments
+from airflow_provider_azml.dags.tasks import CHANGES_TASK_ID, TASK_ID, job_arguments
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowSkipException
 from airflow_provider_azml.operators.shielding import ShieldedOperator
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from airflow.sdk import BaseOperator, Context
 
+    from airflow_provider_azml.dags.task_settings import TaskSettings
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.schedule_plans import PlannedJob
     from airflow_provider_azml.spec.v1.schedules import Changes
 
 Per = Literal["blob", "poll"]
-CHANGES_TASK_ID = "changes"
 PATHS = "paths"
 """The parameter of a DAG run that takes paths instead of those that changed."""
 _PLACE = ("azml_conn_id", "subscription_id", "resource_group", "workspace")
@@ -143,7 +143,14 @@ def given_by_changes(dag_id: str, changes: Changes, dag_kwargs: Mapping[str, Any
 
 
 def changed_jobs(
-    job: PlannedJob, folder: Path, changes: Changes, *, per: Per, other: Mapping[str, Any], display_name: str
+    job: PlannedJob,
+    folder: Path,
+    changes: Changes,
+    settings: TaskSettings,
+    *,
+    per: Per,
+    other: Mapping[str, Any],
+    display_name: str,
 ) -> tuple[BaseOperator, Any]:
     """The tasks that find what changed and submit the job for it, of the DAG that is being made.
 
@@ -151,6 +158,7 @@ def changed_jobs(
         job: The job.
         folder: Folder of the DAG file.
         changes: What is looked at.
+        settings: What Airflow is told of the tasks.
         per: ``blob`` for a job per changed path, ``poll`` for one of all.
         other: What is to be otherwise than the job says, as for :func:`~airflow_provider_azml.dags.tasks.job_task`.
         display_name: What the job is called, a template.
@@ -178,7 +186,9 @@ def changed_jobs(
         per=per,
         as_text=declared == _TEXT,
         inputs=given.pop("inputs", None),
+        **settings.for_task(CHANGES_TASK_ID, operator=AzmlChangedPathsOperator),
     )
+    given |= settings.for_task(TASK_ID)
     if per == "poll":
         return first, operator(task_id=TASK_ID, **given, inputs=first.output)  # type: ignore[arg-type]  # resolved by then
     index = _index(changes.parameter, as_text=declared == _TEXT)

@@ -14,6 +14,7 @@ from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.outlines import outline
 from airflow_provider_azml.dags.wishes import Rendering, Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.spec.sidecars import is_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,7 +132,8 @@ def files_and_ids(folder: Path, jobs: Mapping[str, str] | None = None) -> dict[P
     """
     if not folder.is_dir():
         raise SpecError([Problem(str(folder), 0, 0, "", "there is no such folder")])
-    outlines = {path: outline(path) for path in sorted(folder.iterdir()) if path.suffix in ENDINGS and path.is_file()}
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in ENDINGS and path.is_file()]
+    outlines = {path: outline(path) for path in files if not is_sidecar(path)}
     schedules = {path: found for path, found in outlines.items() if found.is_schedule}
     named = [name for found in schedules.values() for name in found.submitted]
     named += [name for file, name in (jobs or {}).items() if folder / file in schedules]

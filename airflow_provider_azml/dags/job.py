@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG
 
 from airflow_provider_azml.dags.ids import legal
-from airflow_provider_azml.dags.tasks import job_task
+from airflow_provider_azml.dags.task_settings import settings_of
+from airflow_provider_azml.dags.tasks import TASK_ID, job_task
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.schedule_plans import PlannedJob
@@ -40,10 +41,12 @@ def job_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
     for key, argument in _SAID.items():
         if source.value.get(key) and source.render is None:  # else there may be blanks in it
             given[argument] = str(source.value[key])
-    given |= wishes.dag_kwargs
+    job_type = str(source.value.get("type", "command"))
+    settings = settings_of(path, {TASK_ID: job_type}, wishes.rendering.task_overrides, wishes.rendering.after)
+    given |= settings.for_dag(wishes.dag_kwargs)
     dag = DAG(given.pop("dag_id", legal(path.stem)), schedule=given.pop("schedule", None), **given)
     dag.fileloc = str(wishes.fileloc)
-    planned = PlannedJob(path, job_type=str(source.value.get("type", "command")))
+    planned = PlannedJob(path, job_type=job_type)
     with dag:
-        job_task(planned, wishes.fileloc.parent, changes={}, display_name=None)
+        job_task(planned, wishes.fileloc.parent, changes={}, display_name=None, settings=settings.for_task(TASK_ID))
     return dag

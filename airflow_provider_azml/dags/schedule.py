@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG
 
 from airflow_provider_azml.dags.documentation import tag
 from airflow_provider_azml.dags.macros import beside_templates, has_macros, of_schedule, scheduled_name
+from airflow_provider_azml.dags.takeover import TASK_ID as TAKEOVER_TASK_ID
 from airflow_provider_azml.dags.takeover import takeover_task
-from airflow_provider_azml.dags.tasks import job_arguments, job_task
+from airflow_provider_azml.dags.task_settings import settings_of, settings_of_dag
+from airflow_provider_azml.dags.tasks import CHANGES_TASK_ID, TASK_ID, job_arguments, job_task
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.firings import firing, zone_of
@@ -24,11 +27,14 @@ if TYPE_CHECKING:
 
     from airflow.sdk import BaseOperator
 
-    from airflow_provider_azml.dags.wishes import Wishes
+    from airflow_provider_azml.dags.task_settings import TaskSettings
+    from airflow_provider_azml.dags.wishes import Rendering, Wishes
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.cron import CronFields
     from airflow_provider_azml.spec.schedule_plans import Plan, PlannedJob
 
+_AS_ONE_JOB = (None, "job")
+"""The renderings in which a pipeline is one task."""
 _TOLD: dict[str | tuple[str, type[Warning], int], int] = {}
 """What was warned of, for Python to tell it once."""
 
@@ -43,31 +49,45 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
     """
     for problem in plan.warnings:
         warnings.warn_explicit(str(problem), UserWarning, problem.file, problem.line, registry=_TOLD)
+    settings = _settings(plan, path, wishes.rendering)
+    wishes = replace(wishes, dag_kwargs=settings.for_dag(wishes.dag_kwargs))
     given = {**_when(plan, wishes), **_said(plan, path), **wishes.dag_kwargs}
     tags = {*(tag(name, value) for name, value in plan.tags.items()), *wishes.dag_kwargs.get("tags", ())}
     dag = DAG(given.pop("dag_id", plan.name), schedule=given.pop("schedule"), **{**given, "tags": sorted(tags)})
     dag.fileloc = str(wishes.fileloc)
     with dag:
-        first = takeover_task(plan, wishes)
-        body = _body(plan, wishes)
+        first = takeover_task(plan, wishes, settings)
+        body = _body(plan, wishes, settings)
         if first is not None:
             first >> list(body)
     return dag
 
 
-def _body(plan: Plan, wishes: Wishes) -> Sequence[BaseOperator]:
+def _settings(plan: Plan, path: Path, rendering: Rendering) -> TaskSettings:
+    """What Airflow is told of the DAG and its tasks; of a pipeline's nodes where they become tasks."""
+    if rendering.render not in _AS_ONE_JOB:
+        return settings_of_dag(path)
+    kinds = {TASK_ID: plan.job.job_type, CHANGES_TASK_ID: "", TAKEOVER_TASK_ID: ""}
+    overrides, after = rendering.task_overrides, rendering.after
+    return settings_of(path, kinds, overrides, after, job=plan.job.file, as_one_job=True)
+
+
+def _body(plan: Plan, wishes: Wishes, settings: TaskSettings) -> Sequence[BaseOperator]:
     """The tasks that submit the job; the first of them."""
     folder, other, display_name = wishes.fileloc.parent, _changes(plan.job, plan.name), scheduled_name(plan.name)
     if plan.changes is None:
-        if wishes.rendering.render in (None, "job"):
-            return [job_task(plan.job, folder, changes=other, display_name=display_name)]
+        if wishes.rendering.render in _AS_ONE_JOB:
+            told = settings.for_task(TASK_ID)
+            return [job_task(plan.job, folder, changes=other, display_name=display_name, settings=told)]
         from airflow_provider_azml.dags.pipeline import of_schedule, render_tasks  # noqa: PLC0415 (where it is wanted)
 
         _, given = job_arguments(plan.job, folder, changes=other, display_name=display_name)
         return render_tasks(of_schedule(plan.job, given, wishes.rendering), wishes.rendering.render)
     from airflow_provider_azml.dags.changes import changed_jobs  # noqa: PLC0415 (triggers, for these schedules alone)
 
-    first, _ = changed_jobs(plan.job, folder, plan.changes, per=wishes.per, other=other, display_name=display_name)
+    first, _ = changed_jobs(
+        plan.job, folder, plan.changes, settings, per=wishes.per, other=other, display_name=display_name
+    )
     return [first]
 
 

@@ -4,7 +4,8 @@ The order of precedence: what stands later counts, key by key.
 
 1. ``default_args`` of the DAG: of ``.airflow.yml``, of the file's own sidecar, of ``azml_dag``.
 2. ``task_overrides`` of the folder's ``.airflow.yml``.
-3. ``task_overrides`` of the file's own sidecar, say ``pipeline.airflow.yml``.
+3. ``task_overrides`` of the file's own sidecar, say ``pipeline.airflow.yml``; for a schedule, of the sidecar of its
+   job's file, then of its own.
 4. ``task_overrides`` of the call in Python.
 
 In each of 2 to 4: ``*``, then ``kind:<type>``, then patterns in the order in which they are written, then pipeline
@@ -17,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.dags.airflow_values import arguments_of_operators, of_dag, of_task
+from airflow.sdk import BaseOperator
+
+from airflow_provider_azml.dags.airflow_values import arguments_of, of_dag, of_task
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import overrides, sidecars
 from airflow_provider_azml.spec.marks import Marks
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 _ARGUMENTS = "<arguments>"
 _DEFAULT_ARGS, _TAGS = "default_args", "tags"
+_ONE_JOB = "cannot be had: Azure ML runs all nodes as one job, and orders them by their data alone; render='tasks' can"
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,26 @@ class _Rule:
     Args:
         key: Which tasks.
         given: Keyword arguments of their operators.
+        place: Where that was said.
     """
 
     key: str
     given: Mapping[str, Any]
+    place: Source
+
+    def fitting(self, dotted: str, operator: type[BaseOperator] | None) -> Iterator[tuple[str, Any]]:
+        """What it tells a task of an operator; what is said of other tasks too may be nothing to this one.
+
+        Raises:
+            SpecError: It is said of this task alone, and the operator takes no such thing.
+        """
+        taken = self.given.keys() if operator is None else arguments_of(operator)
+        for key, value in self.given.items():
+            if key in taken:
+                yield key, value
+            elif self.key == dotted:
+                reason = f"is nothing that {operator.__name__ if operator else 'it'} takes, which runs this node"
+                raise SpecError([self.place.problem((overrides.OVERRIDES, dotted, key), reason, at_key=True)])
 
 
 @dataclass(frozen=True)
@@ -58,21 +78,27 @@ class TaskSettings:
 
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dag: Mapping[str, Any] = field(default_factory=dict)
-    _rules: Sequence[_Rule] = ()
-    _of_task: Mapping[str, Sequence[_Rule]] = field(default_factory=dict)
+    _rules: Sequence[_Rule] = field(default=(), repr=False)
+    _of_task: Mapping[str, Sequence[_Rule]] = field(default_factory=dict, repr=False)
 
-    def for_task(self, dotted: str, kind: str | None = None) -> dict[str, Any]:
+    def for_task(
+        self, dotted: str, kind: str | None = None, *, operator: type[BaseOperator] | None = None
+    ) -> dict[str, Any]:
         """What a task is told, as keyword arguments of its operator.
 
         Args:
             dotted: Name of its node, after those of the pipeline components around it, with dots.
             kind: For a task that is no node: the type that ``kind:`` knows it by, if any.
+            operator: Its operator, where that is not one that submits jobs: what it does not take is left out.
+
+        Raises:
+            SpecError: The operator does not take what this task alone is told.
         """
         rules = self._of_task.get(dotted)
         if rules is None:
             of_kind = f"{overrides.KIND}{kind}"
             rules = [rule for rule in self._rules if rule.key in (overrides.ALL, of_kind)]
-        return {key: value for rule in rules for key, value in rule.given.items()}
+        return {key: value for rule in rules for key, value in rule.fitting(dotted, operator)}
 
     def for_dag(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """What the DAG is given: by sidecars, and over that by whoever asks for it; ``tags`` of both.
@@ -90,6 +116,8 @@ def settings_of(
     after: Mapping[str, str | Sequence[str]] | None = None,
     *,
     upstream: Mapping[str, Collection[str]] | None = None,
+    job: Path | None = None,
+    as_one_job: bool = False,
 ) -> TaskSettings:
     """What Airflow is told of the tasks of an AML file.
 
@@ -99,6 +127,9 @@ def settings_of(
         task_overrides: Which tasks -> keyword arguments of their operators, as in a sidecar, or as Airflow takes them.
         after: Task -> the tasks that are to run before it.
         upstream: Name of a task -> names of those that it takes data of, to find circles.
+        job: The file of the job that a schedule submits, whose sidecar counts for its tasks too.
+        as_one_job: Whether Azure ML runs all nodes as one job, and so decides on their order. The nodes of `job` need
+            not be among the tasks then.
 
     Raises:
         SpecError: Something of it cannot be used; with file and line where it stands in a file.
@@ -108,36 +139,98 @@ def settings_of(
         >>> settings.for_task("train")
         {'retries': 2, 'pool': 'gpu'}
     """
-    read = [sidecars.read(path) for path in sidecars.sidecars_of(file)] if file else []
-    if task_overrides or after:
-        read.append(_of_arguments(task_overrides or {}, after or {}))
-    if not read:
+    places = _places(file, task_overrides, after, job, names_of_job=not as_one_job)
+    if not places:
         return TaskSettings()
-    wrong = [problem for place in read for problem in (*place.problems, *_wrong_names(place.source, kinds))]
+    wrong = [problem for place in places for problem in place.wrong(kinds, as_one_job=as_one_job)]
     if wrong:
         raise SpecError(list(dict.fromkeys(wrong)))
-    places = [place.source for place in read]
-    rules = [rule for place in places for rule in _rules(place, kinds)]
-    of_task: dict[str, list[_Rule]] = {name: [] for name in kinds}
+    sources = [place.source for place in places]
+    rules = [rule for source in sources for rule in _rules(source, kinds)]
+    of_tasks: dict[str, list[_Rule]] = {name: [] for name in kinds}
     for rule in rules:
         for name in overrides.meant(rule.key, kinds):
-            of_task[name].append(rule)
+            of_tasks[name].append(rule)
+    return TaskSettings(overrides.order(sources, kinds, upstream or {}), _dag_of(places), rules, of_tasks)
+
+
+def settings_of_dag(file: Path) -> TaskSettings:
+    """What sidecars tell the DAG of an AML file, and any task of it; nodes are looked at elsewhere.
+
+    Args:
+        file: The file.
+
+    Raises:
+        SpecError: A sidecar cannot be used, whatever the nodes are.
+    """
+    places = _places(file, None, None, None, names_of_job=False)
+    wrong = [problem for place in places for problem in place.problems]
+    if wrong:
+        raise SpecError(wrong)
+    rules = [rule for place in places for rule in _rules(place.source, {})]
+    return TaskSettings(dag=_dag_of(places), _rules=rules)
+
+
+def _dag_of(places: Sequence[_Place]) -> dict[str, Any]:
     dag: dict[str, Any] = {}
     for place in places:
-        dag = _over(dag, of_dag(place))
-    return TaskSettings(overrides.order(places, kinds, upstream or {}), dag, rules, of_task)
+        dag = _over(dag, of_dag(place.source) if place.tells_dag else {})
+    return dag
 
 
-def _wrong_names(place: Source, kinds: Mapping[str, str]) -> Iterator[Problem]:
-    of_many = place.file is not None and sidecars.is_of_folder(place.file)
-    yield from overrides.problems(place, kinds, of_many=of_many)
+@dataclass(frozen=True)
+class _Place:
+    """Where something was said.
+
+    Args:
+        source: What was said.
+        problems: What is wrong with it, whatever it was said of.
+        knows_names: Whether the nodes that it names must be there.
+        tells_dag: Whether it tells something of the DAG too.
+    """
+
+    source: Source
+    problems: Sequence[Problem]
+    knows_names: bool = True
+    tells_dag: bool = True
+
+    def wrong(self, kinds: Mapping[str, str], *, as_one_job: bool) -> Iterator[Problem]:
+        """All that is wrong with it."""
+        yield from self.problems
+        yield from overrides.problems(self.source, kinds, of_many=not self.knows_names)
+        if as_one_job:
+            for key in mapping(self.source.value.get(overrides.AFTER)):
+                yield self.source.problem((overrides.AFTER, key), _ONE_JOB, at_key=True)
+
+
+def _places(
+    file: Path | None,
+    task_overrides: Mapping[str, Mapping[str, Any]] | None,
+    after: Mapping[str, str | Sequence[str]] | None,
+    job: Path | None,
+    *,
+    names_of_job: bool,
+) -> list[_Place]:
+    """Where something was said of the tasks of a file; what counts more comes later."""
+    found: list[_Place] = []
+    folder, own = sidecars.sidecars_of(file) if file else (None, None)
+    of_job = sidecars.sidecars_of(job).own if job else None
+    if folder:
+        found.append(_Place(*sidecars.read(folder), knows_names=False))
+    if of_job:
+        found.append(_Place(*sidecars.read(of_job), knows_names=names_of_job, tells_dag=False))
+    if own:
+        found.append(_Place(*sidecars.read(own)))
+    if task_overrides or after:
+        found.append(_of_arguments(task_overrides or {}, after or {}))
+    return found
 
 
 def _rules(place: Source, kinds: Mapping[str, str]) -> list[_Rule]:
     """What a place tells tasks, the more special later."""
     given = mapping(place.value.get(overrides.OVERRIDES))
     keys = sorted(given, key=lambda key: overrides.rank(key, kinds))
-    return [_Rule(key, of_task(place, (overrides.OVERRIDES, key))) for key in keys]
+    return [_Rule(key, of_task(place, (overrides.OVERRIDES, key)), place) for key in keys]
 
 
 def _over(under: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,15 +243,15 @@ def _over(under: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _of_arguments(task_overrides: Mapping[str, Any], after: Mapping[str, Any]) -> sidecars.Sidecar:
+def _of_arguments(task_overrides: Mapping[str, Any], after: Mapping[str, Any]) -> _Place:
     """What was said in Python, as if it stood in a sidecar."""
     said = {overrides.OVERRIDES: dict(task_overrides), overrides.AFTER: dict(after)}
     place = Source(said, Path(), marks=Marks(_ARGUMENTS))
-    return sidecars.Sidecar(place, [*_wrong_overrides(place), *_wrong_after(place)])
+    return _Place(place, [*_wrong_overrides(place), *_wrong_after(place)])
 
 
 def _wrong_overrides(place: Source) -> Iterator[Problem]:
-    known = sidecars.keys_of_tasks() | arguments_of_operators()
+    known = sidecars.keys_of_tasks() | arguments_of(BaseOperator)
     for key, given in place.value[overrides.OVERRIDES].items():
         if not isinstance(given, dict):
             yield place.problem((overrides.OVERRIDES, key), f"is {given!r:.80}; it must be a mapping")

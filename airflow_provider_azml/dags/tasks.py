@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.schedule_plans import PlannedJob
 
 TASK_ID = "job"
+CHANGES_TASK_ID = "changes"
 _OPERATORS: Mapping[str, type[AzmlSubmitJobOperator]] = {
     "command": AzmlSubmitCommandJobOperator,
     "pipeline": AzmlSubmitPipelineOperator,
@@ -31,7 +32,14 @@ _OPERATORS: Mapping[str, type[AzmlSubmitJobOperator]] = {
 _NEVER_SENT = frozenset({"name", "display_name"})
 
 
-def job_task(job: PlannedJob, folder: Path, *, changes: Mapping[str, Any], display_name: str | None) -> BaseOperator:
+def job_task(
+    job: PlannedJob,
+    folder: Path,
+    *,
+    changes: Mapping[str, Any],
+    display_name: str | None,
+    settings: Mapping[str, Any] | None = None,
+) -> BaseOperator:
     """The task that submits a job.
 
     Args:
@@ -39,12 +47,13 @@ def job_task(job: PlannedJob, folder: Path, *, changes: Mapping[str, Any], displ
         folder: Folder of the DAG file.
         changes: What is to be otherwise than the job says; each a keyword argument of the job's operator.
         display_name: What the job is called, a template; the task's id without one.
+        settings: Keyword arguments of the operator that say how Airflow runs it.
 
     Raises:
         SpecError: The operator takes no such change.
     """
     operator, given = job_arguments(job, folder, changes=changes, display_name=display_name)
-    return operator(task_id=TASK_ID, **given)
+    return operator(task_id=TASK_ID, **given, **(settings or {}))
 
 
 def job_arguments(

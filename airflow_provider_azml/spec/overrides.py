@@ -1,8 +1,8 @@
 """Which tasks of a pipeline the keys of ``task_overrides`` and of ``after`` mean, and in which order those count.
 
 A key is ``*`` for all tasks, ``kind:`` and a type of nodes, a pattern such as ``train_*``, the name of a pipeline
-component for all tasks in it, or the name of a node; of those around it with dots: ``train_group.fit``. In a pattern
-``*``, ``?`` and ``[...]`` stand for any characters, dots too.
+component for all tasks in it, or the name of a node, after those around it with dots: ``train_group.fit``. In a pattern
+``*``, ``?`` and ``[...]`` stand for any characters, dots too; one that a pipeline component looks like means all in it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def meant(key: str, kinds: Mapping[str, str]) -> list[str]:
     if key in kinds:
         return [key]
     if is_pattern(key):
-        return [name for name in kinds if fnmatchcase(name, key)]
+        return [name for name in kinds if any(fnmatchcase(one, key) for one in (name, *_around(name)))]
     return [name for name in kinds if name.startswith(f"{key}.")]
 
 
@@ -130,15 +130,14 @@ def _unknown(key: str, kinds: Mapping[str, str], *, of_many: bool = False) -> st
         return f"there are no nodes of type {kind!r:.80}; {_meant_or_known(kind, known, KIND)}"
     if of_many or key == ALL or meant(key, kinds):
         return ""
-    known = dict.fromkeys((*kinds, *_around(kinds)))
+    known = dict.fromkeys((*kinds, *(around for name in kinds for around in _around(name))))
     return f"there is no such node; {_meant_or_known(key, known)}"
 
 
-def _around(kinds: Mapping[str, str]) -> Iterator[str]:
-    """The names of the pipeline components that tasks are in."""
-    for name in kinds:
-        parts = name.split(".")
-        yield from (".".join(parts[:depth]) for depth in range(1, len(parts)))
+def _around(name: str) -> list[str]:
+    """The pipeline components that a task is in, from the outside in."""
+    parts = name.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _meant_or_known(key: str, known: Collection[str], before: str = "") -> str:

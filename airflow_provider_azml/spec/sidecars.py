@@ -16,7 +16,7 @@ from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.source import Source, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 SCHEMA = "airflow.schema.json"
 ENDINGS = (".airflow.yml", ".airflow.yaml")
@@ -46,8 +46,20 @@ def is_sidecar(file: Path) -> bool:
     return file.name.endswith(ENDINGS)
 
 
-def sidecars_of(file: Path) -> list[Path]:
-    """The sidecars that hold for an AML file: that of its folder, then its own.
+class Sidecars(NamedTuple):
+    """The sidecars that hold for an AML file.
+
+    Args:
+        folder: That of its folder.
+        own: Its own.
+    """
+
+    folder: Path | None
+    own: Path | None
+
+
+def sidecars_of(file: Path) -> Sidecars:
+    """The sidecars that hold for an AML file, as far as there are any.
 
     Args:
         file: The AML file.
@@ -55,16 +67,15 @@ def sidecars_of(file: Path) -> list[Path]:
     Raises:
         SpecError: There are two of either.
     """
-    places = ([""], list(dict.fromkeys((file.stem, file.name))))
-    found = [
-        [path for name in names for end in ENDINGS if (path := file.parent / f"{name}{end}").is_file()]
-        for names in places
-    ]
-    for paths in found:
-        if paths[1:]:
-            both = " and ".join(path.name for path in paths)
-            raise SpecError([Problem(str(path), 0, 0, "", f"there are {both}; keep one of them") for path in paths])
-    return [path for paths in found for path in paths]
+    return Sidecars(_only(file.parent, [""]), _only(file.parent, dict.fromkeys((file.stem, file.name))))
+
+
+def _only(folder: Path, names: Iterable[str]) -> Path | None:
+    found = [path for name in names for end in ENDINGS if (path := folder / f"{name}{end}").is_file()]
+    if found[1:]:
+        both = " and ".join(path.name for path in found)
+        raise SpecError([Problem(str(path), 0, 0, "", f"there are {both}; keep one of them") for path in found])
+    return found[0] if found else None
 
 
 def aml_files_of(sidecar: Path) -> list[Path]:
