@@ -81,16 +81,17 @@ def _type(validator: Draft202012Validator, types: str | Sequence[str], value: ob
 
 
 def _enum(_: object, choices: Sequence[object], value: object, schema: Json) -> Iterator[Failure]:
-    if not _is_among(value, choices, schema.get("x-any-case")):
+    if not is_among(value, choices, schema.get("x-any-case")):
         yield _failure()
 
 
 def _const(_: object, wanted: object, value: object, schema: Json) -> Iterator[Failure]:
-    if not _is_among(value, [wanted], schema.get("x-any-case")):
+    if not is_among(value, [wanted], schema.get("x-any-case")):
         yield _failure(validator="enum", validator_value=[wanted])
 
 
-def _is_among(value: object, choices: Sequence[object], any_case: object) -> bool:
+def is_among(value: object, choices: Sequence[object], any_case: object) -> bool:
+    """Whether a value is one of the words of a schema, in the case that it asks for."""
     given = [value]
     if any_case and isinstance(value, str):
         given = [snake(value)] if any_case == "camel" else [value.lower()]
@@ -129,12 +130,17 @@ def _bounded(holds: Callable[[float, float], bool]) -> Callable[..., Iterator[Fa
 
 
 def _service(validator: Draft202012Validator, schema: Json, value: object, around: Json) -> Iterator[Failure]:
-    """What departs from a schema of the service's, which knows the same keys as the one around it, is a warning."""
-    if "additionalProperties" in schema:
-        schema = {"properties": dict.fromkeys(around["properties"], True), **schema}
-    for error in _descend(validator, value, schema):
+    """What departs from a schema of the service's is a warning."""
+    for error in _descend(validator, value, of_service(schema, around)):
         error.severity = "warning"
         yield error
+
+
+def of_service(schema: Json, around: Json) -> Json:
+    """A schema of the service's, which knows the same keys as the one around it."""
+    if "additionalProperties" not in schema:
+        return schema
+    return {"properties": dict.fromkeys(around["properties"], True), **schema}
 
 
 def _not_sent(_: object, __: str, value: object, ___: Json) -> Iterator[Failure]:
@@ -146,13 +152,13 @@ def _not_sent(_: object, __: str, value: object, ___: Json) -> Iterator[Failure]
 
 def _any_of(validator: Draft202012Validator, branches: Sequence[Json], value: object, _: Json) -> Iterator[Failure]:
     """The errors of the alternative that the value is meant to be; one that holds but for warnings and notes holds."""
-    fitting = [branch for branch in branches if _takes(validator, branch, value)]
+    fitting = [branch for branch in branches if takes(validator.is_type, branch, value)]
     if not fitting:
         types = [name for branch in branches for name in listed(_first(branch, "type") or ())]
         yield _failure(validator="type", validator_value=list(dict.fromkeys(types)))
         return
     if isinstance(value, dict):
-        fitting, refusal = _told(fitting, value)
+        fitting, refusal = told(fitting, value)
         if refusal is not None:
             yield refusal
             return
@@ -166,9 +172,10 @@ def _any_of(validator: Draft202012Validator, branches: Sequence[Json], value: ob
     yield from min(failed, key=lambda errors: sum(map(_weight, errors)))
 
 
-def _takes(validator: Draft202012Validator, branch: Json, value: object) -> bool:
+def takes(is_type: Callable[[object, str], bool], branch: Json, value: object) -> bool:
+    """Whether a value is of a type that an alternative takes."""
     types = _first(branch, "type")
-    return types is None or any(validator.is_type(value, name) for name in listed(types))
+    return types is None or any(is_type(value, name) for name in listed(types))
 
 
 def _first(schema: Json, keyword: str) -> Any:  # whatever the keyword holds
@@ -179,14 +186,14 @@ def _first(schema: Json, keyword: str) -> Any:  # whatever the keyword holds
     return next((value for value in found if value is not None), None)
 
 
-def _told(branches: list[Json], value: Mapping[str, object]) -> tuple[list[Json], Failure | None]:
+def told(branches: list[Json], value: Mapping[str, object]) -> tuple[list[Json], Failure | None]:
     """The alternatives that a mapping can be by its ``type``; or what is wrong with that."""
     for key in _TELLING:
         named = [(branch, words) for branch in branches if (words := _words(branch, key))]
         if len(branches) == 1 or not named:
             continue
         if key in value:
-            left = [branch for branch, words in named if _is_among(value[key], *words)]
+            left = [branch for branch, words in named if is_among(value[key], *words)]
             left = left or [branch for branch in branches if not _words(branch, key) and _is_open(branch, key)]
         else:
             left = [branch for branch in branches if key not in (_first(branch, "required") or ())]

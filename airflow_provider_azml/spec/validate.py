@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import keywords, schema_files, wording
+from airflow_provider_azml.spec import flawless, keywords, schema_files, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,7 +38,10 @@ def problems(source: Source, schema: str) -> Iterator[Problem]:
         >>> [str(p) for p in problems(read(Path("job.yml")), "command_job.schema.json")]
         ["job.yml:5:1: comand: unknown key; did you mean 'command'?"]
     """
-    for place, error in enumerate(_once(_validator(schema).iter_errors(source.value))):
+    holds = flawless.of(schema)
+    if holds is not None and holds(source.value):
+        return
+    for place, error in enumerate(_once(validator(schema).iter_errors(source.value))):
         yield from wording.explained(error, source, schema if place < wording.MOST_HINTS else None)
 
 
@@ -86,7 +89,8 @@ def _once(errors: Iterable[Failure]) -> list[Failure]:
 
 
 @cache
-def _validator(schema: str) -> Draft202012Validator:
+def validator(schema: str) -> Draft202012Validator:
+    """What finds everything in which a value departs from a schema."""
     from jsonschema import Draft202012Validator, validators
 
     whole = schema_files.whole(schema)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import kinds, source, table, yaml_text
+from airflow_provider_azml.spec import flawless, kinds, source, table, validate, yaml_text
 from airflow_provider_azml.spec.schema_files import whole
 from airflow_provider_azml.spec.templating import shield
 from tests.spec.stand_in import TARGET
@@ -316,3 +316,15 @@ def test_any_mapping_gives_a_request_or_a_spec_error(
         read = source.from_mapping(value, base_path=folder)
         kinds.check(read, kind)
         next(kinds.apply(read, kind, TARGET))
+
+
+@LONG
+@given(made=spoilt())
+def test_a_flaw_is_seen_in_both_ways(made: tuple[str, Any]) -> None:
+    kind, value = made
+    with contextlib.suppress(SpecError):
+        held = source.from_mapping(value).value
+        for row in table.KINDS[kind].values():
+            holds = flawless.of(row.schema)
+            assert holds
+            assert holds(held) is not any(True for _ in validate.validator(row.schema).iter_errors(held))
