@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.cli import sidecars
 from airflow_provider_azml.cli.aml_files import candidates, opened
 from airflow_provider_azml.cli.command import add_file_options
 from airflow_provider_azml.cli.reading import TEMPLATE_HINT, Reading
@@ -16,6 +17,7 @@ from airflow_provider_azml.cli.templates import shown
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.rest.progress import amount
 from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.sidecars import is_sidecar
 from airflow_provider_azml.spec.source import TEMPLATE_FAILS
 
 if TYPE_CHECKING:
@@ -102,6 +104,10 @@ class _Report:
     def look_at(self, candidate: Candidate) -> None:
         """Check a file."""
         try:
+            if is_sidecar(candidate.file):
+                self.tell(sidecars.problems(candidate.file))
+                self.files += 1
+                return
             source = opened(candidate, self.reading.read)
             if source is None:
                 self.left_out += 1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.spec.marks import Path
+    from airflow_provider_azml.spec.pipeline_plans import PlannedPipeline
     from airflow_provider_azml.spec.source import Source
 
 ALL = "*"
@@ -45,6 +46,27 @@ KINDS = (
 )
 """The types of nodes."""
 _MOST_LISTED = 20
+
+
+def kinds_of(plan: PlannedPipeline) -> dict[str, str]:
+    """The nodes of a pipeline, by their names with dots: their types.
+
+    Args:
+        plan: The pipeline.
+    """
+    return {node.dotted: node.type for node in plan.leaves.values()}
+
+
+def upstream_of(plan: PlannedPipeline) -> dict[str, list[str]]:
+    """The nodes of a pipeline, by their names with dots: those that run before them for the sake of their data.
+
+    Args:
+        plan: The pipeline.
+    """
+    found: dict[str, list[str]] = {}
+    for before, node in plan.edges:
+        found.setdefault(".".join(node), []).append(".".join(before))
+    return found
 
 
 class Rank(NamedTuple):
