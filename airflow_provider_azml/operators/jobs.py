@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.operators.job_waiting import AzmlJobOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.sdk import Context
 
-    from airflow_provider_azml.rest.flows import Flow
-    from airflow_provider_azml.rest.waiting import Ticket
+    from airflow_provider_azml.operators.label_pins import LabelPins, Labels
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.target import Target
 
@@ -180,6 +182,17 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
         settings: ``default_compute``, ``default_datastore``, ``continue_on_step_failure``, ``force_rerun``...
         component: A pipeline component to run instead of steps: a file, or ``azureml:name:version``.
         params_as_inputs: Whether the DAG run's params of the names of inputs are the values of these.
+        labels: What labels such as ``@latest`` stand for, in the file and in all that it pulls in. ``run``: what was
+            the newest when the DAG run began (the first of what had no version by then), for all tasks of the run and
+            their retries. Or a mapping of labels to versions, e.g. ``{"environment sklearn@latest": "7"}``; those that
+            are not in it are looked up as with ``run``. The task's log tells each.
+
+    Returns:
+        As of any job, with ``labels`` (label -> version, of a job that this try has sent).
+
+    Raises:
+        RunFailed: The job failed or was canceled; with the service's reason and the end of its log.
+        NotFound: There is no version that a label could stand for.
 
     Example:
         >>> AzmlSubmitPipelineOperator(task_id="train", file="pipeline.yml", inputs={"day": "{{ ds }}"})
@@ -197,11 +210,26 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
         settings: Mapping[str, Any] | None = None,
         component: str | Mapping[str, Any] | None = None,
         params_as_inputs: bool = False,
+        labels: Labels = "run",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.params_as_inputs = params_as_inputs
+        self.labels = labels
+        self._pins: LabelPins | None = None
         self.keep(locals())
+
+    def check_arguments(self) -> None:
+        """Check the arguments that say how to wait, and what labels stand for, once templates are rendered.
+
+        Raises:
+            SpecError: One cannot be used; it is named.
+        """
+        from airflow_provider_azml.operators.arguments import refused
+
+        super().check_arguments()
+        if self.labels != "run" and not isinstance(self.labels, Mapping):
+            raise refused("labels", f"is {self.labels!r:.80}; it must be 'run', or a mapping of labels to versions")
 
     def source(self, context: Context) -> Source:
         """The pipeline, with the inputs of this run.
@@ -216,6 +244,34 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
 
         params = context["params"]
         return given(job, {name: params[name] for name in declared(job) if name in params})
+
+    def finish(self, context: Context, result: object) -> None:
+        """Tell the task's assets, if it has any, which versions of them its nodes have made."""
+        from airflow_provider_azml.operators.asset_events import outlets, tell_pipeline_assets
+
+        if isinstance(result, dict) and outlets(context):
+            self.hook.run(tell_pipeline_assets(self.hook.workspace_id, context, result, self.source(context)))
+
+    def submission(self, kind: str, source: Source, context: Context) -> Flow[Ticket]:
+        """What submits it, once, with its labels pinned."""
+        from airflow_provider_azml.operators.label_pins import LabelPins
+
+        pins = self._pins = LabelPins(self.labels, context, self.log)
+        ticket = yield from super().submission(kind, source, context)
+        pins.attached(source, self.hook.target)
+        return ticket
+
+    def send(self, source: Source, target: Target) -> Flow[Ticket]:
+        """Submit the job that a checked source describes."""
+        send = super().send
+        return self._pins.sending(source, target, send) if self._pins else send(source, target)
+
+    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
+        """Turn what was made into the task's result, or into an error that says why it was not."""
+        from airflow_provider_azml.operators.label_pins import told_by
+
+        step = super().advance(context, outcome)
+        return {**step, "labels": told_by(context)} if isinstance(step, dict) else step
 
 
 class AzmlRunJobAgainOperator(AzmlSubmitJobOperator):

@@ -167,5 +167,6 @@ def _pin(newest: Json, as_of: datetime | None) -> Pin:
     if as_of is None:
         return Pin(str(newest["name"]), "the newest now")
     if created is not None and created > as_of:
-        return Pin(str(newest["name"]), f"the first that there is: it was made at {created}, and none was by {as_of}")
-    return Pin(str(newest["name"]), f"the newest of {as_of}")
+        why = f"the first there is, made at {created.isoformat()}; there was none by {as_of.isoformat()}"
+        return Pin(str(newest["name"]), why)
+    return Pin(str(newest["name"]), f"the newest of {as_of.isoformat()}")

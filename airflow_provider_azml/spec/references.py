@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.spec import names
-from airflow_provider_azml.spec.labelled import LATEST, Curated, Newest, OfRegistry
+from airflow_provider_azml.spec import labelled, names
+from airflow_provider_azml.spec.labelled import Curated, Newest, OfRegistry
 from airflow_provider_azml.spec.needs import GroupResource, WorkspaceResource
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]+://|/subscriptions/)")
 _MLFLOW_RUN = re.compile(r"^runs:/")
 _GIT = re.compile(r"^git\+")
 _VIRTUAL_CLUSTER = re.compile(r"^virtualclusters/([^/]+)$", re.IGNORECASE)
+LATEST = labelled.LATEST
 _NAME = re.compile(r"^[A-Za-z0-9][\w\-.]{0,80}$", re.ASCII)
 _NAME_AND_VERSION = re.compile(r"^[A-Za-z0-9][\w\-.]{0,80}(:[\w\-.]{1,80}|@latest)$", re.ASCII)
 
