@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import overrides, sidecars, unrendered
 from airflow_provider_azml.spec.kind_names import inferred
 from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.spec.pipeline_plans import PlannedPipeline
     from airflow_provider_azml.spec.source import Source
 
@@ -34,9 +35,8 @@ def problems(sidecar: Path) -> Sequence[Problem]:
 
 
 def _of_names(sidecar: Path, source: Source) -> Iterator[Problem]:
+    yield from (problem for problem in sidecars.alone(sidecar.parent) if problem.file == str(sidecar))
     beside = sidecars.aml_files_of(sidecar)
-    if not beside and not sidecars.is_of_folder(sidecar):
-        yield Problem(str(sidecar), 0, 0, "", "there is no AML file beside it that it could hold for")
     plan = _planned(beside[0]) if beside else None
     if plan is None:
         yield from overrides.problems(source, {}, of_many=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.outlines import outline
 from airflow_provider_azml.dags.wishes import Rendering, Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
-from airflow_provider_azml.spec.sidecars import is_sidecar
+from airflow_provider_azml.spec.sidecars import alone, is_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from airflow_provider_azml.dags.changes import Per
-    from airflow_provider_azml.dags.pipeline import Labels, Render
+    from airflow_provider_azml.dags.wishes import Labels, Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
 ENDINGS = (".json", ".yaml", ".yml")
 """How the names of AML files end."""
+_TOLD: dict[str | tuple[str, type[Warning], int], int] = {}
+"""What was warned of, for Python to tell it once."""
 
 
 def azml_dags(
@@ -49,6 +52,9 @@ def azml_dags(
 
     A file that cannot be used hides no other DAG: in its place there is a DAG of the same id with the tag
     ``azml-broken`` and no schedule, which says what is wrong, and whose one task fails with that.
+
+    What Airflow is told of a file's DAG and tasks stands in ``<name>.airflow.yml`` beside it, of those of all files in
+    ``.airflow.yml``.
 
     Args:
         folder: The folder, relative to that of the file that calls this.
@@ -109,8 +115,11 @@ def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool
     for dag_id, one in found.items():
         one.problems += of_one_id(dag_id, one.paths)
     wrong = [problem for one in found.values() for problem in one.problems]
-    if strict and wrong:
-        raise SpecError(wrong)
+    without_file = alone(folder) if wanted is None else []
+    if strict and (wrong or without_file):
+        raise SpecError([*wrong, *without_file])
+    for problem in without_file:
+        warnings.warn_explicit(str(problem), UserWarning, problem.file, 1, registry=_TOLD)
     return {dag_id: _or_broken(dag_id, one, wishes) for dag_id, one in found.items()}
 
 

@@ -33,6 +33,7 @@ _PRESETS = frozenset({
     "@yearly",
 })
 """Words for schedules. Source: Airflow's documentation, "Cron & Time Intervals"."""
+_ALONE = "there is no AML file beside it that it could hold for"
 _OF_ONE_FILE = "is for one file; put it into that file's own, e.g. pipeline.airflow.yml"
 
 
@@ -89,6 +90,16 @@ def aml_files_of(sidecar: Path) -> list[Path]:
         return []
     named = [sidecar.with_name(name)] if name.endswith(AML_ENDINGS) else []
     return [path for path in (*named, *(sidecar.with_name(f"{name}{end}") for end in AML_ENDINGS)) if path.is_file()]
+
+
+def alone(folder: Path) -> list[Problem]:
+    """The sidecars of a folder that hold for nothing, since no AML file is called so: a problem of each.
+
+    Args:
+        folder: The folder.
+    """
+    found = sorted(path for path in folder.iterdir() if is_sidecar(path) and not is_of_folder(path))
+    return [Problem(str(path), 0, 0, "", _ALONE) for path in found if not aml_files_of(path)]
 
 
 def is_of_folder(sidecar: Path) -> bool:

@@ -1,0 +1,105 @@
+"""Sidecars beside files that become DAGs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_azml.dags import azml_dag, azml_dags
+from airflow_provider_azml.exceptions import SpecError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PIPELINE = """\
+type: pipeline
+settings: {default_compute: azureml:serverless}
+jobs:
+  prep: {type: command, command: 'true', environment: 'azureml:env:1'}
+  train: {type: command, command: 'true', environment: 'azureml:env:1'}
+"""
+SCHEDULE = "name: nightly\ntrigger: {type: cron, expression: '0 3 * * *'}\ncreate_job: ./pipeline.yml\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pipeline.yml").write_text(PIPELINE)
+    return tmp_path
+
+
+def test_a_sidecar_is_no_aml_file(folder: Path) -> None:
+    (folder / "pipeline.airflow.yml").write_text("# type: pipeline\ntask_overrides: {prep: {retries: 1}}\n")
+    (folder / ".airflow.yml").write_text("type: pipeline\n")
+    dags = azml_dags(folder)
+    assert (set(dags), dags["pipeline"].tags) == ({"pipeline"}, {"azml-broken"})
+    assert ".airflow.yml:1:1: type: unknown key" in str(dags["pipeline"].doc_md)
+
+
+def test_a_sidecar_without_a_file_is_told(folder: Path) -> None:
+    (folder / "pipelin.airflow.yml").write_text("task_overrides: {prep: {retries: 1}}\n")
+    with pytest.warns(UserWarning, match=r"pipelin\.airflow\.yml: there is no AML file beside it"):
+        assert set(azml_dags(folder)) == {"pipeline"}
+    with pytest.raises(SpecError, match="there is no AML file beside it"):
+        azml_dags(folder, strict=True)
+
+
+def test_the_job_of_a_job_file(folder: Path) -> None:
+    (folder / "train.yml").write_text(
+        "type: command\ncommand: 'true'\nenvironment: azureml:env:1\ncompute: azureml:cpu\n"
+    )
+    (folder / "train.airflow.yml").write_text(
+        "dag: {schedule: '@daily', tags: [a], default_args: {retries: 2}}\n"
+        "task_overrides: {kind:command: {pool: azml}}\n"
+    )
+    dag = azml_dag(folder / "train.yml", tags=["b"], task_overrides={"job": {"poll_seconds": 5}})
+    job: Any = dag.get_task("job")
+    assert (dag.schedule, dag.tags) == ("@daily", {"a", "b"})
+    assert (job.retries, job.pool, job.poll_seconds) == (2, "azml", 5)
+
+
+def test_the_job_of_a_schedule(folder: Path) -> None:
+    (folder / "nightly.yml").write_text(SCHEDULE)
+    (folder / ".airflow.yml").write_text("task_overrides: {'*': {pool: a, queue: a, owner: a, stream_logs: false}}\n")
+    (folder / "pipeline.airflow.yml").write_text(
+        "dag: {tags: [not of the schedule]}\n"
+        "task_overrides: {kind:pipeline: {pool: b, queue: b}, train: {retries: 9}}\n"
+    )
+    (folder / "nightly.airflow.yml").write_text(
+        "dag: {max_active_runs: 1}\ntask_overrides: {job: {pool: c}, takeover: {retries: 3}}\n"
+    )
+    dag = azml_dags(folder, takeover="check")["nightly"]
+    job: Any = dag.get_task("job")
+    assert (job.pool, job.queue, job.owner, job.retries, job.stream_logs) == ("c", "b", "a", 0, False)
+    assert (dag.max_active_runs, dag.tags) == (1, set())
+    takeover = dag.get_task("takeover")
+    assert (takeover.pool, takeover.queue, takeover.retries) == ("a", "a", 3)
+
+
+def test_the_tasks_of_a_schedule_of_changes(folder: Path) -> None:
+    (folder / "pipeline.yml").write_text(PIPELINE + "inputs: {rows: {type: uri_file, path: azureml:rows:1}}\n")
+    (folder / "incoming.yml").write_text(
+        "Schedule: {datastore_name: blobs, path_on_datastore: incoming, data_path_parameter_name: rows}\n"
+    )
+    (folder / "incoming.airflow.yml").write_text("task_overrides: {'*': {pool: a, stream_logs: false}}\n")
+    dag = azml_dag(folder / "incoming.yml", job="pipeline.yml")
+    changes, job = dag.get_task("changes"), dag.get_task("job")
+    assert (changes.pool, job.pool, job.partial_kwargs["stream_logs"]) == ("a", "a", False)
+
+
+def test_what_an_operator_does_not_take_may_not_be_said_of_its_task_alone(folder: Path) -> None:
+    (folder / "nightly.yml").write_text(SCHEDULE)
+    (folder / "nightly.airflow.yml").write_text("task_overrides: {takeover: {stream_logs: false}}\n")
+    with pytest.raises(SpecError) as caught:
+        azml_dag(folder / "nightly.yml", takeover="check")
+    assert str(caught.value).endswith(
+        "nightly.airflow.yml:1:29: task_overrides.takeover.stream_logs: is nothing that AzmlTakeOverScheduleOperator "
+        "takes, which runs this node"
+    )
+
+
+def test_the_order_of_nodes_is_not_to_be_had_where_they_are_one_job(folder: Path) -> None:
+    (folder / "nightly.yml").write_text(SCHEDULE)
+    (folder / "pipeline.airflow.yml").write_text("after: {train: [prep]}\n")
+    with pytest.raises(SpecError, match=r"pipeline\.airflow\.yml:1:9: after\.train: cannot be had: Azure ML runs all"):
+        azml_dag(folder / "nightly.yml")
