@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from airflow_provider_azml.dags.changes import Per
-    from airflow_provider_azml.dags.pipeline import Labels, Render
+    from airflow_provider_azml.dags.wishes import Labels, Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 

@@ -19,8 +19,7 @@ from airflow_provider_azml.dags.airflow_importers import (
 from airflow_provider_azml.dags.changes import Per
 from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.folder import ENDINGS, files_and_ids, of_one_id
-from airflow_provider_azml.dags.pipeline import Labels, Render
-from airflow_provider_azml.dags.wishes import Rendering, Wishes
+from airflow_provider_azml.dags.wishes import Labels, Render, Rendering, Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.operators.takeover import Takeover
 from airflow_provider_azml.spec import yaml_text

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.sdk import DAG, TaskGroup
 
 from airflow_provider_azml.dags.assets import outlets_of
 from airflow_provider_azml.dags.documentation import dag_documentation, documented, documented_group, overlaid
 from airflow_provider_azml.dags.ids import legal, of_node, task_ids
+from airflow_provider_azml.dags.pinned import ParsedLabels
+from airflow_provider_azml.dags.task_settings import settings_of
 from airflow_provider_azml.dags.tasks import TASK_ID, relative
-from airflow_provider_azml.dags.watch import watched
+from airflow_provider_azml.dags.watch import JOB, SUBMIT, watched
+from airflow_provider_azml.dags.wishes import Render
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
 from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
@@ -25,13 +28,14 @@ if TYPE_CHECKING:
 
     from airflow.sdk import BaseOperator
 
+    from airflow_provider_azml.dags.task_settings import TaskSettings
     from airflow_provider_azml.dags.wishes import Rendering, Wishes
     from airflow_provider_azml.spec.pipeline_plans import NodePath, PlannedNode, PlannedPipeline
     from airflow_provider_azml.spec.schedule_plans import PlannedJob
     from airflow_provider_azml.spec.source import Source
 
-Render = Literal["tasks", "job", "watch"]
-Labels = Literal["run", "parse"]
+_OWN_TASKS: Mapping[Render, Sequence[str]] = {"tasks": (), "job": (TASK_ID,), "watch": (SUBMIT, JOB)}
+"""The tasks that are no nodes."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,21 @@ class Pipeline:
     Args:
         plan: What it runs.
         given: Keyword arguments of operators that say which pipeline it is, and what is to be otherwise in it.
-        settings: Task -> keyword arguments of its operator that say how Airflow runs it.
+        render: What becomes of it.
+        settings: How Airflow runs its tasks.
+        labels: What labels stand for, where they are looked up when the DAG is parsed.
     """
 
     plan: PlannedPipeline
     given: Mapping[str, Any]
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    render: Render
+    settings: TaskSettings
+    labels: ParsedLabels
 
-    def arguments(self, dotted: str) -> dict[str, Any]:
+    def arguments(self, dotted: str, operator: type[BaseOperator] | None = None) -> dict[str, Any]:
         """Keyword arguments of the operator of a task, but for what is the task's own."""
-        return {**self.given, **self.settings.get(dotted, {})}
+        given = {**self.given, **self.settings.for_task(dotted, operator=operator)}
+        return {**given, **self.labels.of(given)}
 
 
 def pipeline_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
@@ -65,11 +74,12 @@ def pipeline_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
         SpecError: It is no valid pipeline, or what is wanted is not to be had.
     """
     pipeline = of_file(source, path, wishes.fileloc.parent, wishes.rendering)
-    given = {"catchup": False, **overlaid(dag_documentation(pipeline.plan, path), wishes.dag_kwargs)}
+    told = overlaid(dag_documentation(pipeline.plan, path), pipeline.settings.for_dag(wishes.dag_kwargs))
+    given = {"catchup": False, **told}
     dag = DAG(given.pop("dag_id", legal(path.stem)), schedule=given.pop("schedule", None), **given)
     dag.fileloc = str(wishes.fileloc)
     with dag:
-        render_tasks(pipeline, wishes.rendering.render or "tasks")
+        render_tasks(pipeline, dag.default_args)
     return dag
 
 
@@ -92,13 +102,14 @@ def of_file(
     if wrong:
         raise SpecError(wrong)
     given: dict[str, Any] = {"file": relative(path, folder), **({"inputs": inputs} if inputs else {})}
-    return Pipeline(plan_pipeline(source), given)
+    return _pipeline(plan_pipeline(source), given, rendering, path)
 
 
-def of_schedule(job: PlannedJob, given: Mapping[str, Any], rendering: Rendering) -> Pipeline:
+def of_schedule(path: Path, job: PlannedJob, given: Mapping[str, Any], rendering: Rendering) -> Pipeline:
     """The pipeline that a schedule submits.
 
     Args:
+        path: The file of the schedule.
         job: The job of the schedule.
         given: Keyword arguments of an operator that submits it.
         rendering: What is wanted of it.
@@ -110,33 +121,62 @@ def of_schedule(job: PlannedJob, given: Mapping[str, Any], rendering: Rendering)
         reason = f"is {rendering.render!r}, and the schedule's job is no pipeline that a file holds; leave render out"
         raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
     source = unrendered.read(job.file) if job.file else from_mapping(job.spec or {}, base_path=job.folder)
-    return Pipeline(plan_pipeline(source.merged(job.changes)), given)
+    return _pipeline(plan_pipeline(source.merged(job.changes)), given, rendering, path, job.file)
 
 
-def render_tasks(pipeline: Pipeline, render: Render) -> Sequence[BaseOperator]:
+def _pipeline(
+    plan: PlannedPipeline, given: Mapping[str, Any], rendering: Rendering, path: Path, job: Path | None = None
+) -> Pipeline:
+    """A pipeline with what is wanted of it.
+
+    Raises:
+        SpecError: That is not to be had.
+    """
+    render = rendering.render or "tasks"
+    if render not in get_args(Render):
+        reason = f"is {render!r:.80}; it must be {', '.join(get_args(Render)[:-1])} or {get_args(Render)[-1]}"
+        raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
+    if not plan.nodes:  # what only the service knows is one task
+        render = "job"
+    kinds = {node.dotted: node.type for node in plan.leaves.values()}
+    upstream: dict[str, list[str]] = {".".join(after): [] for _, after in plan.edges}
+    for before, after in plan.edges:
+        upstream[".".join(after)].append(".".join(before))
+    own = dict.fromkeys(_OWN_TASKS[render], "pipeline")
+    settings = settings_of(
+        path,
+        {**kinds, **own},
+        rendering.task_overrides,
+        rendering.after,
+        upstream=upstream,
+        job=job,
+        as_one_job=render != "tasks",
+    )
+    return Pipeline(plan, given, render, settings, ParsedLabels(plan.source, rendering.labels))
+
+
+def render_tasks(pipeline: Pipeline, default_args: Mapping[str, Any]) -> Sequence[BaseOperator]:
     """Make the tasks of a pipeline, of the DAG or group that is being made.
 
     Args:
         pipeline: The pipeline.
-        render: ``tasks`` for a task per node, ``job`` for one that submits the whole, ``watch`` for that and a task per
-            node that shows what becomes of it.
+        default_args: Of the DAG.
 
     Returns:
         The tasks that come first.
 
     Raises:
-        SpecError: `render` is something else.
+        SpecError: Two nodes would be one task.
+        AzmlError: Labels are to be looked up now, and the service cannot be asked.
     """
-    if render not in get_args(Render):
-        reason = f"is {render!r:.80}; it must be {', '.join(get_args(Render)[:-1])} or {get_args(Render)[-1]}"
-        raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
-    if render == "job" or not pipeline.plan.nodes:
+    pipeline.labels.default_args.update(default_args)
+    if pipeline.render == "job":
         outlets = outlets_of(*pipeline.plan.leaves.values())
         return [AzmlSubmitPipelineOperator(task_id=TASK_ID, **{"outlets": outlets, **pipeline.arguments(TASK_ID)})]
-    if render == "watch":
+    if pipeline.render == "watch":
         return [watched(pipeline, node_tasks)]
     tasks = node_tasks(pipeline)
-    return [task for path, task in tasks.items() if all(after != path for _, after in pipeline.plan.edges)]
+    return [task for task in tasks.values() if not task.upstream_task_ids]
 
 
 def node_tasks(
@@ -156,6 +196,8 @@ def node_tasks(
         task.results_of = {".".join(before): tasks[before].task_id for before in taken}
     for before, after in pipeline.plan.edges:
         tasks[before].set_downstream(tasks[after])
+    for name, others in pipeline.settings.after.items():
+        tasks[tuple(name.split("."))].set_upstream([tasks[tuple(other.split("."))] for other in others])
     return tasks
 
 

@@ -57,7 +57,7 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
     dag.fileloc = str(wishes.fileloc)
     with dag:
         first = takeover_task(plan, wishes, settings)
-        body = _body(plan, wishes, settings)
+        body = _body(plan, path, wishes, settings)
         if first is not None:
             first >> list(body)
     return dag
@@ -72,7 +72,7 @@ def _settings(plan: Plan, path: Path, rendering: Rendering) -> TaskSettings:
     return settings_of(path, kinds, overrides, after, job=plan.job.file, as_one_job=True)
 
 
-def _body(plan: Plan, wishes: Wishes, settings: TaskSettings) -> Sequence[BaseOperator]:
+def _body(plan: Plan, path: Path, wishes: Wishes, settings: TaskSettings) -> Sequence[BaseOperator]:
     """The tasks that submit the job; the first of them."""
     folder, other, display_name = wishes.fileloc.parent, _changes(plan.job, plan.name), scheduled_name(plan.name)
     if plan.changes is None:
@@ -82,7 +82,8 @@ def _body(plan: Plan, wishes: Wishes, settings: TaskSettings) -> Sequence[BaseOp
         from airflow_provider_azml.dags.pipeline import of_schedule, render_tasks  # noqa: PLC0415 (where it is wanted)
 
         _, given = job_arguments(plan.job, folder, changes=other, display_name=display_name)
-        return render_tasks(of_schedule(plan.job, given, wishes.rendering), wishes.rendering.render)
+        pipeline = of_schedule(path, plan.job, given, wishes.rendering)
+        return render_tasks(pipeline, mapping(wishes.dag_kwargs.get("default_args")))
     from airflow_provider_azml.dags.changes import changed_jobs  # noqa: PLC0415 (triggers, for these schedules alone)
 
     first, _ = changed_jobs(

@@ -16,7 +16,7 @@ from airflow_provider_azml.spec import unrendered
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_azml.dags.pipeline import Labels, Render
+    from airflow_provider_azml.dags.wishes import Labels, Render
 
 
 def azml_task_group(
@@ -58,5 +58,5 @@ def azml_task_group(
     rendering = Rendering(render, task_overrides, after, labels)
     pipeline = of_file(unrendered.read(path), path, fileloc.parent, rendering, inputs)
     with group:
-        render_tasks(pipeline, render)
+        render_tasks(pipeline, getattr(group.dag, "default_args", {}))
     return group

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_azml.dags.changes import Per
-    from airflow_provider_azml.dags.pipeline import Labels, Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
+
+
+Render = Literal["tasks", "job", "watch"]
+Labels = Literal["run", "parse"]
 
 
 @dataclass(frozen=True)
