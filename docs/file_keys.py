@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.cli.schema_keys import Form, Node, forms
+from airflow_provider_azml.spec import schema_files
+from airflow_provider_azml.spec.table import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,11 +96,16 @@ def _says(schema: dict[str, Any]) -> str:
 
 
 def pages(kind: str) -> str:
-    """The reference of a kind, in Markdown."""
+    """The reference of a kind, or of what else has a schema, in Markdown."""
     same: dict[int, list[Form]] = {}
-    for form in forms(kind):  # forms with the same keys are told of once
+    for form in forms(kind) if kind in KINDS else [_of_schema(f"{kind}.schema.json")]:
+        # forms with the same keys are told of once
         same.setdefault(id(form.node.schema), []).append(form)
     return "\n\n".join(map(_section, same.values()))
+
+
+def _of_schema(file: str) -> Form:
+    return Form("", "", file, Node(schema_files.whole(file)), {})
 
 
 def _section(same: Sequence[Form]) -> str:

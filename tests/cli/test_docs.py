@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.cli import main
 from airflow_provider_azml.cli.schema_keys import forms
+from airflow_provider_azml.spec.sidecars import keys_of_tasks
 from airflow_provider_azml.spec.table import KINDS
 
 if TYPE_CHECKING:
@@ -58,6 +59,15 @@ def test_every_kind_has_a_page_with_every_key(monkeypatch: pytest.MonkeyPatch) -
         assert f"```{{file-reference}} {kind}\n" in (DOCS / f"reference/files/{kind}.md").read_text()
         text = file_keys.pages(kind)
         assert all(f"| `{name}`" in text for form in forms(kind) for name in form.node.properties)
+
+
+def test_settings_of_airflow_have_a_page_with_every_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    import file_keys
+
+    assert "```{file-reference} airflow\n" in (DOCS / "reference/files/airflow.md").read_text()
+    text = file_keys.pages("airflow")
+    assert all(f"| `task_overrides.<name>.{key}` |" in text for key in keys_of_tasks())
 
 
 def test_a_list_of_words_shows_the_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
