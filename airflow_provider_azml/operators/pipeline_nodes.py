@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.exceptions import NotFound, SpecError
+from airflow_provider_azml.hooks.airflow_versions import AirflowSkipException
+from airflow_provider_azml.operators.earlier_runs import FROM_RUN
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from airflow.sdk import Context
 
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.node_jobs import NodeJob
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
+    from airflow_provider_azml.spec.node_selection import Selection
     from airflow_provider_azml.spec.pipeline_plans import NodePath, PlannedNode, PlannedPipeline
+    from airflow_provider_azml.spec.single_nodes import Value
     from airflow_provider_azml.spec.source import Source
 
 FOLDER = "airflow"
@@ -34,12 +39,20 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
     Args:
         node: The node; one inside of a pipeline component after the node that runs it, e.g. ``training.score``.
         results_of: Node -> id of its task, for the nodes that it takes something from.
+        may_lack: Those of these nodes that a decision may leave out: what they would give is left out too, and the task
+            is skipped where the node cannot do without it.
+        after: Node -> the nodes that it comes after, besides those that it takes something from; of the whole pipeline.
         force_rerun: Whether it runs even if the service has run the same before.
+
+    The params ``azml_only``, ``azml_skip`` and ``azml_force_rerun`` of a DAG run choose nodes of its pipelines. One that
+    a run leaves out has the result that it had in the last good run of the DAG, if others need it; else it is skipped.
 
     Returns:
         As of any job, with ``outputs`` (output -> URI of where it really is), ``assets`` (output -> ``name`` and
         ``version`` of the asset that it became), ``node``, ``child`` (the job of the node itself), and ``reused_from``
-        (the job whose results were used again, or ``None``).
+        (the job whose results were used again, or ``None``), and ``values`` (output -> value, of those of type boolean,
+        integer, number or string). That of a node which was left out has ``from_run`` besides, the id of the run that
+        it is of.
 
     Raises:
         RunFailed: The node failed or was canceled.
@@ -56,26 +69,45 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
     """
 
     def __init__(
-        self, *, node: str, results_of: Mapping[str, str] | None = None, force_rerun: bool = False, **kwargs: Any
+        self,
+        *,
+        node: str,
+        results_of: Mapping[str, str] | None = None,
+        may_lack: Collection[str] = (),
+        after: Mapping[str, Sequence[str]] | None = None,
+        force_rerun: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.node = node
         self.results_of = dict(results_of or {})
+        self.may_lack = list(may_lack)
+        self.after = after
         self.force_rerun = force_rerun
+
+    def submit(self, context: Context) -> Ticket | Json:
+        """Submit the job of the node, or take the result of an earlier one where the run leaves the node out."""
+        from airflow_provider_azml.operators.earlier_runs import left_out
+
+        fate = self._selection(context).of(self._path)
+        return super().submit(context) if fate == "run" else left_out(context, fate, self.log)
 
     def source(self, context: Context) -> Source:
         """The job of the node alone.
 
         Raises:
             SpecError: The file cannot be used, or what the node takes is not there.
+            AirflowSkipException: A decision has left out a node that it cannot do without.
         """
-        from airflow_provider_azml.spec.single_nodes import single_node
+        from airflow_provider_azml.spec.single_nodes import lacking, single_node
 
         plan = self.plan(context)
         node = self.planned(plan)
-        return single_node(
-            plan, node, self.results(context), folder=f"{FOLDER}/{self.dag_id}", force_rerun=self.force_rerun
-        )
+        results = self.results(context)
+        lacks = lacking(node, results)
+        if lacks:
+            raise AirflowSkipException(f"Skipped: {lacks!r} is an output of a node that a decision has left out")
+        return single_node(plan, node, results, folder=f"{FOLDER}/{self.dag_id}", force_rerun=self._is_forced(context))
 
     def plan(self, context: Context) -> PlannedPipeline:
         """The whole pipeline, with the inputs of this run."""
@@ -98,21 +130,33 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         hint = f"did you mean {meant!r}?" if meant else f"it has {', '.join(known) or 'none'}"
         raise SpecError([plan.source.problem(("jobs",), f"there is no node {self.node!r}; {hint}", at_key=True)])
 
-    def results(self, context: Context) -> dict[NodePath, Mapping[str, str]]:
-        """Where the nodes that it takes something from have put their outputs, as their tasks tell."""
-        told = {node: context["ti"].xcom_pull(task_ids=task) for node, task in self.results_of.items()}
-        return {tuple(node.split(".")): (result or {}).get("outputs") or {} for node, result in told.items()}
+    def results(self, context: Context) -> dict[NodePath, Mapping[str, str | Value] | None]:
+        """What the nodes that it takes something from have written, as their tasks tell."""
+        found: dict[NodePath, Mapping[str, str | Value] | None] = {}
+        for node, task in self.results_of.items():
+            result = self.told(context, node, task)
+            found[tuple(node.split("."))] = None if result is None and node in self.may_lack else written(result or {})
+        return found
+
+    def told(self, context: Context, node: str, task: str) -> Json | None:
+        """The result of another node's task; ``None`` where it has none."""
+        result: Json | None = context["ti"].xcom_pull(task_ids=task)
+        return result
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Turn what the node did into the task's result, or into an error that says why it failed."""
         step = super().advance(context, outcome)
-        return self._with_outputs(context, step) if isinstance(step, dict) else step
+        if not isinstance(step, dict):
+            return step
+        result = self._with_outputs(context, step)
+        self._tell_reason(context, result)
+        return result
 
     def finish(self, context: Context, result: object) -> None:
         """Tell the task's assets, if it has any, which versions of them the node has made."""
         from airflow_provider_azml.operators.asset_events import tell_assets
 
-        if isinstance(result, dict):
+        if isinstance(result, dict) and FROM_RUN not in result:
             tell_assets(context, result)
 
     def made(self, context: Context, result: Json) -> Flow[NodeJob | None]:
@@ -131,4 +175,49 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
             "node": self.node,
             "child": made and made.name,
             "reused_from": made and made.reused_from,
+            "values": {} if made is None else self._values(context, made),
         }
+
+    def _values(self, context: Context, made: NodeJob) -> Json:
+        """The outputs that are values: as run history has them, or else what the file of one holds."""
+        from airflow_provider_azml.rest.control_outputs import text_at
+        from airflow_provider_azml.spec.component_io import VALUE_TYPES
+
+        values = dict(made.values)
+        for one in self.planned(self.plan(context)).outputs.values():
+            if one.type in VALUE_TYPES and one.name not in values and one.name in made.outputs:
+                # what the node has not written, nobody may ask for
+                with suppress(NotFound):
+                    file = text_at(self.hook.workspace_id, self.hook.cloud, made.outputs[one.name])
+                    values[one.name] = self.hook.run(file).strip()
+        return values
+
+    def _tell_reason(self, context: Context, result: Json) -> None:
+        from airflow_provider_azml.operators.earlier_runs import previous_result
+        from airflow_provider_azml.operators.node_reasons import tell_reason
+
+        earlier = previous_result(context["ti"])
+        tell_reason(self.hook, self.log, result, earlier, forced=self._is_forced(context))
+
+    @property
+    def _path(self) -> NodePath:
+        return tuple(self.node.split("."))
+
+    def _is_forced(self, context: Context) -> bool:
+        return self.force_rerun or self._path in self._selection(context).forced
+
+    def _selection(self, context: Context) -> Selection:
+        """What becomes of the nodes of the pipeline in this run."""
+        from airflow_provider_azml.spec.node_selection import selected
+
+        more = [(one, node) for node, others in (self.after or {}).items() for one in others]
+        order = [(tuple(one.split(".")), tuple(node.split("."))) for one, node in more]
+        return selected(self.plan(context), context["params"], order)
+
+
+def written(result: Json) -> Mapping[str, str | Value]:
+    """What the result of a node's task says that the node has written."""
+    from airflow_provider_azml.spec.single_nodes import Value
+
+    values = {name: Value(value) for name, value in (result.get("values") or {}).items()}
+    return {**(result.get("outputs") or {}), **values}

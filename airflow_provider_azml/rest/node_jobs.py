@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import NotFound
-from airflow_provider_azml.rest import families
+from airflow_provider_azml.rest import control_outputs, families
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.resources import RESOURCES
 
@@ -34,6 +34,7 @@ class NodeJob:
         reused_from: The job whose results stand for its own, when AML did not run it again.
         outputs: Output -> URI of where it is, as the service says; empty until the job has ended.
         assets: Output -> name and version of the asset that it became, for those that became one.
+        values: Output -> value, of those that the job has told run history.
     """
 
     name: str
@@ -41,6 +42,7 @@ class NodeJob:
     reused_from: str | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     assets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def node_job(
@@ -125,7 +127,7 @@ def described(place: WorkspaceId | DataPlane, run: Json) -> Flow[NodeJob]:
                 raise
         if made.outputs:
             break
-    return NodeJob(name, status, reused, made.outputs, made.assets)
+    return NodeJob(name, status, reused, made.outputs, made.assets, control_outputs.values_in(noted))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import pipeline_levels
+from airflow_provider_azml.spec import control_flow, pipeline_levels
 from airflow_provider_azml.spec.pipeline_levels import InputOf, Level, NodePath, OutputOf
 from airflow_provider_azml.spec.pipeline_nodes import type_of
 from airflow_provider_azml.spec.rules import mapping
@@ -141,7 +141,7 @@ class PlannedPipeline:
     def edges(self) -> tuple[Edge, ...]:
         """Which node runs before which; those that take from each other, and the ends of the pipeline."""
         taken = [(before, node.path) for node in self.leaves.values() for before in node.upstream]
-        return tuple(dict.fromkeys([*taken, *self._edges_of_ends()]))
+        return tuple(dict.fromkeys([*taken, *self._edges_of_control(), *self._edges_of_ends()]))
 
     @property
     def last(self) -> str | None:
@@ -151,6 +151,13 @@ class PlannedPipeline:
     @property
     def _settings(self) -> Mapping[str, object]:
         return mapping(self.source.value.get("settings"))
+
+    def _edges_of_control(self) -> Iterator[Edge]:
+        """From nodes that decide to those that they let run."""
+        for path, node in self.leaves.items():
+            for name in control_flow.led(node.source):
+                led = (*path[:-1], name)
+                yield from ((path, one) for one in self.leaves if one[: len(led)] == led and one != path)
 
     def _edges_of_ends(self) -> Iterator[Edge]:
         first, last = (str(self._settings.get(key) or "") for key in ENDS)

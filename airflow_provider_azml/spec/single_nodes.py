@@ -7,12 +7,14 @@ before. What the node takes from others is given as inputs of its pipeline; what
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import bindings, node_parts, references
+from airflow_provider_azml.spec.component_io import VALUE_TYPES
 from airflow_provider_azml.spec.marks import Marks
-from airflow_provider_azml.spec.pipeline_levels import OF_A_COMPONENT, data_type, reference
+from airflow_provider_azml.spec.pipeline_graph import inputs_of, is_optional
+from airflow_provider_azml.spec.pipeline_levels import OF_A_COMPONENT, OutputOf, data_type, reference
 from airflow_provider_azml.spec.pipeline_plans import ENDS
 from airflow_provider_azml.spec.rules import boolean, integer, lower, mapping, number
 
@@ -25,6 +27,20 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.pipeline_plans import PlannedNode, PlannedOutput, PlannedPipeline
     from airflow_provider_azml.spec.source import Source
 
+
+@dataclass(frozen=True)
+class Value:
+    """An output that is no data.
+
+    Args:
+        is_: What it is: text, a number, true or false.
+    """
+
+    is_: Any
+
+
+Results: TypeAlias = "Mapping[NodePath, Mapping[str, str | Value] | None]"
+"""Node -> output -> URI of where it is, or its value; ``None`` for a node that a decision has left out."""
 _BLOB_STORE = "workspaceblobstore"
 _KEPT = ("$schema", "experiment_name", "tags", "properties", "compute", "identity")
 """Keys of a pipeline job that hold for each of its nodes."""
@@ -41,7 +57,7 @@ _LITERALS: Mapping[str, Callable[[Any], object]] = {
 def single_node(
     plan: PlannedPipeline,
     node: PlannedNode,
-    results: Mapping[NodePath, Mapping[str, str]],
+    results: Results,
     *,
     folder: str,
     force_rerun: bool = False,
@@ -51,7 +67,7 @@ def single_node(
     Args:
         plan: The pipeline, with the values that its inputs have.
         node: The node.
-        results: URIs of the outputs of the nodes that it takes something from.
+        results: What the nodes that it takes something from have written.
         folder: Folder of the datastore that outputs go to for which the file says no path.
         force_rerun: Whether it runs even if the service has run the same before.
 
@@ -68,7 +84,8 @@ def single_node(
     settings = {key: item for key, item in mapping(plan.source.value.get("settings")).items() if key not in _OF_MANY}
     if force_rerun:
         settings["force_rerun"] = True
-    written = {one.name: _written(one, f"{_datastore(settings)}/{folder}", node) for one in node.outputs.values()}
+    data = [one for one in node.outputs.values() if one.type not in VALUE_TYPES]
+    written = {one.name: _written(one, f"{_datastore(settings)}/{folder}", node) for one in data}
     own = {**_rebound(node.source.value, given, names), **({"outputs": written} if written else {})}
     kept = {key: plan.source.value[key] for key in _KEPT if plan.source.value.get(key) is not None}
     value = {**kept, "type": "pipeline", "settings": settings, "inputs": inputs, "jobs": {node.path[-1]: own}}
@@ -78,16 +95,49 @@ def single_node(
     return replace(node.source, value=value, marks=marks._replace(inside=inside), place=())
 
 
+def value_of(node: PlannedNode, given: Any, results: Results) -> Any:  # any value of an input
+    """What something that a node is given comes to: a literal, a mapping of data, or ``None`` where there is nothing.
+
+    Args:
+        node: The node.
+        given: A literal, a mapping, or text with references in it.
+        results: What the nodes that it takes something from have written.
+
+    Raises:
+        SpecError: It takes what another node has not written.
+    """
+    return _Values(results, node).resolved(node.level, given, node.source)
+
+
+def lacking(node: PlannedNode, results: Results) -> str | None:
+    """An input that a node cannot do without and that a node is to give which was not run; ``None`` if there is none.
+
+    Args:
+        node: The node.
+        results: What the nodes that it takes something from have written.
+    """
+    component = node.component
+    known = inputs_of(component) if component else {}
+    for port, given in mapping(node.source.value.get("inputs")).items():
+        target = reference(given)
+        led = node.taken.get(target, ()) if target else ()
+        declared = mapping(known.get(port))
+        is_needed = port in known and not is_optional(declared) and declared.get("default") is None
+        if is_needed and any(isinstance(one, OutputOf) and results.get(one.node, {}) is None for one in led):
+            return str(port)
+    return None
+
+
 @dataclass(frozen=True)
 class _Values:
     """What references lead to, once it is known what ran nodes have written.
 
     Args:
-        results: URIs of their outputs.
+        results: What they have written.
         asking: The node that refers.
     """
 
-    results: Mapping[NodePath, Mapping[str, str]]
+    results: Results
     asking: PlannedNode
 
     def of(self, level: Level, target: Binding) -> Any:  # any value of an input
@@ -101,19 +151,25 @@ class _Values:
         else:
             declared = level.declared.get(target.name)
         home = level.holder if target.node is None and level.above is None else at.graph.source
-        return _typed(self._resolved(at, value, home), declared)
+        return _typed(self.resolved(at, value, home), declared)
 
-    def _output(self, level: Level, target: Binding) -> Json:
+    def _output(self, level: Level, target: Binding) -> Any:
         writer = level.writer(str(target.node), target.name)
-        uri = self.results.get(writer.node, {}).get(writer.name) if writer else None
+        known = self.results.get(writer.node, {}) if writer else {}
+        if known is None:
+            return None
+        found = known.get(writer.name) if writer else None
         written = _text_of(target)
-        if writer is None or uri is None:
+        if isinstance(found, Value):
+            return found.is_
+        if writer is None or found is None:
             who = ".".join(writer.node) if writer else f"no node of {target.node}"
             reason = f"{written} is not to be had: {who} has written no {target.name!r}"
             raise SpecError([self.asking.source.problem((), reason, at_key=True)])
-        return {"type": data_type(level.graph.typed(written)["type"]), "path": uri}
+        return {"type": data_type(level.graph.typed(written)["type"]), "path": found}
 
-    def _resolved(self, at: Level, value: Any, home: Source) -> Any:
+    def resolved(self, at: Level, value: Any, home: Source) -> Any:
+        """A value with what its references lead to in their place; local paths as whoever is elsewhere names them."""
         target = reference(value)
         if target is not None:
             found = self.of(at, target)
@@ -124,7 +180,7 @@ class _Values:
         if isinstance(value, dict) and isinstance(value.get("path"), str):
             return {**value, "path": _absolute(value["path"], home)}
         if isinstance(value, dict) and "value" in value:
-            return self._resolved(at, value["value"], home)
+            return self.resolved(at, value["value"], home)
         return value
 
 
