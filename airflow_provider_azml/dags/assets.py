@@ -15,9 +15,9 @@ from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 from airflow_provider_azml.spec.places import closest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping
 
-    from airflow_provider_azml.spec.pipeline_plans import PlannedNode, PlannedOutput
+    from airflow_provider_azml.spec.pipeline_plans import PlannedNode, PlannedOutput, PlannedPipeline
 
 GROUP = "azml"
 
@@ -51,16 +51,10 @@ def azml_asset(file: str | Path, node: str, output: str) -> Asset:
     caller = Path(sys._getframe(1).f_code.co_filename)  # noqa: SLF001 (as Airflow finds the file of a DAG)
     source = unrendered.read(caller.parent / file)
     plan = plan_pipeline(source)
-    leaves = {one.dotted: one for one in plan.leaves.values()}
-    if node not in leaves:
-        raise SpecError([source.problem(("jobs",), f"has no node {node!r}{_meant(node, leaves)}", at_key=True)])
-    found = leaves[node]
-    if output not in found.outputs:
-        reason = f"has no output {output!r}{_meant(output, found.outputs)}"
-        raise SpecError([found.source.problem(("outputs",), reason, at_key=True)])
-    uri = _uri(found, found.outputs[output])
+    writer, name = _writer(plan, node, output)
+    uri = _uri(writer, writer.outputs[name])
     if uri is None:
-        raise SpecError([_unnamed(found, output)])
+        raise SpecError([_unnamed(writer, name)])
     return _asset(uri)
 
 
@@ -72,6 +66,25 @@ def outlets_of(*nodes: PlannedNode) -> list[Asset]:
     """
     outputs = ((node, output) for node in nodes for output in node.outputs.values() if output.asset)
     return [_asset(uri) for uri in dict.fromkeys(_uri(*output) for output in outputs) if uri]
+
+
+def _writer(plan: PlannedPipeline, dotted: str, output: str) -> tuple[PlannedNode, str]:
+    """The node that writes an output, of a pipeline component too, and what the output is called there."""
+    nodes = {node.dotted: node for node in _all(plan.nodes)}
+    if dotted not in nodes:
+        raise SpecError([plan.source.problem(("jobs",), f"has no node {dotted!r}{_meant(dotted, nodes)}", at_key=True)])
+    node = nodes[dotted]
+    written = node.level.writer(node.path[-1], output) if output in node.outputs else None
+    if written is None:
+        reason = f"has no output {output!r}{_meant(output, node.outputs)}"
+        raise SpecError([node.source.problem(("outputs",), reason, at_key=True)])
+    return plan.leaves[written.node], written.name
+
+
+def _all(nodes: Mapping[str, PlannedNode]) -> Iterator[PlannedNode]:
+    for node in nodes.values():
+        yield node
+        yield from _all(node.nodes)
 
 
 def _asset(uri: str) -> Asset:

@@ -37,7 +37,10 @@ def record_outputs(store: Store, workspace: WorkspaceId, job: Json, *, completed
         kind = output.get("jobOutputType") or "uri_folder"
         uri = _uri(workspace, job["name"], name, output)
         if completed and output.get("assetName"):
-            asset_id = _register(store, workspace, job["name"], {**output, "jobOutputType": kind, "uri": uri})
+            is_pipeline = job["properties"].get("jobType") == "Pipeline"
+            made = {**output, "jobOutputType": kind, "uri": uri}
+            asset_id = _registered(store, workspace, made) if is_pipeline else None
+            asset_id = asset_id or _register(store, workspace, job["name"], made)
         else:
             asset_id = _asset_id(store, workspace, f"azureml_{job['name']}_output_data_{name}", "1")
         store.put_record(_OUTPUT_ASSETS, asset_id, {"uri": uri, "type": kind})
@@ -58,6 +61,16 @@ def _uri(workspace: WorkspaceId, job: str, name: str, output: Json) -> str:
     short = output_uri(job, name, output)
     datastore, found, path = short.removeprefix("azureml://datastores/").partition("/paths/")
     return long_uri(workspace, datastore, path) if found and short.startswith("azureml://datastores/") else short
+
+
+def _registered(store: Store, workspace: WorkspaceId, output: Json) -> str | None:
+    """The asset that a step of a pipeline has made of what is an output of the pipeline too."""
+    family = "model" if output["jobOutputType"] in _MODEL_TYPES else "data"
+    name, place = str(output["assetName"]), f"{family}Uri"
+    for document in store.below(workspace.child(family, name), "versions"):
+        if document["properties"].get(place) == output["uri"]:
+            return _asset_id(store, workspace, name, document["name"], family)
+    return None
 
 
 def _register(store: Store, workspace: WorkspaceId, job: str, output: Json) -> str:

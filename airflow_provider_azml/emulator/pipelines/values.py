@@ -56,7 +56,13 @@ class Scope:
         return with_defaults(found, node.inputs, f"its job '{node.key}'")
 
     def outputs_of(self, node: Node) -> dict[str, Json]:
-        """The outputs of a node as its job has them: all that its component declares."""
+        """The outputs of a node as its job has them: all that its component declares.
+
+        What is to be an asset of the pipeline's is one of the step that writes it: it is there even where the pipeline
+        fails later, and its path has the step's name in it.
+
+        Source: https://github.com/Azure/azure-sdk-for-python/issues/32578 and 38205.
+        """
         given: dict[str, Json | None] = node.given.get("outputs") or {}
         return {
             name: self._output(given.get(name) or {}, node.outputs.get(name, {})) for name in {**node.outputs, **given}
@@ -89,13 +95,16 @@ class Scope:
     def _output(self, given: Json, declared: Json) -> Json:
         kind = type_of(declared) if declared else given.get("job_output_type") or _FOLDER
         bound = next(bindings.found(str(given.get("value") or "")), None)
-        uri = (self.outputs.get(bound.name) or {}).get("uri") if bound else given.get("uri")
+        around = (self.outputs.get(bound.name) or {}) if bound else {}
+        uri = around.get("uri") if bound else given.get("uri")
         if not uri and self.datastore != BLOB_STORE:
             uri = "azureml://datastores/${{default_datastore}}/paths/azureml/${{name}}/${{output_name}}/"
         entry = {"jobOutputType": kind, "mode": given.get("mode") or declared.get("mode") or "ReadWriteMount"}
         if uri:
             entry["uri"] = str(uri).replace("${{default_datastore}}", self.datastore)
-        return {**entry, **{_ASSET_FIELDS[key]: given[key] for key in _ASSET_FIELDS if given.get(key) is not None}}
+        named = {key: around[key] for key in _ASSET_FIELDS.values() if around.get(key) is not None}
+        own = {_ASSET_FIELDS[key]: given[key] for key in _ASSET_FIELDS if given.get(key) is not None}
+        return {**entry, **named, **own}
 
     def _find(self, target: Binding) -> Json | None:
         """What a reference leads to, as an input of a job; ``None`` when it has no value."""
