@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
-import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import node_components, places, references
+from airflow_provider_azml.spec import bindings, node_components, places, references, templating
+from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.component_io import VALUE_TYPES
-from airflow_provider_azml.spec.input_uses import Use, uses_of
+from airflow_provider_azml.spec.input_uses import uses_of
+from airflow_provider_azml.spec.input_values import TEXT, DeclaredInput, Value, fits, number, parsed
 from airflow_provider_azml.spec.pipeline_graph import Graph, inputs_of, is_optional
 from airflow_provider_azml.spec.rules import lower, mapping
-from airflow_provider_azml.spec.templating import has_templates
 from airflow_provider_azml.spec.wording import shown
 
 if TYPE_CHECKING:
@@ -22,96 +22,19 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.input_uses import Use
     from airflow_provider_azml.spec.source import Source
 
-Value: TypeAlias = "str | bool | int | float"
-_TYPES: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
-_A = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text"}
+__all__ = ["DeclaredInput", "declared", "given", "given_by_params", "stood_in"]
+
+_TYPES: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number"}
 _FOLDER = "uri_folder"
 _KEYS_OF_DATA = frozenset({"type", "path", "mode", "datastore", "path_on_compute"})
-_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,400}", re.ASCII)
-_SECRET = re.compile(r"passw|passphrase|secret|token|credential|key$|sas$|^sas", re.IGNORECASE)
 _EXPRESSION = "${{"
-
-
-class _NotTaken(ValueError):
-    """An input cannot be given a value; the message says why, without the value."""
-
-
-@dataclass(frozen=True)
-class DeclaredInput:
-    """An input of a pipeline job.
-
-    Args:
-        name: Its name; with dots for a member of a group.
-        type: ``string``, ``integer``, ``number`` or ``boolean``, or a type of data or model, e.g. ``uri_folder``.
-        at: The file or component that declares it.
-        default: What the file, or the component that the job runs, says: a value, for data a path. ``None`` where
-            neither says anything, and where a template says it.
-        optional: Whether it may be left out.
-        description: What the component that takes it says of it.
-        enum: The values that it may have; empty where any will do.
-        min: Least value.
-        max: Greatest value.
-        template: What the file says is a template, which the task alone can render.
-    """
-
-    name: str
-    type: str
-    at: Source = field(repr=False, compare=False)
-    default: Value | None = None
-    optional: bool = False
-    description: str | None = None
-    enum: tuple[Value, ...] = ()
-    min: float | None = None
-    max: float | None = None
-    template: str | None = None
-
-    @property
-    def is_data(self) -> bool:
-        """Whether it is data or a model, not a value."""
-        return self.type not in VALUE_TYPES
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether it must be given when the job runs."""
-        return self.default is None and self.template is None and not self.optional
-
-    def problem(self, reason: str) -> Problem:
-        """A problem with it, at the place where it is declared."""
-        return self.at.problem(("inputs", self.name), reason, at_key=True)
-
-    def taken(self, value: object) -> Value:
-        """A value as one of the input's type: text that is a number becomes one where a number is wanted.
-
-        Args:
-            value: The value; of data its path.
-
-        Raises:
-            ValueError: It cannot be taken; the message says why, and shows it unless the input is called a secret.
-
-        Example:
-            >>> declared(read(Path("pipeline.yml")))["learning_rate"].taken("0.1")
-            0.1
-        """
-        try:
-            found = _parsed(self.type, value)
-        except _NotTaken:
-            raise ValueError(f"is {self.shown(value)}; it must be {_A.get(self.type, 'a path')}") from None
-        if self.enum and found not in self.enum:
-            listed = ", ".join(str(choice) for choice in self.enum)
-            raise ValueError(f"is {self.shown(value)}; it must be one of {listed}")
-        if isinstance(found, (int, float)) and not isinstance(found, bool):
-            for limit, word in ((self.min, "least"), (self.max, "most")):
-                if limit is not None and (found < limit if word == "least" else found > limit):
-                    raise ValueError(f"is {self.shown(value)}; it must be at {word} {limit}")
-        return found
-
-    def shown(self, value: object) -> str:
-        """A value of it as a message shows it; not that of a secret."""
-        if isinstance(value, str) and _SECRET.search(self.name):
-            return "text"
-        return shown(value)
+_MARK = "azml_template"
+"""What a template is replaced by to see where it stands; no file will hold it."""
+_STAND_INS: Mapping[str, Value] = {"boolean": False, "integer": 0, "number": 0, TEXT: "-"}
+_ANY_DATA = "azureml:any:1"
 
 
 def declared(source: Source) -> Mapping[str, DeclaredInput]:
@@ -136,20 +59,20 @@ def declared(source: Source) -> Mapping[str, DeclaredInput]:
     """
     component = node_components.declared(source)
     written = mapping(source.value.get("inputs"))
+    templates = _templates(source)
     if component is None:
         uses = uses_of(Graph(source))
-        found = {name: _of_uses(source, str(name), item, uses.get(name, ())) for name, item in written.items()}
+        found = [_of_uses(source, name, templates.get(name), uses.get(name, ())) for name in written]
     else:
         known = inputs_of(component)
+        others = _templates(component)
         names = dict.fromkeys((*(name for name in written if name in known), *known))
-        found = {name: _of_component(source, component, name, mapping(known[name])) for name in names}
-    problems = [problem for one in found.values() for problem in _default_problems(one)]
+        of_component = partial(_of_component, source, component)
+        found = [of_component(name, templates.get(name) or others.get(name)) for name in names]
+    problems = [problem for one in found for problem in _default_problems(one)]
     if problems:
         raise SpecError(problems)
-    return {
-        name: one if one.default is None else replace(one, default=one.taken(one.default))
-        for name, one in found.items()
-    }
+    return {one.name: one if one.default is None else replace(one, default=one.taken(one.default)) for one in found}
 
 
 def given(source: Source, values: Mapping[str, object]) -> Source:
@@ -177,57 +100,114 @@ def given(source: Source, values: Mapping[str, object]) -> Source:
     """
     known = declared(source)
     inputs = dict(mapping(source.value.get("inputs")))
-    problems: list[Problem] = []
-    for name, value in values.items():
-        if name not in known:
-            problems.append(source.problem(("inputs",), _unknown(name, known), at_key=True))
-        elif value is None:
-            if known[name].optional:
-                inputs[name] = None
-        else:
-            try:
-                inputs = _with(source, inputs, known[name], value)
-            except ValueError as error:
-                problems.append(known[name].problem(f"the run's value {error}"))
+    problems = [source.problem(("inputs",), _unknown(name, known), at_key=True) for name in values if name not in known]
+    left_out = set()
     for name, one in known.items():
-        if one.is_needed and values.get(name) is None:
-            problems.append(one.problem("has no value; the run must give it one"))
+        value = values.get(name)
+        try:
+            if value is not None:
+                inputs = _with(source, inputs, one, value)
+            elif one.is_needed:
+                problems.append(one.problem("has no value; the run must give it one"))
+            elif one.optional and (name in values or inputs.get(name, one) is None):
+                left_out.add(name)
+        except ValueError as error:
+            problems.append(one.problem(f"the value that the run was given {error}"))
     if problems:
         raise SpecError(problems)
-    return replace(source, value={**source.value, "inputs": inputs})
+    left_out -= {name for name in left_out if _is_kept_back(source, name)}
+    return _without(replace(source, value={**source.value, "inputs": inputs}), left_out)
+
+
+def given_by_params(source: Source, params: Mapping[str, object]) -> Source:
+    """As :func:`given`, with those params of a DAG run that are inputs of the pipeline.
+
+    Raises:
+        SpecError: One of them cannot be what an input is given; with the file and the line.
+    """
+    known = declared(source)
+    return given(source, {name: value for name, value in params.items() if name in known})
+
+
+def stood_in(source: Source) -> Source:
+    """A pipeline job that can be checked before a run gives what it needs: something stands in for each such input.
+
+    Raises:
+        SpecError: The file of a component cannot be read, or a default is not what the input takes.
+    """
+    written = mapping(source.value.get("inputs"))
+    known = declared(source)
+    inputs = {
+        **written,
+        **{name: _stand_in(one) for name, one in known.items() if one.is_needed and _is_blank(written.get(name))},
+    }
+    absent = {name for name, item in inputs.items() if item is None and known[name].optional}
+    return _without(replace(source, value={**source.value, "inputs": inputs}), absent) if inputs else source
+
+
+def _is_blank(item: object) -> bool:
+    """Whether the file leaves an input to the run; what is no input at all is told of as it stands there."""
+    return item is None or (isinstance(item, dict) and lower(item.get("type") or _FOLDER) not in VALUE_TYPES)
+
+
+def _stand_in(one: DeclaredInput) -> Json | Value:
+    if one.is_data:
+        return {"type": one.type, "path": _ANY_DATA}
+    if one.enum:
+        return one.enum[0]
+    least = one.min if one.min is not None else one.max
+    return _STAND_INS[one.type] if least is None else parsed(one.type, least)
 
 
 # -- what is declared --------------------------------------------------------------------------------------------
 
 
-def _of_component(source: Source, component: Source, name: str, item: Json) -> DeclaredInput:
+def _of_component(source: Source, component: Source, name: str, template: str | None) -> DeclaredInput:
+    item = mapping(inputs_of(component).get(name))
     written = mapping(source.value.get("inputs")).get(name)
-    default, template = _default(item.get("default") if written is None else written)
     one = DeclaredInput(
         name=name,
         type=lower(item.get("type") or _FOLDER),
-        default=default,
-        template=template,
-        optional=is_optional(item),
         at=component if written is None else source,
+        default=None if template else _said(item.get("default") if written is None else written),
+        optional=is_optional(item),
+        template=template,
     )
     return _described(one, [item])
 
 
-def _of_uses(source: Source, name: str, item: object, uses: Sequence[Use]) -> DeclaredInput:
-    default, template = _default(item)
+def _of_uses(source: Source, name: str, template: str | None, uses: Sequence[Use]) -> DeclaredInput:
+    item = source.value["inputs"][name]
+    default = None if template else _said(item)
     ports = [use.port for use in uses if use.port]
     is_data = isinstance(item, dict) and "value" not in item
-    kind = lower(mapping(item).get("type") or _FOLDER) if is_data else _type_of(default, ports)
     one = DeclaredInput(
         name=name,
-        type=kind,
-        default=default,
-        template=template,
-        optional=bool(uses) and all(is_optional(use.port) for use in uses),
+        type=lower(item.get("type") or _FOLDER) if is_data else _type_of(default, ports),
         at=source,
+        default=default,
+        optional=bool(uses) and all(is_optional(use.port) for use in uses),
+        template=template,
     )
     return _described(one, ports)
+
+
+def _type_of(default: Value | None, ports: Sequence[Json]) -> str:
+    """The type that the components which take an input agree upon, else that of its value."""
+    types = {lower(port.get("type")) for port in ports}
+    if len(types) == 1:
+        (agreed,) = types
+        if default is None or (agreed in VALUE_TYPES and fits(agreed, default)):
+            return agreed
+    return _TYPES.get(type(default), TEXT)
+
+
+def _said(item: object) -> Value | None:
+    """What a file says of an input: a value, or the path of data."""
+    value = item.get("value", item.get("path")) if isinstance(item, dict) else item
+    if isinstance(value, (dt.date, dt.datetime)):
+        return str(value)  # as it is sent
+    return value if isinstance(value, (str, bool, int, float)) else None
 
 
 def _described(one: DeclaredInput, ports: Sequence[Json]) -> DeclaredInput:
@@ -246,44 +226,12 @@ def _described(one: DeclaredInput, ports: Sequence[Json]) -> DeclaredInput:
 
 def _choices(kind: str, written: Sequence[object]) -> list[Value]:
     """The values that a component lets an input have, which it may write as text."""
-    return [_parsed(kind, choice) for choice in written if _fits(kind, choice)]
+    return [parsed(kind, choice) for choice in written if fits(kind, choice)]
 
 
 def _bound(written: object) -> float | None:
     """A bound of numbers, which may be written as text; what is none is a problem of the component's file."""
-    return _any_number(written) if _fits("number", written) else None
-
-
-def _type_of(default: Value | None, ports: Sequence[Json]) -> str:
-    """The type that the components which take an input agree upon, else that of its value."""
-    types = {str(port.get("type")) for port in ports}
-    if len(types) == 1:
-        (agreed,) = types
-        if default is None or (agreed in VALUE_TYPES and _fits(agreed, default)):
-            return agreed
-    return _TYPES.get(type(default), "string")
-
-
-def _default(item: object) -> tuple[Value | None, str | None]:
-    """What a file says of an input: a value, or the path of data; or the template that says it."""
-    value = item.get("value", item.get("path")) if isinstance(item, dict) else item
-    if isinstance(value, str) and has_templates(value):
-        return None, value
-    if isinstance(value, (dt.date, dt.datetime)):
-        return str(value), None  # as it is sent
-    return (value, None) if isinstance(value, (str, bool, int, float)) else (None, None)
-
-
-def _fits(kind: str, value: object) -> bool:
-    try:
-        _parsed(kind, value)
-    except _NotTaken:
-        return False
-    return True
-
-
-def _parsed(kind: str, value: object) -> Value:
-    return _PARSED.get(kind, _text)(value)
+    return number(written) if fits("number", written) else None
 
 
 def _default_problems(one: DeclaredInput) -> Iterator[Problem]:
@@ -293,6 +241,38 @@ def _default_problems(one: DeclaredInput) -> Iterator[Problem]:
         one.taken(one.default)
     except ValueError as error:
         yield one.problem(str(error))
+
+
+def _templates(source: Source) -> Mapping[str, str]:
+    """The inputs that a file gives templates, where they are not rendered yet, and the templates."""
+    if source.render is None or source.file is None:
+        return dict(_with_text(source, templating.has_templates) if source.render is None else ())
+    if source.render is not templating.blanked:
+        return {}
+    marked = sources.read(source.file, render=partial(templating.blanked, stand_in=_MARK))
+    written = mapping(source.value.get("inputs"))
+    own = {name for name in written if source.marks.at(("inputs", name)).file != sources.OVERRIDES}
+    return {name: "{{ ... }}" for name, _ in _with_text(marked, lambda text: _MARK in text) if name in own}
+
+
+def _with_text(source: Source, is_meant: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """The inputs of which the file says a text of some kind: as value, path or default."""
+    for name, item in mapping(source.value.get("inputs")).items():
+        said = item.get("default", _said(item)) if isinstance(item, dict) else item
+        if isinstance(said, str) and is_meant(said):
+            yield name, said
+
+
+def _is_kept_back(source: Source, name: str) -> bool:
+    """Whether a run that was given nothing for an optional input could not know what the file says of it."""
+    if source.file is None:
+        return False
+    try:
+        written = sources.read(source.file)
+    except SpecError:  # templates keep it from being YAML
+        written = sources.read(source.file, render=templating.blanked)
+    one = declared(written).get(name)
+    return one is not None and one.is_kept_back
 
 
 # -- what is given -----------------------------------------------------------------------------------------------
@@ -305,35 +285,30 @@ def _with(source: Source, inputs: Json, one: DeclaredInput, value: object) -> Js
         ValueError: It cannot have that value; the message says why.
     """
     if one.is_data:
-        return {**inputs, one.name: _data(source, mapping(inputs.get(one.name)), one, value)}
+        own = value == one.default or value == {"path": one.default}
+        return inputs if own else {**inputs, one.name: _data(source, mapping(inputs.get(one.name)), one, value)}
     new = one.taken(value)
-    if _is_same(new, one.default):
-        return inputs
+    if isinstance(new, bool) == isinstance(one.default, bool) and new == one.default:
+        return inputs  # a form that knows no difference between 1 and 1.0 may have sent what the file says
     if isinstance(new, str) and _EXPRESSION in new:
         raise ValueError(f"holds {_EXPRESSION}, the beginning of an expression of AML's, which only the file may hold")
     return {**inputs, one.name: new}
 
 
-def _is_same(new: object, default: object) -> bool:
-    """Whether a value is the file's own, which a form that knows no difference between 1 and 1.0 may have sent."""
-    return isinstance(new, bool) == isinstance(default, bool) and new == default
-
-
 def _data(source: Source, written: Json, one: DeclaredInput, value: object) -> Json:
-    if isinstance(value, str):
-        value = {"path": value}
-    if not isinstance(value, dict) or not isinstance(value.get("path"), str) or not value["path"]:
+    new = {"path": value} if isinstance(value, str) else mapping(value)
+    path = new.get("path")
+    if not isinstance(path, str) or not path:
         raise ValueError(f"is {one.shown(value)}; it must be a path, or a mapping with one")
-    strange = [str(key) for key in value if key not in _KEYS_OF_DATA]
+    strange = [str(key) for key in new if key not in _KEYS_OF_DATA]
     if strange:
         raise ValueError(f"has the key {strange[0]!r}; {', '.join(sorted(_KEYS_OF_DATA))} may be there")
-    if lower(value.get("type") or one.type) != one.type:
-        raise ValueError(f"is of type {shown(value['type'])}; the input takes a {one.type}")
-    path = value["path"]
+    if lower(new.get("type") or one.type) != one.type:
+        raise ValueError(f"is of type {shown(new['type'])}; the input takes a {one.type}")
     if path != one.default:
         _check_path(source, path)
-    base = {key: item for key, item in written.items() if key not in {"value", "datastore"}} or {"type": one.type}
-    return {**base, **value}
+        written = {key: item for key, item in written.items() if key not in {"value", "datastore"}}
+    return {"type": one.type, **written, **new}
 
 
 def _check_path(source: Source, path: str) -> None:
@@ -348,64 +323,32 @@ def _check_path(source: Source, path: str) -> None:
         return
     folder = source.opened.real(source.base_path)
     if not source.local(path.removeprefix(references.FILE)).is_relative_to(folder):
-        reason = "is a path outside of the folder of the AML file, which only the file may name; give one inside of it"
+        reason = "leads out of the folder of the AML file, which only the file may do; give a path inside of it"
         raise ValueError(f"{reason}, azureml:<name>:<version> or a URI")
+
+
+def _without(source: Source, names: set[str]) -> Source:
+    """A pipeline job without some inputs, which nothing but optional inputs of its nodes take."""
+    if not names:
+        return source
+    value = {**source.value, "inputs": {key: it for key, it in source.value["inputs"].items() if key not in names}}
+    if isinstance(value.get("jobs"), dict):
+        value["jobs"] = {name: _not_taking(node, names) for name, node in value["jobs"].items()}
+    return replace(source, value=value)
+
+
+def _not_taking(node: object, names: set[str]) -> object:
+    if not isinstance(node, dict) or not isinstance(node.get("inputs"), dict):
+        return node
+    return {**node, "inputs": {port: it for port, it in node["inputs"].items() if not _takes(it, names)}}
+
+
+def _takes(item: object, names: set[str]) -> bool:
+    text = item.get("path") if isinstance(item, dict) else item
+    found = bindings.found(text) if isinstance(text, str) and bindings.is_whole(text) else ()
+    return any(one.node is None and one.place == "inputs" and one.name in names for one in found)
 
 
 def _unknown(name: str, known: Mapping[str, DeclaredInput]) -> str:
     close = places.closest(name, known)
     return f"has no {name!r}; " + (f"did you mean {close!r}?" if close else f"it has {', '.join(known) or 'none'}")
-
-
-# -- values of types ---------------------------------------------------------------------------------------------
-
-
-def _integer(value: object) -> int:
-    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()):
-        return int(value)
-    found = _float(value)
-    if found.is_integer():
-        return value if isinstance(value, int) else int(found)
-    raise _NotTaken
-
-
-def _any_number(value: object) -> int | float:
-    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else _float(value)
-
-
-def _float(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise _NotTaken
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):
-        raise _NotTaken from None
-    if not math.isfinite(found):
-        raise _NotTaken
-    return found
-
-
-def _truth(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = value.strip().lower() if isinstance(value, str) else ""
-    if word not in ("true", "false"):
-        raise _NotTaken
-    return word == "true"
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise _NotTaken
-    return value
-
-
-_PARSED: Mapping[str, Callable[[object], Value]] = {
-    "integer": _integer,
-    "number": _any_number,
-    "boolean": _truth,
-    "string": _text,
-}
-"""Type of an input -> what makes a value of that type of what was given."""

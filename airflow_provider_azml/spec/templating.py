@@ -47,10 +47,14 @@ def is_template(shielded: str) -> bool:
     return any(begin in rest for begin in ("{{", "{%", "{#"))
 
 
-def blanked(shielded: str) -> str:
+def blanked(shielded: str, stand_in: str = "1") -> str:
     """A text that was shielded, as YAML that can be read before anything can be rendered, line for line.
 
     There is a 1 in place of each expression of Jinja, and nothing in place of its statements and comments.
+
+    Args:
+        shielded: The text.
+        stand_in: What there is in place of an expression instead.
 
     Example:
         >>> blanked(shield("instance_count: {{ params.nodes }} # for ${{inputs.day}}"))
@@ -60,7 +64,7 @@ def blanked(shielded: str) -> str:
     def blank(part: re.Match[str]) -> str:
         if part[0] == _OPEN:
             return _OPEN
-        return ("1" if part[0].startswith("{{") else "") + "\n" * part[0].count("\n")
+        return (stand_in if part[0].startswith("{{") else "") + "\n" * part[0].count("\n")
 
     return _PARTS.sub(blank, shielded.replace(_SHIELDED, _OPEN))
 

@@ -1,0 +1,199 @@
+"""The params of a pipeline's DAG: its inputs, and which of its nodes run.
+
+What the form for starting a run shows, and how Airflow 3.3 reads it: a param that is not nullable has to be filled in,
+and ``""`` does not count as filled in; of several types besides ``null`` the form takes JSON, or text where it is none;
+it asks for a list of strings line by line unless there are ``examples``, which are then all that can be chosen.
+
+Source: https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/params.html, and the UI of Airflow 3.3.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param
+
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec.input_values import TEXT
+from airflow_provider_azml.spec.pipeline_inputs import declared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.spec.input_values import DeclaredInput
+    from airflow_provider_azml.spec.source import Source
+
+ONLY, SKIP, FORCE_RERUN = "azml_only", "azml_skip", "azml_force_rerun"
+SECTION = "Azure ML"
+_MOST_LISTED = 20
+_LARGEST_IN_A_FORM = 2**53 - 1
+"""The largest whole number that a browser keeps as it is."""
+_PATTERNS = "a node, a pattern such as tr*, +train for all upstream of it too, or train+ for all downstream"
+_CHOICES: Mapping[str, tuple[str, str]] = {
+    ONLY: ("Run only", "Nodes that run, one a line; what they take from others is that of the last good run."),
+    SKIP: ("Leave out", "Nodes that do not run, one a line; what others take of them is that of the last good run."),
+    FORCE_RERUN: ("Run again", "Nodes that run even if Azure ML has run the same before, one a line."),
+}
+
+
+def params_of(source: Source) -> dict[str, Param]:
+    """A param for each input of a pipeline: of its type, with its default and its limits.
+
+    An input without a value is a param that a run must be given; one that may be left out may be null. Data are a path,
+    or a mapping. Where the file has a template, null stands for it; one that reads ``params`` is a matter of whoever
+    defines those. Text whose name says that it is secret is not shown; null stands for what the file says.
+
+    Args:
+        source: The pipeline job, as the DAG's file finds it.
+
+    Returns:
+        The params by the names of the inputs, in the order of the file.
+
+    Raises:
+        SpecError: An input has the name of a param that is there anyhow, or a default that it cannot have.
+
+    Example:
+        >>> params_of(read(Path("pipeline.yml")))["learning_rate"].schema["type"]
+        'number'
+    """
+    known = declared(source)
+    reserved = [one.problem(_reserved(one.name)) for one in known.values() if one.name in _CHOICES]
+    if reserved:
+        raise SpecError(reserved)
+    return {name: _param(one) for name, one in known.items() if "params" not in (one.template or "")}
+
+
+def choices(nodes: Iterable[str]) -> dict[str, Param]:
+    """The params that say which nodes of a pipeline run.
+
+    Args:
+        nodes: The nodes, nested ones with dots.
+
+    Returns:
+        ``azml_only``, ``azml_skip`` and ``azml_force_rerun``: each ``None``, or a list of nodes and patterns.
+    """
+    names = list(nodes)
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    listed = f"Each is {_PATTERNS}. There are {', '.join(names[:_MOST_LISTED])}{more}."
+    return {
+        name: Param(
+            None,
+            description=f"{what} {listed}",
+            type=["array", "null"],
+            items={"type": "string"},
+            section=SECTION,
+            title=title,
+        )
+        for name, (title, what) in _CHOICES.items()
+    }
+
+
+def dag_params(
+    source: Source, nodes: Iterable[str], own: Mapping[str, Any] | None = None, *, schedule: object = None
+) -> dict[str, Param]:
+    """All params of the DAG of a pipeline.
+
+    Args:
+        source: The pipeline job, as the DAG's file finds it.
+        nodes: Its nodes, nested ones with dots.
+        own: Params that the author of the DAG adds; of an input, the param or the default that it has instead.
+        schedule: When the DAG runs by itself; ``None`` if it does not.
+
+    Returns:
+        The params by their names: the inputs first, then the author's, then which nodes run.
+
+    Raises:
+        SpecError: As :func:`params_of`, or a default is none that an input can have, or an input has no value and the
+            DAG has a schedule.
+    """
+    known, given = declared(source), dict(own or {})
+    problems = [problem for name in known if name in given for problem in _own_problems(known[name], given[name])]
+    if problems:
+        raise SpecError(problems)
+    params = params_of(source)
+    for name, value in given.items():
+        params[name] = _with_default(params.get(name), value)
+    lacking = [one for name, one in known.items() if name in params and _has_no_value(params[name])]
+    if schedule is not None and lacking:
+        reason = (
+            "has no value, and the DAG has a schedule, whose runs nobody gives one; "
+            "write one in the file, give the DAG one among its params, or leave the schedule out"
+        )
+        raise SpecError([one.problem(reason) for one in lacking])
+    return params | choices(nodes)
+
+
+def _param(one: DeclaredInput) -> Param:
+    schema, description = _schema(one), _description(one)
+    if one.is_needed:
+        return Param(description=description, **schema)
+    default = None if one.is_kept_back else str(one.default) if _is_too_large(one) else one.default
+    return Param(default, description=description, **schema)
+
+
+def _schema(one: DeclaredInput) -> dict[str, Any]:
+    """The JSON schema of an input's param; its comment is part of what Airflow says where it refuses a value."""
+    types = [TEXT, "object"] if one.is_data else [one.type]
+    schema: dict[str, Any] = {}
+    # the form takes "" for nothing at all, so that a run could not be started with it
+    nullable = one.optional or one.is_kept_back or one.default == ""
+    limits = {"minimum": one.min, "maximum": one.max}
+    schema |= {key: limit for key, limit in limits.items() if limit is not None}
+    if _is_too_large(one):
+        types, schema = [TEXT], {"pattern": "^[+-]?[0-9]+$"}
+    if one.enum:
+        schema["enum"] = [*one.enum, *([None] if nullable else [])]
+    if one.is_secret:
+        schema["format"] = "password"
+    elif "\n" in str(one.default):
+        schema["format"] = "multiline"
+    types = [*types, *(["null"] if nullable else [])]
+    return {**_place(one), "type": types if len(types) > 1 else types[0], **schema}
+
+
+def _is_too_large(one: DeclaredInput) -> bool:
+    """Whether a form would round what the file says, because browsers have no larger whole numbers."""
+    return isinstance(one.default, int) and abs(one.default) > _LARGEST_IN_A_FORM
+
+
+def _place(one: DeclaredInput) -> dict[str, str]:
+    problem = one.problem("")  # without the folder: that may be another one for each version of the DAG
+    return {"$comment": f"{Path(problem.file).name}:{problem.line}"} if problem.line else {}
+
+
+def _description(one: DeclaredInput) -> str | None:
+    parts = [one.description.strip()] if one.description else []
+    if one.is_data:
+        parts.append(f"A {one.type}: a path, azureml:<name>:<version>, or a mapping with path, type and mode.")
+    if one.template is not None:
+        parts.append(f"By default {one.template}, filled in when it runs.")
+    elif one.is_kept_back:
+        parts.append("By default what the file says.")
+    return " ".join(parts) or None
+
+
+def _with_default(param: Param | None, value: object) -> Param:
+    """The param of an input with another default; the author's own where that is a param, or of no input."""
+    if isinstance(value, Param):
+        return value
+    return Param(value, description=param.description, **param.schema) if param else Param(value)
+
+
+def _own_problems(one: DeclaredInput, value: object) -> Iterator[Problem]:
+    default = value.value if isinstance(value, Param) and value.has_value else value
+    if one.is_data or default is None or isinstance(default, Param):
+        return
+    try:
+        one.taken(default)
+    except ValueError as error:
+        yield one.problem(f"the default among the DAG's own params {error}")
+
+
+def _has_no_value(param: Param) -> bool:
+    return not param.has_value and "null" not in param.schema.get("type", ("null",))
+
+
+def _reserved(name: str) -> str:
+    return f"{name} is a param of the DAG itself, which says which nodes run; call the input otherwise"
