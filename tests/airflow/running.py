@@ -79,6 +79,38 @@ def run(dag: DAG, **options: Any) -> Finished:
         listeners.pm.unregister(failures)
 
 
+def run_cleared(dag: DAG, before: Finished, *task_ids: str) -> Finished:
+    """Clear tasks of a run that has ended, and no others, and run it to its end again as ``dag.test()`` would."""
+    from airflow import settings
+    from airflow.models.taskinstance import clear_task_instances
+    from airflow.sdk.definitions.dag import _run_task
+
+    from tests.airflow.versions import DagSerialization, get_listener_manager
+
+    assert settings.Session
+    session, dag_run = settings.Session(), before.dag_run
+    dag_run.dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+    cleared = [one for one in dag_run.get_task_instances(session=session) if one.task_id in task_ids]
+    clear_task_instances(cleared, session)
+    dag_run.set_state("running")
+    session.commit()
+    failures, listeners = Failures(), get_listener_manager()
+    listeners.add_listener(failures)
+    try:
+        while dag_run.state == "running":
+            session.expire_all()
+            ready, _ = dag_run.update_state(session=session)
+            for instance in ready:
+                instance.try_number += 1
+                instance.state = "scheduled"
+            session.commit()
+            for instance in ready:
+                _run_task(ti=instance, task=dag.task_dict[instance.task_id], run_triggerer=True)
+        return Finished(dag_run, failures.errors)
+    finally:
+        listeners.pm.unregister(failures)
+
+
 def store(dag: DAG) -> None:
     """Put a DAG into Airflow's database, as the DAG processor does."""
     from tests.airflow.versions import DagBag, sync_bag_to_db
