@@ -33,6 +33,18 @@ class Step(BaseOperator):
         return {"name": params["job"], "outputs": {"o": f"{params['job']}/o"}, "before": before and before["name"]}
 
 
+class MappedStep(Step):
+    """The same, of which there are many."""
+
+    def __init__(self, *, job: str, **base: Any) -> None:
+        super().__init__(**base)
+        self.job = job
+
+    def execute(self, context: Context) -> Any:
+        context["params"] = {**context["params"], "job": self.job}
+        return super().execute(context)
+
+
 class Last(BaseOperator):
     def execute(self, context: Context) -> None:
         if context["params"]["fails"]:
@@ -117,6 +129,18 @@ def test_without_a_good_run_it_fails_and_says_so(go):
     assert finished.states == {"step": "failed", "last": "upstream_failed"}
     (error,) = finished.errors["step"]
     assert "no earlier run of DAG test_without_a_good_run" in str(error)
+
+
+def test_each_of_mapped_tasks_takes_its_own(request):
+    for day, given in enumerate(({}, {"fate": "reuse"})):
+        date = NOW + dt.timedelta(days=day)
+        params = {"fate": Param("run"), "undated": Param(False)}
+        with DAG(request.node.name, schedule=None, params=params) as dag:
+            MappedStep.partial(task_id="step").expand(job=["a", "b"])
+        finished = run(dag, run_after=date, logical_date=date, run_conf=given)
+    instance = finished.dag_run.get_task_instance("step", map_index=0)
+    told = [instance.xcom_pull(task_ids="step", map_indexes=index) for index in (0, 1)]
+    assert [(each["name"], each["from_run"] != finished.dag_run.run_id) for each in told] == [("a", True), ("b", True)]
 
 
 def test_what_nothing_is_taken_from_needs_no_good_run(go):
