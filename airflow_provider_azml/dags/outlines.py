@@ -26,6 +26,8 @@ _SUBMITTED = re.compile(
     r"(?:^[ \t]*|[{,]\s*)[\"']?(?:create_job|job)[\"']?[ \t]*:[ \t]*[\"']?(?:file:)?([^\s\"'#,{}]+)", re.MULTILINE
 )
 _SCHEMA = re.compile(r"(\w+)\.schema\.json")
+_STEP = re.compile(r"\btype[\"']?[ \t]*:\s*[\"']?\w+Step\b")
+"""What steps of pipelines of CLI v1 have; other programs have files of that root too."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How files begin that some editors of Windows write; they are refused, which is to be told."""
 _OF_SCHEDULES = frozenset({"create_job", "import_data", "Schedule"})
@@ -52,7 +54,9 @@ class Outline:
 
     @property
     def is_pipeline(self) -> bool:
-        """Whether it is a pipeline job."""
+        """Whether it is a pipeline job, or a pipeline of CLI v1."""
+        if "pipeline" in self.keys and not self._schema and "type" not in self.keys:
+            return _STEP.search(self.text) is not None
         of_type = _PLAIN.fullmatch(self.keys.get("type", ""))
         return self._schema == "pipelineJob" or (not self._schema and of_type is not None and of_type[2] == "pipeline")
 

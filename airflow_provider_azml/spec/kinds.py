@@ -9,6 +9,7 @@ from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import names, table, validate
 from airflow_provider_azml.spec.kind_names import inferred, meant, of_schema
 from airflow_provider_azml.spec.table import KINDS, Kind
+from airflow_provider_azml.spec.v1 import foreign_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +39,9 @@ def check(source: Source, kind: str | None = None, *, strict: bool = False) -> S
         SpecError: It is no valid file of that kind; with all its problems at once.
     """
     row = _row(source, kind or kind_of(source))
+    foreign = list(foreign_steps.problems_of_job(source)) if row.name == "job" else []
+    if foreign:
+        raise SpecError(foreign)
     try:
         return validate.check(source, row.schema, lambda given: _problems(row, given), strict=strict)
     except SpecError as error:

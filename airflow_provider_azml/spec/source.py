@@ -31,6 +31,7 @@ MAPPING = "<mapping>"
 OVERRIDES = "<overrides>"
 TEMPLATE_FAILS = "the template fails"
 """How problems of templates begin."""
+_ROOT_OF_V1 = "pipeline"
 _LONGEST_CHAIN = 50
 _SHORT = 4
 _OTHER_ENCODINGS = {
@@ -150,7 +151,7 @@ class Source:
 
 
 def read(file: Path, *, render: Callable[[str], str] | None = None, follow_symlinks: bool = False) -> Source:
-    """Read an AML file, YAML or JSON.
+    """Read an AML file, YAML or JSON; a pipeline file of CLI v1 as the pipeline job that it is today.
 
     Args:
         file: The file.
@@ -161,10 +162,16 @@ def read(file: Path, *, render: Callable[[str], str] | None = None, follow_symli
         Its content, with the position of every value.
 
     Raises:
-        SpecError: It cannot be read, is no UTF-8, no YAML, too large, empty, no mapping, or its template fails.
+        SpecError: It cannot be read, is no UTF-8, no YAML, too large, empty, no mapping, or its template fails; or it
+            is a pipeline file of CLI v1 that has problems.
 
     Source: azure-ai-ml loads YAML with PyYAML's safe loader (YAML 1.1), and paths start at the file's folder.
     """
+    return _of_today(as_written(file, render=render, follow_symlinks=follow_symlinks))
+
+
+def as_written(file: Path, *, render: Callable[[str], str] | None = None, follow_symlinks: bool = False) -> Source:
+    """As :func:`read`, but a file of CLI v1 stays as it is."""
     text = text_of(file)
     if render:
         text = _rendered(text, render, str(file))
@@ -194,8 +201,16 @@ def from_mapping(
     Raises:
         SpecError: It holds what no AML file can hold, or too much.
     """
-    opened = Opened(follow_symlinks=follow_symlinks)
-    return Source(plain_values.copied(value, MAPPING), (base_path or Path()).absolute(), render=render, opened=opened)
+    opened, copied = Opened(follow_symlinks=follow_symlinks), plain_values.copied(value, MAPPING)
+    return _of_today(Source(copied, (base_path or Path()).absolute(), render=render, opened=opened))
+
+
+def _of_today(source: Source) -> Source:
+    if _ROOT_OF_V1 not in source.value:
+        return source
+    from airflow_provider_azml.spec.v1 import pipelines  # noqa: PLC0415 (for files of v1 alone; it reads files itself)
+
+    return pipelines.translated(source)
 
 
 def text_of(file: Path) -> str:

@@ -1,0 +1,174 @@
+"""Steps that ran on other services than Azure Machine Learning; no AML job of today can have them.
+
+They become nodes of types of their own, which a DAG runs with the operators of those services.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_azml.spec.rules import lower, mapping
+from airflow_provider_azml.spec.v1 import unsayable
+from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
+from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.source import Source
+    from airflow_provider_azml.spec.v1.steps import Step
+
+DATABRICKS, AZURE_BATCH, DATA_TRANSFER = "databricks", "azure_batch", "data_transfer_v1"
+SOURCE, DESTINATION = "source_data_reference", "destination_data_reference"
+_LIBRARIES = "v1 did not read libraries from YAML; install them on the cluster"
+_COMMON = frozenset({
+    "type", "name", "version", "compute", "inputs", "outputs", "parameters", "arguments",
+    "allow_reuse", "hash_paths", "runconfig", "adla_compute_name", SOURCE, DESTINATION,
+})  # fmt: skip
+"""Keys that are no settings of the other service."""
+
+
+class Foreign(NamedTuple):
+    """A type of such steps.
+
+    Args:
+        node: Type of the node.
+        service: What it ran on.
+        unsayable: What cannot be said to that service by a task.
+    """
+
+    node: str
+    service: str
+    unsayable: tuple[Unsayable, ...]
+
+
+TYPES: Mapping[str, Foreign] = {
+    "DatabricksStep": Foreign(
+        DATABRICKS,
+        "Azure Databricks",
+        (
+            Unsayable(
+                ("python_script_name",),
+                "v1 copied source_directory to DBFS; copy it yourself, and write python_script_path",
+            ),
+            Unsayable(("source_directory",), "v1 copied it to DBFS; copy it yourself, and leave it out"),
+            Unsayable(("runconfig",), "say what the cluster is: spark_version, node_type and num_workers"),
+            Unsayable(("permit_cluster_restart",), "Databricks starts a cluster that is stopped by itself"),
+            *(
+                Unsayable((f"{kind}_{word}",), _LIBRARIES)
+                for kind, word in (
+                    ("maven", "libabries"),
+                    ("pypi", "libraries"),
+                    ("egg", "libraries"),
+                    ("jar", "libraries"),
+                    ("rcran", "libabries"),
+                )
+            ),
+        ),
+    ),
+    "AzureBatchStep": Foreign(
+        AZURE_BATCH,
+        "Azure Batch",
+        (
+            Unsayable(
+                ("source_directory",),
+                "v1 copied it to the machines; make an application package of the pool of it, and leave it out",
+            ),
+            Unsayable(("run_task_as_admin",), "set up the pool so that its user may do what it must", (False,)),
+            Unsayable(("is_positive_exit_code_failure",), "Azure Batch takes it for a failure", (True,)),
+        ),
+    ),
+    "DataTransferStep": Foreign(DATA_TRANSFER, "Azure Data Factory", ()),
+}
+"""Types of steps that AML sent elsewhere."""
+SERVICES = {row.node: row.service for row in TYPES.values()}
+"""Type of node -> what it runs on."""
+ALIASES = {"DatabricsStep": "DatabricksStep"}
+"""As the documentation of v1 misspelt them."""
+
+
+@dataclass(frozen=True)
+class ForeignStep:
+    """A step that ran on another service.
+
+    Args:
+        step: The step.
+    """
+
+    step: Step
+
+    @property
+    def row(self) -> Foreign:
+        """Its type."""
+        return TYPES[ALIASES.get(self.step.type, self.step.type)]
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with it."""
+        step, source = self.step, self.step.source
+        yield from step.problems()
+        yield from unsayable.problems(source, self.row.unsayable)
+        if self.row.node == DATA_TRANSFER:
+            yield from step.data_problems(SOURCE)
+        if self.row.node == DATABRICKS:
+            told = ("notebook_path", "python_script_path", "main_class_name", "python_script_name")
+            if len([key for key in told if not is_unset(source.value.get(key))]) != 1:
+                yield source.problem((), f"one of {', '.join(told[:-1])} is needed: what is run", at_key=True)
+
+    def node(self) -> Placed:
+        """The node that stands for it: data and parameters as of any node, and settings as v1 called them."""
+        step, source = self.step, self.step.source
+        settings = {key: kept(source, key) for key in source.value if key not in _COMMON}
+        inputs, outputs = dict(step.inputs()), dict(step.outputs())
+        if self.row.node == DATA_TRANSFER:
+            name = step.names(SOURCE)[0]
+            inputs["source"] = step.data(SOURCE, name)
+            inputs |= self._destination()
+            outputs |= {} if "destination" in inputs else {"destination": put(None, source, DESTINATION)}
+        return gathered(
+            {
+                "type": put(self.row.node, source, "type"),
+                "display_name": step.display_name(),
+                "compute": step.compute(),
+                "inputs": unless_empty(gathered(inputs, source, "inputs")),
+                "outputs": unless_empty(gathered(outputs, source, "outputs")),
+                "arguments": kept(source, "arguments"),
+                "settings": unless_empty(gathered(settings, source)),
+            },
+            source,
+        )
+
+    def _destination(self) -> dict[str, Placed]:
+        """What is written to, where the pipeline is given it; other destinations are outputs of the step."""
+        name = self.step.names(DESTINATION)[0]
+        target = str(self.step.source.value_at((DESTINATION, name, "source")))
+        return {"destination": self.step.data(DESTINATION, name)} if self.step.pipeline.is_data(target) else {}
+
+
+def nodes_of(source: Source) -> Mapping[str, str]:
+    """The nodes of a pipeline job that stand for such steps, by name -> what they run on."""
+    jobs = mapping(source.value.get("jobs"))
+    types = {str(name): lower(mapping(node).get("type")) for name, node in jobs.items()}
+    return {name: SERVICES[kind] for name, kind in types.items() if kind in SERVICES}
+
+
+def problems_of_job(source: Source) -> Iterator[Problem]:
+    """Why a pipeline with such nodes cannot be submitted as one AML job."""
+    for name, service in nodes_of(source).items():
+        reason = (
+            f"runs on {service}, for which AML has no node since CLI v1; a DAG with render='tasks' runs it with the "
+            "operator of that service"
+        )
+        yield source.problem(("jobs", name), reason, at_key=True)
+
+
+def with_stand_ins(source: Source) -> Source:
+    """The pipeline with commands in place of such nodes, so that all else in it can be checked as ever."""
+    jobs: Json = dict(mapping(source.value.get("jobs")))
+    for name in nodes_of(source):
+        node = mapping(jobs[name])
+        kept_keys = {key: node[key] for key in ("display_name", "compute", "inputs", "outputs") if key in node}
+        jobs[name] = {"type": "command", "command": "true", "environment": "azureml:none:1", **kept_keys}
+    return replace(source, value={**source.value, "jobs": jobs})
