@@ -118,8 +118,11 @@ def failed_nodes(plane: DataPlane, job: str, nodes: Nodes) -> Flow[list[str] | N
         if name is None:
             return None
         inner = nodes[name][1]
-        below = (yield from failed_nodes(plane, str(run["runId"]), inner)) if inner else None
-        if inner and not below and run["status"] != "Canceled":
+        if not inner:
+            found.append(name)
+            continue
+        below = yield from failed_nodes(plane, str(run["runId"]), inner)
+        if not below and run["status"] != "Canceled":
             return None
-        found += [f"{name}.{one}" for one in below] if below else [name]
+        found += [f"{name}.{one}" for one in below or ()]
     return found
