@@ -131,6 +131,20 @@ def test_registered_components_have_defaults_and_optional_inputs(pipelines: Pipe
     assert run["properties"]["azureml.moduleid"].endswith(f"/components/{greet.split(':')[1]}/versions/1")
 
 
+def test_the_default_version_of_a_component_is_its_newest(pipelines: Pipelines) -> None:
+    greet = {"type": "command", "environment": "azureml:shared:1", "command": "echo hello"}
+    name = pipelines.component(**greet).split(":")[1]
+    pipelines.component(**{**greet, "name": name, "version": "newer", "command": "echo welcome"})
+    job = pipelines.run({"greet": {"type": "command", "component": f"azureml:{name}@default"}})
+    assert pipelines.log(job, "greet") == "welcome\n"
+    assert pipelines.client.components.get(name).version == "newer"
+    workspace = pipelines.workspace
+    found = workspace.call("GET", workspace.id.child("component", name, "azureml_default")).json()
+    assert (found["name"], found["properties"]["componentSpec"]["version"]) == ("newer", "newer")
+    missing = workspace.call("GET", workspace.id.child("component", "none", "azureml_default"), ok=False)
+    assert missing.status_code == 404
+
+
 def test_pipelines_are_nested(pipelines: Pipelines) -> None:
     workspace = pipelines.workspace
     inner = pipelines.component(

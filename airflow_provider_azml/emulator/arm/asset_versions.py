@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
+_DEFAULT_VERSION, _DEFAULT_LABEL = "azureml_default", "default"
+
 
 def register(
     store: Store, workspace: WorkspaceId, kind: str, name: str, properties: Json, *, version: str | None = None
@@ -28,6 +30,17 @@ def next_version(store: Store, container_id: str) -> str:
     """The version that a new one without a name of its own gets: ``nextVersion`` of the container."""
     container = store.get(container_id)
     return str(container["properties"]["nextVersion"]) if container else "1"
+
+
+def component_version(store: Store, arm_id: str) -> Json | None:
+    """A version of a component, by its id or as the default one, which here is always the newest.
+
+    Source: azure-ai-ml 1.35.2 reads the default as the version ``azureml_default``, and has ``labels/default`` in ids.
+    """
+    container_id, _, version = arm_id.rpartition("/versions/" if arm_id.endswith(_DEFAULT_VERSION) else "/labels/")
+    if version in (_DEFAULT_VERSION, _DEFAULT_LABEL):
+        return store.newest(f"{container_id}/versions")
+    return store.get(arm_id)
 
 
 def note_version(store: Store, version_id: str) -> None:

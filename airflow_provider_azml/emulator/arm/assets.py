@@ -7,7 +7,7 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.asset_versions import next_version, note_version
+from airflow_provider_azml.emulator.arm.asset_versions import component_version, next_version, note_version
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, required
 from airflow_provider_azml.emulator.arm.errors import bad_request, conflict, not_found, read_only
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
@@ -108,6 +108,14 @@ class Asset(Behaviour):
                 "to register something else use a new version.",
                 code="UserError",
             )
+
+
+class ComponentAsset(Asset):
+    """A component: an asset one of whose versions is the default."""
+
+    def found(self, target: Target) -> Json | None:
+        """The stored document that a GET asks for, which may be that of the default version."""
+        return component_version(self.emulator.store, target.arm_id)
 
 
 class EnvironmentAsset(Asset):

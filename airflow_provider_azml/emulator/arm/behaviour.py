@@ -63,6 +63,10 @@ class Behaviour:
         document["properties"] = {**(document.get("properties") or {})}
         return document
 
+    def found(self, target: Target) -> Json | None:
+        """The stored document that a GET asks for."""
+        return self.emulator.store.get(target.arm_id)
+
     def show(self, document: Json) -> Json:
         """What a GET answers for a stored document."""
         return document

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.emulator.arm.assets import Asset, CodeAsset, EnvironmentAsset, ModelAsset
+from airflow_provider_azml.emulator.arm.assets import Asset, CodeAsset, ComponentAsset, EnvironmentAsset, ModelAsset
 from airflow_provider_azml.emulator.arm.batch_endpoints import BatchDeployment, BatchEndpoint
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour
 from airflow_provider_azml.emulator.arm.computes import Compute
@@ -32,7 +32,7 @@ _KINDS: Mapping[str, type[Behaviour]] = {
     "batch_deployment": BatchDeployment,
     "batch_endpoint": BatchEndpoint,
     "code": CodeAsset,
-    "component": Asset,
+    "component": ComponentAsset,
     "compute": Compute,
     "connection": Connection,
     "data": Asset,

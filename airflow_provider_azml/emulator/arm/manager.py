@@ -218,7 +218,7 @@ class Manager:
         if method == "DELETE":
             return self._delete(behaviour, target, query)
         if method in ("GET", "HEAD"):
-            return answer(behaviour.show(self._existing(target)))
+            return answer(behaviour.show(behaviour.found(target) or self._existing(target)))
         raise not_allowed(method, target.arm_id)
 
     def _existing(self, target: Target, act: str = "read") -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.arm.asset_versions import component_version
 from airflow_provider_azml.emulator.arm.errors import bad_request
 from airflow_provider_azml.rest import arm_ids
 
@@ -38,10 +39,10 @@ def check_references(emulator: Emulator, who: str, references: Mapping[str, obje
         if not reference.lower().startswith("/subscriptions/"):
             continue
         try:
-            parsed = arm_ids.parse(reference)
+            parsed = arm_ids.parse(reference.removesuffix("/labels/default"))
         except ValueError as error:
             raise bad_request(f"The {field} of {who} is wrong: {error}.", target=field) from error
-        if emulator.store.get(reference) is None and not _is_serverless(parsed):
+        if component_version(emulator.store, reference) is None and not _is_serverless(parsed):
             version = f" version '{parsed.version}'" if parsed.version else ""
             raise bad_request(
                 f"The {field} of {who} names {parsed.kind.replace('_', ' ')} '{parsed.name}'{version}, "

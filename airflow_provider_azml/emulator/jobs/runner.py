@@ -8,8 +8,10 @@ import os
 import shutil
 import sqlite3
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.arm.asset_versions import component_version
 from airflow_provider_azml.emulator.arm.compute_nodes import (
     is_low_priority,
     nodes_of,
@@ -82,7 +84,7 @@ class JobRunner:
             ArmError: A sweep or pipeline asks for something that cannot be.
         """
         if properties["jobType"] == "Pipeline":
-            return accepted_pipeline(name, properties, self._emulator.store.get)
+            return accepted_pipeline(name, properties, partial(component_version, self._emulator.store))
         if properties["jobType"] in SIMULATED:
             return marked(properties)
         return accepted(name, properties) if properties["jobType"] == "Sweep" else properties

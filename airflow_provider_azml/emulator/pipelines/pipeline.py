@@ -7,6 +7,7 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_azml.emulator.arm.asset_versions import component_version
 from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.jobs.records import JobFailure, JobRecords
@@ -103,7 +104,7 @@ class Pipeline:
         own: Json = self._properties.get("settings") or {}
         self._settings: Json = {**own, "default_compute": own.get("default_compute") or compute}
         self._log = PipelineLog(emulator.blobs, Locations(emulator.store, self._workspace).of_artifacts(self._name))
-        self._nodes = nodes_of(self._properties, emulator.store.get)
+        self._nodes = nodes_of(self._properties, partial(component_version, emulator.store))
         first, last = (str(self._settings.get(name) or "") for name in ENDS)
         self._last = self._nodes.get(last)
         self._order = order_of({key: node for key, node in self._nodes.items() if key != last}, first)
