@@ -83,10 +83,15 @@ def _named(
         if own in taken:
             reason = f"would be the task {prefix + own!r}, which is there already; rename it"
             yield node.source.problem((), reason, at_key=True)
-        longest = _LONGEST_GROUP if node.nodes else _LONGEST
-        if len(prefix) + len(own) > longest:
-            reason = f"would be a task with an id of {len(prefix) + len(own)} characters, and Airflow takes {longest}; "
-            yield node.source.problem((), reason + "shorten the names, or render the pipeline as a job", at_key=True)
+        # Airflow measures the own part of a group's id, and all of a task's
+        what, length, longest = (
+            ("task group", len(own), _LONGEST_GROUP) if node.nodes else ("task", len(prefix) + len(own), _LONGEST)
+        )
+        if length > longest:
+            reason = (
+                f"would be a {what} with an id of {length} characters, and Airflow takes {longest}; shorten the name"
+            )
+            yield node.source.problem((), f"{reason}, or give render='job'", at_key=True)
         if node.nodes:
             yield from _named(node.nodes, f"{prefix}{own}.", (), found)
 
