@@ -177,6 +177,20 @@ def test_labels_can_be_looked_up_when_a_dag_is_parsed(azml_connection: str, numb
         pins_at_parse(from_mapping(Numbers(numbers.workspace).pipeline()), azml_conn_id=azml_connection)
 
 
+def test_labels_of_the_registry_and_of_the_default_version_can_be_looked_up(azml_connection: str) -> None:
+    name = f"look_{uuid.uuid4().hex[:8]}"
+    look = {"name": name, "version": "4", "type": "command", "command": "true", "environment": ENVIRONMENT}
+    AzmlHook(azml_connection).apply(look, kind="component")
+    place = "azureml://registries/azureml/environments/sklearn-1.5/labels/latest"
+    jobs = {
+        "fit": {"type": "command", "command": "true", "environment": place},
+        "look": {"component": f"azureml:{name}@default"},
+    }
+    pipeline = {"type": "pipeline", "settings": {"default_compute": "serverless"}, "jobs": jobs}
+    expected = {place: "1", f"component {name}@default": "4"}
+    assert pins_at_parse(from_mapping(pipeline), azml_connection) == expected
+
+
 def test_labels_that_cannot_be_known_when_a_dag_is_parsed_are_left_to_the_run(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
