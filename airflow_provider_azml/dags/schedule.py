@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG
 
 from airflow_provider_azml.dags.documentation import tag
+from airflow_provider_azml.dags.file_warnings import warn
 from airflow_provider_azml.dags.macros import beside_templates, has_macros, of_schedule, scheduled_name
 from airflow_provider_azml.dags.takeover import TASK_ID as TAKEOVER_TASK_ID
 from airflow_provider_azml.dags.takeover import takeover_task
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 _AS_ONE_JOB = (None, "job")
 """The renderings in which a pipeline is one task."""
-_TOLD: dict[str | tuple[str, type[Warning], int], int] = {}
-"""What was warned of, for Python to tell it once."""
 
 
 def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
@@ -47,8 +45,7 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
         path: The file.
         wishes: What else is wanted.
     """
-    for problem in plan.warnings:
-        warnings.warn_explicit(str(problem), UserWarning, problem.file, problem.line, registry=_TOLD)
+    warn(plan.warnings)
     settings = _settings(plan, path, wishes.rendering)
     wishes = replace(wishes, dag_kwargs=settings.for_dag(wishes.dag_kwargs))
     given = {**_when(plan, wishes), **_said(plan, path), **wishes.dag_kwargs}

@@ -186,6 +186,8 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
             the newest when the DAG run began (the first of what had no version by then), for all tasks of the run and
             their retries. Or a mapping of labels to versions, e.g. ``{"environment sklearn@latest": "7"}``; those that
             are not in it are looked up as with ``run``. The task's log tells each.
+        strict: Whether what azure-ai-ml sends and the service refuses is an error, instead of a warning in the task's
+            log.
 
     Returns:
         As of any job, with ``labels`` (label -> version, of a job that this try has sent).
@@ -211,9 +213,11 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
         component: str | Mapping[str, Any] | None = None,
         params_as_inputs: bool = False,
         labels: Labels = "run",
+        strict: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.strict = strict
         self.params_as_inputs = params_as_inputs
         self.labels = labels
         self._pins: LabelPins | None = None

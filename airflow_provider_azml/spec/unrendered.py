@@ -28,11 +28,15 @@ def read(file: Path) -> Source:
         return sources.read(file, render=templating.blanked)
 
 
-def problems(job: Source) -> list[Problem]:
+def problems(job: Source, *, strict: bool = True) -> list[Problem]:
     """What is wrong with a job; nothing where templates may put it right, whose task says so once they are rendered.
 
     Args:
         job: The job.
+        strict: Whether what azure-ai-ml sends and the service refuses is an error; else it is a warning.
+
+    Returns:
+        The errors; without any, the warnings.
     """
     rendered: list[str] = []
 
@@ -41,10 +45,10 @@ def problems(job: Source) -> list[Problem]:
         return templating.blanked(text)
 
     try:
-        kinds.check(replace(job, render=render), "job", strict=True)
+        told = kinds.check(replace(job, render=render), "job", strict=strict)
     except SpecError as error:
         own = sources.text_of(job.file) if job.file else ""
         if rendered or templating.has_templates(own) or templating.has_templates(job.value):
             return []
         return [replace(problem, severity="error") for problem in error.problems]
-    return []
+    return [problem for problem in told if problem.severity == "warning"]
