@@ -19,7 +19,9 @@ from airflow_provider_azml.spec.input_values import TEXT
 from airflow_provider_azml.spec.pipeline_inputs import declared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from airflow.sdk import DAG
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.spec.input_values import DeclaredInput
@@ -91,7 +93,12 @@ def choices(nodes: Iterable[str]) -> dict[str, Param]:
 
 
 def dag_params(
-    source: Source, nodes: Iterable[str], own: Mapping[str, Any] | None = None, *, schedule: object = None
+    source: Source,
+    nodes: Iterable[str],
+    own: Mapping[str, Any] | None = None,
+    *,
+    schedule: object = None,
+    given: Collection[str] = (),
 ) -> dict[str, Param]:
     """All params of the DAG of a pipeline.
 
@@ -100,6 +107,7 @@ def dag_params(
         nodes: Its nodes, nested ones with dots.
         own: Params that the author of the DAG adds; of an input, the param or the default that it has instead.
         schedule: When the DAG runs by itself; ``None`` if it does not.
+        given: The inputs that the DAG itself gives values, and that are no params therefore.
 
     Returns:
         The params by their names: the inputs first, then the author's, then which nodes run.
@@ -108,12 +116,13 @@ def dag_params(
         SpecError: As :func:`params_of`, or a default is none that an input can have, or an input has no value and the
             DAG has a schedule.
     """
-    known, given = declared(source), dict(own or {})
-    problems = [problem for name in known if name in given for problem in _own_problems(known[name], given[name])]
+    known = {name: one for name, one in declared(source).items() if name not in given}
+    mine = dict(own or {})
+    problems = [problem for name in known if name in mine for problem in _own_problems(known[name], mine[name])]
     if problems:
         raise SpecError(problems)
-    params = params_of(source)
-    for name, value in given.items():
+    params = {name: param for name, param in params_of(source).items() if name not in given}
+    for name, value in mine.items():
         params[name] = _with_default(params.get(name), value)
     lacking = [one for name, one in known.items() if name in params and _has_no_value(params[name])]
     if schedule is not None and lacking:
@@ -122,7 +131,28 @@ def dag_params(
             "write one in the file, give the DAG one among its params, or leave the schedule out"
         )
         raise SpecError([one.problem(reason) for one in lacking])
-    return params | choices(nodes)
+    return params | {name: param for name, param in choices(nodes).items() if name not in mine}
+
+
+def add_params(dag: DAG, source: Source, nodes: Iterable[str], *, given: Collection[str] = ()) -> None:
+    """Give a DAG that somebody else made the params of a pipeline which is a part of it.
+
+    Params that the DAG has under these names stay as they are: its author's, and those of another part.
+
+    Args:
+        dag: The DAG.
+        source: The pipeline job, as the DAG's file finds it.
+        nodes: Its nodes, nested ones with dots.
+        given: The inputs that the DAG itself gives values.
+
+    Raises:
+        SpecError: As :func:`dag_params`.
+    """
+    own = {name: dag.params.get_param(name) for name in dag.params}
+    found = dag_params(source, nodes, own, schedule=dag.schedule, given=given)
+    for name, param in found.items():
+        if name not in own:
+            dag.params[name] = param
 
 
 def _param(one: DeclaredInput) -> Param:

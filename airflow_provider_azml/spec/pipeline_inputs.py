@@ -14,6 +14,7 @@ from airflow_provider_azml.spec.component_io import VALUE_TYPES
 from airflow_provider_azml.spec.input_uses import uses_of
 from airflow_provider_azml.spec.input_values import TEXT, DeclaredInput, Value, fits, number, parsed
 from airflow_provider_azml.spec.pipeline_graph import Graph, inputs_of, is_optional
+from airflow_provider_azml.spec.pipeline_levels import data_type
 from airflow_provider_azml.spec.rules import lower, mapping
 from airflow_provider_azml.spec.wording import shown
 
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.input_uses import Use
     from airflow_provider_azml.spec.source import Source
 
-__all__ = ["DeclaredInput", "declared", "given", "given_by_params", "stood_in"]
+__all__ = ["DeclaredInput", "declared", "given", "stood_in"]
 
 _TYPES: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number"}
-_FOLDER = "uri_folder"
 _KEYS_OF_DATA = frozenset({"type", "path", "mode", "datastore", "path_on_compute"})
 _EXPRESSION = "${{"
 _MARK = "azml_template"
@@ -119,16 +119,6 @@ def given(source: Source, values: Mapping[str, object]) -> Source:
     return _without(replace(source, value={**source.value, "inputs": inputs}), left_out)
 
 
-def given_by_params(source: Source, params: Mapping[str, object]) -> Source:
-    """As :func:`given`, with those params of a DAG run that are inputs of the pipeline.
-
-    Raises:
-        SpecError: One of them cannot be what an input is given; with the file and the line.
-    """
-    known = declared(source)
-    return given(source, {name: value for name, value in params.items() if name in known})
-
-
 def stood_in(source: Source) -> Source:
     """A pipeline job that can be checked before a run gives what it needs: something stands in for each such input.
 
@@ -147,7 +137,7 @@ def stood_in(source: Source) -> Source:
 
 def _is_blank(item: object) -> bool:
     """Whether the file leaves an input to the run; what is no input at all is told of as it stands there."""
-    return item is None or (isinstance(item, dict) and lower(item.get("type") or _FOLDER) not in VALUE_TYPES)
+    return item is None or (isinstance(item, dict) and data_type(item.get("type")) not in VALUE_TYPES)
 
 
 def _stand_in(one: DeclaredInput) -> Json | Value:
@@ -167,7 +157,7 @@ def _of_component(source: Source, component: Source, name: str, template: str | 
     written = mapping(source.value.get("inputs")).get(name)
     one = DeclaredInput(
         name=name,
-        type=lower(item.get("type") or _FOLDER),
+        type=data_type(item.get("type")),
         at=component if written is None else source,
         default=None if template else _said(item.get("default") if written is None else written),
         optional=is_optional(item),
@@ -183,7 +173,7 @@ def _of_uses(source: Source, name: str, template: str | None, uses: Sequence[Use
     is_data = isinstance(item, dict) and "value" not in item
     one = DeclaredInput(
         name=name,
-        type=lower(item.get("type") or _FOLDER) if is_data else _type_of(default, ports),
+        type=data_type(item.get("type")) if is_data else _type_of(default, ports),
         at=source,
         default=default,
         optional=bool(uses) and all(is_optional(use.port) for use in uses),
@@ -194,7 +184,7 @@ def _of_uses(source: Source, name: str, template: str | None, uses: Sequence[Use
 
 def _type_of(default: Value | None, ports: Sequence[Json]) -> str:
     """The type that the components which take an input agree upon, else that of its value."""
-    types = {lower(port.get("type")) for port in ports}
+    types = {data_type(port["type"]) for port in ports if port.get("type")}
     if len(types) == 1:
         (agreed,) = types
         if default is None or (agreed in VALUE_TYPES and fits(agreed, default)):
@@ -285,8 +275,9 @@ def _with(source: Source, inputs: Json, one: DeclaredInput, value: object) -> Js
         ValueError: It cannot have that value; the message says why.
     """
     if one.is_data:
-        own = value == one.default or value == {"path": one.default}
-        return inputs if own else {**inputs, one.name: _data(source, mapping(inputs.get(one.name)), one, value)}
+        if value in (one.default, {"path": one.default}):
+            return inputs
+        return {**inputs, one.name: _data(source, mapping(inputs.get(one.name)), one, value)}
     new = one.taken(value)
     if isinstance(new, bool) == isinstance(one.default, bool) and new == one.default:
         return inputs  # a form that knows no difference between 1 and 1.0 may have sent what the file says
