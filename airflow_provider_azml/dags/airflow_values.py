@@ -23,6 +23,7 @@ Convert: TypeAlias = "Callable[[Source, Path, Any], Any]"
 """Makes Airflow's value of one that stands in a source at a path."""
 
 _ON_TASKS = ("execute", "success", "failure", "retry", "skipped")
+_LONGEST = dt.timedelta(weeks=52)
 _NOT_TOLD = frozenset({"self", "kwargs", "task_id", "dag", "task_group", "default_args", "do_xcom_push"})
 """Arguments of operators that whoever makes the tasks gives, or that the tasks need as they are."""
 
@@ -69,21 +70,31 @@ def _converted(source: Source, path: Path, table: Mapping[str, Convert]) -> dict
     return made
 
 
-def _duration(_: Source, __: Path, value: Any) -> Any:  # what is no duration is for Airflow to refuse
+def _duration(source: Source, path: Path, value: Any) -> Any:  # what is no duration is for Airflow to refuse
     if isinstance(value, str):
         import isodate  # type: ignore[import-untyped]
 
-        return isodate.parse_duration(value)
+        try:
+            found = isodate.parse_duration(value)
+        except (ValueError, OverflowError) as error:
+            raise SpecError([source.problem(path, f"is {value!r:.80}, which is no duration: {error}")]) from error
+        if not dt.timedelta(0) < found <= _LONGEST:
+            reason = f"is {value!r:.80}; it must be more than no time and at most 52 weeks"
+            raise SpecError([source.problem(path, reason)])
+        return found
     return dt.timedelta(seconds=value) if isinstance(value, (int, float)) else value
 
 
-def _moment(_: Source, __: Path, value: str) -> dt.datetime:
-    return timezone.parse(value)
+def _moment(source: Source, path: Path, value: str) -> dt.datetime:
+    try:
+        return timezone.parse(value)
+    except ValueError as error:
+        raise SpecError([source.problem(path, f"is {value!r:.80}, which is no moment: {error}")]) from error
 
 
 def _schedule(source: Source, path: Path, value: Any) -> Any:  # what a DAG takes as its schedule
     if isinstance(value, list):
-        return [Asset(uri) for uri in value]
+        return [_asset(source, (*path, place), uri) for place, uri in enumerate(value)]
     if isinstance(value, dict):
         from airflow_provider_azml.dags.schedule import timetable  # noqa: PLC0415 (for such files alone)
 
@@ -93,6 +104,13 @@ def _schedule(source: Source, path: Path, value: Any) -> Any:  # what a DAG take
             wrong = [source.problem(path, f"{problem.path}: {problem.reason}") for problem in error.problems]
             raise SpecError(wrong) from error
     return value
+
+
+def _asset(source: Source, path: Path, uri: str) -> Asset:
+    try:
+        return Asset(uri)
+    except ValueError as error:
+        raise SpecError([source.problem(path, f"is {uri!r:.80}, which is no URI of an asset: {error}")]) from error
 
 
 def _callbacks(source: Source, path: Path, value: Any) -> Any:  # what operators and DAGs take as callbacks

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_azml.dags.job import job_dag
 from airflow_provider_azml.dags.pipeline import pipeline_dag
 from airflow_provider_azml.dags.schedule import schedule_dag
+from airflow_provider_azml.dags.task_settings import refusals_of_airflow
 from airflow_provider_azml.dags.wishes import Rendering, Wishes
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import unrendered
@@ -101,6 +102,11 @@ def dag_of(path: Path, wishes: Wishes) -> DAG:
     Raises:
         SpecError: The file cannot be used.
     """
+    with refusals_of_airflow(path):
+        return _dag_of(path, wishes)
+
+
+def _dag_of(path: Path, wishes: Wishes) -> DAG:
     try:
         source = read(path)
     except SpecError:

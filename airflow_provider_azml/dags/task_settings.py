@@ -14,6 +14,8 @@ components from the outside in, then the node itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_azml.dags.airflow_values import arguments_of, of_dag, of_task
-from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.hooks.airflow_versions import AirflowException
 from airflow_provider_azml.spec import overrides, sidecars
 from airflow_provider_azml.spec.marks import Marks
 from airflow_provider_azml.spec.places import closest
@@ -29,9 +32,7 @@ from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from airflow_provider_azml.exceptions import Problem
+    from collections.abc import Collection, Iterator, Sequence
 
 _ARGUMENTS = "<arguments>"
 _DEFAULT_ARGS, _TAGS = "default_args", "tags"
@@ -145,13 +146,33 @@ def settings_of(
     wrong = [problem for place in places for problem in place.wrong(kinds, as_one_job=as_one_job)]
     if wrong:
         raise SpecError(list(dict.fromkeys(wrong)))
-    sources = [place.source for place in places]
-    rules = [rule for source in sources for rule in _rules(source, kinds)]
+    rules, dag = _made(places, kinds)
     of_tasks: dict[str, list[_Rule]] = {name: [] for name in kinds}
     for rule in rules:
         for name in overrides.meant(rule.key, kinds):
             of_tasks[name].append(rule)
-    return TaskSettings(overrides.order(sources, kinds, upstream or {}), _dag_of(places), rules, of_tasks)
+    order = overrides.order([place.source for place in places], kinds, upstream or {})
+    return TaskSettings(order, dag, rules, of_tasks)
+
+
+@contextmanager
+def refusals_of_airflow(file: Path) -> Iterator[None]:
+    """Make what Airflow refuses a problem of the sidecars of a file, where there are any.
+
+    Args:
+        file: The file that a DAG is made of.
+
+    Raises:
+        SpecError: Airflow refuses what comes of the file, with its sidecars.
+    """
+    try:
+        yield
+    except (AirflowException, TypeError, ValueError) as error:
+        told = [path for path in sidecars.sidecars_of(file) if path]
+        if not told:
+            raise
+        reason = f"Airflow refuses the DAG that comes of this: {error}"
+        raise SpecError([Problem(str(path), 0, 0, "", reason) for path in told]) from error
 
 
 def settings_of_dag(file: Path) -> TaskSettings:
@@ -167,15 +188,33 @@ def settings_of_dag(file: Path) -> TaskSettings:
     wrong = [problem for place in places for problem in place.problems]
     if wrong:
         raise SpecError(wrong)
-    rules = [rule for place in places for rule in _rules(place.source, {})]
-    return TaskSettings(dag=_dag_of(places), _rules=rules)
+    rules, dag = _made(places, {})
+    return TaskSettings(dag=dag, _rules=rules)
 
 
-def _dag_of(places: Sequence[_Place]) -> dict[str, Any]:
+def _made(places: Sequence[_Place], kinds: Mapping[str, str]) -> tuple[list[_Rule], dict[str, Any]]:
+    """What is said of tasks, and of the DAG, as Airflow takes it; what counts more comes later.
+
+    Raises:
+        SpecError: Something leads to nothing, e.g. the name of a callback; with all of that.
+    """
+    rules: list[_Rule] = []
     dag: dict[str, Any] = {}
+    wrong: list[Problem] = []
     for place in places:
-        dag = _over(dag, of_dag(place.source) if place.tells_dag else {})
-    return dag
+        given = mapping(place.source.value.get(overrides.OVERRIDES))
+        for key in sorted(given, key=lambda key: overrides.rank(key, kinds)):
+            try:
+                rules.append(_Rule(key, of_task(place.source, (overrides.OVERRIDES, key)), place.source))
+            except SpecError as error:
+                wrong += error.problems
+        try:
+            dag = _over(dag, of_dag(place.source) if place.tells_dag else {})
+        except SpecError as error:
+            wrong += error.problems
+    if wrong:
+        raise SpecError(wrong)
+    return rules, dag
 
 
 @dataclass(frozen=True)
@@ -226,13 +265,6 @@ def _places(
     return found
 
 
-def _rules(place: Source, kinds: Mapping[str, str]) -> list[_Rule]:
-    """What a place tells tasks, the more special later."""
-    given = mapping(place.value.get(overrides.OVERRIDES))
-    keys = sorted(given, key=lambda key: overrides.rank(key, kinds))
-    return [_Rule(key, of_task(place, (overrides.OVERRIDES, key)), place) for key in keys]
-
-
 def _over(under: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments of a DAG over others."""
     made = {**under, **given}
@@ -245,7 +277,8 @@ def _over(under: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_arguments(task_overrides: Mapping[str, Any], after: Mapping[str, Any]) -> _Place:
     """What was said in Python, as if it stood in a sidecar."""
-    said = {overrides.OVERRIDES: dict(task_overrides), overrides.AFTER: dict(after)}
+    given = {str(key): dict(told) if isinstance(told, Mapping) else told for key, told in task_overrides.items()}
+    said = {overrides.OVERRIDES: given, overrides.AFTER: {str(key): before for key, before in after.items()}}
     place = Source(said, Path(), marks=Marks(_ARGUMENTS))
     return _Place(place, [*_wrong_overrides(place), *_wrong_after(place)])
 

@@ -44,6 +44,29 @@ def test_a_sidecar_without_a_file_is_told(folder: Path) -> None:
         azml_dags(folder, strict=True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dag: {schedule: '@daily', catchup: true}",
+        "dag: {schedule: '@continuous', max_active_runs: 2}",
+        "dag: {fail_fast: true}\ntask_overrides: {train: {trigger_rule: all_done}}",
+    ],
+)
+def test_what_airflow_refuses_is_told_of_the_sidecar(folder: Path, text: str) -> None:
+    (folder / "other.yml").write_text(PIPELINE)
+    (folder / "pipeline.airflow.yml").write_text(text)
+    dags = azml_dags(folder)
+    assert (dags["other"].tags, dags["pipeline"].tags) == (set(), {"azml-broken"})
+    assert "pipeline.airflow.yml: Airflow refuses the DAG that comes of this: " in str(dags["pipeline"].doc_md)
+
+
+def test_a_pipeline_as_tasks(folder: Path) -> None:
+    (folder / "pipeline.airflow.yml").write_text("task_overrides: {train: {retries: 4}}\nafter: {train: prep}\n")
+    dag = azml_dag(folder / "pipeline.yml", task_overrides={"kind:command": {"pool": "a"}})
+    train = dag.get_task("train")
+    assert (train.retries, train.pool, train.upstream_task_ids) == (4, "a", {"prep"})
+
+
 def test_the_job_of_a_job_file(folder: Path) -> None:
     (folder / "train.yml").write_text(
         "type: command\ncommand: 'true'\nenvironment: azureml:env:1\ncompute: azureml:cpu\n"

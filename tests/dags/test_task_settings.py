@@ -278,8 +278,8 @@ task_overrides:
         [
             "3:14: task_overrides.*.retries: is '3'; it must be a whole number",
             (
-                "4:24: task_overrides.*.execution_timeout: is '1h'; it must be a number of seconds, or a duration such "
-                "as PT1H30M"
+                "4:24: task_overrides.*.execution_timeout: is '1h'; it must be a number of seconds up to 52 weeks, or "
+                "a duration such as PT1H30M"
             ),
             "5:11: task_overrides.*.pool: is '{{ ds }}'; it must be a name; Airflow renders no templates here",
             "6:18: task_overrides.*.stream_logs: is 'maybe'; it must be a template, if it is text",
@@ -349,6 +349,26 @@ task_overrides:
 def test_everything_wrong_is_told_with_its_place(pipeline: Path, case: str) -> None:
     text, expected = WRONG[case]
     assert refused(pipeline, text) == [f"pipeline.airflow.yml:{problem}" for problem in expected]
+
+
+def test_values_that_only_look_right_are_told(pipeline: Path) -> None:
+    text = """\
+dag:
+  start_date: '2026-02-31'
+  dagrun_timeout: P99999999999D
+  schedule: ['']
+task_overrides:
+  prep: {execution_timeout: PT0S}
+  score: {retry_delay: P60W}
+"""
+    found = refused(pipeline, text)
+    assert [problem.split("; ")[0].split(", which")[0] for problem in found] == [
+        "pipeline.airflow.yml:2:15: dag.start_date: is '2026-02-31'",
+        "pipeline.airflow.yml:3:19: dag.dagrun_timeout: is 'P99999999999D'",
+        "pipeline.airflow.yml:4:14: dag.schedule[0]: is ''",
+        "pipeline.airflow.yml:6:29: task_overrides.prep.execution_timeout: is 'PT0S'",
+        "pipeline.airflow.yml:7:24: task_overrides.score.retry_delay: is 'P60W'",
+    ]
 
 
 def test_what_is_wrong_in_both_sidecars_is_told_at_once(pipeline: Path) -> None:
