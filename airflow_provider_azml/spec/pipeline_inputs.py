@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -195,8 +194,6 @@ def _type_of(default: Value | None, ports: Sequence[Json]) -> str:
 def _said(item: object) -> Value | None:
     """What a file says of an input: a value, or the path of data."""
     value = item.get("value", item.get("path")) if isinstance(item, dict) else item
-    if isinstance(value, (dt.date, dt.datetime)):
-        return str(value)  # as it is sent
     return value if isinstance(value, (str, bool, int, float)) else None
 
 
