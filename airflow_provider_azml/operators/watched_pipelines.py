@@ -159,14 +159,10 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
         if self.owns(context, outcome.arm_id):
             return super().advance(context, outcome)
         try:
-            step = super().advance(context, outcome)
+            return super().advance(context, outcome)
         except RunFailed as failed:
             self._check_wanted(context, str(failed))
             raise
-        if not isinstance(step, dict):
-            return step
-        job = submitted(context, self.submitted_by)
-        return {**step, "name": job, "id": self.hook.workspace_id.child("job", job)}
 
     def owns(self, context: Context, arm_id: str) -> bool:
         """Whether a job is one in which the node runs alone."""
@@ -184,6 +180,19 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
             return (yield from super().made(context, result))
         plane = DataPlane(self.hook.workspace_id)
         return (yield from described(plane, (yield from run(plane, result["name"]))))
+
+    def _with_outputs(self, context: Context, result: Json) -> Json:
+        told = super()._with_outputs(context, result)
+        if self.owns(context, result["id"]):
+            return told
+        job = submitted(context, self.submitted_by)
+        return {**told, "name": job, "id": self.hook.workspace_id.child("job", job)}
+
+    def _tell_reason(self, context: Context, result: Json) -> None:
+        if len(self._path) == 1 or self.owns(context, result["id"]):
+            super()._tell_reason(context, result)
+        elif result["reused_from"]:  # the job does not show what is sent for nodes of pipelines inside of it
+            self.log.info("reused from job %s", result["reused_from"])
 
     # -- whether the node in the job is the one that this try is about ---------------------------------------------
 
@@ -257,7 +266,7 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
         return super().submit(context)
 
     def _results_of_others(self, context: Context) -> list[Json]:
-        return [pulled(context, task) or {} for task in self.results_of.values()]
+        return [self.told(context, node, task) or {} for node, task in self.results_of.items()]
 
 
 def submitted(context: Context, task_id: str) -> str:
