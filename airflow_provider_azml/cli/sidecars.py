@@ -39,11 +39,11 @@ def _of_names(sidecar: Path, source: Source) -> Iterator[Problem]:
     beside = sidecars.aml_files_of(sidecar)
     plan = _planned(beside[0]) if beside else None
     if plan is None:
-        yield from overrides.problems(source, {}, of_many=True)
+        yield from overrides.wrong_tasks(source, {}, of_many=True)
         return
     kinds = overrides.kinds_of(plan)
     whole = {name: "pipeline" for name in _WHOLE if name not in kinds}
-    wrong = list(overrides.problems(source, {**kinds, **whole}))
+    wrong = [*overrides.wrong_tasks(source, {**kinds, **whole}), *overrides.wrong_order(source, kinds)]
     yield from wrong
     if wrong:
         return

@@ -42,7 +42,8 @@ def job_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
         if source.value.get(key) and source.render is None:  # else there may be blanks in it
             given[argument] = str(source.value[key])
     job_type = str(source.value.get("type", "command"))
-    settings = settings_of(path, {TASK_ID: job_type}, wishes.rendering.task_overrides, wishes.rendering.after)
+    rendering = wishes.rendering
+    settings = settings_of(path, {}, rendering.task_overrides, rendering.after, beside={TASK_ID: job_type})
     given |= settings.for_dag(wishes.dag_kwargs)
     dag = DAG(given.pop("dag_id", legal(path.stem)), schedule=given.pop("schedule", None), **given)
     dag.fileloc = str(wishes.fileloc)

@@ -54,7 +54,7 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
     dag.fileloc = str(wishes.fileloc)
     with dag:
         first = takeover_task(plan, wishes, settings)
-        body = _body(plan, path, wishes, settings)
+        body = _body(plan, path, dag, wishes, settings)
         if first is not None:
             first >> list(body)
     return dag
@@ -64,12 +64,12 @@ def _settings(plan: Plan, path: Path, rendering: Rendering) -> TaskSettings:
     """What Airflow is told of the DAG and its tasks; of a pipeline's nodes where they become tasks."""
     if rendering.render not in _AS_ONE_JOB:
         return settings_of_dag(path)
-    kinds = {TASK_ID: plan.job.job_type, CHANGES_TASK_ID: "", TAKEOVER_TASK_ID: ""}
+    beside = {TASK_ID: plan.job.job_type, CHANGES_TASK_ID: "", TAKEOVER_TASK_ID: ""}
     overrides, after = rendering.task_overrides, rendering.after
-    return settings_of(path, kinds, overrides, after, job=plan.job.file, as_one_job=True)
+    return settings_of(path, {}, overrides, after, beside=beside, job=plan.job.file, as_one_job=True)
 
 
-def _body(plan: Plan, path: Path, wishes: Wishes, settings: TaskSettings) -> Sequence[BaseOperator]:
+def _body(plan: Plan, path: Path, dag: DAG, wishes: Wishes, settings: TaskSettings) -> Sequence[BaseOperator]:
     """The tasks that submit the job; the first of them."""
     folder, other, display_name = wishes.fileloc.parent, _changes(plan.job, plan.name), scheduled_name(plan.name)
     if plan.changes is None:
@@ -80,7 +80,7 @@ def _body(plan: Plan, path: Path, wishes: Wishes, settings: TaskSettings) -> Seq
 
         _, given = job_arguments(plan.job, folder, changes=other, display_name=display_name)
         pipeline = of_schedule(path, plan.job, given, wishes.rendering)
-        return render_tasks(pipeline, mapping(wishes.dag_kwargs.get("default_args")))
+        return render_tasks(pipeline, dag)
     from airflow_provider_azml.dags.changes import changed_jobs  # noqa: PLC0415 (triggers, for these schedules alone)
 
     first, _ = changed_jobs(

@@ -98,7 +98,7 @@ class TaskSettings:
         rules = self._of_task.get(dotted)
         if rules is None:
             of_kind = f"{overrides.KIND}{kind}"
-            rules = [rule for rule in self._rules if rule.key in (overrides.ALL, of_kind)]
+            rules = [rule for rule in self._rules if rule.key in (overrides.ALL, of_kind, dotted)]
         return {key: value for rule in rules for key, value in rule.fitting(dotted, operator)}
 
     def for_dag(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,6 +117,7 @@ def settings_of(
     after: Mapping[str, str | Sequence[str]] | None = None,
     *,
     upstream: Mapping[str, Collection[str]] | None = None,
+    beside: Mapping[str, str] | None = None,
     job: Path | None = None,
     as_one_job: bool = False,
 ) -> TaskSettings:
@@ -124,10 +125,11 @@ def settings_of(
 
     Args:
         file: The file, whose sidecars count; ``None`` where there is none.
-        kinds: Name of each task, dotted -> type of its node.
+        kinds: Name of each node's task, dotted -> type of the node.
         task_overrides: Which tasks -> keyword arguments of their operators, as in a sidecar, or as Airflow takes them.
         after: Task -> the tasks that are to run before it.
         upstream: Name of a task -> names of those that it takes data of, to find circles.
+        beside: Name of each task that is no node -> the type that ``kind:`` knows it by. It has no place in `after`.
         job: The file of the job that a schedule submits, whose sidecar counts for its tasks too.
         as_one_job: Whether Azure ML runs all nodes as one job, and so decides on their order. The nodes of `job` need
             not be among the tasks then.
@@ -143,13 +145,14 @@ def settings_of(
     places = _places(file, task_overrides, after, job, names_of_job=not as_one_job)
     if not places:
         return TaskSettings()
-    wrong = [problem for place in places for problem in place.wrong(kinds, as_one_job=as_one_job)]
+    tasks = {**(beside or {}), **kinds}
+    wrong = [problem for place in places for problem in place.wrong(tasks, kinds, as_one_job=as_one_job)]
     if wrong:
         raise SpecError(list(dict.fromkeys(wrong)))
-    rules, dag = _made(places, kinds)
-    of_tasks: dict[str, list[_Rule]] = {name: [] for name in kinds}
+    rules, dag = _made(places, tasks)
+    of_tasks: dict[str, list[_Rule]] = {name: [] for name in tasks}
     for rule in rules:
-        for name in overrides.meant(rule.key, kinds):
+        for name in overrides.meant(rule.key, tasks):
             of_tasks[name].append(rule)
     order = overrides.order([place.source for place in places], kinds, upstream or {})
     return TaskSettings(order, dag, rules, of_tasks)
@@ -233,13 +236,15 @@ class _Place:
     knows_names: bool = True
     tells_dag: bool = True
 
-    def wrong(self, kinds: Mapping[str, str], *, as_one_job: bool) -> Iterator[Problem]:
-        """All that is wrong with it."""
+    def wrong(self, tasks: Mapping[str, str], nodes: Mapping[str, str], *, as_one_job: bool) -> Iterator[Problem]:
+        """All that is wrong with it, for such tasks, of which some are those of nodes."""
         yield from self.problems
-        yield from overrides.problems(self.source, kinds, of_many=not self.knows_names)
-        if as_one_job:
-            for key in mapping(self.source.value.get(overrides.AFTER)):
-                yield self.source.problem((overrides.AFTER, key), _ONE_JOB, at_key=True)
+        yield from overrides.wrong_tasks(self.source, tasks, of_many=not self.knows_names)
+        if not as_one_job:
+            yield from overrides.wrong_order(self.source, nodes)
+            return
+        for key in mapping(self.source.value.get(overrides.AFTER)):
+            yield self.source.problem((overrides.AFTER, key), _ONE_JOB, at_key=True)
 
 
 def _places(

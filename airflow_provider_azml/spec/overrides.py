@@ -119,11 +119,11 @@ def meant(key: str, kinds: Mapping[str, str]) -> list[str]:
     return [name for name in kinds if name.startswith(f"{key}.")]
 
 
-def problems(source: Source, kinds: Mapping[str, str], *, of_many: bool = False) -> Iterator[Problem]:
-    """What is wrong with the keys, for a pipeline.
+def wrong_tasks(source: Source, kinds: Mapping[str, str], *, of_many: bool = False) -> Iterator[Problem]:
+    """What is wrong with the keys of ``task_overrides``.
 
     Args:
-        source: What was said, with ``task_overrides`` and ``after``.
+        source: What was said.
         kinds: Name of a task -> type of its node.
         of_many: Whether it was said of more than this pipeline, so that a node need not be there.
     """
@@ -131,6 +131,15 @@ def problems(source: Source, kinds: Mapping[str, str], *, of_many: bool = False)
         reason = _unknown(key, kinds, of_many=of_many)
         if reason:
             yield source.problem((OVERRIDES, key), reason, at_key=True)
+
+
+def wrong_order(source: Source, kinds: Mapping[str, str]) -> Iterator[Problem]:
+    """What is wrong with the names in ``after``.
+
+    Args:
+        source: What was said.
+        kinds: Name of a task -> type of its node.
+    """
     for key, before in mapping(source.value.get(AFTER)).items():
         reason = _unknown(key, kinds)
         if reason:
@@ -146,7 +155,7 @@ def problems(source: Source, kinds: Mapping[str, str], *, of_many: bool = False)
 def _unknown(key: str, kinds: Mapping[str, str], *, of_many: bool = False) -> str:
     """Why a key means nothing, if it does not."""
     if key.startswith(KIND):
-        kind, known = key.removeprefix(KIND), dict.fromkeys((*KINDS, *kinds.values()))
+        kind, known = key.removeprefix(KIND), dict.fromkeys((*KINDS, *filter(None, kinds.values())))
         if kind in known:
             return ""
         return f"there are no nodes of type {kind!r:.80}; {_meant_or_known(kind, known, KIND)}"
