@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 from airflow.sdk import DAG, TaskGroup
 
 from airflow_provider_azml.dags.assets import outlets_of
+from airflow_provider_azml.dags.control_flow import Control, give
 from airflow_provider_azml.dags.documentation import dag_documentation, documented, documented_group, overlaid
+from airflow_provider_azml.dags.file_warnings import warn
 from airflow_provider_azml.dags.ids import legal, of_node, task_ids
+from airflow_provider_azml.dags.params import add_params
 from airflow_provider_azml.dags.pinned import ParsedLabels
 from airflow_provider_azml.dags.task_settings import settings_of
 from airflow_provider_azml.dags.tasks import TASK_ID, relative
@@ -58,7 +61,7 @@ class Pipeline:
 
     def arguments(self, dotted: str, operator: type[BaseOperator] | None = None) -> dict[str, Any]:
         """Keyword arguments of the operator of a task, but for what is the task's own."""
-        given = {**self.given, **self.settings.for_task(dotted, operator=operator)}
+        given = {"strict": False, "params_as_inputs": True, **self.given, **self.settings.for_task(dotted, operator=operator)}
         return {**given, **self.labels.of(given)}
 
 
@@ -79,7 +82,7 @@ def pipeline_dag(source: Source, path: Path, wishes: Wishes) -> DAG:
     dag = DAG(given.pop("dag_id", legal(path.stem)), schedule=given.pop("schedule", None), **given)
     dag.fileloc = str(wishes.fileloc)
     with dag:
-        render_tasks(pipeline, dag.default_args)
+        render_tasks(pipeline, dag)
     return dag
 
 
@@ -98,9 +101,10 @@ def of_file(
     Raises:
         SpecError: It is no valid pipeline, or what is wanted is not to be had.
     """
-    wrong = unrendered.problems(source)
-    if wrong:
-        raise SpecError(wrong)
+    told = unrendered.problems(source, strict=False)
+    if any(problem.severity == "error" for problem in told):
+        raise SpecError(told)
+    warn(told)
     given: dict[str, Any] = {"file": relative(path, folder), **({"inputs": inputs} if inputs else {})}
     return _pipeline(plan_pipeline(source), given, rendering, path)
 
@@ -155,12 +159,12 @@ def _pipeline(
     return Pipeline(plan, given, render, settings, ParsedLabels(plan.source, rendering.labels))
 
 
-def render_tasks(pipeline: Pipeline, default_args: Mapping[str, Any]) -> Sequence[BaseOperator]:
-    """Make the tasks of a pipeline, of the DAG or group that is being made.
+def render_tasks(pipeline: Pipeline, dag: DAG) -> Sequence[BaseOperator]:
+    """Make the tasks of a pipeline, of the DAG or group that is being made, and the DAG's params.
 
     Args:
         pipeline: The pipeline.
-        default_args: Of the DAG.
+        dag: The DAG.
 
     Returns:
         The tasks that come first.
@@ -169,14 +173,22 @@ def render_tasks(pipeline: Pipeline, default_args: Mapping[str, Any]) -> Sequenc
         SpecError: Two nodes would be one task.
         AzmlError: Labels are to be looked up now, and the service cannot be asked.
     """
-    pipeline.labels.default_args.update(default_args)
+    pipeline.labels.default_args.update(dag.default_args)
+    firsts = _render(pipeline)
+    # params of the DAG are copied for each task that is made while it has them, which takes longer than the task itself
+    nodes = map(".".join, pipeline.plan.leaves) if pipeline.render == "tasks" else None
+    add_params(dag, pipeline.plan.source, nodes, given=pipeline.given.get("inputs") or ())
+    return firsts
+
+
+def _render(pipeline: Pipeline) -> Sequence[BaseOperator]:
     if pipeline.render == "job":
         outlets = outlets_of(*pipeline.plan.leaves.values())
         return [AzmlSubmitPipelineOperator(task_id=TASK_ID, **{"outlets": outlets, **pipeline.arguments(TASK_ID)})]
     if pipeline.render == "watch":
         return [watched(pipeline, node_tasks)]
-    tasks = node_tasks(pipeline)
-    return [task for task in tasks.values() if not task.upstream_task_ids]
+    control = Control(pipeline.plan, decides=True)
+    return control.firsts(_joined(pipeline, AzmlPipelineNodeOperator, control))
 
 
 def node_tasks(
@@ -187,15 +199,21 @@ def node_tasks(
     Raises:
         SpecError: Two nodes would be one task.
     """
+    return _joined(pipeline, operator, Control(pipeline.plan, decides=operator is AzmlPipelineNodeOperator))
+
+
+def _joined(
+    pipeline: Pipeline, operator: Callable[..., AzmlPipelineNodeOperator], control: Control
+) -> dict[NodePath, AzmlPipelineNodeOperator]:
+    """The tasks of nodes, one after the other."""
     tasks: dict[NodePath, AzmlPipelineNodeOperator] = {}
     task_ids(pipeline.plan)
+    control.check()
     for node in pipeline.plan.nodes.values():
-        _add(pipeline, node, tasks, operator)
-    for path, task in tasks.items():
-        taken = pipeline.plan.leaves[path].upstream
-        task.results_of = {".".join(before): tasks[before].task_id for before in taken}
-    for before, after in pipeline.plan.edges:
-        tasks[before].set_downstream(tasks[after])
+        _add(pipeline, node, tasks, operator, control)
+    control.join(tasks)
+    for task in tasks.values() if pipeline.settings.after else ():
+        give(task, "after", pipeline.settings.after)
     for name, others in pipeline.settings.after.items():
         tasks[tuple(name.split("."))].set_upstream([tasks[tuple(other.split("."))] for other in others])
     return tasks
@@ -206,12 +224,22 @@ def _add(
     node: PlannedNode,
     tasks: dict[NodePath, AzmlPipelineNodeOperator],
     operator: Callable[..., AzmlPipelineNodeOperator],
+    control: Control,
 ) -> None:
     name, file = of_node(node.path[-1]), pipeline.plan.source.file
+
+    def add(inner: PlannedNode) -> None:
+        _add(pipeline, inner, tasks, operator, control)
+
+    def arguments(one: PlannedNode) -> dict[str, Any]:
+        own = {**documented(one, file), **control.rule(one)}
+        return {"outlets": outlets_of(one), **own, **pipeline.arguments(one.dotted)}
+
+    if control.adds(node, tasks, arguments, add):
+        return
     if node.nodes:
         with TaskGroup(name, **documented_group(node, file)):
             for inner in node.nodes.values():
-                _add(pipeline, inner, tasks, operator)
+                add(inner)
         return
-    given = {"outlets": outlets_of(node), **documented(node, file), **pipeline.arguments(node.dotted)}
-    tasks[node.path] = operator(task_id=name, node=node.dotted, **given)
+    tasks[node.path] = operator(task_id=name, node=node.dotted, **arguments(node))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.emulator.pipelines.nodes import PipelineError, in_camel_case, is_on
 from airflow_provider_azml.emulator.storage.locations import BLOB_STORE
 from airflow_provider_azml.spec import bindings
+from airflow_provider_azml.spec.component_io import VALUE_TYPES
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pipelines.nodes import Node
@@ -94,6 +95,7 @@ class Scope:
 
     def _output(self, given: Json, declared: Json) -> Json:
         kind = type_of(declared) if declared else given.get("job_output_type") or _FOLDER
+        kind = "uri_file" if kind in VALUE_TYPES else kind
         bound = next(bindings.found(str(given.get("value") or "")), None)
         around = (self.outputs.get(bound.name) or {}) if bound else {}
         uri = around.get("uri") if bound else given.get("uri")
