@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,17 @@ from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.pipeline_assets import uri_of
 from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 from airflow_provider_azml.spec.places import closest
+from airflow_provider_azml.spec.source import from_mapping, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from airflow_provider_azml.spec.pipeline_plans import PlannedNode, PlannedOutput, PlannedPipeline
+    from airflow_provider_azml.spec.schedule_plans import PlannedJob
 
 GROUP = "azml"
+_MAY_NAME = re.compile(r"\bname[\"']?\s*:|(?:^[ \t]+|[{,]\s*)[\"']?type[\"']?\s*:\s*[\"']?pipeline\b", re.MULTILINE)
+"""What the text of a pipeline has that names an output, or that has pipeline components, which may name some."""
 
 
 def azml_asset(file: str | Path, node: str, output: str) -> Asset:
@@ -66,6 +71,20 @@ def outlets_of(*nodes: PlannedNode) -> list[Asset]:
     """
     outputs = ((node, output) for node in nodes for output in node.outputs.values() if output.asset)
     return [_asset(uri) for uri in dict.fromkeys(_uri(*output) for output in outputs) if uri]
+
+
+def outlets_of_job(job: PlannedJob) -> list[Asset]:
+    """The assets that the outputs of a job's nodes become, of one that is submitted as a whole.
+
+    Args:
+        job: The job; one that ran before, and one that is no pipeline, has none.
+    """
+    if job.ran is not None or job.job_type != "pipeline":
+        return []
+    if job.file is not None and not _MAY_NAME.search(text_of(job.file)):  # most need not be read for it
+        return []
+    source = unrendered.read(job.file) if job.file else from_mapping(job.spec or {}, base_path=job.folder)
+    return outlets_of(*plan_pipeline(source.merged(job.changes)).leaves.values())
 
 
 def _writer(plan: PlannedPipeline, dotted: str, output: str) -> tuple[PlannedNode, str]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from airflow.sdk import Asset, AssetWatcher, Param
 
+from airflow_provider_azml.dags.assets import outlets_of_job
 from airflow_provider_azml.dags.tasks import CHANGES_TASK_ID, TASK_ID, job_arguments
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowSkipException
@@ -188,7 +189,7 @@ def changed_jobs(
         inputs=given.pop("inputs", None),
         **settings.for_task(CHANGES_TASK_ID, operator=AzmlChangedPathsOperator),
     )
-    given |= settings.for_task(TASK_ID)
+    given |= {"outlets": outlets_of_job(job), **settings.for_task(TASK_ID)}
     if per == "poll":
         return first, operator(task_id=TASK_ID, **given, inputs=first.output)  # type: ignore[arg-type]  # resolved by then
     index = _index(changes.parameter, as_text=declared == _TEXT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_azml.dags.assets import outlets_of_job
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.operators.jobs import (
     AzmlRunJobAgainOperator,
@@ -53,7 +54,7 @@ def job_task(
         SpecError: The operator takes no such change.
     """
     operator, given = job_arguments(job, folder, changes=changes, display_name=display_name)
-    return operator(task_id=TASK_ID, **given, **(settings or {}))
+    return operator(task_id=TASK_ID, **{"outlets": outlets_of_job(job), **given, **(settings or {})})
 
 
 def job_arguments(

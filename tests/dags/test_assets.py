@@ -151,6 +151,28 @@ def test_all_renderings_have_the_same_outlets(pipeline: Path, render: Any) -> No
     assert found == dict(zip((clean, model), tasks, strict=True))
 
 
+SCHEDULE = """\
+name: nightly
+trigger: {type: cron, expression: "30 3 * * *"}
+create_job: {job: pipeline.yml, outputs: {best: {type: custom_model, name: other}}}
+"""
+
+
+def test_the_pipeline_of_a_schedule_has_outlets_too(pipeline: Path) -> None:
+    (pipeline.parent / "schedule.yml").write_text(SCHEDULE)
+    clean = azml_asset(pipeline, "prep", "clean").uri
+    task = azml_dag(pipeline.parent / "schedule.yml").get_task("job")
+    assert [outlet.uri for outlet in task.outlets] == [clean, "azml://models/other"]  # type: ignore[union-attr]
+    learn = pipeline.parent / "learn.yml"
+    learn.write_text(LEARN.replace('outputs: {model: "${{parent.outputs.model}}"}', "outputs: {model: {name: inner}}"))
+    pipeline.write_text(
+        PIPELINE.replace(", name: churn", "").replace(', name: "clean data"', "").replace("name: bare, ", "")
+    )
+    (pipeline.parent / "schedule.yml").write_text(SCHEDULE.replace(", name: other", ""))
+    task = azml_dag(pipeline.parent / "schedule.yml").get_task("job")
+    assert [outlet.uri for outlet in task.outlets] == ["azml://models/inner"]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     ("node", "output", "line", "reason"),
     [
