@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from airflow.listeners import hookimpl
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, task
 
 from airflow_provider_azml.exceptions import NotFound
@@ -236,7 +235,7 @@ def dag() -> DAG:
         before = AzmlSubmitPipelineOperator(task_id="before", jobs={})
         AzmlSubmitPipelineOperator(task_id="beside", jobs={})
         AzmlSubmitPipelineOperator.partial(task_id="mapped", jobs={}).expand(display_name=["a", "b"])
-        EmptyOperator(task_id="other")
+        task(lambda: None, task_id="other")()
         before >> AzmlSubmitPipelineOperator(task_id="own", jobs={})
     return dag
 
