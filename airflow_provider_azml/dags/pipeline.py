@@ -14,6 +14,7 @@ from airflow_provider_azml.dags.file_warnings import warn
 from airflow_provider_azml.dags.ids import legal, of_node, task_ids
 from airflow_provider_azml.dags.params import add_params
 from airflow_provider_azml.dags.pinned import ParsedLabels
+from airflow_provider_azml.dags.takeover import TASK_ID as TAKEOVER
 from airflow_provider_azml.dags.task_settings import settings_of
 from airflow_provider_azml.dags.tasks import TASK_ID, relative
 from airflow_provider_azml.dags.watch import JOB, SUBMIT, watched
@@ -61,7 +62,12 @@ class Pipeline:
 
     def arguments(self, dotted: str, operator: type[BaseOperator] | None = None) -> dict[str, Any]:
         """Keyword arguments of the operator of a task, but for what is the task's own."""
-        given = {"strict": False, "params_as_inputs": True, **self.given, **self.settings.for_task(dotted, operator=operator)}
+        given = {
+            "strict": False,
+            "params_as_inputs": True,
+            **self.given,
+            **self.settings.for_task(dotted, operator=operator),
+        }
         return {**given, **self.labels.of(given)}
 
 
@@ -125,13 +131,19 @@ def of_schedule(path: Path, job: PlannedJob, given: Mapping[str, Any], rendering
         reason = f"is {rendering.render!r}, and the schedule's job is no pipeline that a file holds; leave render out"
         raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
     source = unrendered.read(job.file) if job.file else from_mapping(job.spec or {}, base_path=job.folder)
-    return _pipeline(plan_pipeline(source.merged(job.changes)), given, rendering, path, job.file)
+    return _pipeline(plan_pipeline(source.merged(job.changes)), given, rendering, path, job.file, others=(TAKEOVER,))
 
 
 def _pipeline(
-    plan: PlannedPipeline, given: Mapping[str, Any], rendering: Rendering, path: Path, job: Path | None = None
+    plan: PlannedPipeline,
+    given: Mapping[str, Any],
+    rendering: Rendering,
+    path: Path,
+    job: Path | None = None,
+    *,
+    others: Sequence[str] = (),
 ) -> Pipeline:
-    """A pipeline with what is wanted of it.
+    """A pipeline with what is wanted of it, in a DAG that has other tasks too.
 
     Raises:
         SpecError: That is not to be had.
@@ -146,13 +158,13 @@ def _pipeline(
     upstream: dict[str, list[str]] = {".".join(after): [] for _, after in plan.edges}
     for before, after in plan.edges:
         upstream[".".join(after)].append(".".join(before))
-    own = dict.fromkeys(_OWN_TASKS[render], "pipeline")
     settings = settings_of(
         path,
-        {**kinds, **own},
+        kinds,
         rendering.task_overrides,
         rendering.after,
         upstream=upstream,
+        beside={**dict.fromkeys(_OWN_TASKS[render], "pipeline"), **dict.fromkeys(others, "")},
         job=job,
         as_one_job=render != "tasks",
     )

@@ -99,6 +99,33 @@ def test_the_job_of_a_schedule(folder: Path) -> None:
     assert (takeover.pool, takeover.queue, takeover.retries) == ("a", "a", 3)
 
 
+def test_the_nodes_of_a_schedule(folder: Path) -> None:
+    (folder / "nightly.yml").write_text(SCHEDULE)
+    (folder / "pipeline.airflow.yml").write_text(
+        "task_overrides: {train: {retries: 9, pool: a}}\nafter: {train: prep}\n"
+    )
+    (folder / "nightly.airflow.yml").write_text("task_overrides: {train: {pool: b}, takeover: {pool: c}}\n")
+    dag = azml_dag(folder / "nightly.yml", render="tasks", takeover="check")
+    prep, train, takeover = (dag.get_task(name) for name in ("prep", "train", "takeover"))
+    assert (train.retries, train.pool, train.upstream_task_ids) == (9, "b", {"prep"})
+    assert (takeover.pool, takeover.downstream_task_ids, prep.pool) == ("c", {"prep"}, "default_pool")
+    (folder / "nightly.airflow.yml").write_text("task_overrides: {trian: {pool: b}}\n")
+    with pytest.raises(SpecError, match=r"task_overrides\.trian: there is no such node; did you mean 'train'\?"):
+        azml_dag(folder / "nightly.yml", render="tasks")
+
+
+@pytest.mark.parametrize(("render", "own"), [("job", ["job"]), ("watch", ["azml_submit", "azml_job"])])
+def test_tasks_that_are_no_nodes(folder: Path, render: Any, own: list[str]) -> None:
+    (folder / "pipeline.airflow.yml").write_text(
+        "task_overrides: {'*': {owner: a}, kind:pipeline: {pool: a}, train: {retries: 1}}\n"
+    )
+    dag = azml_dag(folder / "pipeline.yml", render=render, task_overrides={name: {"queue": "b"} for name in own})
+    assert all((task.owner, task.pool, task.queue) == ("a", "a", "b") for task in map(dag.get_task, own))
+    assert [dag.get_task("train").retries] == [1] if render == "watch" else not dag.has_task("train")
+    with pytest.raises(SpecError, match=r"after\.train: cannot be had: Azure ML runs all"):
+        azml_dag(folder / "pipeline.yml", render=render, after={"train": ["prep"]})
+
+
 def test_the_tasks_of_a_schedule_of_changes(folder: Path) -> None:
     (folder / "pipeline.yml").write_text(PIPELINE + "inputs: {rows: {type: uri_file, path: azureml:rows:1}}\n")
     (folder / "incoming.yml").write_text(
