@@ -94,7 +94,7 @@ def choices(nodes: Iterable[str]) -> dict[str, Param]:
 
 def dag_params(
     source: Source,
-    nodes: Iterable[str],
+    nodes: Iterable[str] | None,
     own: Mapping[str, Any] | None = None,
     *,
     schedule: object = None,
@@ -104,7 +104,7 @@ def dag_params(
 
     Args:
         source: The pipeline job, as the DAG's file finds it.
-        nodes: Its nodes, nested ones with dots.
+        nodes: Its nodes, nested ones with dots; ``None`` where a run cannot choose among them.
         own: Params that the author of the DAG adds; of an input, the param or the default that it has instead.
         schedule: When the DAG runs by itself; ``None`` if it does not.
         given: The inputs that the DAG itself gives values, and that are no params therefore.
@@ -131,10 +131,11 @@ def dag_params(
             "write one in the file, give the DAG one among its params, or leave the schedule out"
         )
         raise SpecError([one.problem(reason) for one in lacking])
-    return params | {name: param for name, param in choices(nodes).items() if name not in mine}
+    more = {} if nodes is None else choices(nodes)
+    return params | {name: param for name, param in more.items() if name not in mine}
 
 
-def add_params(dag: DAG, source: Source, nodes: Iterable[str], *, given: Collection[str] = ()) -> None:
+def add_params(dag: DAG, source: Source, nodes: Iterable[str] | None, *, given: Collection[str] = ()) -> None:
     """Give a DAG that somebody else made the params of a pipeline which is a part of it.
 
     Params that the DAG has under these names stay as they are: its author's, and those of another part.
@@ -142,7 +143,7 @@ def add_params(dag: DAG, source: Source, nodes: Iterable[str], *, given: Collect
     Args:
         dag: The DAG.
         source: The pipeline job, as the DAG's file finds it.
-        nodes: Its nodes, nested ones with dots.
+        nodes: Its nodes, nested ones with dots; ``None`` where a run cannot choose among them.
         given: The inputs that the DAG itself gives values.
 
     Raises:

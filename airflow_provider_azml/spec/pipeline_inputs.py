@@ -106,7 +106,7 @@ def given(source: Source, values: Mapping[str, object]) -> Source:
         try:
             if value is not None:
                 inputs = _with(source, inputs, one, value)
-            elif one.is_needed:
+            elif one.is_needed and _is_blank(inputs.get(name)):
                 problems.append(one.problem("has no value; the run must give it one"))
             elif one.optional and (name in values or inputs.get(name, one) is None):
                 left_out.add(name)
