@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 SUBMIT, JOB = "azml_submit", "azml_job"
 """Ids of the tasks that submit the job and answer for it; no node may be called so."""
+_DOCUMENTATION = {
+    SUBMIT: "Submits the whole pipeline as one job. Clear this task and those after it to run the pipeline anew.",
+    JOB: "Waits for the job of the whole pipeline. The job is cancelled when this task is ended.",
+}
 
 
 def watched(pipeline: Pipeline, node_tasks: NodeTasks) -> AzmlSubmitPipelineOperator:
@@ -40,8 +44,9 @@ def watched(pipeline: Pipeline, node_tasks: NodeTasks) -> AzmlSubmitPipelineOper
         SpecError: Two nodes would be one task, or a node is called as a task is that is made here.
     """
     task_ids(pipeline.plan, taken=(SUBMIT, JOB))
-    submit = AzmlSubmitPipelineOperator(task_id=SUBMIT, **{**pipeline.arguments(SUBMIT), "wait": False})
-    whole = AzmlWatchPipelineOperator(task_id=JOB, submitted_by=submit.task_id, **pipeline.arguments(JOB))
+    given = {task: {"doc_md": told, **pipeline.arguments(task)} for task, told in _DOCUMENTATION.items()}
+    submit = AzmlSubmitPipelineOperator(task_id=SUBMIT, **{**given[SUBMIT], "wait": False})
+    whole = AzmlWatchPipelineOperator(task_id=JOB, submitted_by=submit.task_id, **given[JOB])
     nodes = node_tasks(pipeline, partial(AzmlWatchPipelineNodeOperator, submitted_by=submit.task_id))
     submit.set_downstream([whole, *(task for task in nodes.values() if not task.upstream_task_ids)])
     return submit

@@ -10,7 +10,7 @@ from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
 from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.sdk import Context
 
@@ -38,6 +38,7 @@ class AzmlWatchPipelineOperator(AzmlSubmitPipelineOperator):
 
     Args:
         submitted_by: Id of the task that submitted the job.
+        deferrable: Wait in the triggerer, not in a worker; here whatever ``[operators] default_deferrable`` says.
         stream_logs: Tell what the nodes write, too, which their own tasks do.
 
     Returns:
@@ -53,8 +54,8 @@ class AzmlWatchPipelineOperator(AzmlSubmitPipelineOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline
     """
 
-    def __init__(self, *, submitted_by: str, stream_logs: bool = False, **kwargs: Any) -> None:
-        super().__init__(stream_logs=stream_logs, **kwargs)
+    def __init__(self, *, submitted_by: str, deferrable: bool = True, stream_logs: bool = False, **kwargs: Any) -> None:
+        super().__init__(deferrable=deferrable, stream_logs=stream_logs, **kwargs)
         self.submitted_by = submitted_by
 
     def submit(self, context: Context) -> Ticket:
@@ -111,6 +112,7 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
 
     Args:
         submitted_by: Id of the task that submitted the pipeline.
+        deferrable: Wait in the triggerer, not in a worker; here whatever ``[operators] default_deferrable`` says.
 
     Returns:
         As of a node that runs alone; ``name`` and ``id`` are those of the whole pipeline's job.
@@ -125,11 +127,12 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
         ...     task_id="prep", file="pipeline.yml", node="prep", submitted_by="submit"
         ... )
 
-    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline
+    Sources: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline; that a node's job is a job
+    like others, which can be asked for by its name: Azure/azure-sdk-for-python#33426.
     """
 
-    def __init__(self, *, submitted_by: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, submitted_by: str, deferrable: bool = True, **kwargs: Any) -> None:
+        super().__init__(deferrable=deferrable, **kwargs)
         self.submitted_by = submitted_by
 
     def submit(self, context: Context) -> Ticket | Json:
@@ -139,7 +142,8 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
         from airflow_provider_azml.rest.waiting import Ticket, observe
 
         job = submitted(context, self.submitted_by)
-        if any(result.get("name") not in (None, job) for result in self._results_of_others(context)):
+        taken = (self.told(context, node, task) for node, task in self.results_of.items())
+        if _any_not_of(job, taken):
             return self._alone(context, "what it takes was made by a node that ran alone")
         arm_id = self.hook.workspace_id.child("job", job)
         awaited = Ticket(arm_id, goal=NODE, wanted=wanted(path_of(self.planned(self.plan(context)))))
@@ -246,6 +250,8 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
             raise AirflowSkipException(f"Node {self.node} was not run: {outcome.message}")
         if told == own:
             return self._alone(context, f"pipeline job {job} ended without the node in an earlier try")
+        if _any_not_of(job, (pulled(context, task) for task in self.upstream_task_ids)):
+            return self._alone(context, f"pipeline job {job} ended without the node, and one before it ran alone")
         raise RunFailed(kind="node", name=self.node, status="never ran", message=outcome.message)
 
     def _check_wanted(self, context: Context, how: str) -> None:
@@ -264,9 +270,6 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
     def _alone(self, context: Context, reason: str) -> Ticket | Json:
         self.log.info("Node %s runs alone: %s", self.node, reason)
         return super().submit(context)
-
-    def _results_of_others(self, context: Context) -> list[Json]:
-        return [self.told(context, node, task) or {} for node, task in self.results_of.items()]
 
 
 def submitted(context: Context, task_id: str) -> str:
@@ -289,6 +292,11 @@ def pulled(context: Context, task_id: str) -> Json | None:
         if isinstance(result, dict):
             return result
     return None
+
+
+def _any_not_of(job: str, results: Iterable[Json | None]) -> bool:
+    """Whether a task tells of another job than the pipeline's."""
+    return any(result and result.get("name") not in (None, job) for result in results)
 
 
 def path_of(node: PlannedNode) -> list[Step]:

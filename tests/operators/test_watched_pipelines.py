@@ -184,6 +184,19 @@ def test_a_node_that_the_pipeline_ended_without_does_not_hang(ends: str, state: 
     assert second.value("x")["name"] != second.value("azml_submit")["name"]
 
 
+def test_a_node_that_never_ran_runs_once_the_one_before_it_has_run_alone(workspace: Workspace) -> None:
+    jobs = {"a": copying("a", first=fails_in_pipeline())}
+    with DAG("order", schedule=None, default_args={"poll_seconds": 0.2}) as dag:
+        spec = {"type": "pipeline", "settings": SETTINGS}
+        submit = AzmlSubmitPipelineOperator(task_id="azml_submit", spec={**spec, "jobs": jobs}, wait=False)
+        given: dict[str, Any] = {"spec": {**spec, "jobs": {**jobs, "x": copying("x")}}, "submitted_by": "azml_submit"}
+        before = AzmlWatchPipelineNodeOperator(task_id="a", node="a", retries=1, **given)
+        submit >> before >> AzmlWatchPipelineNodeOperator(task_id="x", node="x", **given)
+    finished = run(dag)
+    assert finished.states == {"azml_submit": "success", "a": "success", "x": "success"}
+    assert len({finished.value(name)["name"] for name in finished.states}) == 3
+
+
 def test_nodes_of_a_pipeline_that_was_canceled_are_not_run_by_retries(workspace: Workspace) -> None:
     dag = watched({"a": copying("a", first="sleep 30")}, deferrable=True, retries=1)
     whole, node = dag.get_task("azml_job"), dag.get_task("a")
