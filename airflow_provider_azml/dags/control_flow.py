@@ -204,8 +204,8 @@ class Control:
             tasks[before].set_downstream(self.loops[after].items if after in self.loops else tasks[after])
         for path in tasks if self.plan.last else ():
             if path[0] == self.plan.last:
-                # it runs whatever has become of the others, and does not make up for them
-                tasks[path].as_teardown(on_failure_fail_dagrun=True)
+                # it runs whatever has become of the others, and how it ends says nothing of the run
+                tasks[path].as_teardown()
 
     def _edges(self, tasks: Tasks) -> Iterator[tuple[NodePath, NodePath]]:
         """Which task comes before which; where the nodes that decide have none, those before and after them."""
