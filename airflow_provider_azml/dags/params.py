@@ -105,7 +105,7 @@ def dag_params(
     Args:
         source: The pipeline job, as the DAG's file finds it.
         nodes: Its nodes, nested ones with dots; ``None`` where a run cannot choose among them.
-        own: Params that the author of the DAG adds; of an input, the param or the default that it has instead.
+        own: Params that the author of the DAG adds; for an input a param, or a default of the input's type.
         schedule: When the DAG runs by itself; ``None`` if it does not.
         given: The inputs that the DAG itself gives values, and that are no params therefore.
 
@@ -138,7 +138,8 @@ def dag_params(
 def add_params(dag: DAG, source: Source, nodes: Iterable[str] | None, *, given: Collection[str] = ()) -> None:
     """Give a DAG that somebody else made the params of a pipeline which is a part of it.
 
-    Params that the DAG has under these names stay as they are: its author's, and those of another part.
+    Params that the DAG has under these names stay, its author's and those of another part; of an input, one that does
+    not say what it may be is of the input's type.
 
     Args:
         dag: The DAG.
@@ -152,8 +153,7 @@ def add_params(dag: DAG, source: Source, nodes: Iterable[str] | None, *, given: 
     own = {name: dag.params.get_param(name) for name in dag.params}
     found = dag_params(source, nodes, own, schedule=dag.schedule, given=given)
     for name, param in found.items():
-        if name not in own:
-            dag.params[name] = param
+        dag.params[name] = param
 
 
 def _param(one: DeclaredInput) -> Param:
@@ -206,10 +206,11 @@ def _description(one: DeclaredInput) -> str | None:
 
 
 def _with_default(param: Param | None, value: object) -> Param:
-    """The param of an input with another default; the author's own where that is a param, or of no input."""
-    if isinstance(value, Param):
-        return value
-    return Param(value, description=param.description, **param.schema) if param else Param(value)
+    """The param of an input with another default; the author's own where that says what it may be, or is no input's."""
+    own = value if isinstance(value, Param) else Param(value)
+    if param is None or own.schema or not own.has_value:
+        return own
+    return Param(own.value, description=own.description or param.description, **param.schema)
 
 
 def _own_problems(one: DeclaredInput, value: object) -> Iterator[Problem]:

@@ -121,16 +121,19 @@ def given(source: Source, values: Mapping[str, object]) -> Source:
 def stood_in(source: Source) -> Source:
     """A pipeline job that can be checked before a run gives what it needs: something stands in for each such input.
 
-    Raises:
-        SpecError: The file of a component cannot be read, or a default is not what the input takes.
+    Example:
+        >>> pipeline_jobs.problems(stood_in(read(Path("pipeline.yml"))))
     """
     written = mapping(source.value.get("inputs"))
-    known = declared(source)
+    try:
+        known = declared(source)
+    except SpecError:  # the check will tell, and whatever else is wrong
+        return source
     inputs = {
         **written,
         **{name: _stand_in(one) for name, one in known.items() if one.is_needed and _is_blank(written.get(name))},
     }
-    absent = {name for name, item in inputs.items() if item is None and known[name].optional}
+    absent = {name for name, one in known.items() if one.optional and name in inputs and inputs[name] is None}
     return _without(replace(source, value={**source.value, "inputs": inputs}), absent) if inputs else source
 
 

@@ -187,6 +187,7 @@ def test_a_pipeline_in_a_dag_of_somebody_adds_its_params(written: Callable[[str]
     add_params(dag, written(NEEDY), ["go"])
     found = form({name: dag.params.get_param(name) for name in dag.params})
     assert (found["rate"]["value"], found["other"]["value"], found["data"]["value"]) == (0.75, "x", "rows.csv")
+    assert found["rate"]["schema"]["type"] == "number"
     assert "solver" not in found
     with pytest.raises(SpecError, match="the DAG has a schedule"):
         add_params(DAG("e", schedule="@daily"), written(NEEDY), ["go"])
@@ -247,7 +248,7 @@ def test_a_value_of_the_wrong_type_fails_before_anything_is_sent(
     assert "pipeline.yml:4" in str(refused.value)
 
     before = Workspace(azml_emulator).call("GET", f"{Workspace(azml_emulator).id}/jobs").json()["value"]
-    finished = run(made(source, azml_connection, {"rate": Param(0.5)}), run_conf={"rate": "fast"})
+    finished = run(made(source, azml_connection, {"rate": Param(0.5, title="Rate")}), run_conf={"rate": "fast"})
     assert finished.state == "failed"
     (error,) = finished.errors["job"]
     assert "pipeline.yml:4:3: inputs.rate: the value that the run was given is 'fast'; it must be a n" in str(error)
