@@ -23,7 +23,7 @@ _ANONYMOUS = frozenset({"azureml_anonymous", "CliV2AnonymousEnvironment"})
 _BINDING = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.-]+)\s*\}\}")
 _FROM_NODE = re.compile(r"\$\{\{\s*parent\.jobs\.([\w-]+)\.outputs\.")
 _SHORT = re.compile(r"^azureml://subscriptions/.+?/workspaces/[^/]+/")
-_LONGEST = 120
+_HALF = 150
 
 
 def why_it_ran(workspace: WorkspaceId, job: str, earlier: str, node: str) -> Flow[list[str]]:
@@ -81,59 +81,55 @@ def _changed_inputs(now: tuple[Json, Json], then: tuple[Json, Json]) -> Iterator
         if values.get(name) == before.get(name):
             continue
         if name not in before:
-            yield f"input {name} is new: {values[name]}"
+            yield f"input {name} is new: {_shown(values[name])}"
         elif name not in values:
             yield f"input {name} is not given any more"
         else:
-            yield f"input {name} changed from {before[name]} to {values[name]}"
+            shown = [_shown(given[name]) for given in (before, values)]
+            yield f"input {name} changed" + ("" if shown[0] == shown[1] else f" from {shown[0]} to {shown[1]}")
 
 
 def _values(pipeline: Json, node: Json) -> dict[str, str]:
     """Input -> what it is given, with the inputs of the pipeline put in."""
-    given: Json = pipeline.get("inputs") or {}
-    outer = {name: _shown(entry) for name, entry in given.items()}
-    inputs: Json = node.get("inputs") or {}
-    return {
-        name: _BINDING.sub(lambda found: outer.get(found[1], found[0]), _shown(entry)) for name, entry in inputs.items()
-    }
+    outer = {name: _given(entry) for name, entry in (pipeline.get("inputs") or {}).items()}
+    inner = {name: _given(entry) for name, entry in (node.get("inputs") or {}).items()}
+    return {name: _BINDING.sub(lambda found: outer.get(found[1], found[0]), text) for name, text in inner.items()}
 
 
-def _shown(entry: object) -> str:
-    """The value of an input: a literal, or where its data is, without what a URL is signed with."""
-    value = entry
+def _given(entry: object) -> str:
+    """The value of an input: a literal, or where its data is."""
     if isinstance(entry, dict):
-        value = next((entry[key] for key in ("uri", "path", "value") if entry.get(key) is not None), "nothing")
-    text = str(value).partition("?")[0] if "://" in str(value) else str(value)
-    named = _named(text)
+        return str(next((entry[key] for key in ("uri", "path", "value") if entry.get(key) is not None), "nothing"))
+    return str(entry)
+
+
+def _shown(value: str) -> str:
+    """A value as a log shows it: without what a URL is signed with, and of a long one both ends, as paths begin alike."""
+    named = _named(value.partition("?")[0] if "://" in value else value)
     short = _SHORT.sub("azureml://", named) or "''"
-    return short if len(short) <= _LONGEST else f"{short[:_LONGEST]}..."
+    return short if len(short) <= 2 * _HALF else f"{short[:_HALF]}...{short[-_HALF:]}"
 
 
 def _named(reference: str) -> str:
     """An ARM id of a version as ``name:version``."""
-    found = _VERSIONED.search(reference)
-    return (
-        f"{found['name']}:{found['version']}" if found and reference.lower().find("/subscriptions/") >= 0 else reference
-    )
+    found = _VERSIONED.search(reference) if "/subscriptions/" in reference.lower() else None
+    return f"{found['name']}:{found['version']}" if found else reference
 
 
 def _changes_of_components(now: str, then: str) -> Flow[list[str]]:
+    spec = yield from _spec_of(now)
     if now == then:
-        return (yield from _not_deterministic(now))
-    specs = []
-    for component in (now, then):
-        found = (yield from flows.find(component)) if component.startswith("/subscriptions/") else None
-        specs.append(((found or {}).get("properties") or {}).get("componentSpec") or {})
-    changed = [*_changed_component(*specs)] if all(specs) else []
+        is_fickle = str(spec.get("is_deterministic", True)).lower() == "false"
+        return ["its component has is_deterministic: false"] if is_fickle else []
+    before = yield from _spec_of(then)
+    changed = [*_changed_component(spec, before)] if spec and before else []
     return changed or [_changed_to("the component", then, now)]
 
 
-def _not_deterministic(component: str) -> Flow[list[str]]:
+def _spec_of(component: str) -> Flow[Json]:
+    """A component as its file has it; nothing of one that is not in the workspace."""
     found = (yield from flows.find(component)) if component.startswith("/subscriptions/") else None
-    spec = ((found or {}).get("properties") or {}).get("componentSpec") or {}
-    if str(spec.get("is_deterministic", True)).lower() == "false":
-        return ["its component has is_deterministic: false"]
-    return []
+    return _mapping(_mapping((found or {}).get("properties")).get("componentSpec"))
 
 
 def _changed_component(now: Json, then: Json) -> Iterator[str]:
