@@ -104,7 +104,7 @@ def _given(entry: object) -> str:
 
 
 def _shown(value: str) -> str:
-    """A value as a log shows it: without what a URL is signed with, and of a long one both ends, as paths begin alike."""
+    """A value as a log shows it: without what a URL is signed with, and of a long one both ends."""
     named = _named(value.partition("?")[0] if "://" in value else value)
     short = _SHORT.sub("azureml://", named) or "''"
     return short if len(short) <= 2 * _HALF else f"{short[:_HALF]}...{short[-_HALF:]}"
