@@ -40,7 +40,7 @@ SETTINGS = {
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
 }
 SECONDS = 150
-DAGS = ("dies", "fails", "lasts", "mapped", "daily")
+DAGS = ("dies", "fails", "lasts", "mapped", "pinned", "daily")
 
 
 def named(run: DagRun, task_id: str, map_index: int = -1, **changed: Any) -> str:
@@ -129,6 +129,23 @@ def mapped_tasks_have_a_job_each(stack: Stack) -> None:
     assert len(set(names)) == 3
 
 
+def a_task_cleared_alone_keeps_the_versions_of_its_run_and_a_cleared_run_takes_new_ones(stack: Stack) -> None:
+    def taken(*cleared: str) -> list[dict[str, str]]:
+        run.clear(*cleared)
+        assert run.wait(seconds=SECONDS) == "success"
+        return [run.value(task_id)["labels"] for task_id in ("first", "second")]
+
+    run = stack.api.begin("pinned")
+    assert run.wait(seconds=SECONDS) == "success"
+    assert run.value("register")["version"] == "1"
+    first, newer = {"data numbers@latest": "1"}, {"data numbers@latest": "2"}
+    assert taken("register") == [first, first]
+    assert run.value("register")["version"] == "2"
+    assert taken("second") == [first, first]
+    assert taken("register", "first", "second") == [newer, newer]
+    assert run.value("register")["version"] == "3"
+
+
 def days_filled_in_have_a_job_each(stack: Stack) -> None:
     runs = stack.api.runs("daily")
     assert [run.wait(seconds=SECONDS) for run in runs] == ["success", "success"]
@@ -199,6 +216,7 @@ STORIES: list[Story] = [
     clears_and_marks_of_tasks_that_wait,
     a_job_that_failed_is_tried_again_and_a_clear_after_failure_makes_another,
     mapped_tasks_have_a_job_each,
+    a_task_cleared_alone_keeps_the_versions_of_its_run_and_a_cleared_run_takes_new_ones,
     days_filled_in_have_a_job_each,
     a_run_deleted_and_made_anew_is_another_run,
 ]

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
-from airflow_provider_azml.operators import AzmlSubmitCommandJobOperator
+from airflow_provider_azml.operators import (
+    AzmlRegisterDataOperator,
+    AzmlSubmitCommandJobOperator,
+    AzmlSubmitPipelineOperator,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -55,6 +59,18 @@ with DAG("mapped", schedule=None):
     AzmlSubmitCommandJobOperator.partial(task_id="train", **lasting(0.5)).expand(
         tags=[{"learning_rate": rate} for rate in learning_rates]
     )
+
+with DAG("pinned", schedule=None):
+    path = "azureml://datastores/workspaceblobstore/paths/numbers/"
+    register = AzmlRegisterDataOperator(task_id="register", name="numbers", type="uri_folder", path=path)
+    pipeline = {
+        "jobs": {"look": {"type": "command", "command": "true", "environment": {"image": "local"}}},
+        "inputs": {"numbers": {"type": "uri_folder", "path": "azureml:numbers@latest"}},
+        "settings": {"default_compute": "azureml:serverless"},
+        "poll_seconds": 0.5,
+    }
+    first = AzmlSubmitPipelineOperator(task_id="first", **pipeline)
+    register >> first >> AzmlSubmitPipelineOperator(task_id="second", **pipeline)
 
 with DAG(
     "daily",
