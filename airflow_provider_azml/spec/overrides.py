@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import control_flow
 from airflow_provider_azml.spec.places import closest
 from airflow_provider_azml.spec.rules import mapping
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.spec.marks import Path
-    from airflow_provider_azml.spec.pipeline_plans import PlannedPipeline
+    from airflow_provider_azml.spec.pipeline_plans import NodePath, PlannedNode, PlannedPipeline
     from airflow_provider_azml.spec.source import Source
 
 ALL = "*"
@@ -58,15 +59,23 @@ def kinds_of(plan: PlannedPipeline) -> dict[str, str]:
 
 
 def upstream_of(plan: PlannedPipeline) -> dict[str, list[str]]:
-    """The nodes of a pipeline, by their names with dots: those that run before them for the sake of their data.
+    """The nodes of a pipeline, by their names with dots: those that run before them whatever ``after`` says.
 
     Args:
         plan: The pipeline.
     """
     found: dict[str, list[str]] = {}
     for before, node in plan.edges:
-        found.setdefault(".".join(node), []).append(".".join(before))
+        # a loop ends when what it runs has ended, and who waits for a loop waits for its end
+        first, second = (node, before) if _runs(plan.leaves[before], node) else (before, node)
+        found.setdefault(".".join(second), []).append(".".join(first))
     return found
+
+
+def _runs(loop: PlannedNode, node: NodePath) -> bool:
+    """Whether a node is a loop that runs another."""
+    body = control_flow.body(loop.source) if control_flow.is_control_flow(loop.source) else None
+    return body is not None and node[: len(loop.path)] == (*loop.path[:-1], body)
 
 
 class Rank(NamedTuple):
