@@ -309,8 +309,14 @@ def path_of(node: PlannedNode) -> list[Step]:
 
 
 def shown_nodes(nodes: Mapping[str, PlannedNode]) -> Nodes:
-    """The nodes of a pipeline with their display names."""
-    return {name: (_display_name(node.source), shown_nodes(node.nodes)) for name, node in nodes.items()}
+    """The nodes of a pipeline that have tasks, with their display names; those that decide have none."""
+    from airflow_provider_azml.spec.control_flow import is_control_flow
+
+    return {
+        name: (_display_name(node.source), shown_nodes(node.nodes))
+        for name, node in nodes.items()
+        if not is_control_flow(node.source)
+    }
 
 
 def _display_name(node: Source) -> str | None:

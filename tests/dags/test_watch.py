@@ -25,7 +25,7 @@ INNER = {
     "inputs": {"x": FOLDER},
     "outputs": {"y": FOLDER},
     "jobs": {
-        "one": {**copying("one", "zero"), "inputs": {"i0": "${{parent.inputs.x}}"}},
+        "one": {**copying("one", "zero"), "inputs": {"i0": "${{parent.inputs.x}}"}, "display_name": "The first"},
         "two": {**copying("two", "one"), "outputs": {"o": "${{parent.outputs.y}}"}},
     },
 }
@@ -60,16 +60,18 @@ def test_no_node_may_be_called_as_a_task_beside_the_nodes(name: str, tmp_path: P
         dag_of(tmp_path, {name: copying("a")})
 
 
-def test_a_watched_file_ends_with_what_its_nodes_have_made(
+def test_a_node_of_a_watched_file_that_failed_runs_alone_and_ends_the_run_well(
     tmp_path: Path, azml_connection: str, azml_emulator: RunningEmulator
 ) -> None:
-    jobs = {"zero": copying("zero"), "group": GROUP, "after": AFTER}
-    jobs["zero"]["command"] = f"{fails_in_pipeline()} && {jobs['zero']['command']}"
-    dag = dag_of(tmp_path, jobs)
+    after = {**AFTER, "command": f"{fails_in_pipeline()} && {AFTER['command']}"}
+    dag = dag_of(tmp_path, {"zero": copying("zero"), "group": GROUP, "after": after})
     first = run(dag)
-    assert (first.state, first.states["zero"], first.states["azml_job"]) == ("failed", "failed", "success")
-    assert (first.states["group.one"], first.states["after"]) == ("upstream_failed", "upstream_failed")
-    second = run_cleared(dag, first, "zero", "group.one", "group.two", "after")
+    assert (first.state, first.states["after"], first.states["azml_job"]) == ("failed", "failed", "success")
+    job, below = first.value("azml_submit")["name"], ["zero", "group.one", "group.two"]
+    assert [first.value(task)["name"] for task in below] == [job] * 3
+    assert len({first.value(task)["child"] for task in below}) == 3
+    second = run_cleared(dag, first, "after")
     assert second.errors == {}
     assert second.state == "success"
+    assert second.value("after")["name"] != job
     assert written(azml_emulator, second.value("after")["outputs"]["o"]) == ["zero", "one", "two", "after"]
