@@ -17,7 +17,7 @@ _OF_NO_CONSEQUENCE = frozenset({
     *("_source", "$schema", "name", "version", "display_name", "description", "tags", "properties", "experiment_name"),
     *("is_deterministic", "continue_on_step_failure", "force_rerun"),
 })
-_COMPARED_APART = frozenset({"inputs", "componentId", "trial", "environment", "outputs", "code", "task"})
+_COMPARED_APART = frozenset({"inputs", "componentId", "trial", "environment", "outputs"})
 _VERSIONED = re.compile(r"/(?P<name>[^/]+)/versions/(?P<version>[^/]+)$")
 _ANONYMOUS = frozenset({"azureml_anonymous", "CliV2AnonymousEnvironment"})
 _BINDING = re.compile(r"\$\{\{\s*parent\.inputs\.([\w.-]+)\s*\}\}")
@@ -49,6 +49,8 @@ def why_it_ran(workspace: WorkspaceId, job: str, earlier: str, node: str) -> Flo
     same: component, code, environment, inputs, settings of outputs, run settings).
     """
     now = (yield from flows.get(workspace.child("job", job)))["properties"]
+    if _is_forced(now):
+        return ["force_rerun asks for it"]
     found = yield from flows.find(workspace.child("job", earlier))
     if found is None:
         return [f"job {earlier}, which ran before, is gone"]
@@ -59,9 +61,13 @@ def why_it_ran(workspace: WorkspaceId, job: str, earlier: str, node: str) -> Flo
     components = yield from _changes_of_components(_component_of(own), _component_of(before))
     reasons = [*_changed_inputs((now, own), (then, before)), *components, *_changed_node(own, before)]
     reasons += _changed_values("{} of the pipeline", now.get("settings") or {}, then.get("settings") or {})
-    if (then.get("settings") or {}).get("force_rerun") in (True, "True", "true"):
+    if _is_forced(then):
         reasons.append(f"job {earlier}, which ran before, has force_rerun, and what such a job makes is not used again")
     return reasons or _made_anew(own)
+
+
+def _is_forced(pipeline: Json) -> bool:
+    return str((pipeline.get("settings") or {}).get("force_rerun")).lower() == "true"
 
 
 def _node_of(pipeline: Json, node: str) -> Json | None:
@@ -133,19 +139,28 @@ def _spec_of(component: str) -> Flow[Json]:
 
 
 def _changed_component(now: Json, then: Json) -> Iterator[str]:
-    task, task_before = _mapping(now.get("task")), _mapping(then.get("task"))
-    if (now.get("code"), task.get("code")) != (then.get("code"), task_before.get("code")):
-        yield "the code of the component changed"
-    yield from _changed_environment({**task, **now}, {**task_before, **then})
-    yield from _other_keys("the {} of the component", {**task, **now}, {**task_before, **then})
+    yield from _changed_parts(now, then, " of the component")
     yield from (f"the {key} of the component changed" for key in ("inputs", "outputs") if now.get(key) != then.get(key))
 
 
 def _changed_node(now: Json, then: Json) -> Iterator[str]:
-    yield from _changed_environment(now, then)
+    yield from _changed_parts(now, then, "")
     if now.get("outputs") != then.get("outputs"):
         yield "the settings of its outputs changed"
-    yield from _other_keys("its {}", now, then)
+
+
+def _changed_parts(now: Json, then: Json, of: str) -> Iterator[str]:
+    """What has changed in a node or component; what a parallel one runs is in its ``task``."""
+    own, before = _parts(now), _parts(then)
+    yield from _changed_environment(own, before)
+    for key in sorted({*own, *before} - _OF_NO_CONSEQUENCE - _COMPARED_APART):
+        if own.get(key) != before.get(key):
+            yield f"the {key}{of} changed"
+
+
+def _parts(spec: Json) -> Json:
+    task = spec.get("task")
+    return {**{key: value for key, value in spec.items() if key != "task"}, **task} if isinstance(task, dict) else spec
 
 
 def _changed_environment(now: Json, then: Json) -> Iterator[str]:
@@ -158,12 +173,6 @@ def _changed_to(what: str, then: str, now: str) -> str:
     names = [_named(reference) for reference in (then, now)]
     told = not any(name.partition(":")[0] in _ANONYMOUS or name in ("", "None") for name in names)
     return f"{what} changed from {names[0]} to {names[1]}" if told else f"{what} changed"
-
-
-def _other_keys(called: str, now: Json, then: Json) -> Iterator[str]:
-    for key in sorted({*now, *then} - _OF_NO_CONSEQUENCE - _COMPARED_APART):
-        if now.get(key) != then.get(key):
-            yield f"{called.format(key)} changed"
 
 
 def _changed_values(called: str, now: Mapping[str, object], then: Mapping[str, object]) -> Iterator[str]:

@@ -130,10 +130,16 @@ def test_what_the_node_itself_says_is_compared(service, compare):
     )
     assert compare(now, pipeline({"environment": environment("e", "1")})) == [
         "the environment changed from e:1 to e:2",
+        "the resources changed",
         "the settings of its outputs changed",
-        "its resources changed",
         "default_compute of the pipeline changed from cpu to gpu",
     ]
+
+
+def test_what_a_parallel_node_runs_is_compared(service, compare):
+    specified(service, component(ANONYMOUS, "1"))
+    tasks = ({"task": {"code": f"/codes/{version}", "program_arguments": "--x"}} for version in "21")
+    assert compare(*(pipeline({**task, "mini_batch_size": "1"}) for task in tasks)) == ["the code changed"]
 
 
 def test_what_is_never_used_again_is_told(service, compare):
@@ -141,11 +147,12 @@ def test_what_is_never_used_again_is_told(service, compare):
     assert compare(pipeline(), pipeline()) == ["its component has is_deterministic: false"]
 
 
-def test_a_job_that_was_forced_is_not_used_again(service, compare):
+def test_a_job_that_was_forced_is_not_used_again(service, drive, compare):
     specified(service, component(ANONYMOUS, "1"))
     forced = pipeline(settings={"default_compute": "/c/cpu", "force_rerun": True})
     (reason,) = compare(pipeline(), forced)
     assert reason == "job then, which ran before, has force_rerun, and what such a job makes is not used again"
+    assert drive(why_it_ran(WORKSPACE, "then", "now", "train")) == ["force_rerun asks for it"]
 
 
 def test_what_others_make_anew_may_be_the_reason(service, compare):
