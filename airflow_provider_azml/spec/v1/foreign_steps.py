@@ -5,6 +5,7 @@ They become nodes of types of their own, which a DAG runs with the operators of 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 DATABRICKS, AZURE_BATCH, DATA_TRANSFER = "databricks", "azure_batch", "data_transfer_v1"
 SOURCE, DESTINATION = "source_data_reference", "destination_data_reference"
+IMAGE = "urn:MicrosoftWindowsServer:WindowsServer:2012-R2-Datacenter"
+"""What v1 made pools of where nothing is said."""
+_IMAGE = ("publisher", "offer", "sku")
+_UBUNTU = re.compile(r"(\d\d)[._]04")
 _LIBRARIES = "v1 did not read libraries from YAML; install them on the cluster"
 _COMMON = frozenset({
     "type", "name", "version", "compute", "inputs", "outputs", "parameters", "arguments",
@@ -112,10 +117,26 @@ class ForeignStep:
         yield from unsayable.problems(source, self.row.unsayable)
         if self.row.node == DATA_TRANSFER:
             yield from step.data_problems(SOURCE)
+        if self.row.node == AZURE_BATCH:
+            yield from self._batch_problems()
         if self.row.node == DATABRICKS:
             told = ("notebook_path", "python_script_path", "main_class_name", "python_script_name")
             if len([key for key in told if not is_unset(source.value.get(key))]) != 1:
                 yield source.problem((), f"one of {', '.join(told[:-1])} is needed: what is run", at_key=True)
+
+    def _batch_problems(self) -> Iterator[Problem]:
+        """What a task of Azure Batch cannot be told."""
+        source = self.step.source
+        if agent(source.value.get("vm_image_urn")) is None:
+            reason = "must be urn:publisher:offer:sku of Windows Server, or of Ubuntu by Canonical"
+            yield source.problem(("vm_image_urn",), reason)
+        given = source.value.get("arguments")
+        named = set(map(str, given)) if isinstance(given, list) else set()
+        for key, word in (("inputs", "input"), ("outputs", "output")):
+            for name in self.step.names(key):
+                if f"{word}:{name}" not in named:
+                    reason = f"v1 copied it to or from a folder; name it in arguments by {word}:{name}, for its URL"
+                    yield source.problem((key, name), reason, at_key=True)
 
     def node(self) -> Placed:
         """The node that stands for it: data and parameters as of any node, and settings as v1 called them."""
@@ -147,6 +168,26 @@ class ForeignStep:
         return {"destination": self.step.data(DESTINATION, name)} if self.step.pipeline.is_data(target) else {}
 
 
+def agent(image: object) -> str | None:
+    """The agent of Azure Batch for an image; ``None`` for one that has none known here.
+
+    Args:
+        image: ``urn:publisher:offer:sku``; without one, that which v1 took.
+
+    Example:
+        >>> agent("urn:Canonical:0001-com-ubuntu-server-jammy:22_04-lts")
+        'batch.node.ubuntu 22.04'
+    """
+    urn, *parts = str(IMAGE if is_unset(image) else image).split(":")
+    if urn != "urn" or len(parts) != len(_IMAGE):
+        return None
+    publisher, _, sku = parts
+    if publisher.lower() == "microsoftwindowsserver":
+        return "batch.node.windows amd64"
+    release = _UBUNTU.match(sku)
+    return f"batch.node.ubuntu {release[1]}.04" if publisher.lower() == "canonical" and release else None
+
+
 def nodes_of(source: Source) -> Mapping[str, str]:
     """The nodes of a pipeline job that stand for such steps, by name -> what they run on."""
     jobs = mapping(source.value.get("jobs"))
@@ -166,8 +207,11 @@ def problems_of_job(source: Source) -> Iterator[Problem]:
 
 def with_stand_ins(source: Source) -> Source:
     """The pipeline with commands in place of such nodes, so that all else in it can be checked as ever."""
+    found = nodes_of(source)
+    if not found:
+        return source
     jobs: Json = dict(mapping(source.value.get("jobs")))
-    for name in nodes_of(source):
+    for name in found:
         node = mapping(jobs[name])
         kept_keys = {key: node[key] for key in ("display_name", "compute", "inputs", "outputs") if key in node}
         jobs[name] = {"type": "command", "command": "true", "environment": "azureml:none:1", **kept_keys}

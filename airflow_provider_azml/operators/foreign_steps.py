@@ -1,0 +1,174 @@
+"""Nodes of pipelines of CLI v1 that run on other services, by the operators of these services."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_azml.operators.pipeline_nodes import FOLDER, AzmlPipelineNodeOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow.sdk import DAG, BaseOperator, Context
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.pipeline_plans import PlannedNode
+
+_IN_DATASTORE = re.compile(r"azureml://(?:subscriptions/.+/)?datastores/([^/]+)/paths/(.*)")
+_NOT_OF_PATHS = re.compile(r"[^A-Za-z0-9_-]+")
+_JOB = "${{name}}"
+_BLOB_STORE = "workspaceblobstore"
+_SCHEMES = {"AzureBlob": "wasbs", "AzureDataLakeGen2": "abfss"}
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What a node of a pipeline comes to, for an operator that knows nothing of pipelines.
+
+    Args:
+        values: Name -> value of a parameter, or URL of what an input holds or where an output goes, for Hadoop
+            (``wasbs://``, ``abfss://``).
+        urls: The same with ``https://``.
+        outputs: Name of an output -> where it goes, as Azure ML writes it.
+    """
+
+    values: Mapping[str, Any]
+    urls: Mapping[str, Any]
+    outputs: Mapping[str, str]
+
+
+class AzmlNodeReader(AzmlPipelineNodeOperator):
+    """Reads what a node of a pipeline comes to, for the task that runs it; it is no task itself.
+
+    Args:
+        of_task: That task.
+    """
+
+    def __init__(self, *, of_task: BaseOperator, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.of_task = of_task
+
+    def get_dag(self) -> DAG | None:
+        """The DAG of that task."""
+        return self.of_task.get_dag()
+
+    def earlier(self, context: Context) -> Json | None:
+        """The result of an earlier run where this one leaves the node out; ``None`` where it is to run.
+
+        Raises:
+            AirflowSkipException: It is left out, and nothing needs it.
+        """
+        from airflow_provider_azml.operators.earlier_runs import left_out
+
+        fate = self._selection(context).of(self._path)
+        return None if fate == "run" else left_out(context, fate, self.log)
+
+    def handed(self, context: Context) -> Handed:
+        """What the node takes and where what it writes goes.
+
+        Raises:
+            SpecError: It takes what another node has not written, or data that no storage account holds.
+        """
+        from airflow_provider_azml.spec.rules import mapping
+        from airflow_provider_azml.spec.single_nodes import value_of
+
+        node, results = self.planned(self.plan(context)), self.results(context)
+        given = mapping(node.source.value.get("inputs"))
+        found = {name: value_of(node, value, results) for name, value in given.items()}
+        outputs = {one.name: self._place(one.path, one.name, context) for one in node.outputs.values()}
+        places = {**found, **outputs}
+        return Handed(
+            {name: self._url(value, node, hadoop=True) for name, value in places.items()},
+            {name: self._url(value, node, hadoop=False) for name, value in places.items()},
+            outputs,
+        )
+
+    def _place(self, path: str | None, name: str, context: Context) -> str:
+        """Where an output goes: another place in each run."""
+        from airflow_provider_azml.spec.v1.pipeline_parts import datastore_path
+
+        run = _NOT_OF_PATHS.sub("_", str(context["run_id"]))
+        if path is None:
+            dag_id = self.of_task.dag_id
+            return datastore_path(_BLOB_STORE, f"{FOLDER}/{dag_id}/{self.node.replace('.', '/')}/{run}/{name}/")
+        return path.replace(_JOB, f"{FOLDER}/{self.of_task.dag_id}/{run}")
+
+    def _url(self, value: Any, node: PlannedNode, *, hadoop: bool) -> Any:  # any value of an input
+        """The URL of data in a storage account; a value that is no data as it is."""
+        path = value.get("path") if isinstance(value, dict) else value
+        if not isinstance(path, str) or not (isinstance(value, dict) or path.startswith("azureml:")):
+            return path
+        if path.startswith("azureml:") and not path.startswith("azureml://"):
+            name, _, version = path.removeprefix("azureml:").removesuffix("@latest").partition(":")
+            path = str(self.hook.get("data", name, version=version or None)["properties"]["dataUri"])
+        found = _IN_DATASTORE.fullmatch(path)
+        if found is None:
+            return path
+        return self._url_in(found[1], found[2], node, hadoop=hadoop)
+
+    def _url_in(self, datastore: str, path: str, node: PlannedNode, *, hadoop: bool) -> str:
+        from airflow_provider_azml.exceptions import SpecError
+        from airflow_provider_azml.rest.datastores import place
+
+        properties = self.hook.get("datastore", datastore)["properties"]
+        try:
+            url = place(properties, self.hook.cloud, datastore, act="other services get at").url
+        except SpecError as error:
+            raise SpecError([node.source.problem((), one.reason, at_key=True) for one in error.problems]) from error
+        if not hadoop:
+            return f"{url}/{path}"
+        host, _, container = url.partition("://")[2].partition("/")
+        return f"{_SCHEMES[properties['datastoreType']]}://{container}@{host}/{path}"
+
+
+@cache
+def node_operator(official: type[BaseOperator], fill: Callable[[Any, Handed], None]) -> type[BaseOperator]:
+    """The operator of another service as one that runs a node of a pipeline.
+
+    It is called as the other is, is one of its kind, and takes what it takes. Its result is that of a node: ``outputs``
+    (output -> where it is), ``assets`` (none) and ``node``.
+
+    Args:
+        official: The operator.
+        fill: Tells a task of it what the node comes to.
+    """
+
+    class NodeOperator(official):  # type: ignore[misc, valid-type]  # chosen when a DAG file is parsed
+        def __init__(self, *, node: str, given: Mapping[str, Any], **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.node = node
+            self.given = dict(given)
+            self.results_of: Mapping[str, str] = {}
+            self.may_lack: list[str] = []
+            self.after: Mapping[str, Any] | None = None
+
+        def execute(self, context: Context) -> Json:
+            reader = self._reader(context)
+            earlier = reader.earlier(context)
+            if earlier is not None:
+                return earlier
+            handed = reader.handed(context)
+            fill(self, handed)
+            super().execute(context)
+            return _result(self.node, handed)
+
+        def execute_complete(self, context: Context, event: Any = None) -> Json:
+            super().execute_complete(context, event)
+            return _result(self.node, self._reader(context).handed(context))
+
+        def _reader(self, context: Context) -> AzmlNodeReader:
+            taken = {"results_of": self.results_of, "may_lack": self.may_lack, "after": self.after}
+            reader = AzmlNodeReader(of_task=self, task_id=self.task_id, node=self.node, **taken, **self.given)
+            reader.render_template_fields(context)
+            return reader
+
+    NodeOperator.__name__ = NodeOperator.__qualname__ = official.__name__
+    NodeOperator.__module__, NodeOperator.__doc__ = official.__module__, official.__doc__
+    return NodeOperator
+
+
+def _result(node: str, handed: Handed) -> Json:
+    return {"outputs": dict(handed.outputs), "assets": {}, "node": node, "values": {}}

@@ -1,0 +1,361 @@
+"""DAGs of pipelines of CLI v1: those that AML runs, and those with steps that ran on other services.
+
+The official providers bring a hundred packages along, so that stand-ins of their operators take their places here: they
+take the same arguments as those of apache-airflow-providers-databricks 7.21 and -microsoft-azure 15.2, and keep what
+they are told. Where the providers are installed, their own operators are made in the tests of what a task is told.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import BaseOperator
+
+from airflow_provider_azml.dags import azml_dag, azml_dags
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.rest.control_outputs import text_at
+from airflow_provider_azml.rest.node_jobs import node_job
+from tests.airflow.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from airflow.sdk import Context
+
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+
+RUNCONFIG = """\
+framework: Python
+environment:
+  docker: {baseImage: local}
+  python: {condaDependencies: {name: bare, dependencies: [python=3.11]}}
+"""
+WRITES = """\
+import os, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "out.txt").write_text(f"{sys.argv[2]} {os.environ['AML_PARAMETER_seed']}")
+"""
+READS = """\
+import os, pathlib, sys
+text = (pathlib.Path(os.environ["AZUREML_DATAREFERENCE_before"]) / "out.txt").read_text()
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "out.txt").write_text(f"{text}!")
+"""
+PIPELINE = """\
+pipeline:
+  name: retired
+  parameters:
+    Word: {type: string, default: two words}
+    Seed: {type: int, default: 7}
+  default_compute: serverless
+  steps:
+    Prep-It:
+      type: PythonScriptStep
+      script_name: writes.py
+      runconfig: plain.runconfig
+      arguments: ["output:made", "parameter:word"]
+      parameters: {word: {source: Word}, seed: {source: Seed}}
+      outputs: {made: {destination: between, datastore: workspaceblobstore}}
+    Train:
+      type: PythonScriptStep
+      script_name: reads.py
+      runconfig: plain.runconfig
+      arguments: ["output:done"]
+      inputs: {before: {source: between, bind_mode: download}}
+      outputs: {done: {destination: end}}
+      allow_reuse: false
+"""
+NOTEBOOK = """\
+    Spark:
+      type: DatabricksStep
+      name: On Spark
+      compute: mydatabricks
+      notebook_path: /Shared/score
+      notebook_params: {mode: fast}
+      num_workers: 2
+      spark_conf: {a.b: c}
+      timeout_seconds: 60
+      parameters: {word: {source: Word}}
+      inputs: {before: {source: between}}
+      outputs: {scored: {destination: scores}}
+    After:
+      type: PythonScriptStep
+      script_name: reads.py
+      runconfig: plain.runconfig
+      arguments: ["output:last"]
+      inputs: {before: {source: scores}}
+      outputs: {last: {destination: last}}
+"""
+BATCH = """\
+pipeline:
+  parameters: {Word: {type: string, default: w}}
+  data_references: {raw: {datastore: workspaceblobstore, path_on_datastore: in}}
+  default_compute: mybatch
+  steps:
+    Batch:
+      type: AzureBatchStep
+      pool_id: MyPoolName
+      create_pool: true
+      executable: azurebatch.cmd
+      vm_image_urn: urn:Canonical:0001-com-ubuntu-server-jammy:22_04-lts
+      vm_size: standard_d2_v3
+      target_compute_nodes: 3
+      arguments: ["a b", "input:raw", "output:made", "parameter:word"]
+      parameters: {word: {source: Word}}
+      inputs: {raw: {source: raw}}
+      outputs: {made: {destination: made, datastore: workspaceblobstore}}
+"""
+TRANSFER = """\
+pipeline:
+  data_references: {here: {datastore: workspaceblobstore, path_on_datastore: in}}
+  default_compute: adf
+  steps:
+    Copy:
+      type: DataTransferStep
+      name: copy-blobs
+      source_data_reference: {here: {source: here}}
+      destination_data_reference: {there: {source: there}}
+      adla_compute_name: adf
+"""
+AZURE_BATCH = (
+    "batch_pool_id",
+    "batch_pool_vm_size",
+    "batch_job_id",
+    "batch_task_command_line",
+    "batch_task_id",
+    "vm_node_agent_sku_id",
+    "vm_publisher",
+    "vm_offer",
+    "vm_sku",
+    "target_dedicated_nodes",
+    "azure_batch_conn_id",
+    "timeout",
+    "should_delete_job",
+    "should_delete_pool",
+)
+TOLD: list[tuple[BaseOperator, dict[str, Any]]] = []
+"""The tasks of stand-ins that ran, each with what it was told."""
+
+
+class _StandIn(BaseOperator):
+    template_fields: Sequence[str] = ()
+    takes: Mapping[str, Any] = {}
+
+    def execute(self, context: Context) -> None:
+        TOLD.append((self, {name: getattr(self, name) for name in self.takes}))
+
+
+def stand_in(name: str, fields: Sequence[str], takes: Mapping[str, Any]) -> type[BaseOperator]:
+    """An operator of another provider that does nothing."""
+    signature = ", ".join(f"{one}={default!r}" for one, default in takes.items())
+    lines = "\n    ".join(f"self.{one} = {one}" for one in takes)
+    space: dict[str, Any] = {"_StandIn": _StandIn}
+    exec(
+        f"def __init__(self, *, {signature}, **kwargs):\n    super(_StandIn, self).__init__(**kwargs)\n    {lines}",
+        space,
+    )
+    body = {"__init__": space["__init__"], "template_fields": fields, "takes": takes, "__module__": "official"}
+    return type(name, (_StandIn,), body)
+
+
+@pytest.fixture
+def official(monkeypatch: pytest.MonkeyPatch) -> dict[str, type[BaseOperator]]:
+    databricks = {"json": None, "databricks_conn_id": "databricks_default", "deferrable": False}
+    batch = dict.fromkeys(AZURE_BATCH)
+    factory = dict.fromkeys([
+        "pipeline_name",
+        "azure_data_factory_conn_id",
+        "resource_group_name",
+        "factory_name",
+        "parameters",
+    ])
+    made = {
+        "airflow.providers.databricks.operators.databricks": stand_in(
+            "DatabricksSubmitRunOperator", ("json", "databricks_conn_id"), databricks
+        ),
+        "airflow.providers.microsoft.azure.operators.batch": stand_in(
+            "AzureBatchOperator", ("batch_job_id", "batch_task_command_line"), batch
+        ),
+        "airflow.providers.microsoft.azure.operators.data_factory": stand_in(
+            "AzureDataFactoryRunPipelineOperator", ("resource_group_name", "factory_name", "parameters"), factory
+        ),
+    }
+    for name, operator in made.items():
+        module = ModuleType(name)
+        setattr(module, operator.__name__, operator)
+        monkeypatch.setitem(sys.modules, name, module)
+    TOLD.clear()
+    return {operator.__name__: operator for operator in made.values()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in (("plain.runconfig", RUNCONFIG), ("writes.py", WRITES), ("reads.py", READS)):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "pipeline.yml").write_text(PIPELINE)
+    return tmp_path
+
+
+def held(hook: AzmlHook, folder: str) -> str:
+    """What the scripts have written to a folder."""
+    return hook.run(text_at(hook.workspace_id, hook.cloud, f"{folder.rstrip('/')}/out.txt"))
+
+
+def test_a_pipeline_of_v1_runs_as_tasks_and_as_one_job(
+    azml_connection: str, azml_emulator: RunningEmulator, folder: Path
+) -> None:
+    arguments = {"azml_conn_id": azml_connection, "poll_seconds": 0.2}
+    tasks = azml_dag(folder / "pipeline.yml", dag_id="tasks", default_args=arguments)
+    assert tasks.get_task("train").upstream_task_ids == {"prep_it"}
+
+    finished = run(tasks, run_conf={"Seed": 9})
+    assert finished.state == "success", finished.errors
+    hook = AzmlHook(azml_connection)
+    assert held(hook, finished.value("train")["outputs"]["done"]) == "two words 9!"
+
+    job = azml_dag(folder / "pipeline.yml", dag_id="job", render="job", default_args=arguments)
+    finished = run(job)
+    assert finished.state == "success", finished.errors
+    trained = hook.run(node_job(hook.workspace_id, finished.value("job")["name"], "train"))
+    assert trained
+    assert held(hook, trained.outputs["done"]) == "two words 7!"
+
+
+def test_pipelines_of_v1_in_a_folder_become_dags(folder: Path) -> None:
+    (folder / "other.yml").write_text("pipeline: {agent: any}\n")
+    dags = azml_dags(folder, strict=True)
+    assert {dag_id: sorted(dag.task_ids) for dag_id, dag in dags.items()} == {"pipeline": ["prep_it", "train"]}
+    assert dags["pipeline"].params["Word"] == "two words"
+
+
+def test_a_notebook_is_told_where_data_are_and_later_steps_where_it_has_put_its_own(
+    azml_connection: str, azml_emulator: RunningEmulator, folder: Path, official: dict[str, type[BaseOperator]]
+) -> None:
+    (folder / "pipeline.yml").write_text(PIPELINE + NOTEBOOK)
+    dag = azml_dag(folder / "pipeline.yml", default_args={"azml_conn_id": azml_connection, "poll_seconds": 0.2})
+    spark = dag.get_task("spark")
+    assert isinstance(spark, official["DatabricksSubmitRunOperator"])
+    assert (spark.task_type, spark.upstream_task_ids) == ("DatabricksSubmitRunOperator", {"prep_it"})
+    assert dag.get_task("after").upstream_task_ids == {"spark"}
+
+    finished = run(dag, run_conf={"Word": "hi", "azml_skip": ["train", "after"]})
+
+    assert finished.states == {"prep_it": "success", "train": "skipped", "spark": "success", "after": "skipped"}
+    ((_, told),) = TOLD
+    json = told["json"]
+    parameters = json["notebook_task"].pop("base_parameters")
+    assert told["databricks_conn_id"] == "mydatabricks"
+    assert json == {
+        "run_name": "On Spark",
+        "new_cluster": {
+            "spark_version": "10.4.x-scala2.12",
+            "num_workers": 2,
+            "spark_conf": {"a.b": "c"},
+            "node_type_id": "Standard_D3_v2",
+        },
+        "notebook_task": {"notebook_path": "/Shared/score"},
+        "timeout_seconds": 60,
+    }
+    assert (parameters["mode"], parameters["word"]) == ("fast", "hi")
+    assert parameters["before"].startswith("wasbs://")
+    scored = finished.value("spark")["outputs"]["scored"]
+    assert scored.startswith("azureml://datastores/workspaceblobstore/paths/airflow/pipeline/spark/manual__")
+    assert parameters["scored"].endswith(scored.rpartition("/paths/")[2])
+
+
+def test_azure_batch_runs_a_command_line_with_urls(
+    azml_connection: str, azml_emulator: RunningEmulator, folder: Path, official: dict[str, type[BaseOperator]]
+) -> None:
+    (folder / "batch.yml").write_text(BATCH)
+    finished = run(azml_dag(folder / "batch.yml", default_args={"azml_conn_id": azml_connection}))
+    assert finished.state == "success", finished.errors
+    ((_, told),) = TOLD
+    first, spaces, raw, made, word = told.pop("batch_task_command_line").replace("'a b'", "a_b").split()
+    assert (first, spaces, word) == ("azurebatch.cmd", "a_b", "w")
+    assert raw.startswith("http")
+    assert raw.endswith("/in")
+    assert "/airflow/batch/batch/" in made
+    assert told.pop("batch_job_id").startswith("azml-")
+    assert told == {
+        "batch_pool_id": "MyPoolName",
+        "batch_pool_vm_size": "standard_d2_v3",
+        "batch_task_id": "batch",
+        "vm_node_agent_sku_id": "batch.node.ubuntu 22.04",
+        "vm_publisher": "Canonical",
+        "vm_offer": "0001-com-ubuntu-server-jammy",
+        "vm_sku": "22_04-lts",
+        "target_dedicated_nodes": 3,
+        "azure_batch_conn_id": "mybatch",
+        "timeout": 10080,
+        "should_delete_job": True,
+        "should_delete_pool": False,
+    }
+
+
+def test_a_transfer_runs_a_pipeline_of_data_factory(
+    azml_connection: str,
+    azml_emulator: RunningEmulator,
+    folder: Path,
+    official: dict[str, type[BaseOperator]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extra = '{"extra": {"factory_name": "fab", "resource_group_name": "rg"}, "conn_type": "azure_data_factory"}'
+    monkeypatch.setenv("AIRFLOW_CONN_ADF", extra)
+    (folder / "transfer.yml").write_text(TRANSFER)
+    finished = run(azml_dag(folder / "transfer.yml", default_args={"azml_conn_id": azml_connection}))
+    assert finished.state == "success", finished.errors
+    ((_, told),) = TOLD
+    places = told.pop("parameters")
+    assert places["source"].endswith("/in")
+    assert "/airflow/transfer/copy/" in places["destination"]
+    assert finished.value("copy")["outputs"]["destination"].startswith("azureml://datastores/workspaceblobstore/")
+    assert told == {
+        "pipeline_name": "copy-blobs",
+        "azure_data_factory_conn_id": "adf",
+        "resource_group_name": "rg",
+        "factory_name": "fab",
+    }
+
+
+@pytest.mark.parametrize("render", ["job", "watch"])
+def test_no_aml_job_has_steps_of_other_services(folder: Path, render: Any) -> None:
+    (folder / "batch.yml").write_text(BATCH)
+    with pytest.raises(SpecError, match=r"batch\.yml:6:5: jobs\.batch: runs on Azure Batch, for which AML has no node"):
+        azml_dag(folder / "batch.yml", render=render)
+
+
+def test_a_provider_that_is_not_installed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.providers.microsoft.azure.operators.batch", None)
+    (folder / "batch.yml").write_text(BATCH)
+    with pytest.raises(SpecError, match="install apache-airflow-providers-microsoft-azure") as raised:
+        azml_dag(folder / "batch.yml")
+    assert "batch.yml:6:5" in str(raised.value)
+
+
+def test_what_other_services_cannot_be_told_is_refused_by_name(folder: Path) -> None:
+    text = BATCH.replace("executable:", "source_directory: src\n      run_task_as_admin: true\n      executable:")
+    text = text.replace('"input:raw", ', "").replace("Canonical", "debian")
+    text += (
+        "    Spark: {type: DatabricksStep, python_script_name: a.py, jar_libraries: [x], permit_cluster_restart: 'y'}\n"
+    )
+    (folder / "batch.yml").write_text(text)
+    with pytest.raises(SpecError) as raised:
+        azml_dag(folder / "batch.yml")
+    told = str(raised.value)
+    for expected in (
+        "batch.yml:10:7: pipeline.steps.Batch.source_directory: v1 copied it to the machines",
+        "pipeline.steps.Batch.run_task_as_admin: ",
+        "pipeline.steps.Batch.vm_image_urn: must be urn:publisher:offer:sku of Windows Server, or of Ubuntu",
+        "pipeline.steps.Batch.inputs.raw: v1 copied it to or from a folder; name it in arguments by input:raw",
+        "pipeline.steps.Spark.python_script_name: v1 copied source_directory to DBFS",
+        "pipeline.steps.Spark.jar_libraries: v1 did not read libraries from YAML",
+        "pipeline.steps.Spark.permit_cluster_restart: ",
+    ):
+        assert expected in told, told
