@@ -354,9 +354,8 @@ def test_what_the_emulator_cannot_run_is_simulated_and_says_so(pipelines: Pipeli
     ("nodes", "target", "reason"),
     [
         ({}, "jobs", "it has no jobs"),
-        ({"a": {"type": "if_else"}}, "jobs.a", "its job 'a' is of type 'if_else': the emulator does not decide"),
-        ({"a": {"type": "do_while"}}, "jobs.a", "does not decide or repeat"),
-        ({"a": {"type": "parallel_for"}}, "jobs.a", "does not decide or repeat"),
+        ({"a": {"type": "do_while"}}, "jobs.a", "its job 'a' is of type 'do_while': the emulator does not repeat"),
+        ({"a": {"type": "parallel_for"}}, "jobs.a", "does not repeat"),
         ({"a": {"type": "data_transfer"}}, "jobs.a", "the emulator runs "),
         ({"a": {"type": "command"}}, "jobs.a", "its job 'a' names no component"),
         ({"a": {"componentId": "azureml://registries/r/components/c"}}, "jobs.a.componentId", "has no components"),

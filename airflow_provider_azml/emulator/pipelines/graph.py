@@ -6,18 +6,20 @@ import json
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.pipelines.decisions import BLOCKS, IF_ELSE, block, led
 from airflow_provider_azml.emulator.pipelines.nodes import PipelineError, component_spec, is_on, nodes_of
 from airflow_provider_azml.spec import bindings
+from airflow_provider_azml.spec.bindings import Binding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from airflow_provider_azml.emulator.pipelines.nodes import Find, Node
     from airflow_provider_azml.rest.flows import Json
-    from airflow_provider_azml.spec.bindings import Binding
 
 RUNNABLE = ("automl", "command", "parallel", "pipeline", "spark", "sweep")
-CONTROL_FLOW = ("condition", "do_while", "if_else", "parallel_for")
+REPEATING = ("condition", "do_while", "parallel_for")
+CONTROL_FLOW = (IF_ELSE, *REPEATING)
 ENDS = ("on_init", "on_finalize")
 """Settings that name the node which runs before, and after, all others."""
 _DEEPEST = 20
@@ -25,7 +27,7 @@ _MOST_NODES = 10_000
 
 
 def order_of(nodes: Mapping[str, Node], first: str = "") -> TopologicalSorter[str]:
-    """The order in which nodes may run; what they take from each other is all that they wait for.
+    """The order in which nodes may run: they wait for what they take from each other, and for what decides on them.
 
     Args:
         nodes: The nodes, by name.
@@ -35,6 +37,9 @@ def order_of(nodes: Mapping[str, Node], first: str = "") -> TopologicalSorter[st
         PipelineError: They wait for each other.
     """
     waits = {key: {target.node for target in _references(node) if target.node} for key, node in nodes.items()}
+    for key, node in nodes.items():
+        for other in led(node):
+            waits[other].add(key)
     if first:
         waits |= {key: {*others, first} for key, others in waits.items() if key != first}
     order = TopologicalSorter(waits)
@@ -70,6 +75,8 @@ def check(properties: Json, find: Find, depth: int = 0) -> int:
         _check_kind(node)
         for target in _references(node):
             _check_reference(key, target, nodes, known)
+        for other in led(node):
+            _check_reference(key, Binding("", "", other), nodes, known)
         _check_inputs(node)
         if node.kind == "pipeline":
             try:
@@ -100,14 +107,34 @@ def _check_ends(nodes: Mapping[str, Node], settings: Json) -> None:
 
 
 def _check_kind(node: Node) -> None:
-    if node.kind in CONTROL_FLOW:
-        reason = f"is of type '{node.kind}': the emulator does not decide or repeat; run it on Azure ML"
+    if node.kind == IF_ELSE:
+        _check_decision(node)
+        return
+    if node.kind in REPEATING:
+        reason = f"is of type '{node.kind}': the emulator does not repeat; run it on Azure ML"
     elif node.kind not in RUNNABLE:
         reason = f"is of type '{node.kind}'; the emulator runs {', '.join(RUNNABLE)}"
     elif not node.spec and node.kind != "automl":
         reason = "names no component"
     elif node.given.get("partition_keys") or node.spec.get("partition_keys"):
         reason = "has partition_keys; the emulator runs parallel jobs over files alone"
+    else:
+        return
+    raise PipelineError(f"its job '{node.key}' {reason}", f"jobs.{node.key}")
+
+
+def _check_decision(node: Node) -> None:
+    """Check that a node that decides can.
+
+    Source: azure-ai-ml 1.35.2, ``ConditionNodeSchema.simplify_blocks`` and ``ConditionNode._validate_params``.
+    """
+    both = set(block(node, BLOCKS[0])) & set(block(node, BLOCKS[1]))
+    if not isinstance(node.given.get("condition"), (str, bool)):
+        reason = "has no condition"
+    elif not led(node):
+        reason = "names no node in true_block or false_block"
+    elif both:
+        reason = f"names '{min(both)}' in both blocks"
     else:
         return
     raise PipelineError(f"its job '{node.key}' {reason}", f"jobs.{node.key}")
@@ -140,7 +167,8 @@ def _check_inputs(node: Node) -> None:
 
 
 def _references(node: Node) -> Iterator[Binding]:
-    return bindings.found(json.dumps(node.given, ensure_ascii=False))
+    given = node.given.get("condition") if node.kind == IF_ELSE else node.given
+    return bindings.found(json.dumps(given, ensure_ascii=False))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -50,6 +50,14 @@ class PipelineLog:
         """A node has ended otherwise."""
         self._line(f"Run id {run} of the job '{key}' is {status}.")
 
+    def decided(self, key: str, holds: bool) -> None:
+        """A condition was looked at."""
+        self._line(f"The condition of the job '{key}' is {str(holds).lower()}.")
+
+    def left_out(self, key: str) -> None:
+        """A node does not run."""
+        self._line(f"The job '{key}' is not run.")
+
     def canceling(self, count: int) -> None:
         """Nodes are to end because the pipeline does."""
         self._line(f"Canceling {count} runs.")

@@ -12,6 +12,7 @@ from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.jobs.records import JobFailure, JobRecords
 from airflow_provider_azml.emulator.jobs.services import services_of
+from airflow_provider_azml.emulator.pipelines.decisions import IF_ELSE, Decisions, values_of
 from airflow_provider_azml.emulator.pipelines.graph import ENDS, check, order_of
 from airflow_provider_azml.emulator.pipelines.log import PipelineLog
 from airflow_provider_azml.emulator.pipelines.nodes import PipelineError, component_spec, is_on, nodes_of
@@ -109,6 +110,7 @@ class Pipeline:
         self._last = self._nodes.get(last)
         self._order = order_of({key: node for key, node in self._nodes.items() if key != last}, first)
         self._scope = Scope(self._properties["inputs"], self._properties["outputs"] or {}, datastore_of(self._settings))
+        self._decisions = Decisions(self._nodes, self._scope)
         self._earlier = EarlierSteps(emulator, self._workspace)
         self._reuse_keys: dict[str, str] = {}
         self._running: dict[asyncio.Task[None], str] = {}
@@ -165,11 +167,28 @@ class Pipeline:
         while not self._doomed() and self._order.is_active() and (ready := self._order.get_ready()):
             started = {}
             for key in ready:
+                if self._is_done_with(self._nodes[key]):
+                    continue
                 node_id = uuid.uuid4().hex[:8]
                 started[self._start(self._nodes[key], node_id)] = node_id
                 # clients go on while a pipeline starts many nodes
                 await asyncio.sleep(0)
-            self._log.submitting(started)
+            if started:
+                self._log.submitting(started)
+
+    def _is_done_with(self, node: Node) -> bool:
+        """Whether a node has no job: it decides, or was decided against."""
+        try:
+            if node.kind == IF_ELSE and node.key not in self._scope.left_out:
+                self._log.decided(node.key, holds=self._decisions.decide(node))
+            elif self._decisions.leaves_out(node):
+                self._log.left_out(node.key)
+            else:
+                return False
+        except PipelineError as error:
+            raise JobFailure("UserError", f"The job '{node.key}' cannot decide: {error}") from error
+        self._order.done(node.key)
+        return True
 
     def _start(self, node: Node, node_id: str) -> str:
         """Start a node, or use again what was done before; the name of its job."""
@@ -239,7 +258,9 @@ class Pipeline:
             for output, entry in (job["properties"].get("outputs") or {}).items()
             if output != "default"
         }
-        self._scope.steps[key] = {**job["properties"], "outputs": made}
+        step = self._scope.steps[key] = {**job["properties"], "outputs": made}
+        noted = (self._records.runs(job["id"]).get(job["name"]) or {}).get("properties") or {}
+        self._scope.values[key] = values_of(self._emulator, self._workspace, self._nodes[key], step, noted)
         if self._nodes[key] is not self._last:
             self._order.done(key)
         outputs: dict[str, Json | None] = self._nodes[key].given.get("outputs") or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.emulator.pipelines.nodes import PipelineError, in_camel_case, is_on
 from airflow_provider_azml.emulator.storage.locations import BLOB_STORE
@@ -32,6 +32,8 @@ class Scope:
         outputs: Its outputs, as jobs have them.
         datastore: Where outputs go that do not say.
         steps: The ``properties`` of the nodes' jobs, of those that have completed.
+        values: What these have written that is no data.
+        left_out: The nodes that a decision does not let run.
 
     Source: "expression syntax for binding inputs and outputs between steps in a pipeline job",
     https://learn.microsoft.com/azure/machine-learning/reference-yaml-core-syntax
@@ -41,6 +43,8 @@ class Scope:
     outputs: dict[str, Json]
     datastore: str = BLOB_STORE
     steps: dict[str, Json] = field(default_factory=dict)
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
 
     def inputs_of(self, node: Node) -> dict[str, Json]:
         """The inputs of a node as its job has them: defaults filled in, optional ones without a value left out.
@@ -112,6 +116,10 @@ class Scope:
         """What a reference leads to, as an input of a job; ``None`` when it has no value."""
         if target.node is None:
             return self.inputs.get(target.name)
+        if target.node in self.left_out:
+            return None
+        if target.place == "outputs" and target.name in self.values.get(target.node, {}):
+            return {"jobInputType": "literal", "value": _as_text(self.values[target.node][target.name])}
         step = self.steps.get(target.node)
         if step is None:
             raise PipelineError(f"the job '{target.node}' has not completed, and its {target.place} are not known")
@@ -153,6 +161,10 @@ def literal(entry: Json) -> str:
     """The text that stands for an input where a literal is wanted."""
     value = entry.get("value") if entry.get("jobInputType") == "literal" else entry.get("uri")
     return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _typed(entry: Json, declared: Json) -> Json:
