@@ -124,6 +124,18 @@ def test_a_node_that_has_made_a_version_starts_who_waits_for_it(
         assert workspace.get("job", extra["child"])["properties"]["status"] == "Completed"
 
 
+def test_a_version_that_a_job_made_before_is_told_as_such(pipeline: Path, azml_connection: str) -> None:
+    given = {"azml_conn_id": azml_connection, "poll_seconds": 0.2}
+    dag = azml_dag(pipeline, render="job", dag_id="assets-again", default_args=given)
+    first, again = (events_of(run(dag).dag_run.run_id) for _ in range(2))
+    assert len(again) == len(first) == 2
+    for uri, (_, extra) in first.items():
+        _, told = again[uri]
+        assert "reused_from" not in extra
+        assert (told["reused_from"], told["version"], told["uri"]) == (extra["child"], "1", extra["uri"])
+        assert told["job"] != extra["job"]
+
+
 def test_its_uri_is_that_of_the_asset_in_azure_ml(tmp_path: Path) -> None:
     (tmp_path / "pipeline.yml").write_text(PIPELINE)
     (tmp_path / "learn.yml").write_text(LEARN)
