@@ -80,7 +80,7 @@ def single_node(
     values = _Values(results, node)
     given = {target: values.of(node.level, target) for target in node.taken}
     names = _names(given)
-    inputs = {names[target]: value for target, value in given.items() if value is not None and target in names}
+    inputs = {names[target]: value for target, value in given.items() if value not in (None, "") and target in names}
     settings = {key: item for key, item in mapping(plan.source.value.get("settings")).items() if key not in _OF_MANY}
     if force_rerun:
         settings["force_rerun"] = True
@@ -210,7 +210,9 @@ def _rebound(node: Json, given: Mapping[Binding, Any], names: Mapping[Binding, s
         return bindings.filled(value, leading) if isinstance(value, str) else value
 
     def leading(target: Binding) -> str:
-        return "" if given.get(target) is None else f"${{{{parent.inputs.{names[target]}}}}}"
+        if given.get(target) in (None, ""):  # an empty input of a pipeline is not sent, one of a node is
+            return ""
+        return f"${{{{parent.inputs.{names[target]}}}}}"
 
     kept = {key: item if key in OF_A_COMPONENT else rebound(item) for key, item in node.items() if key != "outputs"}
     if not isinstance(node.get("inputs"), dict):
