@@ -60,7 +60,10 @@ def params_of(source: Source) -> dict[str, Param]:
         >>> params_of(read(Path("pipeline.yml")))["learning_rate"].schema["type"]
         'number'
     """
-    known = declared(source)
+    return _params(declared(source))
+
+
+def _params(known: Mapping[str, DeclaredInput]) -> dict[str, Param]:
     reserved = [one.problem(_reserved(one.name)) for one in known.values() if one.name in _CHOICES]
     if reserved:
         raise SpecError(reserved)
@@ -121,7 +124,7 @@ def dag_params(
     problems = [problem for name in known if name in mine for problem in _own_problems(known[name], mine[name])]
     if problems:
         raise SpecError(problems)
-    params = {name: param for name, param in params_of(source).items() if name not in given}
+    params = _params(known)
     for name, value in mine.items():
         params[name] = _with_default(params.get(name), value)
     lacking = [one for name, one in known.items() if name in params and _has_no_value(params[name])]

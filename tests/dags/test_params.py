@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from airflow.sdk import DAG, Asset, Param
 
+from airflow_provider_azml.dags import azml_dag
 from airflow_provider_azml.dags.params import add_params, choices, dag_params, params_of
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
@@ -56,13 +57,37 @@ jobs:
 NEEDY = """\
 type: pipeline
 settings: {default_compute: azureml:serverless}
-component:
-  type: pipeline
-  inputs:
-    data: {type: uri_folder}
-    rate: {type: number}
-    rounds: {type: integer, optional: true}
-  jobs: {}
+component: ./needy.yml
+"""
+COMPONENT = """\
+type: pipeline
+inputs:
+  data: {type: uri_file}
+  rate: {type: number, default: 0.5}
+  seed: {type: integer}
+  rounds: {type: integer, optional: true, default: 3}
+  note: {type: string, optional: true}
+jobs:
+  say:
+    type: command
+    component:
+      type: command
+      inputs:
+        data: {type: uri_file}
+        rate: {type: number}
+        seed: {type: integer}
+        rounds: {type: integer, optional: true}
+        note: {type: string, optional: true}
+      command: >-
+        cat ${{inputs.data}} && echo ${{inputs.rate}} ${{inputs.seed}} $[[--rounds ${{inputs.rounds}}]]
+        $[[--note ${{inputs.note}}]]
+      environment: {image: local, conda_file: {name: bare, dependencies: [python=3.11]}}
+    inputs:
+      data: ${{parent.inputs.data}}
+      rate: ${{parent.inputs.rate}}
+      seed: ${{parent.inputs.seed}}
+      rounds: ${{parent.inputs.rounds}}
+      note: ${{parent.inputs.note}}
 """
 FORM: Mapping[str, tuple[object, dict[str, object], str | None]] = {
     "rate": (0.5, {"type": "number", "minimum": 0, "maximum": 1}, "How fast to learn."),
@@ -87,6 +112,7 @@ ODD_NAMES = ("__type", "__var", "self", "schema", "default", "items", "keys", "v
 def written(tmp_path: Path) -> Callable[[str], Source]:
     """A pipeline in a file, as the DAG's file finds it."""
     (tmp_path / "rows.csv").write_text("1")
+    (tmp_path / "needy.yml").write_text(COMPONENT)
 
     def write(text: str) -> Source:
         (tmp_path / "pipeline.yml").write_text(text)
@@ -113,8 +139,10 @@ def test_what_has_no_value_is_to_be_filled_in(written: Callable[[str], Source]) 
     found = form(params_of(written(NEEDY)))
     assert {name: (told["value"], told["schema"]["type"]) for name, told in found.items()} == {
         "data": (None, ["string", "object"]),
-        "rate": (None, "number"),
-        "rounds": (None, ["integer", "null"]),
+        "rate": (0.5, "number"),
+        "seed": (None, "integer"),
+        "rounds": (3, ["integer", "null"]),
+        "note": (None, ["string", "null"]),
     }
 
 
@@ -162,11 +190,11 @@ def test_no_schedule_goes_with_an_input_that_has_no_value(schedule: object, writ
     with pytest.raises(SpecError) as caught:
         dag_params(source, [], {"data": "azureml:d:1"}, schedule=schedule)
     (problem,) = caught.value.problems
-    assert (problem.line, problem.path) == (7, "component.inputs.rate")
+    assert (problem.file, problem.line, problem.path) == (str(source.base_path / "needy.yml"), 5, "inputs.seed")
     assert "the DAG has a schedule" in problem.reason
-    params = dag_params(source, [], {"data": "azureml:d:1", "rate": 0.1}, schedule=schedule)
-    assert form(params, schedule=schedule)["rate"]["value"] == 0.1
-    assert "rate" not in dag_params(source, None, {"data": "azureml:d:1"}, schedule=schedule, given={"rate"})
+    params = dag_params(source, [], {"data": "azureml:d:1", "seed": 7}, schedule=schedule)
+    assert form(params, schedule=schedule)["seed"]["value"] == 7
+    assert "seed" not in dag_params(source, None, {"data": "azureml:d:1"}, schedule=schedule, given={"seed"})
 
 
 def test_the_author_of_a_dag_has_other_defaults_and_other_params(written: Callable[[str], Source]) -> None:
@@ -254,3 +282,29 @@ def test_a_value_of_the_wrong_type_fails_before_anything_is_sent(
     assert "pipeline.yml:4:3: inputs.rate: the value that the run was given is 'fast'; it must be a n" in str(error)
     after = Workspace(azml_emulator).call("GET", f"{Workspace(azml_emulator).id}/jobs").json()["value"]
     assert len(after) == len(before)
+
+
+@pytest.mark.parametrize(("render", "task"), [("tasks", "say"), ("job", "job")])
+def test_a_run_gives_a_pipeline_component_what_it_needs(
+    render: Literal["tasks", "job"],
+    task: str,
+    written: Callable[[str], Source],
+    azml_connection: str,
+    azml_emulator: RunningEmulator,
+) -> None:
+    file = written(NEEDY).file
+    assert file
+    arguments = {"azml_conn_id": azml_connection, "poll_seconds": 0.2, "deferrable": False}
+    dag = azml_dag(file, render=render, schedule=None, default_args=arguments)
+    finished = run(dag, run_conf={"data": "rows.csv", "seed": 7, "note": "", "rounds": None})
+    assert finished.state == "success"
+    job = Workspace(azml_emulator).get("job", finished.value(task)["name"])["properties"]
+    assert {name: told.get("value") for name, told in job["inputs"].items()} == {
+        "data": None,
+        "rate": "0.5",
+        "seed": "7",
+        "rounds": "3",
+    }
+    assert job["inputs"]["data"]["jobInputType"] == "uri_file"
+    if render == "tasks":  # the service is sent no empty inputs of a pipeline, but those of nodes
+        assert job["jobs"]["say"]["inputs"]["note"] == {"job_input_type": "literal", "value": ""}
