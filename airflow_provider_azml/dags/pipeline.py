@@ -11,6 +11,7 @@ from airflow_provider_azml.dags.assets import outlets_of
 from airflow_provider_azml.dags.control_flow import Control, give
 from airflow_provider_azml.dags.documentation import dag_documentation, documented, documented_group, overlaid
 from airflow_provider_azml.dags.file_warnings import warn
+from airflow_provider_azml.dags.foreign_steps import foreign_operator, foreign_task, is_foreign
 from airflow_provider_azml.dags.ids import legal, of_node, task_ids
 from airflow_provider_azml.dags.params import add_params
 from airflow_provider_azml.dags.pinned import ParsedLabels
@@ -22,9 +23,11 @@ from airflow_provider_azml.dags.wishes import Render
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
 from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
-from airflow_provider_azml.spec import unrendered
+from airflow_provider_azml.spec import overrides, unrendered
+from airflow_provider_azml.spec.pipeline_inputs import stood_in
 from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 from airflow_provider_azml.spec.source import from_mapping
+from airflow_provider_azml.spec.v1.foreign_steps import with_stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -107,7 +110,9 @@ def of_file(
     Raises:
         SpecError: It is no valid pipeline, or what is wanted is not to be had.
     """
-    told = unrendered.problems(source, strict=False)
+    as_tasks = (rendering.render or "tasks") == "tasks"
+    complete = stood_in(source)
+    told = unrendered.problems(with_stand_ins(complete) if as_tasks else complete, strict=False)
     if any(problem.severity == "error" for problem in told):
         raise SpecError(told)
     warn(told)
@@ -154,16 +159,12 @@ def _pipeline(
         raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
     if not plan.nodes:  # what only the service knows is one task
         render = "job"
-    kinds = {node.dotted: node.type for node in plan.leaves.values()}
-    upstream: dict[str, list[str]] = {".".join(after): [] for _, after in plan.edges}
-    for before, after in plan.edges:
-        upstream[".".join(after)].append(".".join(before))
     settings = settings_of(
         path,
-        kinds,
+        overrides.kinds_of(plan),
         rendering.task_overrides,
         rendering.after,
-        upstream=upstream,
+        upstream=overrides.upstream_of(plan),
         beside={**dict.fromkeys(_OWN_TASKS[render], "pipeline"), **dict.fromkeys(others, "")},
         job=job,
         as_one_job=render != "tasks",
@@ -227,7 +228,9 @@ def _joined(
     for task in tasks.values() if pipeline.settings.after else ():
         give(task, "after", pipeline.settings.after)
     for name, others in pipeline.settings.after.items():
-        tasks[tuple(name.split("."))].set_upstream([tasks[tuple(other.split("."))] for other in others])
+        path = tuple(name.split("."))
+        first = control.loops[path].items if path in control.loops else tasks[path]
+        first.set_upstream([tasks[tuple(other.split("."))] for other in others])
     return tasks
 
 
@@ -253,5 +256,10 @@ def _add(
         with TaskGroup(name, **documented_group(node, file)):
             for inner in node.nodes.values():
                 add(inner)
+        return
+    if is_foreign(node):
+        own = {**arguments(node), **pipeline.arguments(node.dotted, foreign_operator(node))}
+        foreign: Any = foreign_task(node, name, own)  # is told what tasks of nodes are told
+        tasks[node.path] = foreign
         return
     tasks[node.path] = operator(task_id=name, node=node.dotted, **arguments(node))
