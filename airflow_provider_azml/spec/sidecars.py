@@ -34,6 +34,11 @@ _PRESETS = frozenset({
 })
 """Words for schedules. Source: Airflow's documentation, "Cron & Time Intervals"."""
 _ALONE = "there is no AML file beside it that it could hold for"
+_NOT_OF_FOLDERS = (
+    ("after",),
+    *(("dag", key) for key in ("schedule", "start_date", "end_date", "description", "dag_display_name", "doc_md")),
+)
+"""What one file alone can say: among the others may be schedules, which say it themselves."""
 _OF_ONE_FILE = "is for one file; put it into that file's own, e.g. pipeline.airflow.yml"
 
 
@@ -141,8 +146,12 @@ def _read(file: str, text: str) -> Sidecar:
     source = Source(value or {}, path.absolute().parent, path, marks)
     found = [problem for problem in validate.problems(source, SCHEMA) if problem.severity == "error"]
     found += _of_schedule(source)
-    if is_of_folder(path) and "after" in source.value:
-        found.append(source.problem(("after",), _OF_ONE_FILE, at_key=True))
+    if is_of_folder(path):
+        found += (
+            source.problem(key, _OF_ONE_FILE, at_key=True)
+            for key in _NOT_OF_FOLDERS
+            if key[-1] in mapping(source.value_at(key[:-1]))
+        )
     return Sidecar(source, found)
 
 

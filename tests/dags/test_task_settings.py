@@ -372,10 +372,12 @@ task_overrides:
 
 
 def test_what_is_wrong_in_both_sidecars_is_told_at_once(pipeline: Path) -> None:
-    found = refused(pipeline, "task_overrides: {scor: {}}\n", folder="after: {prep: [score]}\ndag: {tag: [a]}\n")
+    folder = "after: {prep: [score]}\ndag: {tag: [a], schedule: '@daily'}\n"
+    found = refused(pipeline, "task_overrides: {scor: {}}\n", folder=folder)
     assert found == [
         ".airflow.yml:1:1: after: is for one file; put it into that file's own, e.g. pipeline.airflow.yml",
         ".airflow.yml:2:7: dag.tag: unknown key; did you mean 'tags'?",
+        ".airflow.yml:2:17: dag.schedule: is for one file; put it into that file's own, e.g. pipeline.airflow.yml",
         "pipeline.airflow.yml:1:18: task_overrides.scor: there is no such node; did you mean 'score'?",
     ]
 
