@@ -76,12 +76,15 @@ class Level:
         """The inputs that it declares, where it is a component; empty for a job that has its own nodes."""
         return inputs_of(self.graph.source) if self.graph.source is not self.holder else {}
 
-    def inside(self, name: str) -> Level | None:
-        """The pipeline that a node runs, where its nodes are known."""
-        node, component = self.graph.nodes[name], self.graph.components[name]
-        if type_of(node) != PIPELINE or component is None:
-            return None
-        return Level(Graph(component), (*self.path, name), node, self)
+    @cached_property
+    def inner(self) -> Mapping[str, Level]:
+        """The pipelines that nodes run whose own nodes are known, by the names of the nodes that run them."""
+        brought = self.graph.components
+        return {
+            name: Level(Graph(component), (*self.path, name), node, self)
+            for name, node in self.graph.nodes.items()
+            if type_of(node) == PIPELINE and (component := brought[name]) is not None
+        }
 
     def given(self, name: str) -> Any:  # any part of an AML file
         """What an input of this pipeline is given by whoever runs it, or else its default."""
@@ -92,7 +95,7 @@ class Level:
         """The node that really writes an output; ``None`` where none of a component's nodes does."""
         if node not in self.graph.nodes:
             return None
-        inner = self.inside(node)
+        inner = self.inner.get(node)
         if inner is None:
             return OutputOf((*self.path, node), output)
         for name, source in inner.graph.nodes.items():

@@ -194,7 +194,7 @@ def _nodes(level: Level) -> dict[str, PlannedNode]:
 
 
 def _node(level: Level, name: str) -> PlannedNode:
-    inner = level.inside(name)
+    inner = level.inner.get(name)
     node = level.graph.nodes[name]
     return PlannedNode((*level.path, name), type_of(node), level, _nodes(inner) if inner else {})
 

@@ -164,7 +164,8 @@ class _Values:
             return found.is_
         if writer is None or found is None:
             who = ".".join(writer.node) if writer else f"no node of {target.node}"
-            reason = f"{written} is not to be had: {who} has written no {target.name!r}"
+            what = writer.name if writer else target.name
+            reason = f"{written} is not to be had: {who} has written no {what!r}"
             raise SpecError([self.asking.source.problem((), reason, at_key=True)])
         return {"type": data_type(level.graph.typed(written)["type"]), "path": found}
 
