@@ -47,7 +47,7 @@ class ParsedLabels:
         given = {**self.default_args, **arguments}
         place = tuple(given.get(name) for name in _PLACE)
         if place not in self._found:
-            named = dict(zip(_PLACE, place, strict=True))
+            named: dict[str, Any] = dict(zip(_PLACE, place, strict=True))
             named["azml_conn_id"] = named["azml_conn_id"] or _DEFAULT_CONNECTION
             self._found[place] = pins_at_parse(self.source, **named)
         return {"labels": self._found[place]}

@@ -58,5 +58,5 @@ def azml_task_group(
     rendering = Rendering(render, task_overrides, after, labels)
     pipeline = of_file(unrendered.read(path), path, fileloc.parent, rendering, inputs)
     with group:
-        render_tasks(pipeline, getattr(group.dag, "default_args", {}))
+        render_tasks(pipeline, group.dag)
     return group
