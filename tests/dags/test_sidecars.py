@@ -114,6 +114,35 @@ def test_the_nodes_of_a_schedule(folder: Path) -> None:
         azml_dag(folder / "nightly.yml", render="tasks")
 
 
+LOOP = """\
+type: pipeline
+settings: {default_compute: azureml:serverless}
+jobs:
+  prep: {type: command, command: 'true', environment: 'azureml:env:1'}
+  each: {type: parallel_for, body: "${{parent.jobs.one}}", items: [{word: a}, {word: b}]}
+  one: {type: command, component: one.yml}
+  end: {type: command, command: 'true', environment: 'azureml:env:1'}
+"""
+ONE = """\
+type: command
+name: one
+command: echo ${{inputs.word}}
+environment: azureml:env:1
+inputs: {word: {type: string}}
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*private preview")
+def test_the_order_of_loops(folder: Path) -> None:
+    (folder / "one.yml").write_text(ONE)
+    (folder / "pipeline.yml").write_text(LOOP)
+    dag = azml_dag(folder / "pipeline.yml", after={"each": "prep", "end": "each"})
+    assert dag.get_task("each.items").upstream_task_ids == {"prep"}
+    assert dag.get_task("end").upstream_task_ids == {"each.outputs"}
+    with pytest.raises(SpecError, match="circle, of which each runs before the next: each -> one -> each"):
+        azml_dag(folder / "pipeline.yml", after={"one": "each"})
+
+
 @pytest.mark.parametrize(("render", "own"), [("job", ["job"]), ("watch", ["azml_submit", "azml_job"])])
 def test_tasks_that_are_no_nodes(folder: Path, render: Any, own: list[str]) -> None:
     (folder / "pipeline.airflow.yml").write_text(
