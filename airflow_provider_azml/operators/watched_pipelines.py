@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_azml.exceptions import RunFailed
+from airflow_provider_azml.exceptions import ApiError, RunFailed
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSkipException
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
 from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
@@ -25,6 +27,8 @@ MIRRORED = "airflow.mirrored_job"
 """Tag of a node's job that a task shows: its own name, as a job that is used again may show the tags of the first."""
 NEVER_RAN = "airflow.never_ran."
 """Beginning of the tag of a pipeline job by which a task has noted that its node has none: the node follows."""
+_LONGEST_TAG = 100
+"""Source: https://learn.microsoft.com/azure/machine-learning/resource-limits-capacity, which allows 50 tags besides."""
 _CANCELLED = frozenset({"Canceled", "CancelRequested"})
 
 
@@ -53,6 +57,8 @@ class AzmlWatchPipelineOperator(AzmlSubmitPipelineOperator):
 
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline
     """
+
+    submitted_by: str
 
     def __init__(self, *, submitted_by: str, deferrable: bool = True, stream_logs: bool = False, **kwargs: Any) -> None:
         super().__init__(deferrable=deferrable, stream_logs=stream_logs, **kwargs)
@@ -130,6 +136,8 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
     Sources: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline; that a node's job is a job
     like others, which can be asked for by its name: Azure/azure-sdk-for-python#33426.
     """
+
+    submitted_by: str
 
     def __init__(self, *, submitted_by: str, deferrable: bool = True, **kwargs: Any) -> None:
         super().__init__(deferrable=deferrable, **kwargs)
@@ -233,26 +241,44 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
             AirflowFailException: The pipeline was canceled, or it cannot be told which of its jobs is the node's.
             RunFailed: The pipeline failed before the node began.
         """
-        from airflow_provider_azml.operators.submission import submission_hash
-        from airflow_provider_azml.rest import history
         from airflow_provider_azml.rest.awaited_nodes import ALIKE
 
-        job, key, own = submitted(context, self.submitted_by), f"{NEVER_RAN}{self.node}", submission_hash(context)
-        told = (self.hook.run(history.run(self.hook.workspace_id, job)).get("tags") or {}).get(key)
-        if told not in (None, own):
+        job = submitted(context, self.submitted_by)
+        seen = self._note_absence(context, job)
+        if seen == "cleared":
             return self._alone(context, f"the task was cleared after pipeline job {job} had ended without the node")
-        if told is None:
-            self.hook.run(history.set_tags(self.hook.workspace_id, job, {key: own}))
         self._check_wanted(context, "it has no job in it")
         if outcome.code == ALIKE:
             raise AirflowFailException(f"node {self.node!r} cannot be shown: {outcome.message}")
         if outcome.status == "Completed":
             raise AirflowSkipException(f"Node {self.node} was not run: {outcome.message}")
-        if told == own:
+        if seen == "again":
             return self._alone(context, f"pipeline job {job} ended without the node in an earlier try")
         if _any_not_of(job, (pulled(context, task) for task in self.upstream_task_ids)):
             return self._alone(context, f"pipeline job {job} ended without the node, and one before it ran alone")
         raise RunFailed(kind="node", name=self.node, status="never ran", message=outcome.message)
+
+    def _note_absence(self, context: Context, job: str) -> Literal["first", "again", "cleared"]:
+        """Note that the pipeline ended without the node; whether that was seen before, since a clear or before it.
+
+        Where the pipeline's job takes no more tags, that is guessed: a task that has been cleared may try more often
+        than it has retries.
+        """
+        from airflow_provider_azml.operators.submission import submission_hash
+        from airflow_provider_azml.rest import history
+
+        key, own = tag_of(self.node), submission_hash(context)
+        noted = (self.hook.run(history.run(self.hook.workspace_id, job)).get("tags") or {}).get(key)
+        if noted is not None:
+            return "again" if noted == own else "cleared"
+        try:
+            self.hook.run(history.set_tags(self.hook.workspace_id, job, {key: own}))
+        except ApiError as refused:
+            if refused.status != HTTPStatus.BAD_REQUEST:
+                raise
+            self.log.warning("It cannot be noted that pipeline job %s has no job of the node: %s", job, refused)
+            return "again" if context["ti"].max_tries > (self.retries or 0) else "first"
+        return "first"
 
     def _check_wanted(self, context: Context, how: str) -> None:
         """Do not let a retry run what somebody has canceled with the whole pipeline.
@@ -297,6 +323,13 @@ def pulled(context: Context, task_id: str) -> Json | None:
 def _any_not_of(job: str, results: Iterable[Json | None]) -> bool:
     """Whether a task tells of another job than the pipeline's."""
     return any(result and result.get("name") not in (None, job) for result in results)
+
+
+def tag_of(node: str) -> str:
+    """The tag by which a task notes that its node has no job; it is no longer than the service takes."""
+    key = f"{NEVER_RAN}{node}"
+    digest = hashlib.sha256(node.encode()).hexdigest()[:12]
+    return key if len(key) <= _LONGEST_TAG else f"{key[: _LONGEST_TAG - len(digest) - 1]}.{digest}"
 
 
 def path_of(node: PlannedNode) -> list[Step]:

@@ -8,7 +8,11 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_azml.operators import AzmlSubmitPipelineOperator
-from airflow_provider_azml.operators.watched_pipelines import AzmlWatchPipelineNodeOperator, AzmlWatchPipelineOperator
+from airflow_provider_azml.operators.watched_pipelines import (
+    AzmlWatchPipelineNodeOperator,
+    AzmlWatchPipelineOperator,
+    tag_of,
+)
 from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 from airflow_provider_azml.spec.source import from_mapping
 from tests.airflow.running import run, run_cleared
@@ -195,3 +199,10 @@ def test_without_a_job_there_is_nothing_to_show(azml_connection: str) -> None:
     finished = run(dag)
     for name in ("a", "azml_job"):
         assert "task 'another' tells of no pipeline job; clear it" in str(finished.errors[name][0])
+
+
+def test_the_note_that_a_node_never_ran_is_no_longer_than_tags_may_be() -> None:
+    short, long, longer = (tag_of(f"group.{'x' * length}") for length in (50, 200, 201))
+    assert short == f"airflow.never_ran.group.{'x' * 50}"
+    assert len(long) == len(longer) == 100
+    assert long != longer
