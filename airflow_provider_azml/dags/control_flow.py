@@ -179,8 +179,7 @@ class Control:
         lacking = [path for path in node.upstream if path in self._conditional]
         if not lacking or node.path in self._led:
             return {}
-        rule = {"trigger_rule": AFTER_A_BRANCH}
-        return {**rule, "may_lack": [".".join(path) for path in lacking]} if self.decides else rule
+        return {"trigger_rule": AFTER_A_BRANCH, "may_lack": [".".join(path) for path in lacking]}
 
     def join(self, tasks: Tasks) -> None:
         """Tell tasks whose results they take, and put them after each other."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from airflow.sdk.bases.skipmixin import SkipMixin
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
         AirflowException,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     )
 else:
     try:
+        from airflow.sdk.bases.skipmixin import SkipMixin
         from airflow.sdk.configuration import conf
         from airflow.sdk.exceptions import (
             AirflowException,
@@ -35,6 +37,7 @@ else:
             AirflowSkipException,
             AirflowTaskTimeout,
         )
+        from airflow.providers.standard.utils.skipmixin import SkipMixin
 
 __all__ = [
     "AirflowException",
@@ -43,5 +46,6 @@ __all__ = [
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",
+    "SkipMixin",
     "conf",
 ]

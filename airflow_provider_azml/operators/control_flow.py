@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import SkipMixin
-
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.hooks.airflow_versions import SkipMixin
 from airflow_provider_azml.operators.pipeline_nodes import FOLDER, AzmlPipelineNodeOperator
 
 if TYPE_CHECKING:

@@ -115,6 +115,28 @@ def test_a_decision_is_a_branch_and_what_follows_it_bears_what_was_left_out(
     assert Workspace(azml_emulator).log(done.value("join")["child"]).split() == ["yes"]
 
 
+@pytest.mark.parametrize("render", ["job", "watch"])
+def test_the_same_nodes_run_where_azure_ml_decides(
+    tmp_path: Path, azml_connection: str, azml_emulator: RunningEmulator, render: Any
+) -> None:
+    jobs = {name: one for name, one in BRANCHES.items() if name not in {"file", "last"}}
+    done = finished(written(tmp_path, jobs), azml_connection, render=render)
+    assert done.errors == {}
+    workspace = Workspace(azml_emulator)
+    job = done.value("job" if render == "job" else "azml_job")["name"]
+    ran = {
+        run["properties"]["azureml.moduleName"]: run["runId"]
+        for run in workspace.history(f"runs/{job}/children")["value"]
+    }
+    assert set(ran) == {"evaluate", "yes", "join"}
+    assert workspace.log(ran["join"]).split() == ["yes"]
+    if render == "watch":
+        assert {name: done.states[name] for name in (*ran, "no", "needs", "after_no")} == {
+            **dict.fromkeys(ran, "success"),
+            **dict.fromkeys(("no", "needs", "after_no"), "skipped"),
+        }
+
+
 def test_tasks_of_blocks_come_after_the_branch(tmp_path: Path) -> None:
     dag = azml_dag(written(tmp_path, BRANCHES))
     assert edges(dag) >= {("evaluate", "choose"), ("choose", "yes"), ("choose", "no"), ("yes", "join"), ("no", "join")}

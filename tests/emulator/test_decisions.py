@@ -91,7 +91,8 @@ def test_an_input_decides_and_what_is_neither_true_nor_false_fails(decided: Deci
         "choose": {"type": "if_else", "condition": "${{parent.inputs.big}}", "true_block": "${{parent.jobs.a}}"},
         "a": decided.node("echo a"),
         "literal": {"type": "if_else", "condition": False, "true_block": "${{parent.jobs.b}}"},
-        "b": decided.node("echo b"),
+        "b": {"type": "if_else", "condition": True, "true_block": "${{parent.jobs.c}}"},
+        "c": decided.node("echo c"),
     }
     assert decided.run("by-input", jobs, big="true") == "Completed"
     assert set(decided.ran("by-input")) == {"a"}

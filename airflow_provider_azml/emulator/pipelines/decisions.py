@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +43,11 @@ class Decisions:
     """What the decisions of a pipeline have left out so far.
 
     Nodes of the block that is not taken have no job. Neither have those that cannot do without what these would have
-    written; those that can go without it.
+    written, or take nothing else; the others go without it.
 
     Sources: azure-ai-ml 1.35.2, ``dsl._condition`` ("Block to be executed if condition resolved result is true"), and
     "'condition' of dsl.condition node must be primitive type with value 'True'"; mldesigner 0.1.0b23 for where values
-    are written. What becomes of nodes that take something from one that is left out was not found, and follows from
+    are written. What becomes of nodes that take something from one that is left out was not found; it follows from
     which inputs are optional.
 
     Args:
@@ -74,9 +75,11 @@ class Decisions:
 
     def leaves_out(self, node: Node) -> bool:
         """Whether a node is not to run: it was left out, or cannot do without one that was."""
-        if node.key not in self._scope.left_out and not any(self._lacking(node)):
+        taken = {target.node for target in bindings.found(json.dumps(node.given)) if target.node} - {*led(node)}
+        takes_nothing_else = bool(taken) and taken <= self._scope.left_out
+        if node.key not in self._scope.left_out and not takes_nothing_else and not any(self._lacking(node)):
             return False
-        self._scope.left_out.add(node.key)
+        self._scope.left_out.update((node.key, *led(node)))
         return True
 
     def _lacking(self, node: Node) -> Iterator[str]:

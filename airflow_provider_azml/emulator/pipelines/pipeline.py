@@ -179,10 +179,10 @@ class Pipeline:
     def _is_done_with(self, node: Node) -> bool:
         """Whether a node has no job: it decides, or was decided against."""
         try:
-            if node.kind == IF_ELSE and node.key not in self._scope.left_out:
-                self._log.decided(node.key, holds=self._decisions.decide(node))
-            elif self._decisions.leaves_out(node):
+            if self._decisions.leaves_out(node):
                 self._log.left_out(node.key)
+            elif node.kind == IF_ELSE:
+                self._log.decided(node.key, holds=self._decisions.decide(node))
             else:
                 return False
         except PipelineError as error:
