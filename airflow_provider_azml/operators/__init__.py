@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         AzmlSubmitCommandJobOperator,
         AzmlSubmitJobOperator,
         AzmlSubmitPipelineOperator,
-        AzmlSubmitSparkJobOperator,
     )
     from airflow_provider_azml.operators.models import (
         AzmlArchiveModelOperator,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         AzmlDisableScheduleOperator,
         AzmlEnableScheduleOperator,
     )
+    from airflow_provider_azml.operators.spark import AzmlSubmitSparkJobOperator
     from airflow_provider_azml.operators.sweeps import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
     from airflow_provider_azml.operators.takeover import AzmlTakeOverScheduleOperator
     from airflow_provider_azml.operators.workspace import AzmlCreateWorkspaceOperator
@@ -90,7 +90,7 @@ _MODULE_OF = {
     "AzmlSubmitCommandJobOperator": "jobs",
     "AzmlSubmitJobOperator": "jobs",
     "AzmlSubmitPipelineOperator": "jobs",
-    "AzmlSubmitSparkJobOperator": "jobs",
+    "AzmlSubmitSparkJobOperator": "spark",
     "AzmlSubmitSweepOperator": "sweeps",
     "AzmlTakeOverScheduleOperator": "takeover",
     "AzmlUploadToDatastoreOperator": "data",

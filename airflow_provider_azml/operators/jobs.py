@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.operators.job_waiting import AzmlJobOperator
 
 if TYPE_CHECKING:
@@ -181,7 +181,8 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
         jobs: The steps by name.
         settings: ``default_compute``, ``default_datastore``, ``continue_on_step_failure``, ``force_rerun``...
         component: A pipeline component to run instead of steps: a file, or ``azureml:name:version``.
-        params_as_inputs: Whether the DAG run's params of the names of inputs are the values of these.
+        params_as_inputs: Whether the DAG run's params of the names of inputs are the values of these, but for those
+            that `inputs` says.
         labels: What labels such as ``@latest`` stand for, in the file and in all that it pulls in. ``run``: what was
             the newest when the DAG run began (the first of what had no version by then), for all tasks of the run and
             their retries. Or a mapping of labels to versions, e.g. ``{"environment sklearn@latest": "7"}``; those that
@@ -203,6 +204,13 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
     """
 
     job_type = "pipeline"
+    template_fields: Sequence[str] = (*AzmlSubmitJobOperator.template_fields, "labels")
+    chooses_nodes: ClassVar[bool] = False
+    """Whether a DAG run can choose among the nodes of the pipeline."""
+
+    submitted_by: str = ""
+    """Id of the task that has submitted the job, where this one has not."""
+
     spec_fields: ClassVar[Sequence[str]] = ("jobs", "settings", "component")
 
     def __init__(
@@ -246,8 +254,24 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
             return job
         from airflow_provider_azml.spec.pipeline_inputs import declared, given
 
-        params = context["params"]
-        return given(job, {name: params[name] for name in declared(job) if name in params})
+        params, said = context["params"], vars(self).get("inputs") or {}
+        if not self.chooses_nodes:
+            self._refuse_choices(params)
+        return given(job, {name: params[name] for name in declared(job) if name in params and name not in said})
+
+    @staticmethod
+    def _refuse_choices(params: Mapping[str, Any]) -> None:
+        """Refuse to run all nodes where a run asks for some.
+
+        Raises:
+            SpecError: It does.
+        """
+        from airflow_provider_azml.spec.node_selection import FORCE_RERUN, ONLY, SKIP, listed
+
+        asked = [name for name in (ONLY, SKIP, FORCE_RERUN) if listed(params.get(name))]
+        reason = "is given, but Azure ML runs all nodes here, as one job; make the DAG with render='tasks'"
+        if asked:
+            raise SpecError([Problem("<params>", 0, 0, name, reason) for name in asked])
 
     def finish(self, context: Context, result: object) -> None:
         """Tell the task's assets, if it has any, which versions of them its nodes have made."""
@@ -272,10 +296,15 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Turn what was made into the task's result, or into an error that says why it was not."""
+        return self._with_labels(context, super().advance(context, outcome))
+
+    def _begun(self, context: Context, ticket: Ticket) -> Ticket | Json:
+        return self._with_labels(context, super()._begun(context, ticket))
+
+    def _with_labels(self, context: Context, step: Ticket | Json) -> Ticket | Json:
         from airflow_provider_azml.operators.label_pins import told_by
 
-        step = super().advance(context, outcome)
-        return {**step, "labels": told_by(context)} if isinstance(step, dict) else step
+        return {**step, "labels": told_by(context, self.submitted_by)} if isinstance(step, dict) else step
 
 
 class AzmlRunJobAgainOperator(AzmlSubmitJobOperator):
@@ -323,60 +352,3 @@ class AzmlRunJobAgainOperator(AzmlSubmitJobOperator):
         from airflow_provider_azml.spec import scheduled_jobs
 
         return scheduled_jobs.run_again(source, self.job.removeprefix("azureml:"), target)
-
-
-class AzmlSubmitSparkJobOperator(AzmlSubmitJobOperator):
-    """Submits a Spark job and waits for its end; never twice, whatever happens to worker or triggerer.
-
-    Everything that :class:`AzmlSubmitJobOperator` takes and promises, and a Spark job's own keys.
-
-    Args:
-        code: Folder that is uploaded, relative to the DAG file (in a file: to that file).
-        entry: What runs: ``{"file": ...}`` or ``{"class_name": ...}``.
-        args: Its arguments, with ``${{inputs.x}}`` and ``${{outputs.x}}``.
-        py_files: Python files and archives for the executors.
-        jars: Jars for driver and executors.
-        files: Files for the executors' working folders.
-        archives: Archives that are unpacked there.
-        conf: Spark properties, e.g. ``{"spark.driver.cores": 1}``.
-        environment: ``azureml:name:version``, or a mapping that describes one.
-        resources: ``instance_type`` and ``runtime_version`` of serverless Spark.
-
-    Example:
-        >>> AzmlSubmitSparkJobOperator(task_id="wrangle", file="spark.yml", conf={"spark.executor.instances": 4})
-
-    Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-spark
-    """
-
-    job_type = "spark"
-    spec_fields: ClassVar[Sequence[str]] = (
-        "code",
-        "entry",
-        "args",
-        "py_files",
-        "jars",
-        "files",
-        "archives",
-        "conf",
-        "environment",
-        "resources",
-    )
-    attributes: ClassVar[Mapping[str, str]] = {"resources": "job_resources"}  # BaseOperator has resources of its own
-
-    def __init__(
-        self,
-        *,
-        code: str | None = None,
-        entry: Mapping[str, str] | None = None,
-        args: str | None = None,
-        py_files: Sequence[str] | None = None,
-        jars: Sequence[str] | None = None,
-        files: Sequence[str] | None = None,
-        archives: Sequence[str] | None = None,
-        conf: Mapping[str, Any] | None = None,
-        environment: str | Mapping[str, Any] | None = None,
-        resources: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.keep(locals())

@@ -127,9 +127,15 @@ class LabelPins:
         self._context["ti"].xcom_push(key=KEY, value=told)
 
 
-def told_by(context: Context) -> dict[str, str]:
-    """What this task has told that labels stand for; after it was deferred too."""
-    told = context["ti"].xcom_pull(key=KEY)
+def told_by(context: Context, submitter: str = "") -> dict[str, str]:
+    """What a task has told that labels stand for; after it was deferred too.
+
+    Args:
+        context: Of the task.
+        submitter: Id of the task that submitted its job, where it has not done so itself.
+    """
+    ti = context["ti"]
+    told = ti.xcom_pull(key=KEY) or (ti.xcom_pull(task_ids=submitter, key=KEY) if submitter else None)
     return dict(told["pins"]) if told else {}
 
 
@@ -218,12 +224,15 @@ def pins_at_parse(
     from airflow_provider_azml.hooks.azml import AzmlHook
     from airflow_provider_azml.spec import kinds
     from airflow_provider_azml.spec import labels as spec_labels
+    from airflow_provider_azml.spec.pipeline_inputs import stood_in
+    from airflow_provider_azml.spec.v1.foreign_steps import with_stand_ins
 
     if get_parsing_context().task_id:
         return RUN
     try:
-        kinds.check(job, "job")
-        labels = spec_labels.labels_in(job)
+        known = with_stand_ins(stood_in(job))
+        kinds.check(known, "job")
+        labels = spec_labels.labels_in(known)
     except SpecError as error:
         _log.warning("Labels are looked up when a run begins, as the file cannot be understood before: %s", error)
         return RUN
