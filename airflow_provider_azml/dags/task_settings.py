@@ -282,10 +282,20 @@ def _over(under: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_arguments(task_overrides: Mapping[str, Any], after: Mapping[str, Any]) -> _Place:
     """What was said in Python, as if it stood in a sidecar."""
-    given = {str(key): dict(told) if isinstance(told, Mapping) else told for key, told in task_overrides.items()}
-    said = {overrides.OVERRIDES: given, overrides.AFTER: {str(key): before for key, before in after.items()}}
-    place = Source(said, Path(), marks=Marks(_ARGUMENTS))
-    return _Place(place, [*_wrong_overrides(place), *_wrong_after(place)])
+    said: dict[str, Any] = {overrides.OVERRIDES: task_overrides, overrides.AFTER: after}
+    made = {name: _plain(given) for name, given in said.items() if isinstance(given, Mapping)}
+    place = Source({overrides.OVERRIDES: {}, overrides.AFTER: {}, **made}, Path(), marks=Marks(_ARGUMENTS))
+    none = [
+        place.problem((name,), f"is {given!r:.80}; it must be a mapping")
+        for name, given in said.items()
+        if name not in made
+    ]
+    return _Place(place, [*none, *_wrong_overrides(place), *_wrong_after(place)])
+
+
+def _plain(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """A mapping as a file would hold it."""
+    return {str(key): dict(value) if isinstance(value, Mapping) else value for key, value in given.items()}
 
 
 def _wrong_overrides(place: Source) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -210,7 +211,7 @@ def test_schedules(pipeline: Path) -> None:
 
 def test_in_python_whatever_operators_take() -> None:
     given = {"retry_delay": dt.timedelta(minutes=1), "outlets": [], "on_failure_callback": told, "retries": 1}
-    assert settings_of(None, KINDS, {"prep": given}).for_task("prep") == given
+    assert settings_of(None, KINDS, MappingProxyType({"prep": MappingProxyType(given)})).for_task("prep") == given
 
 
 # -- order ---------------------------------------------------------------------------------------------------------
@@ -388,6 +389,11 @@ def test_what_is_wrong_with_arguments_is_told() -> None:
         "<arguments>: task_overrides.scor: there is no such node; did you mean 'score'?",
         "<arguments>: task_overrides.train: is 3; it must be a mapping",
     ]
+    assert refused_arguments(["prep"], "prep") == [
+        "<arguments>: after: is 'prep'; it must be a mapping",
+        "<arguments>: task_overrides: is ['prep']; it must be a mapping",
+    ]
+    assert refused_arguments({3: {}})[0].startswith("<arguments>: task_overrides.3: there is no such node; there are ")
     assert refused_arguments({}, {"prep": 3, "scor": ["prep"]}) == [
         "<arguments>: after.prep: is 3; it must be a name, or a list of names",
         "<arguments>: after.scor: there is no such node; did you mean 'score'?",
