@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow_provider_azml.operators.apply import AzmlApplyOperator
     from airflow_provider_azml.operators.compute import AzmlAttachComputeOperator, AzmlCreateComputeOperator
+    from airflow_provider_azml.operators.control_flow import (
+        AzmlIfElseOperator,
+        AzmlLoopBodyOperator,
+        AzmlLoopItemsOperator,
+        AzmlLoopOutputsOperator,
+    )
     from airflow_provider_azml.operators.data import (
         AzmlArchiveDataOperator,
         AzmlCreateDatastoreOperator,
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
         AzmlDeleteModelOperator,
         AzmlRegisterModelOperator,
     )
+    from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
     from airflow_provider_azml.operators.schedules import (
         AzmlCreateScheduleOperator,
         AzmlDeleteScheduleOperator,
@@ -36,6 +43,10 @@ if TYPE_CHECKING:
     from airflow_provider_azml.operators.spark import AzmlSubmitSparkJobOperator
     from airflow_provider_azml.operators.sweeps import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
     from airflow_provider_azml.operators.takeover import AzmlTakeOverScheduleOperator
+    from airflow_provider_azml.operators.watched_pipelines import (
+        AzmlWatchPipelineNodeOperator,
+        AzmlWatchPipelineOperator,
+    )
     from airflow_provider_azml.operators.workspace import AzmlCreateWorkspaceOperator
 
 __all__ = [
@@ -52,6 +63,11 @@ __all__ = [
     "AzmlDeployModelOperator",
     "AzmlDisableScheduleOperator",
     "AzmlEnableScheduleOperator",
+    "AzmlIfElseOperator",
+    "AzmlLoopBodyOperator",
+    "AzmlLoopItemsOperator",
+    "AzmlLoopOutputsOperator",
+    "AzmlPipelineNodeOperator",
     "AzmlRegisterDataOperator",
     "AzmlRegisterEnvironmentOperator",
     "AzmlRegisterModelOperator",
@@ -65,6 +81,8 @@ __all__ = [
     "AzmlSubmitSweepOperator",
     "AzmlTakeOverScheduleOperator",
     "AzmlUploadToDatastoreOperator",
+    "AzmlWatchPipelineNodeOperator",
+    "AzmlWatchPipelineOperator",
 ]
 
 _MODULE_OF = {
@@ -81,6 +99,11 @@ _MODULE_OF = {
     "AzmlDeployModelOperator": "endpoints",
     "AzmlDisableScheduleOperator": "schedules",
     "AzmlEnableScheduleOperator": "schedules",
+    "AzmlIfElseOperator": "control_flow",
+    "AzmlLoopBodyOperator": "control_flow",
+    "AzmlLoopItemsOperator": "control_flow",
+    "AzmlLoopOutputsOperator": "control_flow",
+    "AzmlPipelineNodeOperator": "pipeline_nodes",
     "AzmlRegisterDataOperator": "data",
     "AzmlRegisterEnvironmentOperator": "environments",
     "AzmlRegisterModelOperator": "models",
@@ -94,6 +117,8 @@ _MODULE_OF = {
     "AzmlSubmitSweepOperator": "sweeps",
     "AzmlTakeOverScheduleOperator": "takeover",
     "AzmlUploadToDatastoreOperator": "data",
+    "AzmlWatchPipelineNodeOperator": "watched_pipelines",
+    "AzmlWatchPipelineOperator": "watched_pipelines",
 }
 
 
