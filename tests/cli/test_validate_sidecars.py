@@ -33,14 +33,14 @@ def pipeline(folder: Path) -> Path:
 
 def test_a_sidecar_is_held_against_its_pipeline(pipeline: Path, azml: Callable[..., Done]) -> None:
     pipeline.with_name("pipeline.airflow.yml").write_text(
-        "task_overrides:\n  trian: {retrys: 1}\n  azml_job: {}\nafter: {prep: [nothing]}\n"
+        "task_overrides:\n  traim: {retrys: 1}\n  azml_job: {}\nafter: {prep: [nothing]}\n"
     )
     known = "there is no such node; there are prep, train"
     done = azml("validate", "pipeline.airflow.yml")
     assert done.code == 1
     assert done.lines == [
-        "pipeline.airflow.yml:2:3: task_overrides.trian: there is no such node; did you mean 'train'?",
-        "pipeline.airflow.yml:2:11: task_overrides.trian.retrys: unknown key; did you mean 'retries'?",
+        "pipeline.airflow.yml:2:3: task_overrides.traim: there is no such node; did you mean 'train'?",
+        "pipeline.airflow.yml:2:11: task_overrides.traim.retrys: unknown key; did you mean 'retries'?",
         f"pipeline.airflow.yml:4:16: after.prep[0]: 'nothing': {known}",
     ]
     assert done.err == "1 file, 3 errors, 0 warnings\n"

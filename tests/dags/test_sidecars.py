@@ -37,8 +37,8 @@ def test_a_sidecar_is_no_aml_file(folder: Path) -> None:
 
 
 def test_a_sidecar_without_a_file_is_told(folder: Path) -> None:
-    (folder / "pipelin.airflow.yml").write_text("task_overrides: {prep: {retries: 1}}\n")
-    with pytest.warns(UserWarning, match=r"pipelin\.airflow\.yml: there is no AML file beside it"):
+    (folder / "pipelines.airflow.yml").write_text("task_overrides: {prep: {retries: 1}}\n")
+    with pytest.warns(UserWarning, match=r"pipelines\.airflow\.yml: there is no AML file beside it"):
         assert set(azml_dags(folder)) == {"pipeline"}
     with pytest.raises(SpecError, match="there is no AML file beside it"):
         azml_dags(folder, strict=True)
@@ -109,8 +109,8 @@ def test_the_nodes_of_a_schedule(folder: Path) -> None:
     prep, train, takeover = (dag.get_task(name) for name in ("prep", "train", "takeover"))
     assert (train.retries, train.pool, train.upstream_task_ids) == (9, "b", {"prep"})
     assert (takeover.pool, takeover.downstream_task_ids, prep.pool) == ("c", {"prep"}, "default_pool")
-    (folder / "nightly.airflow.yml").write_text("task_overrides: {trian: {pool: b}}\n")
-    with pytest.raises(SpecError, match=r"task_overrides\.trian: there is no such node; did you mean 'train'\?"):
+    (folder / "nightly.airflow.yml").write_text("task_overrides: {traim: {pool: b}}\n")
+    with pytest.raises(SpecError, match=r"task_overrides\.traim: there is no such node; did you mean 'train'\?"):
         azml_dag(folder / "nightly.yml", render="tasks")
 
 

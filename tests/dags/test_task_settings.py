@@ -272,7 +272,7 @@ task_overrides:
     execution_timeout: 1h
     pool: '{{ ds }}'
     stream_logs: maybe
-    on_existing: atach
+    on_existing: attaxch
     trigger_rule: all_don
     retry_on: [cuota]
 """,
@@ -284,7 +284,7 @@ task_overrides:
             ),
             "5:11: task_overrides.*.pool: is '{{ ds }}'; it must be a name; Airflow renders no templates here",
             "6:18: task_overrides.*.stream_logs: is 'maybe'; it must be a template, if it is text",
-            "7:18: task_overrides.*.on_existing: is 'atach'; it must be one of attach, fail; did you mean 'attach'?",
+            "7:18: task_overrides.*.on_existing: is 'attaxch'; it must be one of attach, fail; did you mean 'attach'?",
             (
                 "8:19: task_overrides.*.trigger_rule: is 'all_don'; it must be one of "
                 + ", ".join(schema_files.part(sidecars.SCHEMA, "/$defs/task/properties/trigger_rule")["enum"])
