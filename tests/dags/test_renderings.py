@@ -1,0 +1,104 @@
+"""The three renderings of a pipeline file end with the same outputs, and a node that failed is run again alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from airflow_provider_azml.dags import azml_dag
+from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
+from airflow_provider_azml.spec.source import read
+from tests.airflow.running import run
+from tests.dags.pipeline_corpus import ORACLE
+from tests.dags.written import Written
+from tests.emulator.execution import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+
+EXAMPLES = [
+    *(f"basics/hello-pipeline{end}.yml" for end in ("", "-abc", "-io", "-io-serverless", "-settings")),
+    *(f"basics/hello-pipeline-customize-output-{end}.yml" for end in ("file", "folder-serverless")),
+    *(f"pipelines-with-components/basics/{name}/pipeline.yml" for name in ("3a_basic_pipeline", "5c_env_conda_file")),
+    "pipelines-with-components/shakespear_sample_and_word_count_using_spark/pipeline.yml",
+]
+ENVIRONMENT = {"image": "local", "conda_file": {"name": "bare", "dependencies": ["python=3.11"]}}
+FOLDER = {"type": "uri_folder"}
+
+
+@pytest.fixture
+def arguments(azml_connection: str, azml_emulator: RunningEmulator) -> dict[str, Any]:
+    scale = {"minNodeCount": 0, "maxNodeCount": 4}
+    body = {"computeType": "AmlCompute", "properties": {"vmSize": "STANDARD_DS3_V2", "scaleSettings": scale}}
+    Workspace(azml_emulator).put("compute", "cpu-cluster", location="local", properties=body)
+    return {"azml_conn_id": azml_connection, "poll_seconds": 0.2, "deferrable": False}
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not ORACLE.is_dir(), reason="there is no ../shared")
+@pytest.mark.filterwarnings("ignore:.*unknown key:UserWarning")
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_renderings_of_an_example_end_with_equal_outputs(name: str, arguments: dict[str, Any]) -> None:
+    file = ORACLE / "corpus" / "cli" / "jobs" / name
+    nodes = [node.dotted for node in plan_pipeline(read(file)).leaves.values()]
+    written = []
+    for render in ("tasks", "job", "watch"):
+        anew = {**arguments, "settings": {"force_rerun": True}}
+        finished = run(azml_dag(file, render=render, default_args=anew, dag_id=f"rendered_{render}"))
+        assert set(finished.states.values()) == {"success"}, finished.states
+        written.append(Written(arguments["azml_conn_id"]).of_run(finished, render, nodes))
+    assert written[0] == written[1] == written[2]
+    assert all(text is not None for outputs in written[0].values() for out in outputs.values() for text in out.values())
+
+
+def in_a_row(counted: Path, broken: Path) -> dict[str, Any]:
+    """Three nodes that note that they run; the one in the middle fails as long as a file is there."""
+
+    def node(name: str, line: str, **inputs: str) -> dict[str, Any]:
+        command = f"echo {name} >> {counted} && {line}"
+        given = {key: {**FOLDER, "path": path} for key, path in inputs.items()}
+        return {
+            "type": "command",
+            "environment": ENVIRONMENT,
+            "command": command,
+            "inputs": given,
+            "outputs": {"o": FOLDER},
+        }
+
+    copy = "cat ${{inputs.i}}/x > ${{outputs.o}}/x && echo more >> ${{outputs.o}}/x"
+    jobs = {
+        "first": node("first", "echo begun > ${{outputs.o}}/x"),
+        "middle": node("middle", f"test ! -e {broken} && {copy}", i="${{parent.jobs.first.outputs.o}}"),
+        "last": node("last", copy, i="${{parent.jobs.middle.outputs.o}}"),
+    }
+    return {"type": "pipeline", "settings": {"default_compute": "azureml:serverless"}, "jobs": jobs}
+
+
+@pytest.mark.parametrize("render", ["tasks", "watch"])
+def test_a_failed_node_in_the_middle_is_retried_alone(render: str, arguments: dict[str, Any], tmp_path: Path) -> None:
+    counted, broken, file = tmp_path / "counted", tmp_path / "broken", tmp_path / "row.yml"
+    file.write_text(yaml.safe_dump(in_a_row(counted, broken)))
+    broken.touch()
+    mended: list[bool] = []
+
+    def mend(_: object) -> None:
+        mended.append(True)
+        broken.unlink()
+
+    dag = azml_dag(
+        file,
+        render=render,  # type: ignore[arg-type]
+        default_args=arguments,
+        task_overrides={"middle": {"retries": 1, "on_retry_callback": mend}},
+    )
+    finished = run(dag)
+    assert mended
+    assert set(finished.states.values()) == {"success"}, finished.states
+    assert (finished.tries("first"), finished.tries("middle"), finished.tries("last")) == (1, 2, 1)
+    assert counted.read_text().split() == ["first", "middle", "middle", "last"]
+    written = Written(arguments["azml_conn_id"]).of_run(finished, render, ["last"])
+    assert written == {"last": {"o": {"/x": "begun\nmore\nmore\n"}}}
