@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_azml.dags import azml_dag, azml_dags
 from airflow_provider_azml.exceptions import SpecError
+from tests.airflow.running import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,26 @@ def test_a_pipeline_as_tasks(folder: Path) -> None:
     dag = azml_dag(folder / "pipeline.yml", task_overrides={"kind:command": {"pool": "a"}})
     train = dag.get_task("train")
     assert (train.retries, train.pool, train.upstream_task_ids) == (4, "a", {"prep"})
+
+
+def test_settings_hold_in_a_run(folder: Path, azml_connection: str) -> None:
+    environment = "{image: local, conda_file: {name: bare, dependencies: [python=3.11]}}"
+    lines = {
+        "train": f"test -e {folder}/prepared",
+        "prep": f"if test -e {folder}/tried; then touch {folder}/prepared; else touch {folder}/tried; exit 1; fi",
+    }
+    nodes = [
+        f"  {name}: {{type: command, command: '{line}', environment: {environment}}}\n" for name, line in lines.items()
+    ]
+    (folder / "pipeline.yml").write_text(PIPELINE[: PIPELINE.index("  prep")] + "".join(nodes))
+    (folder / ".airflow.yml").write_text("task_overrides: {'*': {poll_seconds: 0.2, azml_conn_id: nowhere}}\n")
+    (folder / "pipeline.airflow.yml").write_text(
+        f"task_overrides: {{'*': {{azml_conn_id: \"{{{{ '{azml_connection}' }}}}\"}}, prep: {{retries: 1}}}}\n"
+        "after: {train: prep}\n"
+    )
+    finished = run(azml_dag(folder / "pipeline.yml"))
+    assert finished.states == {"prep": "success", "train": "success"}
+    assert (finished.tries("prep"), finished.tries("train")) == (2, 1)
 
 
 def test_the_job_of_a_job_file(folder: Path) -> None:
