@@ -61,7 +61,9 @@ def azml_dag(
             pipeline file becomes ``tasks``, and the pipeline of a schedule a ``job``.
         task_overrides: Node, pattern of nodes or ``kind:<type>`` -> keyword arguments of the operators of their tasks,
             e.g. ``{"train": {"retries": 3}, "kind:sweep": {"pool": "sweeps"}, "*": {"deferrable": True}}``.
-        after: Node -> the nodes that it comes after, besides those that it takes something from.
+            They go over those of ``<name>.airflow.yml`` and ``.airflow.yml`` beside the file.
+        after: Node -> the nodes that it comes after, besides those that it takes something from; not to be had where
+            Azure ML runs all nodes as one job.
         labels: When labels such as ``@latest`` are looked up, and held: when the DAG ``run`` begins, for all its tasks
             and their retries, or when the DAG is parsed (``parse``), which takes a connection there.
         job: For a schedule of CLI v1, whose file does not say it: the job's file, relative to the schedule's folder, or
