@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TaskGroup
 
+from airflow_provider_azml.rest.secret_names import is_secret
 from airflow_provider_azml.spec import bindings, node_components
 from airflow_provider_azml.spec.asset_uris import asset_name
 from airflow_provider_azml.spec.pipeline_assets import uri_of
@@ -79,8 +80,8 @@ def overlaid(documentation: Mapping[str, Any], dag_kwargs: Mapping[str, Any]) ->
         documentation: What its file says, see :func:`dag_documentation`.
         dag_kwargs: Keyword arguments of the DAG.
     """
-    tags = sorted({*documentation.get("tags", ()), *dag_kwargs.get("tags", ())})
-    defaults = {**documentation.get("default_args", {}), **dag_kwargs.get("default_args", {})}
+    tags = sorted({*documentation.get("tags", ()), *(dag_kwargs.get("tags") or ())})
+    defaults = {**documentation.get("default_args", {}), **(dag_kwargs.get("default_args") or {})}
     return {**documentation, **dag_kwargs, "tags": tags, "default_args": defaults}
 
 
@@ -180,6 +181,8 @@ def _input(graph: Graph, name: str, declared: object, given: object, around: Nod
     known = mapping(declared)
     kind = known.get("type") or graph.typed(given)["type"]
     default = known.get("default")
+    if is_secret(name) and kind == "string":  # whoever may see the DAG need not be one who may see the file
+        default, given = None, given if bindings.is_whole(given) else None
     return (
         _code(name),
         f"{kind}, optional" if is_optional(known) else str(kind),

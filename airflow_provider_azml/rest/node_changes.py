@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest.secret_names import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,12 +88,13 @@ def _changed_inputs(now: tuple[Json, Json], then: tuple[Json, Json]) -> Iterator
         if values.get(name) == before.get(name):
             continue
         if name not in before:
-            yield f"input {name} is new: {_shown(values[name])}"
+            yield f"input {name} is new" + ("" if is_secret(name) else f": {_shown(values[name])}")
         elif name not in values:
             yield f"input {name} is not given any more"
         else:
             shown = [_shown(given[name]) for given in (before, values)]
-            yield f"input {name} changed" + ("" if shown[0] == shown[1] else f" from {shown[0]} to {shown[1]}")
+            is_told = shown[0] != shown[1] and not is_secret(name)
+            yield f"input {name} changed" + (f" from {shown[0]} to {shown[1]}" if is_told else "")
 
 
 def _values(pipeline: Json, node: Json) -> dict[str, str]:

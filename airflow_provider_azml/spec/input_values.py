@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from airflow_provider_azml.rest.secret_names import is_secret
 from airflow_provider_azml.spec.component_io import VALUE_TYPES
 from airflow_provider_azml.spec.wording import shown
 
@@ -20,11 +21,6 @@ Value: TypeAlias = "str | bool | int | float"
 TEXT = "string"
 _A = {"integer": "a whole number", "number": "a number", "boolean": "true or false", TEXT: "text"}
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,400}", re.ASCII)
-_SECRET = re.compile(
-    r"(?:^|[_.])(?:passwords?|passwd|passphrase|secrets?|tokens?|credentials?|sas|pat)(?:$|[_.])"
-    r"|(?:api|access|account|private|shared)_?key|connection_?string",
-    re.IGNORECASE,
-)
 
 
 class _NotTaken(ValueError):
@@ -113,16 +109,6 @@ class DeclaredInput:
             if self.max is not None and found > self.max:
                 raise ValueError(f"is {self.shown(value)}; it must be at most {self.max}")
         return found
-
-
-def is_secret(name: str) -> bool:
-    """Whether the name of an input says that nobody is to see its value.
-
-    Example:
-        >>> is_secret("api_key"), is_secret("tokenizer")
-        (True, False)
-    """
-    return _SECRET.search(name) is not None
 
 
 def fits(kind: str, value: object) -> bool:

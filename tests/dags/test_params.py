@@ -135,6 +135,14 @@ def test_the_form_gets_each_input_with_its_type_default_and_limits(written: Call
     assert (places["rate"], places["data"]) == ("pipeline.yml:4", "pipeline.yml:14")
 
 
+def test_what_is_called_a_secret_is_not_in_what_airflow_stores(written: Callable[[str], Source]) -> None:
+    file = written(PIPELINE.replace("abc", "hunter2").replace('  mine: "{{ params.mine }}"\n', "")).file
+    assert file
+    stored = json.dumps(DagSerialization.to_dict(azml_dag(file, schedule=None)))
+    assert "api_key" in stored
+    assert "hunter2" not in stored
+
+
 def test_what_has_no_value_is_to_be_filled_in(written: Callable[[str], Source]) -> None:
     found = form(params_of(written(NEEDY)))
     assert {name: (told["value"], told["schema"]["type"]) for name, told in found.items()} == {

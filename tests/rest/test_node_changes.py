@@ -57,6 +57,12 @@ def test_a_value_that_changed_is_told_with_both(service, compare):
     assert compare(now, pipeline()) == ["input lr changed from 0.1 to 0.2"]
 
 
+@pytest.mark.parametrize(("then", "told"), [({"api_key": "a"}, "changed"), ({}, "is new")])
+def test_what_is_called_a_secret_is_not_told(service, compare, then, told):
+    specified(service, component(ANONYMOUS, "1"))
+    assert compare(pipeline({"inputs": {"api_key": "b"}}), pipeline({"inputs": then})) == [f"input api_key {told}"]
+
+
 def test_nothing_has_changed_where_all_is_the_same(service, compare):
     specified(service, component(ANONYMOUS, "1"))
     assert compare(pipeline(), pipeline()) == []

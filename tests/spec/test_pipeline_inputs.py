@@ -7,8 +7,8 @@ import jinja2
 import pytest
 
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.rest.secret_names import is_secret
 from airflow_provider_azml.spec import pipeline_jobs, unrendered
-from airflow_provider_azml.spec.input_values import is_secret
 from airflow_provider_azml.spec.pipeline_inputs import declared, given, stood_in
 from airflow_provider_azml.spec.source import from_mapping, read
 from tests.contract.shared_sources import SHARED
