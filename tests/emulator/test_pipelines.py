@@ -220,6 +220,24 @@ def test_a_whole_pipeline_may_be_a_component(pipelines: Pipelines) -> None:
     assert noted["azureml.parameters"] == '{"word":"whole","again":"again"}'
 
 
+def test_what_a_pipeline_names_is_registered_by_the_node_that_writes_it(pipelines: Pipelines) -> None:
+    """Also where the pipeline fails later on, and once where it completes."""
+    workspace, asset = pipelines.workspace, f"made-{uuid.uuid4().hex[:8]}"
+    made = command("echo 1 > ${{outputs.made}}/one.txt", outputs={"made": "${{parent.outputs.kept}}"})
+    use = {"made": "${{parent.jobs.make.outputs.made}}"}
+    names = [
+        pipelines.submit(
+            {"make": made, "use": command(line, use)}, outputs={"kept": {**FOLDER, "name": asset, "version": version}}
+        )
+        for line, version in (("false ${{inputs.made}}", "1"), ("ls ${{inputs.made}}", "2"))
+    ]
+    for name, status, version in zip(names, ("Failed", "Completed"), ("1", "2"), strict=True):
+        workspace.until(name, [status])
+        step = pipelines.children(name)["make"]["runId"]
+        assert f"/{step}/" in workspace.get("data", asset, version)["properties"]["dataUri"]
+    assert workspace.get("data", asset)["properties"]["nextVersion"] == "3"
+
+
 def test_sweeps_are_nodes(pipelines: Pipelines) -> None:
     workspace = pipelines.workspace
     trial = pipelines.component(
