@@ -33,6 +33,8 @@ _READ = frozenset({
 })  # fmt: skip
 """Keyword arguments of a node's operator that say which node of what it is, and where its data are."""
 _NAMING = frozenset({"input", "output", "parameter"})
+_CODE = "AZUREML_SCRIPT_DIRECTORY_NAME"
+"""How v1 told a script on Databricks where its folder is."""
 _MINUTES_OF_A_WEEK = 7 * 24 * 60
 _CLUSTER: Mapping[str, tuple[str, object]] = {
     "spark_version": ("spark_version", "10.4.x-scala2.12"),
@@ -142,6 +144,9 @@ def _databricks(node: PlannedNode) -> Json:
     elif "python_script_path" in said:
         words = list(said.get("python_script_params") or ())
         json["spark_python_task"] = {"python_file": said["python_script_path"], "parameters": words}
+    elif v1.SCRIPT in said:
+        words = list(said.get("python_script_params") or ())
+        json["spark_python_task"] = {"python_file": said[v1.SCRIPT], "parameters": words}
     else:
         words = list(said.get("jar_params") or ())
         json["spark_jar_task"] = {"main_class_name": said["main_class_name"], "parameters": words}
@@ -171,10 +176,14 @@ def _fill_databricks(task: Any, handed: Handed) -> None:
         before = mapping(json["notebook_task"].get("base_parameters"))
         texts = {name: str(value) for name, value in handed.values.items()}
         json["notebook_task"] = {**json["notebook_task"], "base_parameters": {**before, **texts}}
+    told = {**handed.values, **({_CODE: handed.code.url} if handed.code else {})}
     for key in ("spark_python_task", "spark_jar_task"):
         if key in json:
-            words = [word for name, value in handed.values.items() for word in (f"--{name}", str(value))]
+            words = [word for name, value in told.items() for word in (f"--{name}", str(value))]
             json[key] = {**json[key], "parameters": [*json[key]["parameters"], *words]}
+    if handed.code:
+        script = json["spark_python_task"]
+        json["spark_python_task"] = {**script, "python_file": f"{handed.code.url}/{script['python_file']}"}
     task.json = json
 
 
@@ -200,12 +209,17 @@ def _batch(node: PlannedNode) -> Json:
 
 
 def _fill_batch(task: Any, handed: Handed) -> None:
-    """Arguments that name something are its value, or its URL."""
+    """Arguments that name something are its value, or its URL; the code is in the task's working folder, as in v1."""
     words = []
     for word in shlex.split(task.batch_task_command_line):
         kind, colon, name = word.partition(":")
         words.append(str(handed.urls[name]) if colon and kind in _NAMING and name in handed.urls else word)
     task.batch_task_command_line = shlex.join(words)
+    if handed.code:
+        resource_file = import_module("azure.batch.models").ResourceFile  # comes with the provider
+        task.batch_task_resource_files = [
+            resource_file(http_url=url, file_path=name) for name, url in handed.code.files.items()
+        ]
 
 
 def _data_factory(node: PlannedNode) -> Json:

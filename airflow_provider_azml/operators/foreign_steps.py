@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,19 @@ _SCHEMES = {"AzureBlob": "wasbs", "AzureDataLakeGen2": "abfss"}
 
 
 @dataclass(frozen=True)
+class Code:
+    """A folder of code, where another service can fetch it.
+
+    Args:
+        url: URL of the folder, for Hadoop.
+        files: Path of each file in it -> URL with what opens it, for an hour at least.
+    """
+
+    url: str
+    files: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Handed:
     """What a node of a pipeline comes to, for an operator that knows nothing of pipelines.
 
@@ -32,12 +45,12 @@ class Handed:
         values: Name -> value of a parameter, or URL of what an input holds or where an output goes, for Hadoop
             (``wasbs://``, ``abfss://``).
         urls: The same with ``https://``.
-        outputs: Name of an output -> where it goes, as Azure ML writes it.
+        code: The step's ``source_directory``, where it has one.
     """
 
     values: Mapping[str, Any]
     urls: Mapping[str, Any]
-    outputs: Mapping[str, str]
+    code: Code | None = None
 
 
 class AzmlNodeReader(AzmlPipelineNodeOperator):
@@ -78,13 +91,42 @@ class AzmlNodeReader(AzmlPipelineNodeOperator):
         node, results = self.planned(self.plan(context)), self.results(context)
         given = mapping(node.source.value.get("inputs"))
         found = {name: value_of(node, value, results) for name, value in given.items()}
-        outputs = {one.name: self._place(one.path, one.name, context) for one in node.outputs.values()}
-        places = {**found, **outputs}
+        places = {**found, **self.destinations(context)}
         return Handed(
             {name: self._url(value, node, hadoop=True) for name, value in places.items()},
             {name: self._url(value, node, hadoop=False) for name, value in places.items()},
-            outputs,
+            self._code(node),
         )
+
+    def destinations(self, context: Context) -> dict[str, str]:
+        """Where what the node writes goes, as Azure ML writes it."""
+        node = self.planned(self.plan(context))
+        return {one.name: self._place(one.path, one.name, context) for one in node.outputs.values()}
+
+    def result(self, context: Context) -> Json:
+        """What the task tells when the other service has run the node."""
+        return {"outputs": self.destinations(context), "assets": {}, "node": self.node, "values": {}}
+
+    def _code(self, node: PlannedNode) -> Code | None:
+        """The node's folder of code, put into the workspace's datastore unless it is there already."""
+        from urllib.parse import quote
+
+        from airflow_provider_azml.rest import datastores, snapshot
+        from airflow_provider_azml.rest.upload import upload_to_datastore
+        from airflow_provider_azml.spec.rules import mapping
+
+        folder = mapping(node.source.value.get("settings")).get("source_directory")
+        if not folder:
+            return None
+        taken = snapshot.take(node.source.local(str(folder).replace("\\", "/")), follow_symlinks=self.follow_symlinks)
+        where, cloud = self.hook.workspace_id, self.hook.cloud
+        made = self.hook.run(upload_to_datastore(where, cloud, taken, datastore=_BLOB_STORE))
+        opened = self.hook.run(datastores.opened(where, cloud, made.datastore, act="code is uploaded to"))
+        files = {
+            file.name: f"{opened.blob_url}/{quote(f'{made.path}/{file.name}')}{opened.access.query}"
+            for file in taken.files
+        }
+        return Code(self._url_in(made.datastore, made.path, node, hadoop=True), files)
 
     def _place(self, path: str | None, name: str, context: Context) -> str:
         """Where an output goes: another place in each run."""
@@ -150,14 +192,13 @@ def node_operator(official: type[BaseOperator], fill: Callable[[Any, Handed], No
             earlier = reader.earlier(context)
             if earlier is not None:
                 return earlier
-            handed = reader.handed(context)
-            fill(self, handed)
+            fill(self, reader.handed(context))
             super().execute(context)
-            return _result(self.node, handed)
+            return reader.result(context)
 
         def execute_complete(self, context: Context, event: Any = None) -> Json:
             super().execute_complete(context, event)
-            return _result(self.node, self._reader(context).handed(context))
+            return self._reader(context).result(context)
 
         def _reader(self, context: Context) -> AzmlNodeReader:
             taken = {"results_of": self.results_of, "may_lack": self.may_lack, "after": self.after}
@@ -168,7 +209,3 @@ def node_operator(official: type[BaseOperator], fill: Callable[[Any, Handed], No
     NodeOperator.__name__ = NodeOperator.__qualname__ = official.__name__
     NodeOperator.__module__, NodeOperator.__doc__ = official.__module__, official.__doc__
     return NodeOperator
-
-
-def _result(node: str, handed: Handed) -> Json:
-    return {"outputs": dict(handed.outputs), "assets": {}, "node": node, "values": {}}

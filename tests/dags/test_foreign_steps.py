@@ -8,10 +8,12 @@ they are told. Where the providers are installed, their own operators are made i
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from airflow.sdk import BaseOperator
 
 from airflow_provider_azml.dags import azml_dag, azml_dags
@@ -93,6 +95,21 @@ NOTEBOOK = """\
       inputs: {before: {source: scores}}
       outputs: {last: {destination: last}}
 """
+SCRIPT = """\
+pipeline:
+  data_references: {raw: {datastore: workspaceblobstore, path_on_datastore: in}}
+  default_compute: mydatabricks
+  steps:
+    Script:
+      type: DatabricksStep
+      runconfig: plain.runconfig
+      source_directory: code
+      python_script_name: more/run.py
+      python_script_params: [--fast]
+      min_workers: 1
+      max_workers: 3
+      inputs: {raw: {source: raw}}
+"""
 BATCH = """\
 pipeline:
   parameters: {Word: {type: string, default: w}}
@@ -104,6 +121,7 @@ pipeline:
       pool_id: MyPoolName
       create_pool: true
       executable: azurebatch.cmd
+      source_directory: code
       vm_image_urn: urn:Canonical:0001-com-ubuntu-server-jammy:22_04-lts
       vm_size: standard_d2_v3
       target_compute_nodes: 3
@@ -136,6 +154,7 @@ AZURE_BATCH = (
     "vm_sku",
     "target_dedicated_nodes",
     "azure_batch_conn_id",
+    "batch_task_resource_files",
     "timeout",
     "should_delete_job",
     "should_delete_pool",
@@ -150,6 +169,12 @@ class _StandIn(BaseOperator):
 
     def execute(self, context: Context) -> None:
         TOLD.append((self, {name: getattr(self, name) for name in self.takes}))
+
+
+@dataclass
+class ResourceFile:
+    http_url: str
+    file_path: str
 
 
 def stand_in(name: str, fields: Sequence[str], takes: Mapping[str, Any]) -> type[BaseOperator]:
@@ -191,6 +216,10 @@ def official(monkeypatch: pytest.MonkeyPatch) -> dict[str, type[BaseOperator]]:
         module = ModuleType(name)
         setattr(module, operator.__name__, operator)
         monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "azure.batch", ModuleType("azure.batch"))
+    models = ModuleType("azure.batch.models")
+    models.ResourceFile = ResourceFile  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "azure.batch.models", models)
     TOLD.clear()
     return {operator.__name__: operator for operator in made.values()}
 
@@ -200,6 +229,9 @@ def folder(tmp_path: Path) -> Path:
     for name, text in (("plain.runconfig", RUNCONFIG), ("writes.py", WRITES), ("reads.py", READS)):
         (tmp_path / name).write_text(text)
     (tmp_path / "pipeline.yml").write_text(PIPELINE)
+    (tmp_path / "code/more").mkdir(parents=True)
+    (tmp_path / "code/azurebatch.cmd").write_text("echo")
+    (tmp_path / "code/more/run.py").write_text("run")
     return tmp_path
 
 
@@ -270,6 +302,24 @@ def test_a_notebook_is_told_where_data_are_and_later_steps_where_it_has_put_its_
     assert parameters["scored"].endswith(scored.rpartition("/paths/")[2])
 
 
+def test_a_script_on_databricks_is_put_where_it_can_be_fetched(
+    azml_connection: str, azml_emulator: RunningEmulator, folder: Path, official: dict[str, type[BaseOperator]]
+) -> None:
+    (folder / "script.yml").write_text(SCRIPT)
+    finished = run(azml_dag(folder / "script.yml", default_args={"azml_conn_id": azml_connection}))
+    assert finished.state == "success", finished.errors
+    ((_, told),) = TOLD
+    script = told["json"]["spark_python_task"]
+    code = script["python_file"].removesuffix("/more/run.py")
+    assert code.startswith("wasbs://")
+    assert "/LocalUpload/" in code
+    assert code.endswith("/code")
+    first, name, raw, *rest = script["parameters"]
+    assert (first, name, rest) == ("--fast", "--raw", ["--AZUREML_SCRIPT_DIRECTORY_NAME", code])
+    assert raw.endswith("/in")
+    assert told["json"]["new_cluster"]["autoscale"] == {"min_workers": 1, "max_workers": 3}
+
+
 def test_azure_batch_runs_a_command_line_with_urls(
     azml_connection: str, azml_emulator: RunningEmulator, folder: Path, official: dict[str, type[BaseOperator]]
 ) -> None:
@@ -283,6 +333,12 @@ def test_azure_batch_runs_a_command_line_with_urls(
     assert raw.endswith("/in")
     assert "/airflow/batch/batch/" in made
     assert told.pop("batch_job_id").startswith("azml-")
+    files = {one.file_path: one.http_url for one in told.pop("batch_task_resource_files")}
+    assert sorted(files) == ["azurebatch.cmd", "more/run.py"]
+    assert (
+        requests.get(files["more/run.py"], verify=azml_emulator.environment["REQUESTS_CA_BUNDLE"], timeout=10).text
+        == "run"
+    )
     assert told == {
         "batch_pool_id": "MyPoolName",
         "batch_pool_vm_size": "standard_d2_v3",
@@ -340,7 +396,7 @@ def test_a_provider_that_is_not_installed_is_named(folder: Path, monkeypatch: py
 
 
 def test_what_other_services_cannot_be_told_is_refused_by_name(folder: Path) -> None:
-    text = BATCH.replace("executable:", "source_directory: src\n      run_task_as_admin: true\n      executable:")
+    text = BATCH.replace("executable:", "run_task_as_admin: true\n      executable:")
     text = text.replace('"input:raw", ', "").replace("Canonical", "debian")
     text += (
         "    Spark: {type: DatabricksStep, python_script_name: a.py, jar_libraries: [x], permit_cluster_restart: 'y'}\n"
@@ -350,11 +406,10 @@ def test_what_other_services_cannot_be_told_is_refused_by_name(folder: Path) -> 
         azml_dag(folder / "batch.yml")
     told = str(raised.value)
     for expected in (
-        "batch.yml:10:7: pipeline.steps.Batch.source_directory: v1 copied it to the machines",
-        "pipeline.steps.Batch.run_task_as_admin: ",
+        "batch.yml:10:7: pipeline.steps.Batch.run_task_as_admin: ",
         "pipeline.steps.Batch.vm_image_urn: must be urn:publisher:offer:sku of Windows Server, or of Ubuntu",
         "pipeline.steps.Batch.inputs.raw: v1 copied it to or from a folder; name it in arguments by input:raw",
-        "pipeline.steps.Spark.python_script_name: v1 copied source_directory to DBFS",
+        "pipeline.steps.Spark.python_script_name: counts with source_directory, which is missing",
         "pipeline.steps.Spark.jar_libraries: v1 did not read libraries from YAML",
         "pipeline.steps.Spark.permit_cluster_restart: ",
     ):

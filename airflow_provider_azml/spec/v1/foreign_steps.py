@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.rules import lower, mapping
-from airflow_provider_azml.spec.v1 import unsayable
+from airflow_provider_azml.spec.v1 import runconfigs, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
@@ -28,6 +29,12 @@ IMAGE = "urn:MicrosoftWindowsServer:WindowsServer:2012-R2-Datacenter"
 """What v1 made pools of where nothing is said."""
 _IMAGE = ("publisher", "offer", "sku")
 _UBUNTU = re.compile(r"(\d\d)[._]04")
+SCRIPT = "python_script_name"
+_RUN = ("notebook_path", "python_script_path", "main_class_name", SCRIPT)
+"""Settings that tell what Databricks runs."""
+_OF_CLUSTERS = (
+    Unsayable(("environment", "databricks"), "say in the step what the cluster is: spark_version, node_type..."),
+)
 _LIBRARIES = "v1 did not read libraries from YAML; install them on the cluster"
 _COMMON = frozenset({
     "type", "name", "version", "compute", "inputs", "outputs", "parameters", "arguments",
@@ -55,12 +62,6 @@ TYPES: Mapping[str, Foreign] = {
         DATABRICKS,
         "Azure Databricks",
         (
-            Unsayable(
-                ("python_script_name",),
-                "v1 copied source_directory to DBFS; copy it yourself, and write python_script_path",
-            ),
-            Unsayable(("source_directory",), "v1 copied it to DBFS; copy it yourself, and leave it out"),
-            Unsayable(("runconfig",), "say what the cluster is: spark_version, node_type and num_workers"),
             Unsayable(("permit_cluster_restart",), "Databricks starts a cluster that is stopped by itself"),
             *(
                 Unsayable((f"{kind}_{word}",), _LIBRARIES)
@@ -78,10 +79,6 @@ TYPES: Mapping[str, Foreign] = {
         AZURE_BATCH,
         "Azure Batch",
         (
-            Unsayable(
-                ("source_directory",),
-                "v1 copied it to the machines; make an application package of the pool of it, and leave it out",
-            ),
             Unsayable(("run_task_as_admin",), "set up the pool so that its user may do what it must", (False,)),
             Unsayable(("is_positive_exit_code_failure",), "Azure Batch takes it for a failure", (True,)),
         ),
@@ -120,9 +117,26 @@ class ForeignStep:
         if self.row.node == AZURE_BATCH:
             yield from self._batch_problems()
         if self.row.node == DATABRICKS:
-            told = ("notebook_path", "python_script_path", "main_class_name", "python_script_name")
-            if len([key for key in told if not is_unset(source.value.get(key))]) != 1:
-                yield source.problem((), f"one of {', '.join(told[:-1])} is needed: what is run", at_key=True)
+            yield from self._databricks_problems()
+
+    def _databricks_problems(self) -> Iterator[Problem]:
+        """What a task of Databricks cannot be told."""
+        step, source = self.step, self.step.source
+        if len([key for key in _RUN if not is_unset(source.value.get(key))]) != 1:
+            yield source.problem((), f"one of {', '.join(_RUN)} is needed: what is run", at_key=True)
+        script, folder = source.value.get(SCRIPT), source.value.get("source_directory")
+        if not is_unset(folder) and is_unset(script):
+            yield source.problem(("source_directory",), f"counts with {SCRIPT} alone", at_key=True)
+        if not is_unset(script):
+            if is_unset(folder):
+                yield source.problem((SCRIPT,), "counts with source_directory, which is missing", at_key=True)
+            elif not (step.code_folder / str(script)).is_file():
+                yield source.problem((SCRIPT,), f"there is no file {str(script)!r} in {step.code!r}")
+        runconfig = runconfigs.found(source, ("runconfig",), step.code_folder)
+        if isinstance(runconfig, SpecError):
+            yield from runconfig.problems
+        elif runconfig is not None:
+            yield from unsayable.problems(runconfig.source, _OF_CLUSTERS)
 
     def _batch_problems(self) -> Iterator[Problem]:
         """What a task of Azure Batch cannot be told."""

@@ -31,6 +31,18 @@ _FILES_PER_BATCH = "10"
 """What v1 takes where nothing is said; v2 takes one."""
 _ROWS = "parallel_run_step.txt"
 _DEFINITION = "azureml_environment.json"
+_COMPONENT_KEYS = (
+    "description",
+    "input_data",
+    "mini_batch_size",
+    "partition_keys",
+    "error_threshold",
+    "mini_batch_error_threshold",
+    "logging_level",
+    "max_concurrency_per_instance",
+    "retry_settings",
+    "task",
+)
 _ENVIRONMENTS = ("environment", "environment_name", "environment_dir_path")
 
 
@@ -104,27 +116,27 @@ class ParallelRunStep:
         """The node that it becomes."""
         step, source, config = self.step, self.step.source, self.config
         batch = step.names("inputs")[0]
-        return gathered(
-            {
-                "type": put("parallel", source, "type"),
-                "description": kept(config, "description"),
-                "compute": step.compute(kept(config, "compute_target_name") or kept(config, "compute_target")),
-                "inputs": unless_empty(gathered(step.inputs(), source, "inputs")),
-                "outputs": unless_empty(gathered(step.outputs(), source, "outputs")),
-                "input_data": put(f"${{{{inputs.{batch}}}}}", source, "inputs", batch),
-                "mini_batch_size": self._batch_size,
-                "partition_keys": kept(config, "partition_keys"),
-                "error_threshold": kept(config, "error_threshold"),
-                "mini_batch_error_threshold": kept(config, "allowed_failed_count"),
-                "logging_level": self._upper("logging_level"),
-                "max_concurrency_per_instance": kept(config, "process_count_per_node"),
-                "retry_settings": self._retries,
-                "resources": self._named("node_count", "instance_count"),
-                "environment_variables": unless_empty(gathered(self._variables, config, "environment_variables")),
-                "task": self._task(),
-            },
-            source,
-        )
+        members: dict[str, Placed | None] = {
+            "type": put("parallel", source, "type"),
+            "description": kept(config, "description"),
+            "compute": step.compute(kept(config, "compute_target_name") or kept(config, "compute_target")),
+            "inputs": unless_empty(gathered(step.inputs(), source, "inputs")),
+            "outputs": unless_empty(gathered(step.outputs(), source, "outputs")),
+            "input_data": put(f"${{{{inputs.{batch}}}}}", source, "inputs", batch),
+            "mini_batch_size": self._batch_size,
+            "partition_keys": kept(config, "partition_keys"),
+            "error_threshold": kept(config, "error_threshold"),
+            "mini_batch_error_threshold": kept(config, "allowed_failed_count"),
+            "logging_level": self._upper("logging_level"),
+            "max_concurrency_per_instance": kept(config, "process_count_per_node"),
+            "retry_settings": self._retries,
+            "resources": self._named("node_count", "instance_count"),
+            "environment_variables": unless_empty(gathered(self._variables, config, "environment_variables")),
+            "task": self._task(),
+        }
+        if step.is_never_reused:
+            members = {**step.around_component(members, _COMPONENT_KEYS), "display_name": step.display_name()}
+        return gathered(members, source)
 
     def _task(self) -> Placed:
         step, config = self.step, self.config

@@ -94,8 +94,8 @@ class PythonScriptStep:
             **said,
         }
         members |= self._assigned(members)
-        if source.value.get("allow_reuse") is False or step.names(_ASSIGNED):
-            members = self._around_component(members)
+        if step.is_never_reused or step.names(_ASSIGNED):
+            members = step.around_component(members, _COMPONENT_KEYS)
         return gathered(members, source)
 
     @property
@@ -123,24 +123,3 @@ class PythonScriptStep:
             kept = {key: Placed(item, marks.get(key, before.marks)) for key, item in old.items() if before is not None}
             made[section] = gathered({**kept, **values}, self.step.source, _ASSIGNED)
         return made
-
-    def _around_component(self, members: Mapping[str, Placed | None]) -> dict[str, Placed | None]:
-        """The node with a component inside it: for what that alone, or a node of one alone, can say.
-
-        Source: azure-ai-ml 1.35.2: ``is_deterministic`` is a key of components, and ``resources`` of a node may refer
-        to inputs of the pipeline where it does not make a component of them.
-        """
-        source, step = self.step.source, self.step
-        own = {key: members[key] for key in _COMPONENT_KEYS}
-        types = {name: put({"type": step.type_of(name)}, source, "inputs") for name in step.inputs()}
-        outputs = {name: put({"type": "uri_folder"}, source, "outputs", name) for name in step.names("outputs")}
-        component: dict[str, Placed | None] = {
-            "type": members["type"],
-            **own,
-            "inputs": unless_empty(gathered(types, source, "inputs")),
-            "outputs": unless_empty(gathered(outputs, source, "outputs")),
-        }
-        if source.value.get("allow_reuse") is False:
-            component["is_deterministic"] = put(False, source, "allow_reuse")
-        kept = {key: value for key, value in members.items() if key not in _COMPONENT_KEYS}
-        return {**kept, "component": gathered(component, source)}

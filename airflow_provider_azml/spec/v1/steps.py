@@ -16,11 +16,11 @@ from airflow_provider_azml.spec.places import closest
 from airflow_provider_azml.spec.references import PREFIX
 from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.v1.pipeline_parts import TYPES, datastore_path
-from airflow_provider_azml.spec.v1.placed import Placed, kept, put
+from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
 from airflow_provider_azml.spec.v1.unsayable import is_unset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_azml.exceptions import Problem
@@ -140,6 +140,35 @@ class Step:
                     place = "outputs" if key == "outputs" else "inputs"
                     found[beginning + _NOT_IN_ENVIRONMENT.sub("_", name)] = f'"${{{{{place}.{name}}}}}"'
         return found
+
+    def around_component(self, members: Mapping[str, Placed | None], keys: Sequence[str]) -> dict[str, Placed | None]:
+        """The node with a component inside it: for what that alone, or a node of one alone, can say.
+
+        Args:
+            members: The node without one.
+            keys: Keys that a component has in place of the node.
+
+        Source: azure-ai-ml 1.35.2: ``is_deterministic`` is a key of components, and ``resources`` of a node may refer
+        to inputs of the pipeline where it does not make a component of them.
+        """
+        source = self.source
+        types = {name: put({"type": self.type_of(name)}, source, "inputs") for name in self.inputs()}
+        outputs = {name: put({"type": "uri_folder"}, source, "outputs", name) for name in self.names("outputs")}
+        component: dict[str, Placed | None] = {
+            "type": members["type"],
+            **{key: members[key] for key in keys},
+            "inputs": unless_empty(gathered(types, source, "inputs")),
+            "outputs": unless_empty(gathered(outputs, source, "outputs")),
+        }
+        if self.is_never_reused:
+            component["is_deterministic"] = put(False, source, "allow_reuse")
+        rest = {key: value for key, value in members.items() if key not in keys}
+        return {**rest, "component": gathered(component, source)}
+
+    @property
+    def is_never_reused(self) -> bool:
+        """Whether an earlier run with the same settings will not do."""
+        return self.source.value.get("allow_reuse") is False
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with its data, parameters and arguments."""

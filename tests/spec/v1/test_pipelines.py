@@ -336,6 +336,22 @@ def test_a_parallel_run_step_becomes_a_parallel_job(folder: Path) -> None:
     }
 
 
+def test_a_parallel_run_step_that_is_not_to_be_reused_says_so_in_a_component(folder: Path) -> None:
+    node = translated(folder, PARALLEL.replace("allow_reuse: True", "allow_reuse: False"))["jobs"]["step1"]
+    assert node["display_name"] == "parallel-run-step-1"
+    assert node["component"]["is_deterministic"] is False
+    assert node["component"]["task"]["entry_script"] == "batch.py"
+    assert sorted(node) == [
+        "component",
+        "display_name",
+        "environment_variables",
+        "inputs",
+        "outputs",
+        "resources",
+        "type",
+    ]
+
+
 def test_a_module_becomes_a_component(folder: Path) -> None:
     named = {"type": "ModuleStep", "name": "add_column", "parameters": {"n": 3}}
     text = {"pipeline": {"default_compute": "cpu", "steps": {"one": named, "two": {**named, "version": "4"}}}}
