@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _PARAMS = ("Input", "Type", "Default", "Description")
 _INPUTS = ("Input", "Type", "Value", "Default", "Description")
 _OUTPUTS = ("Output", "Type", "Asset", "Path", "Description")
+_DECISION = ("Decision", "Value")
+_OF_DECISIONS = ("condition", "true_block", "false_block", "items", "body")
+"""Keys of nodes that decide which others run, and how often."""
 _OWNER = "owner"
 """The tag that says who owns what a file describes."""
 _LONGEST_TAG = 100
@@ -143,6 +146,7 @@ def _of_node(node: PlannedNode, source: Source, component: Source | None, file: 
     level, taken = node.level, {**dict.fromkeys(declared), **mapping(source.value.get("inputs"))}
     line = f", line {source.marks.key[0]}" if source.marks.key else ""
     where = f"{_code(_relative(source.file, file))}{line}" if source.file else "the pipeline"
+    decides = [key for key in _OF_DECISIONS if key in source.value]
     return _joined(
         _described(source, component),
         f"The {lower(node.type)} node {_code(node.dotted)} of {where}{_component(source, component, file)}.",
@@ -150,6 +154,7 @@ def _of_node(node: PlannedNode, source: Source, component: Source | None, file: 
             _INPUTS, (_input(level.graph, name, declared.get(name), value, level.path) for name, value in taken.items())
         ),
         _table(_OUTPUTS, (_output(output) for output in node.outputs.values())),
+        _table(_DECISION, ((_code(key), _given(source.value.get(key), level.path)) for key in decides)),
     )
 
 
@@ -204,9 +209,11 @@ def _given(value: object, around: NodePath = ()) -> str:
     if value is None:
         return ""
     target = next(bindings.found(str(value)), None) if bindings.is_whole(value) else None
-    if target is None or not target.place:
+    if target is None:
         return _code(_shown(value))
     path = around if target.node is None else (*around, target.node)
+    if not target.place:
+        return _code(".".join(path))
     return (
         f"{target.place.removesuffix('s')} {_code(target.name)} of {_code('.'.join(path)) if path else 'the pipeline'}"
     )

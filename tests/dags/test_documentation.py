@@ -226,6 +226,34 @@ def test_a_name_that_a_task_would_render_is_not_shown(pipeline: Path, name: str)
     assert (dag.tags, dag.get_task("prep").owner) == ({"nightly"}, "airflow")
 
 
+def test_a_node_that_decides_says_by_what(tmp_path: Path) -> None:
+    job = "{type: command, command: ls, environment: azureml:e:1, compute: azureml:c}"
+    (tmp_path / "choice.yml").write_text(f"""\
+type: pipeline
+inputs: {{large: true}}
+jobs:
+  decide:
+    type: if_else
+    condition: ${{{{parent.inputs.large}}}}
+    true_block: ${{{{parent.jobs.more}}}}
+    false_block: ${{{{parent.jobs.less}}}}
+  more: {job}
+  less: {job}
+""")
+    assert (
+        azml_dag(tmp_path / "choice.yml", schedule=None).get_task("decide").doc_md
+        == """\
+The if_else node `decide` of `choice.yml`, line 4.
+
+| Decision | Value |
+| --- | --- |
+| `condition` | input `large` of the pipeline |
+| `true_block` | `more` |
+| `false_block` | `less` |
+"""
+    )
+
+
 def test_a_file_that_says_nothing_makes_a_short_text(tmp_path: Path) -> None:
     (tmp_path / "bare.yml").write_text(
         "type: pipeline\njobs:\n  a: {type: command, command: ls, environment: azureml:e:1, compute: azureml:c}\n"
