@@ -35,8 +35,9 @@ KEY = "azml_labels"
 """Key of the XCom by which a task tells what labels stand for."""
 Labels: TypeAlias = "Literal['run'] | Mapping[str, str]"
 """When labels are looked up: once the run has begun; or the versions that they stand for, by their texts."""
-_UNCLEARED = frozenset({"running", "deferred", "up_for_retry", "up_for_reschedule", "success", "failed"})
-"""States of tasks whose XComs are of this run, and not of what it was before it was cleared."""
+_ENDED = frozenset({"success", "failed"})
+_BEGUN = frozenset({"running", "deferred", "up_for_retry", "up_for_reschedule"})
+"""States of tasks that were cleared with the run, if it was, and whose XComs may not have been deleted yet."""
 _MOST_ASKED = 25
 """How many tasks are asked for the versions that they take, where it is known already as of when those count."""
 
@@ -123,7 +124,12 @@ class LabelPins:
         return versions
 
     def _tell(self, target: Target, as_of: datetime, versions: Mapping[str, str]) -> None:
-        told = {"workspace": str(target.workspace), "as_of": as_of.isoformat(), "pins": dict(versions)}
+        told = {
+            "workspace": str(target.workspace),
+            "as_of": as_of.isoformat(),
+            "started": _started(self._context).isoformat(),
+            "pins": dict(versions),
+        }
         self._context["ti"].xcom_push(key=KEY, value=told)
 
 
@@ -148,35 +154,44 @@ def held_by_others(context: Context, target: Target, labels: Sequence[Labelled])
         labels: What is asked for.
     """
     run, ti = context["dag_run"], context["ti"]
-    held = Held(run.start_date or run.run_after)
+    held = Held(_started(context))
     known = not run.clear_number  # a clear has moved the start
     wanted = {one.label for one in labels}
     if known and not wanted:
         return held
-    for asked, (task_id, map_index) in enumerate(_tasks_that_tell(context)):
+    started, is_told = held.as_of.isoformat(), False
+    for asked, (task_id, map_index, state) in enumerate(_tasks_that_tell(context)):
         if known and (wanted <= held.versions.keys() or asked >= _MOST_ASKED):
             break
         told = ti.xcom_pull(task_ids=task_id, key=KEY, map_indexes=map_index)
-        if not told:
+        if not told or (state in _BEGUN and told["started"] != started):
             continue
-        known, held.as_of = True, datetime.fromisoformat(told["as_of"])
+        if not is_told:
+            known, is_told, held.as_of = True, True, datetime.fromisoformat(told["as_of"])
         if told["workspace"] == str(target.workspace):
-            held.versions.update({label: (version, task_id) for label, version in told["pins"].items()})
+            for label, version in told["pins"].items():
+                held.versions.setdefault(label, (version, task_id))
     return held
 
 
-def _tasks_that_tell(context: Context) -> Iterator[tuple[str, int]]:
-    """The other tasks of the run that may have told, with their map indexes, those before this one first."""
+def _started(context: Context) -> datetime:
+    """When the run began, the last time that it did."""
+    run = context["dag_run"]
+    return run.start_date or run.run_after
+
+
+def _tasks_that_tell(context: Context) -> Iterator[tuple[str, int, str]]:
+    """The other tasks of the run that may have told, with their map indexes and states, those before this one first."""
     ti, tasks = context["ti"], context["dag"].task_dict
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id) or {}
     before = context["task"].get_flat_relative_ids(upstream=True)
-    found: list[tuple[str, int]] = []
+    found: list[tuple[str, int, str]] = []
     for name, state in states.items():
         head, _, tail = name.rpartition("_")
         task_id, map_index = (name, -1) if name in tasks else (head, int(tail) if tail.isdecimal() else -1)
         own = (task_id, map_index) == (ti.task_id, -1 if ti.map_index is None else ti.map_index)
-        if state in _UNCLEARED and not own and task_id in tasks and _submits_jobs(tasks[task_id]):
-            found.append((task_id, map_index))
+        if state in _ENDED | _BEGUN and not own and task_id in tasks and _submits_jobs(tasks[task_id]):
+            found.append((task_id, map_index, state))
     return iter(sorted(found, key=lambda one: one[0] not in before))
 
 

@@ -226,7 +226,8 @@ class Told:
 
 
 def told(version: str = "7", *, label: str = LATEST, target: Target = TARGET) -> dict[str, Any]:
-    return {"workspace": str(target.workspace), "as_of": STARTED.isoformat(), "pins": {label: version}}
+    of = STARTED.isoformat()
+    return {"workspace": str(target.workspace), "as_of": of, "started": of, "pins": {label: version}}
 
 
 @pytest.fixture
@@ -261,6 +262,15 @@ def test_a_task_that_was_cleared_goes_by_those_that_were_not(dag: DAG) -> None:
 def test_a_run_that_was_cleared_as_a_whole_begins_anew(dag: DAG) -> None:
     ti = Told({"before": None, "beside": None}, {("before", -1): told()})
     assert held_by_others(context(dag, ti, clears=1), TARGET, [Newest("data", "numbers")]).as_of == CLEARED
+
+
+def test_what_a_task_told_before_it_was_cleared_with_the_run_is_not_taken(dag: DAG) -> None:
+    ti = Told({"before": "running", "beside": None}, {("before", -1): told()})
+    held = held_by_others(context(dag, ti, clears=1), TARGET, [Newest("data", "numbers")])
+    assert (held.as_of, held.versions) == (CLEARED, {})
+    ti.told = {("before", -1): {**told("8"), "started": CLEARED.isoformat()}}
+    held = held_by_others(context(dag, ti, clears=1), TARGET, [Newest("data", "numbers")])
+    assert (held.as_of, held.versions) == (STARTED, {LATEST: ("8", "before")})
 
 
 def test_tasks_before_are_asked_first_and_no_more_than_it_takes(dag: DAG) -> None:
