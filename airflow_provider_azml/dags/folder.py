@@ -15,7 +15,7 @@ from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.outlines import outline
 from airflow_provider_azml.dags.wishes import Rendering, Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
-from airflow_provider_azml.spec.sidecars import alone, is_sidecar
+from airflow_provider_azml.spec.sidecars import AML_ENDINGS, alone, is_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
 
-ENDINGS = (".json", ".yaml", ".yml")
-"""How the names of AML files end."""
 _TOLD: dict[str | tuple[str, type[Warning], int], int] = {}
 """What was warned of, for Python to tell it once."""
 
@@ -141,7 +139,7 @@ def files_and_ids(folder: Path, jobs: Mapping[str, str] | None = None) -> dict[P
     """
     if not folder.is_dir():
         raise SpecError([Problem(str(folder), 0, 0, "", "there is no such folder")])
-    files = [path for path in sorted(folder.iterdir()) if path.suffix in ENDINGS and path.is_file()]
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in AML_ENDINGS and path.is_file()]
     outlines = {path: outline(path) for path in files if not is_sidecar(path)}
     schedules = {path: found for path, found in outlines.items() if found.is_schedule}
     named = [name for found in schedules.values() for name in found.submitted]

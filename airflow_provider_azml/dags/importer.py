@@ -18,12 +18,13 @@ from airflow_provider_azml.dags.airflow_importers import (
 )
 from airflow_provider_azml.dags.changes import Per
 from airflow_provider_azml.dags.files import dag_of
-from airflow_provider_azml.dags.folder import ENDINGS, files_and_ids, of_one_id
+from airflow_provider_azml.dags.folder import files_and_ids, of_one_id
 from airflow_provider_azml.dags.wishes import Labels, Render, Rendering, Wishes
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.operators.takeover import Takeover
 from airflow_provider_azml.spec import yaml_text
 from airflow_provider_azml.spec.cron import CronFields
+from airflow_provider_azml.spec.sidecars import AML_ENDINGS
 from airflow_provider_azml.spec.source import Source, text_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class AzmlDagImporter(AbstractDagImporter):
     Source: ``[dag_processor] dag_importer_configs`` of Airflow 3.4.
     """
 
-    supported_extensions: Collection[str] = [*ENDINGS]
+    supported_extensions: Collection[str] = [*AML_ENDINGS]
 
     def can_handle(self, definition: FilesystemDagDefinition | str | Path) -> bool:
         """Whether a file is named like an AML file."""

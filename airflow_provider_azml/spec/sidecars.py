@@ -6,6 +6,7 @@ The settings of ``pipeline.yml`` stand in ``pipeline.airflow.yml`` beside it, th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 SCHEMA = "airflow.schema.json"
 ENDINGS = (".airflow.yml", ".airflow.yaml")
 """How the names of sidecars end; what stands before is the AML file's name, without its ending or with it."""
-AML_ENDINGS = (".yml", ".yaml", ".json")
+AML_ENDINGS = (".json", ".yaml", ".yml")
+"""How the names of AML files end."""
 _PRESETS = frozenset({
     "@once",
     "@continuous",
@@ -33,6 +35,8 @@ _PRESETS = frozenset({
     "@yearly",
 })
 """Words for schedules. Source: Airflow's documentation, "Cron & Time Intervals"."""
+_UNKNOWN = "unknown key"
+_OF_TASKS = "what a task is told stands under 'task_overrides'"
 _ALONE = "there is no AML file beside it that it could hold for"
 _NOT_OF_FOLDERS = (
     ("after",),
@@ -144,7 +148,12 @@ def _read(file: str, text: str) -> Sidecar:
     if value is not None and not isinstance(value, dict):
         raise SpecError([Problem(file, 1, 1, "", "holds no keys and values")])
     source = Source(value or {}, path.absolute().parent, path, marks)
-    found = [problem for problem in validate.problems(source, SCHEMA) if problem.severity == "error"]
+    tasks = {source.problem((key,), _UNKNOWN, at_key=True) for key in source.value if mapping(source.value[key])}
+    found = [
+        replace(problem, reason=f"{_UNKNOWN}; {_OF_TASKS}") if problem in tasks else problem
+        for problem in validate.problems(source, SCHEMA)
+        if problem.severity == "error"
+    ]
     found += _of_schedule(source)
     if is_of_folder(path):
         found += (

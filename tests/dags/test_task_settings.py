@@ -246,6 +246,13 @@ WRONG = {
             "4:1: retries: unknown key; it belongs under 'dag.default_args'",
         ],
     ),
+    "task at the top": (
+        "prep: {retries: 1}\n'*': {retries: 1}\n",
+        [
+            "1:1: prep: unknown key; what a task is told stands under 'task_overrides'",
+            "2:1: *: unknown key; what a task is told stands under 'task_overrides'",
+        ],
+    ),
     "node without those around it": (
         "task_overrides: {tune: {}}\nafter: {tune: inner}\n",
         [
