@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -211,7 +212,7 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
     def _begun_there(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Show the job that the node has in the pipeline's, unless it is to run alone."""
         from airflow_provider_azml.operators.submission import ownership, submission_hash
-        from airflow_provider_azml.rest import flows, history
+        from airflow_provider_azml.rest import history
         from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.resources import RESOURCES
         from airflow_provider_azml.rest.waiting import Ticket
@@ -230,8 +231,11 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
             self._check_wanted(context, f"its job ended as {status}")
             return self._alone(context, f"job {name} ended as {status} in an earlier try")
         self._show_made(context, outcome.arm_id)
-        ended = status in RESOURCES["job"].terminal
-        return Ticket(outcome.arm_id, None, self.hook.run(flows.get(outcome.arm_id)) if ended else {})
+        shown = Ticket(outcome.arm_id)
+        if status not in RESOURCES["job"].terminal:
+            return shown
+        # nothing is left to wait for, but the log is still to be told
+        return self.advance(context, self._settle(shown, self.deadlines(time.time())))
 
     def _without_job(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """End the task of a node that the pipeline ended without, or run the node alone.

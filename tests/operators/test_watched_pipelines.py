@@ -84,15 +84,16 @@ def workspace(azml_connection: str, azml_emulator: RunningEmulator) -> Workspace
     return Workspace(azml_emulator)
 
 
-def test_each_node_has_the_state_link_and_result_of_its_job(
-    workspace: Workspace, azml_emulator: RunningEmulator
+def test_each_node_has_the_state_log_link_and_result_of_its_job(
+    workspace: Workspace, azml_emulator: RunningEmulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    jobs = {"a": copying("a"), "b": copying("b", "a"), "c": copying("c", "a", "b")}
+    jobs = {"a": copying("a", first="echo a tells"), "b": copying("b", "a"), "c": copying("c", "a", "b")}
     finished = run(watched(jobs, deferrable=True))
     assert finished.errors == {}
     assert finished.states == dict.fromkeys(["azml_submit", "azml_job", "a", "b", "c"], "success")
     job = finished.value("azml_submit")["name"]
     assert finished.value("azml_job")["status"] == "Completed"
+    assert "a tells" in capsys.readouterr().out
     children = {run["displayName"]: run for run in workspace.history(f"runs/{job}/children")["value"]}
     for node, child in children.items():
         told = finished.value(node)
