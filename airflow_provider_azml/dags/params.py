@@ -211,9 +211,12 @@ def _description(one: DeclaredInput) -> str | None:
 def _with_default(param: Param | None, value: object) -> Param:
     """The param of an input with another default; the author's own where that says what it may be, or is no input's."""
     own = value if isinstance(value, Param) else Param(value)
-    if param is None or own.schema or not own.has_value:
+    if param is None or own.schema:
         return own
-    return Param(own.value, description=own.description or param.description, **param.schema)
+    if not (own.has_value or _is_nullable(param)):
+        return param
+    default = own.value if own.has_value else None
+    return Param(default, description=own.description or param.description, **param.schema)
 
 
 def _own_problems(one: DeclaredInput, value: object) -> Iterator[Problem]:
@@ -227,7 +230,11 @@ def _own_problems(one: DeclaredInput, value: object) -> Iterator[Problem]:
 
 
 def _has_no_value(param: Param) -> bool:
-    return not param.has_value and "null" not in param.schema.get("type", ("null",))
+    return not (param.has_value or _is_nullable(param))
+
+
+def _is_nullable(param: Param) -> bool:
+    return "null" in param.schema.get("type", ("null",))
 
 
 def _reserved(name: str) -> str:

@@ -202,6 +202,8 @@ def test_no_schedule_goes_with_an_input_that_has_no_value(schedule: object, writ
     assert "the DAG has a schedule" in problem.reason
     params = dag_params(source, [], {"data": "azureml:d:1", "seed": 7}, schedule=schedule)
     assert form(params, schedule=schedule)["seed"]["value"] == 7
+    with pytest.raises(SpecError, match="the DAG has a schedule"):
+        dag_params(source, [], {"data": "azureml:d:1", "seed": None}, schedule=schedule)
     assert "seed" not in dag_params(source, None, {"data": "azureml:d:1"}, schedule=schedule, given={"seed"})
 
 
@@ -210,6 +212,7 @@ def test_the_author_of_a_dag_has_other_defaults_and_other_params(written: Callab
     found = form(dag_params(written(PIPELINE), ["fit"], own))
     assert (found["rate"]["value"], found["rate"]["schema"]["maximum"]) == (0.25, 1)
     assert found["note"]["schema"] == {"type": "string"}
+    assert form(dag_params(written(PIPELINE), [], {"rounds": None}))["rounds"]["value"] is None
     assert [found[name]["value"] for name in ("other", "mine", "azml_only")] == [1, "me", ["fit"]]
     with pytest.raises(
         SpecError, match=r"pipeline.yml:4:3: inputs.rate: the default among the DAG's own params is 2; "
