@@ -72,6 +72,8 @@ def _settings(plan: Plan, path: Path, rendering: Rendering) -> TaskSettings:
 def _body(plan: Plan, path: Path, dag: DAG, wishes: Wishes, settings: TaskSettings) -> Sequence[BaseOperator]:
     """The tasks that submit the job; the first of them."""
     folder, other, display_name = wishes.fileloc.parent, _changes(plan.job, plan.name), scheduled_name(plan.name)
+    if plan.job.unfit and (plan.changes is not None or wishes.rendering.render in _AS_ONE_JOB):
+        raise SpecError(list(plan.job.unfit))
     if plan.changes is None:
         if wishes.rendering.render in _AS_ONE_JOB:
             told = settings.for_task(TASK_ID)

@@ -22,6 +22,7 @@ from airflow_provider_azml.spec import (
 from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.scheduled_jobs import KEY as JOB
 from airflow_provider_azml.spec.scheduled_jobs import changed
+from airflow_provider_azml.spec.v1 import foreign_steps
 from airflow_provider_azml.spec.v1 import schedules as v1
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class PlannedJob:
         folder: Folder that relative paths in `spec` start from.
         job_type: Its ``type``.
         changes: What is to be otherwise than the file or the job before says: inputs, settings, tags ...
+        unfit: Why Azure ML cannot run it as one job; its nodes can be tasks of their own.
     """
 
     file: Path | None = None
@@ -60,6 +62,7 @@ class PlannedJob:
     folder: Path | None = None
     job_type: str = "pipeline"
     changes: Json = field(default_factory=dict)
+    unfit: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -231,6 +234,7 @@ def _planned(source: Source, place: tuple[str, ...], value: Any) -> tuple[Planne
         job = reader.pulled(named, at=(*place, "job") if isinstance(value, dict) else place)
     except SpecError as error:
         return None, list(error.problems)
-    planned = PlannedJob(job.file, job_type=str(job.value.get("type", "command")), changes=changes)
+    unfit = tuple(foreign_steps.problems_of_job(job))
+    planned = PlannedJob(job.file, job_type=str(job.value.get("type", "command")), changes=changes, unfit=unfit)
     merged = changed(job, replace(source.at(*place), value=changes)) if changes else job
-    return planned, unrendered.problems(merged)
+    return planned, unrendered.problems(foreign_steps.with_stand_ins(merged) if unfit else merged)

@@ -414,3 +414,14 @@ def test_what_other_services_cannot_be_told_is_refused_by_name(folder: Path) -> 
         "pipeline.steps.Spark.permit_cluster_restart: ",
     ):
         assert expected in told, told
+
+
+def test_a_schedule_runs_such_steps_where_its_nodes_are_tasks(
+    folder: Path, official: dict[str, type[BaseOperator]]
+) -> None:
+    (folder / "batch.yml").write_text(BATCH)
+    (folder / "nightly.yml").write_text("Schedule: {recurrence: {frequency: Day, interval: 1}}\n")
+    with pytest.raises(SpecError, match=r"jobs\.batch: runs on Azure Batch"):
+        azml_dag(folder / "nightly.yml", job="batch.yml")
+    dag = azml_dag(folder / "nightly.yml", job="batch.yml", render="tasks")
+    assert isinstance(dag.get_task("batch"), official["AzureBatchOperator"])
