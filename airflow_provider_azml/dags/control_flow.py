@@ -161,7 +161,7 @@ class Control:
             body = str(control_flow.body(node.source))
             with TaskGroup(of_node(node.path[-1])):
                 quiet = {key: item for key, item in given.items() if key != "outlets"}
-                items = AzmlLoopItemsOperator(task_id="items", node=node.dotted, **quiet)
+                items = AzmlLoopItemsOperator(task_id="items", node=node.dotted, body=body, **quiet)
                 outputs = AzmlLoopOutputsOperator(
                     task_id="outputs", node=node.dotted, items=items.task_id, body=body, **given
                 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.hooks.airflow_versions import SkipMixin
+from airflow_provider_azml.operators.earlier_runs import left_out
 from airflow_provider_azml.operators.pipeline_nodes import FOLDER, AzmlPipelineNodeOperator
 
 if TYPE_CHECKING:
@@ -57,7 +58,13 @@ class AzmlIfElseOperator(AzmlPipelineNodeOperator, SkipMixin):
         self.false_tasks = list(false_tasks)
 
     def submit(self, context: Context) -> Json:
-        """Decide, and skip those that do not run."""
+        """Decide, and skip those that do not run; where the run leaves the decision out, its choice of nodes counts."""
+        fate = self._selection(context).of(self._path)
+        if fate == "skip":
+            return left_out(context, fate, self.log)
+        if fate != "run":
+            self.log.info("left out; the nodes that the run chooses are run, whatever the condition is")
+            return {"node": self.node, "condition": None, "runs": [*self.true_tasks, *self.false_tasks], "skips": []}
         node = self.planned(self.plan(context))
         holds = self._condition(context, node)
         runs, skips = (self.true_tasks, self.false_tasks) if holds else (self.false_tasks, self.true_tasks)
@@ -86,6 +93,9 @@ class AzmlLoopItemsOperator(AzmlPipelineNodeOperator):
     The items stand in the file, or are JSON: an input of the pipeline, or what a component has written. Nothing is
     submitted.
 
+    Args:
+        body: The node that the loop runs.
+
     Returns:
         A list of ``{"name", "inputs"}``: what the item is called, and the inputs that it gives to the body.
 
@@ -93,16 +103,21 @@ class AzmlLoopItemsOperator(AzmlPipelineNodeOperator):
         SpecError: That is no list or mapping of mappings.
 
     Example:
-        >>> items = AzmlLoopItemsOperator(task_id="each.items", file="pipeline.yml", node="each")
+        >>> items = AzmlLoopItemsOperator(task_id="each.items", file="pipeline.yml", node="each", body="train")
 
     Source: azure-ai-ml 1.35.2, ``dsl._parallel_for``
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, body: str, **kwargs: Any) -> None:
         super().__init__(**{"multiple_outputs": False, **kwargs})
+        self.body = body
 
     def submit(self, context: Context) -> Any:  # a list: no other result can be mapped over
-        """Work out the items."""
+        """Work out the items, unless the run leaves out all that they are for."""
+        selection = self._selection(context)
+        leaves = [path for path in self.plan(context).leaves if path[0] == self.body]
+        if all(selection.of(path) == "skip" for path in (self._path, *leaves)):
+            return left_out(context, "skip", self.log)
         from airflow_provider_azml.spec import control_flow
         from airflow_provider_azml.spec.single_nodes import value_of
 
@@ -179,7 +194,8 @@ class AzmlLoopOutputsOperator(AzmlPipelineNodeOperator):
         body: The node that the loop runs.
 
     Returns:
-        ``{"node", "items", "outputs", "values"}``: the number of items, and what other nodes take from the loop.
+        ``{"name", "node", "items", "outputs", "values"}``: the number of items, and what other nodes take from the
+        loop.
 
     Raises:
         ApiError: The table cannot be written.
@@ -204,7 +220,10 @@ class AzmlLoopOutputsOperator(AzmlPipelineNodeOperator):
         self.body = body
 
     def submit(self, context: Context) -> Json:
-        """Gather."""
+        """Gather, or take what an earlier run has gathered where this one leaves the loop out."""
+        fate = self._selection(context).of(self._path)
+        if fate != "run":
+            return left_out(context, fate, self.log)
         from airflow_provider_azml.spec.pipeline_levels import OutputOf
 
         plan = self.plan(context)
@@ -225,7 +244,7 @@ class AzmlLoopOutputsOperator(AzmlPipelineNodeOperator):
             elif places:
                 kind = node.level.graph.typed(f"${{{{parent.jobs.{self.body}.outputs.{name}}}}}")["type"]
                 outputs[name] = self.hook.run(self._table(context, name, kind, places))
-        return {"node": self.node, "items": count, "outputs": outputs, "values": values}
+        return {"name": self.node, "node": self.node, "items": count, "outputs": outputs, "values": values}
 
     def _names(self, node: PlannedNode, pulled: Mapping[str, Sequence[Json]]) -> list[str]:
         """The outputs of the body: those that its component declares, or else those that its runs have."""

@@ -57,16 +57,12 @@ def given_by_loop(graph: Graph, name: str) -> set[str] | None:
         graph: The pipeline.
         name: The node's name; a node that no loop runs gets nothing.
     """
-    for loop in graph.nodes.values():
-        if control_flow.body(loop) != name or lower(loop.value.get("type")) == IF_ELSE:
-            continue
-        given = control_flow.items(loop) if lower(loop.value.get("type")) == PARALLEL_FOR else ""
-        return (
-            None
-            if isinstance(given, str)
-            else {str(key) for _, one in control_flow.each(given) for key in mapping(one)}
-        )
-    return set()
+    loop = graph.loops.get(name)
+    if loop is None:
+        return set()
+    given = control_flow.items(loop) if lower(loop.value.get("type")) == PARALLEL_FOR else ""
+    gives = {str(key) for _, one in control_flow.each(given) for key in mapping(one)}
+    return None if isinstance(given, str) else gives
 
 
 def _unknown_keys(node: Source, kind: str) -> Iterator[Problem]:
@@ -141,10 +137,9 @@ def _body_problems(graph: Graph, node: Source, name: str) -> Iterator[Problem]:
     elif run.value.get("component") is None:
         reason = f"{found!r} must run a component; put its command into the file of one"
         yield node.problem(("body",), reason)
-    others = [other for other, one in graph.nodes.items() if control_flow.is_control_flow(one)]
-    before = [other for other in others[: others.index(name)] if control_flow.body(graph.nodes[other]) == found]
-    if before:
-        yield node.problem(("body",), f"{found!r} is the body of {before[0]!r} already")
+    first = graph.loops.get(found or "")
+    if first is not None and first.place[-1] != name:
+        yield node.problem(("body",), f"{found!r} is the body of {first.place[-1]!r} already")
 
 
 def _items_problems(graph: Graph, node: Source) -> Iterator[Problem]:

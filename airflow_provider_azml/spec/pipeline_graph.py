@@ -70,6 +70,16 @@ class Graph:
             for name, item in declared.items()
         }
 
+    @cached_property
+    def loops(self) -> Mapping[str, Source]:
+        """The loops, by the node that each runs; of two that run the same the first."""
+        found: dict[str, Source] = {}
+        for node in self.nodes.values():
+            body = control_flow.body(node) if control_flow.is_control_flow(node) else None
+            if body is not None:
+                found.setdefault(body, node)
+        return found
+
     def outputs_of_body(self, loop: Source) -> Json | None:
         """The outputs that the component of a loop's body declares; ``None`` where it is not at hand."""
         component = self.components.get(control_flow.body(loop) or "")

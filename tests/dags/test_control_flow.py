@@ -59,9 +59,10 @@ def written(folder: Path, jobs: dict[str, Any], **more: Any) -> Path:
     return file
 
 
-def finished(file: Path, connection: str, **given: Any) -> Finished:
+def finished(file: Path, connection: str, run_conf: dict[str, Any] | None = None, **given: Any) -> Finished:
     arguments = {"azml_conn_id": connection, "poll_seconds": 0.2}
-    return run(azml_dag(file, dag_id=f"control-{file.parent.name}"[:100], default_args=arguments, **given))
+    dag = azml_dag(file, dag_id=f"control-{file.parent.name}"[:100], default_args=arguments, **given)
+    return run(dag, run_conf=run_conf)
 
 
 def edges(dag: DAG) -> set[tuple[str, str]]:
@@ -260,6 +261,25 @@ def test_a_loop_over_a_pipeline_component_is_a_mapped_group(
     assert set(done.states.values()) == {"success"}
     assert names_of(done, "run.read") == ["n=5", "n=6"]
     assert Workspace(azml_emulator).log(done.value("after")["child"]).count('"folder"') == 2
+
+
+def test_nodes_that_a_run_chooses_run_whatever_would_decide(tmp_path: Path, azml_connection: str) -> None:
+    jobs = {
+        "choose": {"type": "if_else", "condition": False, "true_block": of("yes"), "false_block": of("no")},
+        "yes": node("echo yes"),
+        "no": node("echo no"),
+        "train": TRAIN,
+        "each": {"type": "parallel_for", "body": of("train"), "items": [{"n": 1}, {"n": 2}]},
+    }
+    done = finished(written(tmp_path, jobs), azml_connection, run_conf={"azml_only": ["yes"]})
+    assert done.errors == {}
+    assert {name for name, state in done.states.items() if state == "success"} == {"choose", "yes"}
+    done = finished(written(tmp_path, jobs), azml_connection, run_conf={"azml_skip": ["choose", "yes", "no"]})
+    assert {name for name, state in done.states.items() if state == "success"} == {
+        "each.items",
+        "train",
+        "each.outputs",
+    }
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
