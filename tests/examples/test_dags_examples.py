@@ -24,8 +24,8 @@ REPOSITORY = Path(__file__).parents[2]
 DAGS = REPOSITORY / "dags_examples"
 
 
-FOLDERS = {"schedules"}
-"""What makes a DAG of each file of the folder of its name."""
+SEVERAL = {"pipelines", "schedules"}
+"""What makes several DAGs of files in the folder of its name."""
 
 
 def load(name: str) -> DAG:
@@ -41,7 +41,7 @@ def load_all(name: str) -> dict[str, DAG]:
     return dags
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in DAGS.glob("*.py")} - FOLDERS))
+@pytest.mark.parametrize("name", sorted({path.stem for path in DAGS.glob("*.py")} - SEVERAL))
 def test_it_loads_and_its_id_is_the_name_of_its_file(name: str) -> None:
     assert load(name).dag_id == name
 
@@ -157,6 +157,31 @@ def test_schedules(azml_connection: str) -> None:
     told = AzmlHook(azml_connection).get("job", job["name"])["properties"]
     assert told["displayName"] == f"report_weekly-{after:%Y%m%dT%H%M%SZ}"
     assert told["inputs"]["due"]["value"] == f"{after:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_pipelines(azml_connection: str) -> None:
+    dags = load_all("pipelines")
+    assert sorted(dags) == ["compare_flowers", "flowers"]
+    flowers, compare = dags["flowers"], dags["compare_flowers"]
+    for task in (*flowers.tasks, *compare.tasks):
+        task.poll_seconds = 0.2
+    assert [task.task_id for task in flowers.tasks] == ["split", "training.fit", "training.score", "card"]
+    finished = run(flowers, run_conf={"share": 0.2})
+    assert finished.errors == {}
+    assert set(finished.states.values()) == {"success"}
+    hook = AzmlHook(azml_connection)
+    assert "30 of 150 flowers are kept for the test" in hook.job_logs(finished.value("split")["child"])
+    fit = finished.value("training.fit")
+    assert hook.get("model", "flowers-model", version=fit["assets"]["model"]["version"])
+
+    only = run(flowers, run_conf={"share": 0.2, "azml_only": ["card"]})
+    assert only.value("training.fit")["from_run"] == finished.dag_run.run_id
+    assert only.value("card")["reused_from"] == finished.value("card")["child"]
+
+    compared = run(compare)
+    assert compared.errors == {}
+    assert "75 of 150" in hook.job_logs(compared.value("again.split")["child"])
+    assert compared.value("tell") == compared.value("again.training.score")["outputs"]["figures"]
 
 
 def results(finished: Finished, task_id: str) -> list[dict[str, Any]]:
