@@ -111,6 +111,34 @@ def test_values_are_handed_on(decided: Decided) -> None:
     assert decided.workspace.log(decided.ran("handed-on")["more"]).split() == ["42"]
 
 
+TELL = r"""python - <<'END'
+import json, os, urllib.request
+uri = os.environ["MLFLOW_TRACKING_URI"].replace("mlflow/v2.0", "mlflow/v1.0").replace("mlflow/v1.0", "history/v1.0")
+run = os.environ["AZUREML_RUN_ID"]
+told = {"runId": run, "properties": {"azureml.pipeline.control": json.dumps({"good": False})}}
+headers = {"Authorization": "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"], "Content-Type": "application/json"}
+request = urllib.request.Request(uri + "/runs/" + run, json.dumps(told).encode(), headers, method="PATCH")
+urllib.request.urlopen(request).read()
+END
+"""
+
+
+def test_a_value_that_run_history_is_told_decides_as_mldesigner_tells_it(decided: Decided) -> None:
+    jobs = {
+        "evaluate": decided.node(TELL, outputs={"good": {"type": "boolean"}}),
+        "choose": {
+            "type": "if_else",
+            "condition": of("evaluate", "good"),
+            "true_block": "${{parent.jobs.yes}}",
+            "false_block": "${{parent.jobs.no}}",
+        },
+        "yes": decided.node("echo yes"),
+        "no": decided.node("echo no"),
+    }
+    assert decided.run("told", jobs) == "Completed"
+    assert set(decided.ran("told")) == {"evaluate", "no"}
+
+
 DECIDES = {"type": "if_else", "condition": True}
 BLOCKS = ("true_block", "false_block")
 A, B = "${{parent.jobs.a}}", "${{parent.jobs.b}}"
