@@ -163,6 +163,33 @@ def test_an_input_decides(tmp_path: Path, azml_connection: str, given: Any, runs
     assert {name for name, state in done.states.items() if state == "success"} == {"choose", runs}
 
 
+def test_decisions_inside_of_components_and_about_them(
+    tmp_path: Path, azml_connection: str, azml_emulator: RunningEmulator
+) -> None:
+    inner = {
+        "type": "pipeline",
+        "inputs": {"deep": {"type": "boolean"}},
+        "jobs": {
+            "inside": {"type": "if_else", "condition": "${{parent.inputs.deep}}", "false_block": of("shallow")},
+            "shallow": node("echo shallow"),
+            "always": node("echo always"),
+        },
+    }
+    (tmp_path / "inner.yml").write_text(yaml.safe_dump(inner))
+    group = {"type": "pipeline", "component": "./inner.yml", "inputs": {"deep": "${{parent.inputs.deep}}"}}
+    jobs = {
+        "choose": {"type": "if_else", "condition": True, "true_block": of("taken"), "false_block": of("left")},
+        "taken": group,
+        "left": group,
+    }
+    done = finished(written(tmp_path, jobs, inputs={"deep": True}), azml_connection)
+    assert done.errors == {}
+    assert {name: state for name, state in done.states.items() if state == "success"} == dict.fromkeys(
+        ("choose", "taken.inside", "taken.always"), "success"
+    )
+    assert set(done.states.values()) == {"success", "skipped"}
+
+
 def test_a_condition_that_is_neither_true_nor_false_fails_with_its_place(tmp_path: Path, azml_connection: str) -> None:
     jobs = {
         "choose": {"type": "if_else", "condition": "${{parent.inputs.big}}", "true_block": of("yes")},
