@@ -1,4 +1,4 @@
-"""DAGs of pipelines of CLI v1: those that AML runs, and those with steps that ran on other services.
+"""DAGs of pipelines of CLI v1 with steps that ran on other services.
 
 The official providers bring a hundred packages along, so that stand-ins of their operators take their places here: they
 take the same arguments as those of apache-airflow-providers-databricks 7.21 and -microsoft-azure 15.2, and keep what
@@ -16,12 +16,10 @@ import pytest
 import requests
 from airflow.sdk import BaseOperator
 
-from airflow_provider_azml.dags import azml_dag, azml_dags
+from airflow_provider_azml.dags import azml_dag
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.rest.control_outputs import text_at
-from airflow_provider_azml.rest.node_jobs import node_job
 from tests.airflow.running import run
+from tests.dags.v1_files import FILES, PIPELINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,49 +29,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
-RUNCONFIG = """\
-framework: Python
-environment:
-  docker: {baseImage: local}
-  python: {condaDependencies: {name: bare, dependencies: [python=3.11]}}
-"""
-WRITES = """\
-import os, pathlib, sys
-folder = pathlib.Path(sys.argv[1])
-folder.mkdir(parents=True, exist_ok=True)
-(folder / "out.txt").write_text(f"{sys.argv[2]} {os.environ['AML_PARAMETER_seed']}")
-"""
-READS = """\
-import os, pathlib, sys
-text = (pathlib.Path(os.environ["AZUREML_DATAREFERENCE_before"]) / "out.txt").read_text()
-folder = pathlib.Path(sys.argv[1])
-folder.mkdir(parents=True, exist_ok=True)
-(folder / "out.txt").write_text(f"{text}!")
-"""
-PIPELINE = """\
-pipeline:
-  name: retired
-  parameters:
-    Word: {type: string, default: two words}
-    Seed: {type: int, default: 7}
-  default_compute: serverless
-  steps:
-    Prep-It:
-      type: PythonScriptStep
-      script_name: writes.py
-      runconfig: plain.runconfig
-      arguments: ["output:made", "parameter:word"]
-      parameters: {word: {source: Word}, seed: {source: Seed}}
-      outputs: {made: {destination: between, datastore: workspaceblobstore}}
-    Train:
-      type: PythonScriptStep
-      script_name: reads.py
-      runconfig: plain.runconfig
-      arguments: ["output:done"]
-      inputs: {before: {source: between, bind_mode: download}}
-      outputs: {done: {destination: end}}
-      allow_reuse: false
-"""
 NOTEBOOK = """\
     Spark:
       type: DatabricksStep
@@ -226,45 +181,12 @@ def official(monkeypatch: pytest.MonkeyPatch) -> dict[str, type[BaseOperator]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, text in (("plain.runconfig", RUNCONFIG), ("writes.py", WRITES), ("reads.py", READS)):
+    for name, text in FILES.items():
         (tmp_path / name).write_text(text)
-    (tmp_path / "pipeline.yml").write_text(PIPELINE)
     (tmp_path / "code/more").mkdir(parents=True)
     (tmp_path / "code/azurebatch.cmd").write_text("echo")
     (tmp_path / "code/more/run.py").write_text("run")
     return tmp_path
-
-
-def held(hook: AzmlHook, folder: str) -> str:
-    """What the scripts have written to a folder."""
-    return hook.run(text_at(hook.workspace_id, hook.cloud, f"{folder.rstrip('/')}/out.txt"))
-
-
-def test_a_pipeline_of_v1_runs_as_tasks_and_as_one_job(
-    azml_connection: str, azml_emulator: RunningEmulator, folder: Path
-) -> None:
-    arguments = {"azml_conn_id": azml_connection, "poll_seconds": 0.2}
-    tasks = azml_dag(folder / "pipeline.yml", dag_id="tasks", default_args=arguments)
-    assert tasks.get_task("train").upstream_task_ids == {"prep_it"}
-
-    finished = run(tasks, run_conf={"Seed": 9})
-    assert finished.state == "success", finished.errors
-    hook = AzmlHook(azml_connection)
-    assert held(hook, finished.value("train")["outputs"]["done"]) == "two words 9!"
-
-    job = azml_dag(folder / "pipeline.yml", dag_id="job", render="job", default_args=arguments)
-    finished = run(job)
-    assert finished.state == "success", finished.errors
-    trained = hook.run(node_job(hook.workspace_id, finished.value("job")["name"], "train"))
-    assert trained
-    assert held(hook, trained.outputs["done"]) == "two words 7!"
-
-
-def test_pipelines_of_v1_in_a_folder_become_dags(folder: Path) -> None:
-    (folder / "other.yml").write_text("pipeline: {agent: any}\n")
-    dags = azml_dags(folder, strict=True)
-    assert {dag_id: sorted(dag.task_ids) for dag_id, dag in dags.items()} == {"pipeline": ["prep_it", "train"]}
-    assert dags["pipeline"].params["Word"] == "two words"
 
 
 def test_a_notebook_is_told_where_data_are_and_later_steps_where_it_has_put_its_own(

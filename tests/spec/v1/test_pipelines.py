@@ -437,7 +437,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place(folder: Path) -> None:
         folder,
         """\
 pipeline:
-  nmae: y
+  names: y
   parameters:
     a-b: {type: int, default: x}
     n: {type: int}
@@ -473,7 +473,7 @@ pipeline:
         "own.runconfig:6:1: dataReferences: ",
         "own.runconfig:7:44: environment.docker.baseImageRegistry.password: a file of v2 holds no password",
         "environment.python.condaDependenciesFile: there is no file 'no.yml' in ",
-        "pipeline.yml:2:3: pipeline.nmae: unknown key; did you mean 'name'?",
+        "pipeline.yml:2:3: pipeline.names: unknown key; did you mean 'name'?",
         "pipeline.yml:4:5: pipeline.parameters.a-b: 'a-b' is no name in v2",
         "pipeline.yml:4:31: pipeline.parameters.a-b.default: is 'x'; it must be a whole number",
         "pipeline.yml:7:5: pipeline.data_references.n: 'n' is a parameter too",
