@@ -34,7 +34,8 @@ LEADING = frozenset({*BLOCKS, "body", "mapping"})
 
 def is_control_flow(node: Source) -> bool:
     """Whether a node runs nothing itself."""
-    return lower(node.value.get("type")) in TYPES
+    kind = node.value.get("type")
+    return kind is not None and lower(kind) in TYPES
 
 
 def block(node: Source, key: str) -> tuple[str, ...]:
@@ -51,9 +52,11 @@ def body(node: Source) -> str | None:
 
 def led(node: Source) -> tuple[str, ...]:
     """The nodes that run when a node of this sort says so; none for any other node."""
-    if lower(node.value.get("type")) == IF_ELSE:
+    if not is_control_flow(node):
+        return ()
+    if lower(node.value["type"]) == IF_ELSE:
         return tuple(name for key in BLOCKS for name in block(node, key))
-    name = body(node) if is_control_flow(node) else None
+    name = body(node)
     return (name,) if name else ()
 
 
