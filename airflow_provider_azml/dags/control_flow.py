@@ -124,6 +124,8 @@ class Control:
             elif self.decides:
                 tasks[node.path] = self._loop(node, arguments).outputs
             return True
+        if not self.decides and node.path[-1] in node.level.graph.loops:
+            return True  # of the many jobs that it has, none is the node's
         if self._around and not node.nodes:
             loop, item = self._around
             given = {**loop.each, **arguments(node)}

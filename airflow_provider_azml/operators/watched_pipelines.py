@@ -346,13 +346,13 @@ def path_of(node: PlannedNode) -> list[Step]:
 
 
 def shown_nodes(nodes: Mapping[str, PlannedNode]) -> Nodes:
-    """The nodes of a pipeline that have tasks, with their display names; those that decide have none."""
+    """The nodes of a pipeline that have tasks, with their display names: none that decide, or that loops run."""
     from airflow_provider_azml.spec.control_flow import is_control_flow
 
     return {
         name: (_display_name(node.source), shown_nodes(node.nodes))
         for name, node in nodes.items()
-        if not is_control_flow(node.source)
+        if not is_control_flow(node.source) and name not in node.level.graph.loops
     }
 
 

@@ -355,6 +355,10 @@ def test_what_azure_ml_decides_has_no_task_where_it_runs_the_whole(tmp_path: Pat
     dag = azml_dag(written(tmp_path, BRANCHES), render="watch")
     assert {"evaluate", "yes", "no", "join"} <= set(dag.task_ids)
     assert not {"choose", "file"} & set(dag.task_ids)
+    loop = {"type": "parallel_for", "body": of("train"), "items": [{"n": 1}]}
+    after = node("ls ${{inputs.i}}", {"i": of("each", "o")}, inputs=TAKES)
+    dag_of_loop = azml_dag(written(tmp_path, {"train": TRAIN, "each": loop, "after": after}), render="watch")
+    assert set(dag_of_loop.task_ids) == {"azml_submit", "azml_job", "after"}
     assert edges(dag) >= {("evaluate", "yes"), ("evaluate", "no"), ("evaluate", "last"), ("yes", "join")}
 
 
