@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,8 +70,13 @@ def found(text: str) -> Iterator[Binding]:
         >>> list(found("${{parent.jobs.prep.outputs.data}}"))
         [Binding(place='outputs', name='data', node='prep')]
     """
-    for place, rest in _ANY.findall(text):
-        yield _binding(place, rest)
+    return iter(_found(text))
+
+
+@lru_cache(maxsize=4096)
+def _found(text: str) -> tuple[Binding, ...]:
+    """The same text is asked about many times: by each check, by the plan, by what is told of the node."""
+    return tuple(_binding(place, rest) for place, rest in _ANY.findall(text))
 
 
 def filled(text: str, value: Callable[[Binding], str]) -> str:
