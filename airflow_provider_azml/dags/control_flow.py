@@ -202,7 +202,7 @@ class Control:
                 task.true_tasks = self._ids(node, "true_block", tasks)
                 task.false_tasks = self._ids(node, "false_block", tasks)
         for before, after in self._edges(tasks):
-            tasks[before].set_downstream(self.loops[after].items if after in self.loops else tasks[after])
+            tasks[before].set_downstream(self.begin(after, tasks))
         for path in tasks if self.plan.last else ():
             if path[0] == self.plan.last:
                 # it runs whatever has become of the others, and how it ends says nothing of the run
@@ -227,6 +227,10 @@ class Control:
         """The tasks of the nodes that a node lets run."""
         led = [(*node[:-1], name) for name in names]
         return [path for path in tasks if any(path[: len(one)] == one for one in led)]
+
+    def begin(self, path: NodePath, tasks: Tasks) -> BaseOperator:
+        """The task by which a node begins: of a loop that which tells the items."""
+        return self.loops[path].items if path in self.loops else tasks[path]
 
     def firsts(self, tasks: Tasks) -> Sequence[BaseOperator]:
         """The tasks that nothing comes before."""

@@ -228,8 +228,7 @@ def _joined(
     for task in tasks.values() if pipeline.settings.after else ():
         give(task, "after", pipeline.settings.after)
     for name, others in pipeline.settings.after.items():
-        path = tuple(name.split("."))
-        first = control.loops[path].items if path in control.loops else tasks[path]
+        first = control.begin(tuple(name.split(".")), tasks)
         first.set_upstream([tasks[tuple(other.split("."))] for other in others])
     return tasks
 

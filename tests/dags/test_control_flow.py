@@ -290,6 +290,24 @@ def test_a_loop_over_a_pipeline_component_is_a_mapped_group(
     assert Workspace(azml_emulator).log(done.value("after")["child"]).count('"folder"') == 2
 
 
+def test_a_loop_comes_as_a_whole_after_and_before_others(tmp_path: Path) -> None:
+    jobs = {
+        "first": node("echo"),
+        "train": TRAIN,
+        "each": {"type": "parallel_for", "body": of("train"), "items": [{"n": 1}], "max_concurrency": 3},
+        "last": node("echo"),
+    }
+    dag = azml_dag(written(tmp_path, jobs), after={"each": ["first"], "last": ["each"]})
+    assert edges(dag) == {
+        ("first", "each.items"),
+        ("each.items", "train"),
+        ("each.items", "each.outputs"),
+        ("train", "each.outputs"),
+        ("each.outputs", "last"),
+    }
+    assert dag.get_task("train").max_active_tis_per_dagrun == 3
+
+
 def test_nodes_that_a_run_chooses_run_whatever_would_decide(tmp_path: Path, azml_connection: str) -> None:
     jobs = {
         "choose": {"type": "if_else", "condition": False, "true_block": of("yes"), "false_block": of("no")},
