@@ -68,23 +68,21 @@ class AzmlNodeReader(AzmlPipelineNodeOperator):
         """The DAG of that task."""
         return self.of_task.get_dag()
 
-    def earlier(self, context: Context) -> Json | None:
-        """The result of an earlier run where this one leaves the node out; ``None`` where it is to run.
+    def prepared(self, context: Context) -> Handed | Json:
+        """What the node takes and where what it writes goes; or its earlier result where the run leaves it out.
 
         Raises:
+            AirflowFailException: It takes what another node has not written, or data that no storage account holds; or
+                the service refused to tell.
             AirflowSkipException: It is left out, and nothing needs it.
         """
         from airflow_provider_azml.operators.earlier_runs import left_out
 
-        fate = self._selection(context).of(self._path)
-        return None if fate == "run" else left_out(context, fate, self.log)
+        with self._permanent_errors():
+            fate = self._selection(context).of(self._path)
+            return self._handed(context) if fate == "run" else left_out(context, fate, self.log)
 
-    def handed(self, context: Context) -> Handed:
-        """What the node takes and where what it writes goes.
-
-        Raises:
-            SpecError: It takes what another node has not written, or data that no storage account holds.
-        """
+    def _handed(self, context: Context) -> Handed:
         from airflow_provider_azml.spec.rules import mapping
         from airflow_provider_azml.spec.single_nodes import value_of
 
@@ -189,10 +187,10 @@ def node_operator(official: type[BaseOperator], fill: Callable[[Any, Handed], No
 
         def execute(self, context: Context) -> Json:
             reader = self._reader(context)
-            earlier = reader.earlier(context)
-            if earlier is not None:
-                return earlier
-            fill(self, reader.handed(context))
+            prepared = reader.prepared(context)
+            if not isinstance(prepared, Handed):
+                return prepared
+            fill(self, prepared)
             super().execute(context)
             return reader.result(context)
 

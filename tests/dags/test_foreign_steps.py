@@ -302,6 +302,15 @@ def test_a_transfer_runs_a_pipeline_of_data_factory(
     }
 
 
+def test_what_another_try_would_meet_again_ends_the_task(
+    azml_connection: str, azml_emulator: RunningEmulator, folder: Path, official: dict[str, type[BaseOperator]]
+) -> None:
+    (folder / "batch.yml").write_text(BATCH.replace("raw: {datastore: workspaceblobstore", "raw: {datastore: nowhere"))
+    finished = run(azml_dag(folder / "batch.yml", default_args={"azml_conn_id": azml_connection, "retries": 2}))
+    assert (finished.states, finished.tries("batch"), TOLD) == ({"batch": "failed"}, 1, [])
+    assert "nowhere" in str(finished.errors["batch"][0])
+
+
 @pytest.mark.parametrize("render", ["job", "watch"])
 def test_no_aml_job_has_steps_of_other_services(folder: Path, render: Any) -> None:
     (folder / "batch.yml").write_text(BATCH)
