@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_azml.spec import keywords, schema_files
@@ -75,7 +75,7 @@ class _Schemas:
     """Schemas as functions, each made once; a schema may hold itself."""
 
     def __init__(self) -> None:
-        self._made: dict[int, list[Holds]] = {}
+        self._made: dict[int, Holds] = {}
         self._kept: list[Json] = []
 
     def holds(self, schema: Json | bool) -> Holds:
@@ -85,20 +85,23 @@ class _Schemas:
         if key not in self._made:
             self._kept.append(schema)  # whose id must stay its own
             checks: list[Holds] = []
-            self._made[key] = checks
+            self._made[key] = _joined(checks)  # for what it holds, which may be itself
             checks += self._checks(schema)
-        checks = self._made[key]
-        return lambda value: all(check(value) for check in checks)
+            self._made[key] = checks[0] if len(checks) == 1 else _joined(checks)
+        return self._made[key]
 
     def _checks(self, schema: Json) -> Iterator[Holds]:
         if "type" in schema:
-            yield partial(_is_any, keywords.listed(schema["type"]))
+            yield _typed(keywords.listed(schema["type"]))
         if "properties" in schema or "additionalProperties" in schema:
             yield self._members(schema)
         for keyword, given in schema.items():
             if keyword in _ANNOTATIONS or keyword in {"type", "properties", "additionalProperties"}:
                 continue
-            yield self._check(keyword, given, schema)
+            if keyword == "allOf":
+                yield from map(self.holds, given)
+            else:
+                yield self._check(keyword, given, schema)
 
     def _check(self, keyword: str, given: Any, schema: Json) -> Holds:
         if keyword in {"enum", "const"}:
@@ -113,7 +116,6 @@ class _Schemas:
             kind, compare_sizes = _SIZES[keyword]
             return lambda value: not isinstance(value, kind) or compare_sizes(len(value), given)
         make: dict[str, Callable[[Any, Json], Holds]] = {
-            "allOf": self._all_of,
             "anyOf": self._any_of,
             "oneOf": self._any_of,
             "not": self._not,
@@ -126,10 +128,6 @@ class _Schemas:
         if keyword not in make:
             raise Unknown(keyword)
         return make[keyword](given, schema)
-
-    def _all_of(self, given: Sequence[Json], _: Json) -> Holds:
-        checks = [self.holds(member) for member in given]
-        return lambda value: all(check(value) for check in checks)
 
     def _not(self, given: Json, _: Json) -> Holds:
         holds = self.holds(given)
@@ -163,34 +161,59 @@ class _Schemas:
             raise Unknown("patternProperties")
 
         def check(value: object) -> bool:
-            return not isinstance(value, dict) or all(known.get(key, more)(item) for key, item in value.items())
+            if isinstance(value, dict):
+                for key, item in value.items():
+                    if not known.get(key, more)(item):
+                        return False
+            return True
 
         return check
 
     def _any_of(self, branches: Sequence[Json], _: Json) -> Holds:
-        checks = [(branch, self.holds(branch)) for branch in branches]
+        checks = {id(branch): self.holds(branch) for branch in branches}
+        typed = [(partial(keywords.takes, _is, branch), checks[id(branch)]) for branch in branches]
+        of_mappings = [branch for branch in branches if keywords.takes(_is, branch, {})]
+
+        def meant(words: tuple[tuple[str, Any], ...]) -> list[Holds]:
+            fitting, refusal = keywords.told(of_mappings, dict(words))
+            return [checks[id(branch)] for branch in fitting] if refusal is None else []
+
+        known = lru_cache(maxsize=64)(meant)
 
         def check(value: object) -> bool:
-            fitting = [branch for branch in branches if keywords.takes(_is, branch, value)]
-            refusal = None
-            if isinstance(value, dict):
-                fitting, refusal = keywords.told(fitting, value)
-            wanted = {id(branch) for branch in fitting}
-            return refusal is None and any(holds(value) for branch, holds in checks if id(branch) in wanted)
+            if not isinstance(value, dict):
+                return any(takes(value) and holds(value) for takes, holds in typed)
+            words = tuple((key, value[key]) for key in keywords.TELLING if key in value)
+            told = known if all(isinstance(word, str) for _, word in words) else meant
+            return any(holds(value) for holds in told(words))
 
         return check
+
+
+def _joined(checks: Sequence[Holds]) -> Holds:
+    """Whether a value has none of several flaws."""
+
+    def check(value: object) -> bool:
+        for holds in checks:  # noqa: SIM110 (all() of a generator takes twice as long, and nothing else is done here)
+            if not holds(value):
+                return False
+        return True
+
+    return check
+
+
+def _typed(names: Sequence[str]) -> Holds:
+    """Whether a value is of one of some types."""
+    kinds = [_TYPES[name] for name in names]
+    return kinds[0] if len(kinds) == 1 else lambda value: any(kind(value) for kind in kinds)
 
 
 def _is(value: object, name: str) -> bool:
     return _TYPES[name](value)
 
 
-def _is_any(names: Sequence[str], value: object) -> bool:
-    return any(_TYPES[name](value) for name in names)
-
-
 def _required(keys: Sequence[str], value: object) -> bool:
-    return not isinstance(value, dict) or all(key in value for key in keys)
+    return not isinstance(value, dict) or all(map(value.__contains__, keys))
 
 
 def _pattern(pattern: str, value: object) -> bool:

@@ -27,7 +27,7 @@ Failure: TypeAlias = Any
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,100}\s*")
 _LONGEST_NUMBER = 100
-_TELLING = ("type", "task")
+TELLING = ("type", "task")
 """Keys whose value tells which of several alternatives a mapping is."""
 _HOPELESS = 1000
 
@@ -188,7 +188,7 @@ def _first(schema: Json, keyword: str) -> Any:  # whatever the keyword holds
 
 def told(branches: list[Json], value: Mapping[str, object]) -> tuple[list[Json], Failure | None]:
     """The alternatives that a mapping can be by its ``type``; or what is wrong with that."""
-    for key in _TELLING:
+    for key in TELLING:
         named = [(branch, words) for branch in branches if (words := _words(branch, key))]
         if len(branches) == 1 or not named:
             continue
