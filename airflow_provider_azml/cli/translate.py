@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from airflow_provider_azml.cli.command import add_file_options
+from airflow_provider_azml.cli.command import add_file_options, nested
+from airflow_provider_azml.cli.dag_file import dag_file, refusal
 from airflow_provider_azml.cli.offline import Offline, Request, named_again
 from airflow_provider_azml.cli.reading import TEMPLATE_HINT, Reading
 from airflow_provider_azml.cli.secrets import hidden
@@ -38,9 +39,13 @@ all that the file refers to and nothing of what it brings along.
 
 exit codes: 0 translated, 1 the file has errors, 2 the command line is wrong
 
+A DAG file does what azml_dag() of the AML file does. It is to stand beside that file, where the components and the code
+lie that it names; the AML file itself it does not need.
+
 examples:
   azml translate train.yml
   azml translate train.yml --json | jq '.steps[-1].body'
+  azml translate pipeline.yml --to dag > pipeline.py
 """
 
 
@@ -49,7 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("file", type=Path, metavar="FILE", help="an AML file")
-    parser.add_argument("--to", choices=("rest",), default="rest", help="rest: the requests to the service (default)")
+    parser.add_argument(
+        "--to",
+        choices=("rest", "dag"),
+        default="rest",
+        help="rest: the requests to the service (default); dag: a DAG file in Python, of a job, pipeline or schedule",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     add_file_options(parser)
     where = parser.add_argument_group("the workspace that it would be sent to")
@@ -58,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the requests that submitting the file would send."""
+    """Print the requests that submitting the file would send, or a DAG file that submits it."""
+    if arguments.to == "dag":
+        return _print_dag_file(arguments)
     reading = Reading.of(arguments)
     workspace = arm_ids.WorkspaceId(arguments.subscription_id, arguments.resource_group, arguments.workspace)
     try:
@@ -74,6 +86,20 @@ def run(arguments: argparse.Namespace) -> int:
     text = as_json(arguments.file, kind, sent) if arguments.json else as_text(arguments.file, kind, sent)
     sys.stdout.write(shown(text))
     return 0
+
+
+def _print_dag_file(arguments: argparse.Namespace) -> int:
+    refused = refusal(arguments)
+    if refused:
+        sys.stderr.write(f"{refused}\n")
+        return 2
+    try:
+        text, wrong = dag_file(arguments.file, nested(arguments.set), strict=arguments.strict)
+    except SpecError as error:
+        text, wrong = "", error.problems
+    _complain(wrong)
+    sys.stdout.write(text)
+    return 1 if wrong else 0
 
 
 def requests(source: Source, kind: str, target: Target) -> Sequence[Sent]:

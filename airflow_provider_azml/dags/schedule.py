@@ -46,11 +46,10 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
         wishes: What else is wanted.
     """
     warn(plan.warnings)
-    settings = _settings(plan, path, wishes.rendering)
+    settings = settings_of_schedule(plan, path, wishes.rendering)
     wishes = replace(wishes, dag_kwargs=settings.for_dag(wishes.dag_kwargs))
-    given = {**_when(plan, wishes), **_said(plan, path), **wishes.dag_kwargs}
-    tags = {*(tag(name, value) for name, value in plan.tags.items()), *wishes.dag_kwargs.get("tags", ())}
-    dag = DAG(given.pop("dag_id", plan.name), schedule=given.pop("schedule"), **{**given, "tags": sorted(tags)})
+    given = dag_arguments(plan, path, wishes)
+    dag = DAG(given.pop("dag_id"), schedule=given.pop("schedule"), **given)
     dag.fileloc = str(wishes.fileloc)
     with dag:
         first = takeover_task(plan, wishes, settings)
@@ -60,7 +59,20 @@ def schedule_dag(plan: Plan, path: Path, wishes: Wishes) -> DAG:
     return dag
 
 
-def _settings(plan: Plan, path: Path, rendering: Rendering) -> TaskSettings:
+def dag_arguments(plan: Plan, path: Path, wishes: Wishes) -> dict[str, Any]:
+    """Keyword arguments of the DAG of what a schedule file says.
+
+    Args:
+        plan: What it says.
+        path: The file.
+        wishes: What else is wanted.
+    """
+    tags = {*(tag(name, value) for name, value in plan.tags.items()), *wishes.dag_kwargs.get("tags", ())}
+    given = {"dag_id": plan.name, **_when(plan, wishes), **_said(plan, path), **wishes.dag_kwargs}
+    return {**given, "tags": sorted(tags)}
+
+
+def settings_of_schedule(plan: Plan, path: Path, rendering: Rendering) -> TaskSettings:
     """What Airflow is told of the DAG and its tasks; of a pipeline's nodes where they become tasks."""
     if rendering.render not in _AS_ONE_JOB:
         return settings_of_dag(path)
@@ -71,7 +83,7 @@ def _settings(plan: Plan, path: Path, rendering: Rendering) -> TaskSettings:
 
 def _body(plan: Plan, path: Path, dag: DAG, wishes: Wishes, settings: TaskSettings) -> Sequence[BaseOperator]:
     """The tasks that submit the job; the first of them."""
-    folder, other, display_name = wishes.fileloc.parent, _changes(plan.job, plan.name), scheduled_name(plan.name)
+    folder, other, display_name = wishes.fileloc.parent, changes_of(plan.job, plan.name), scheduled_name(plan.name)
     if plan.job.unfit and (plan.changes is not None or wishes.rendering.render in _AS_ONE_JOB):
         raise SpecError(list(plan.job.unfit))
     if plan.changes is None:
@@ -160,7 +172,7 @@ def _read(file: Path) -> Json:
     return job.value
 
 
-def _changes(job: PlannedJob, schedule: str) -> Json:
+def changes_of(job: PlannedJob, schedule: str) -> Json:
     """What is to be otherwise than the job's file says, with what the service would fill in."""
     inside = job.spec if job.spec is not None else _read(job.file) if job.file else {}
     filled = of_schedule(inside, schedule)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.exceptions import NotFound, SpecError
+from airflow_provider_azml.exceptions import ApiError, NotFound, SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowSkipException
 from airflow_provider_azml.operators.earlier_runs import FROM_RUN
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
@@ -37,11 +37,13 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
     :func:`~airflow_provider_azml.dags.azml_dag` makes a DAG of such tasks.
 
     Args:
-        node: The node; one inside of a pipeline component after the node that runs it, e.g. ``training.score``.
+        node: The node; one inside of a pipeline component after the node that runs it, e.g. ``training.score``. It may
+            be left out where `jobs` has one alone; a run does not choose such a one, and inputs that have no value, or
+            no path, are left out of it.
         results_of: Node -> id of its task, for the nodes that it takes something from.
         may_lack: Those of these nodes that a decision may leave out: what they would give is left out too, and the task
             is skipped where the node cannot do without it.
-        after: Node -> the nodes that it comes after, besides those that it takes something from; of the whole pipeline.
+        after: Node -> the nodes that it comes after though it takes nothing from them; of the whole pipeline.
         force_rerun: Whether it runs even if the service has run the same before.
 
     The params ``azml_only``, ``azml_skip`` and ``azml_force_rerun`` of a DAG run choose nodes of its pipelines. One that
@@ -68,10 +70,12 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
     Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-job-pipeline
     """
 
+    chooses_nodes = True
+
     def __init__(
         self,
         *,
-        node: str,
+        node: str | None = None,
         results_of: Mapping[str, str] | None = None,
         may_lack: Collection[str] = (),
         after: Mapping[str, Sequence[str]] | None = None,
@@ -79,7 +83,7 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.node = node
+        self.node = node or ""
         self.results_of = dict(results_of or {})
         self.may_lack = list(may_lack)
         self.after = after
@@ -89,7 +93,7 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         """Submit the job of the node, or take the result of an earlier one where the run leaves the node out."""
         from airflow_provider_azml.operators.earlier_runs import left_out
 
-        fate = self._selection(context).of(self._path)
+        fate = self._selection(context).of(self._path) if self.node else "run"
         return super().submit(context) if fate == "run" else left_out(context, fate, self.log)
 
     def source(self, context: Context) -> Source:
@@ -107,13 +111,14 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         lacks = lacking(node, results)
         if lacks:
             raise AirflowSkipException(f"Skipped: {lacks!r} is an output of a node that a decision has left out")
-        return single_node(plan, node, results, folder=f"{FOLDER}/{self.dag_id}", force_rerun=self._is_forced(context))
+        return single_node(plan, node, results, folder=self._folder(), force_rerun=self._is_forced(context))
 
     def plan(self, context: Context) -> PlannedPipeline:
         """The whole pipeline, with the inputs of this run."""
         from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 
-        return plan_pipeline(super().source(context))
+        job = super().source(context)
+        return plan_pipeline(job if self.node else _with_paths(job))
 
     def planned(self, plan: PlannedPipeline) -> PlannedNode:
         """The node of this task.
@@ -126,6 +131,11 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         known = {node.dotted: node for node in plan.leaves.values()}
         if self.node in known:
             return known[self.node]
+        if not self.node:
+            if len(known) == 1:
+                return next(iter(known.values()))
+            reason = f"must hold one node where node is not given; it has {', '.join(known) or 'none'}"
+            raise SpecError([plan.source.problem(("jobs",), reason, at_key=True)])
         meant = closest(self.node, known)
         hint = f"did you mean {meant!r}?" if meant else f"it has {', '.join(known) or 'none'}"
         raise SpecError([plan.source.problem(("jobs",), f"there is no node {self.node!r}; {hint}", at_key=True)])
@@ -163,20 +173,33 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         """The job of the node itself, once it has ended."""
         from airflow_provider_azml.rest.node_jobs import node_job
 
-        return node_job(self.hook.workspace_id, result["name"], self.node.rpartition(".")[2], alone=True)
+        name = self.node.rpartition(".")[2] if self.node else self.planned(self.plan(context)).path[-1]
+        return node_job(self.hook.workspace_id, result["name"], name, alone=True)
 
     def _with_outputs(self, context: Context, result: Json) -> Json:
         made = self.hook.run(self.made(context, result))
         assets = {} if made is None else {one: {"name": name, "version": at} for one, (name, at) in made.assets.items()}
         return {
             **result,
+            **(self._of_child(made.name, result["studio_url"]) if made else {}),
             "outputs": {} if made is None else dict(made.outputs),
             "assets": assets,
-            "node": self.node,
+            "node": self.node or self.task_id,
             "child": made and made.name,
             "reused_from": made and made.reused_from,
             "values": {} if made is None else self._values(context, made),
         }
+
+    def _of_child(self, job: str, studio_url: str) -> Json:
+        """What the job of the node itself has logged, and its best trial, which its pipeline has not."""
+        from airflow_provider_azml.rest.results import told
+
+        try:
+            child = self.hook.run(told(self.hook.workspace_id.child("job", job), {}, studio_url))
+        except ApiError as error:
+            self.log.warning("The node has ended, but its job %s cannot be read: %s", job, error)
+            return {}
+        return {key: child[key] for key in ("metrics", "best_trial") if key in child}
 
     def _values(self, context: Context, made: NodeJob) -> Json:
         """The outputs that are values: as run history has them, or else what the file of one holds."""
@@ -184,7 +207,12 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         from airflow_provider_azml.spec.component_io import VALUE_TYPES
 
         values = dict(made.values)
-        for one in self.planned(self.plan(context)).outputs.values():
+        try:
+            declared = self.planned(self.plan(context)).outputs.values()
+        except SpecError as error:  # the file is another one than when the job was submitted, which went well
+            self.log.warning("The file has changed, so that only values in run history are told: %s", error)
+            return values
+        for one in declared:
             if one.type in VALUE_TYPES and one.name not in values and one.name in made.outputs:
                 # what the node has not written, nobody may ask for
                 with suppress(NotFound):
@@ -196,15 +224,22 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         from airflow_provider_azml.operators.earlier_runs import previous_result
         from airflow_provider_azml.operators.node_reasons import tell_reason
 
-        earlier = previous_result(context["ti"])
-        tell_reason(self.hook, self.log, result, earlier, forced=self._is_forced(context))
+        earlier, forced = previous_result(context["ti"]), False
+        with suppress(SpecError):  # the file may have changed since; what the service has tells as well
+            forced = self._is_forced(context)
+        tell_reason(self.hook, self.log, result, earlier, forced=forced)
 
     @property
     def _path(self) -> NodePath:
         return tuple(self.node.split("."))
 
+    def _folder(self) -> str:
+        """Folder that the node writes to; one that stands alone tells by its task which pipelines it is in."""
+        around = [] if self.node else self.task_id.split(".")[:-1]
+        return "/".join([FOLDER, self.dag_id, *around])
+
     def _is_forced(self, context: Context) -> bool:
-        return self.force_rerun or self._path in self._selection(context).forced
+        return self.force_rerun or (bool(self.node) and self._path in self._selection(context).forced)
 
     def _selection(self, context: Context) -> Selection:
         """What becomes of the nodes of the pipeline in this run."""
@@ -213,6 +248,13 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         more = [(one, node) for node, others in (self.after or {}).items() for one in others]
         order = [(tuple(one.split(".")), tuple(node.split("."))) for one, node in more]
         return selected(self.plan(context), context["params"], order)
+
+
+def _with_paths(job: Source) -> Source:
+    """A pipeline whose data without a path are given nothing."""
+    inputs = job.value.get("inputs") or {}
+    absent = [name for name, item in inputs.items() if isinstance(item, dict) and item.get("path", "") is None]
+    return job.merged({"inputs": dict.fromkeys(absent)}) if absent else job
 
 
 def written(result: Json) -> Mapping[str, str | Value]:

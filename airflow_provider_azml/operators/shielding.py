@@ -21,9 +21,15 @@ class ShieldedOperator(BaseOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render as Airflow does, leaving AML's own ``${{ }}`` and ``$[[ ]]`` alone."""
-        if isinstance(content, str) and "${{" in content:
+        """Render as Airflow does, leaving AML's own ``${{ }}`` and ``$[[ ]]`` alone, and the end of the last line."""
+        if not isinstance(content, str):
+            return super().render_template(content, context, jinja_env, seen_oids)
+        jinja_env = jinja_env or self.get_template_env()
+        # Jinja drops it, unless it is told otherwise; in a file of AML it is a part of the command
+        ended = content.endswith("\n") and not jinja_env.keep_trailing_newline
+        if "${{" in content:
             from airflow_provider_azml.spec.templating import shield
 
             content = shield(content)
-        return super().render_template(content, context, jinja_env, seen_oids)
+        rendered = super().render_template(content, context, jinja_env, seen_oids)
+        return f"{rendered}\n" if ended else rendered

@@ -39,6 +39,18 @@ class Value:
     is_: Any
 
 
+class Later:
+    """Stands for a value that nobody knows yet, where the job of a node is written down and not run.
+
+    As text it is what a template calls it.
+    """
+
+    def typed(self, kind: str) -> Later:
+        """The same, of a type that a component declares."""
+        del kind
+        return self
+
+
 Results: TypeAlias = "Mapping[NodePath, Mapping[str, str | Value] | None]"
 """Node -> output -> URI of where it is, or its value; ``None`` for a node that a decision has left out."""
 _BLOB_STORE = "workspaceblobstore"
@@ -246,6 +258,8 @@ def _typed(value: Any, declared: object) -> Any:
         return value
     if node_parts.takes_data(declared):
         return node_parts.as_data(value, declared)
+    if isinstance(value, Later):
+        return value.typed(lower(declared.get("type")))
     convert = _LITERALS.get(lower(declared.get("type")))
     return value if convert is None or isinstance(value, dict) else convert(value)
 

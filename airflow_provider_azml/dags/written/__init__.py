@@ -1,0 +1,1 @@
+"""DAG files in Python, written from AML files."""
