@@ -102,3 +102,24 @@ def test_a_failed_node_in_the_middle_is_retried_alone(render: str, arguments: di
     assert counted.read_text().split() == ["first", "middle", "middle", "last"]
     written = Written(arguments["azml_conn_id"]).of_run(finished, render, ["last"])
     assert written == {"last": {"o": {"/x": "begun\nmore\nmore\n"}}}
+
+
+LOGS = """\
+import json, os, urllib.request
+body = {"run_id": os.environ["MLFLOW_RUN_ID"], "key": "accuracy", "value": 0.75, "timestamp": 1, "step": 0}
+urllib.request.urlopen(urllib.request.Request(
+    os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/runs/log-metric",
+    json.dumps(body).encode(),
+    {"Authorization": "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"], "Content-Type": "application/json"},
+))
+"""
+
+
+def test_the_result_of_a_node_has_the_metrics_that_it_logged(arguments: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "log.py").write_text(LOGS)
+    score = {"type": "command", "environment": ENVIRONMENT, "command": "python log.py", "code": "src"}
+    file = tmp_path / "scored.yml"
+    settings = {"default_compute": "azureml:serverless"}
+    file.write_text(yaml.safe_dump({"type": "pipeline", "settings": settings, "jobs": {"score": score}}))
+    assert run(azml_dag(file, default_args=arguments)).value("score")["metrics"] == {"accuracy": 0.75}
