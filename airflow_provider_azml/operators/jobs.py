@@ -277,8 +277,14 @@ class AzmlSubmitPipelineOperator(AzmlSubmitJobOperator):
         """Tell the task's assets, if it has any, which versions of them its nodes have made."""
         from airflow_provider_azml.operators.asset_events import outlets, tell_pipeline_assets
 
-        if isinstance(result, dict) and outlets(context):
-            self.hook.run(tell_pipeline_assets(self.hook.workspace_id, context, result, self.source(context)))
+        if not isinstance(result, dict) or not outlets(context):
+            return
+        try:
+            source = self.source(context)
+        except SpecError as error:  # the file is another one than when the job was submitted, which went well
+            self.log.warning("The file has changed, so that events of assets do not tell versions: %s", error)
+        else:
+            self.hook.run(tell_pipeline_assets(self.hook.workspace_id, context, result, source))
 
     def submission(self, kind: str, source: Source, context: Context) -> Flow[Ticket]:
         """What submits it, once, with its labels pinned."""

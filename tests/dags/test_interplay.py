@@ -1,0 +1,98 @@
+"""What comes of features of pipelines together: choices, params, assets, templates, files that change meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from airflow_provider_azml.dags import azml_dag
+from tests.airflow.running import Finished, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+
+ENVIRONMENT = {"image": "local", "conda_file": {"name": "bare", "dependencies": ["python=3.11"]}}
+NOW = dt.datetime(2026, 3, 1, tzinfo=dt.timezone.utc)
+
+
+def node(line: str, **fields: Any) -> dict[str, Any]:
+    outputs = {"o": {"type": "uri_folder"}}
+    return {"type": "command", "environment": ENVIRONMENT, "command": line, "outputs": outputs, **fields}
+
+
+def pipeline(jobs: dict[str, Any], **inputs: Any) -> dict[str, Any]:
+    return {"type": "pipeline", "inputs": inputs, "settings": {"default_compute": "azureml:serverless"}, "jobs": jobs}
+
+
+@pytest.fixture
+def go(azml_emulator: RunningEmulator, azml_connection: str, tmp_path: Path, request: Any) -> Callable[..., Finished]:
+    """Run the DAG of a file, each run a day after the one before."""
+    days = iter(range(100))
+
+    def running(job: dict[str, Any], *, deferrable: bool = False, render: Any = "tasks", **params: Any) -> Finished:
+        file = tmp_path / "pipeline.yml"
+        file.write_text(yaml.safe_dump(job, sort_keys=False))
+        dag = azml_dag(
+            file,
+            dag_id="".join(letter if letter.isalnum() else "_" for letter in request.node.name),
+            schedule=None,
+            render=render,
+            default_args={"azml_conn_id": azml_connection, "poll_seconds": 0.2, "deferrable": deferrable},
+        )
+        date = NOW + dt.timedelta(days=next(days))
+        return run(dag, run_after=date, logical_date=date, run_conf=params)
+
+    return running
+
+
+def events(name: str) -> list[dict[str, Any]]:
+    """The extras of the events of an asset, oldest first."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        of_asset = select(AssetEvent).join(AssetModel, AssetEvent.asset_id == AssetModel.id)
+        found = session.scalars(of_asset.where(AssetModel.uri == f"azml://data/{name}").order_by(AssetEvent.id))
+        return [dict(one.extra) for one in found]
+
+
+def test_a_node_that_is_left_out_makes_no_event_of_its_assets(go, request):
+    name = request.node.name
+    prep = node("echo 1 > ${{outputs.o}}/x", outputs={"o": {"type": "uri_folder", "name": name}})
+    train = node("cat ${{inputs.i}}/x", inputs={"i": "${{parent.jobs.prep.outputs.o}}"})
+    job = pipeline({"prep": prep, "train": train})
+    first = go(job)
+    assert first.state == "success", first.errors
+    assert len(events(name)) == 1
+    second = go(job, azml_only=["train"])
+    assert second.states == {"prep": "success", "train": "success"}
+    assert len(events(name)) == 1
+
+
+@pytest.mark.parametrize("render", ["tasks", "job"])
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_file_that_changes_while_its_job_runs_does_not_fail_it(go, tmp_path, deferrable, render, capsys):
+    later = tmp_path / "later.yml"
+    changing = f"cp {later} {tmp_path / 'pipeline.yml'} && echo 1 > ${{{{outputs.o}}}}/x"
+    outputs = {"o": {"type": "uri_folder", "name": f"changing-{deferrable}-{render}"}}
+    job = pipeline({"train": node(changing, outputs=outputs)}, lr=0.5)
+    later.write_text(yaml.safe_dump(pipeline({"fit": node("echo")}, lr="text"), sort_keys=False))
+    choices = {"azml_only": ["train"], "azml_force_rerun": ["train"]} if render == "tasks" else {}
+    finished = go(job, deferrable=deferrable, render=render, lr=0.25, **choices)
+    assert finished.state == "success", finished.errors
+    assert "The file has changed" in capsys.readouterr().out
+
+
+def test_what_looks_like_a_template_in_a_param_is_text(go):
+    text = "{{ 7 * 7 }} {% raw %} {# x #}"
+    told = node("echo '${{inputs.text}}' > ${{outputs.o}}", inputs={"text": "${{parent.inputs.text}}"})
+    told["outputs"] = {"o": {"type": "uri_file"}}
+    finished = go(pipeline({"tell": told}, text="a"), text=text)
+    assert finished.state == "success", finished.errors
