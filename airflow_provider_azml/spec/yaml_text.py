@@ -66,6 +66,7 @@ class _Reader:
 
         self.problems: list[Problem] = []
         self._yaml = yaml
+        self._kinds = yaml.events
         self._events = events
         self._file = file
         self._scalars: Any = yaml.SafeLoader("")  # knows YAML 1.1's plain values; its stubs are partial
@@ -85,36 +86,42 @@ class _Reader:
                 raise self._fatal(event, "a second document begins here; an AML file holds one")
         return value, marks
 
-    def _node(self, event: Event, depth: int) -> tuple[object, Marks, int]:
-        """A value, its marks, and how many values it amounts to."""
-        events = self._yaml.events
+    def _node(self, event: Event, depth: int, key: tuple[int, int] | None = None) -> tuple[object, Marks, int]:
+        """A value, its marks with the place of its key, and how many values it amounts to."""
         if depth > MAX_DEPTH:
             raise self._fatal(event, f"nested deeper than {MAX_DEPTH} levels")
-        if isinstance(event, events.AliasEvent):
-            return self._alias(event)
+        if isinstance(event, self._kinds.AliasEvent):
+            value, marks, size = self._alias(event)
+            return value, marks._replace(key=key), size
         if event.anchor:
             self._anchors.pop(event.anchor, None)
-        if isinstance(event, events.ScalarEvent):
-            size = 1 + len(event.value) // _CHARACTERS_OF_A_VALUE
-            self._count(event, size)
-            if len(event.value) > MAX_TEXT:
-                self._note(event, f"has more than {MAX_TEXT:,} characters; put it into a file of its own")
-            found = self._scalar(event), self._mark(event), size
+        found: tuple[object, Marks, int]
+        if isinstance(event, self._kinds.ScalarEvent):
+            value, size = self._text(event)
+            found = value, Marks(self._file, *self._place(event), key), size
         else:
             self._count(event, 1)
             found = (
-                self._mapping(event, depth)
-                if isinstance(event, events.MappingStartEvent)
-                else self._sequence(event, depth)
+                self._mapping(event, depth, key)
+                if isinstance(event, self._kinds.MappingStartEvent)
+                else self._sequence(event, depth, key)
             )
         if event.anchor:
             self._anchors[event.anchor] = found
         return found
 
+    def _text(self, event: Event) -> tuple[object, int]:
+        """What a text stands for, and how many values it amounts to."""
+        size = 1 + len(event.value) // _CHARACTERS_OF_A_VALUE
+        self._count(event, size)
+        if len(event.value) > MAX_TEXT:
+            self._note(event, f"has more than {MAX_TEXT:,} characters; put it into a file of its own")
+        return self._scalar(event), size
+
     def _alias(self, event: Event) -> tuple[object, Marks, int]:
         if event.anchor not in self._anchors:
             self._note(event, f"the alias *{event.anchor} stands for nothing before it")
-            return None, self._mark(event), 1
+            return None, Marks(self._file, *self._place(event)), 1
         value, marks, size = self._anchors[event.anchor]
         self._count(event, size)
         return value, marks, size
@@ -124,32 +131,31 @@ class _Reader:
         if self._values > MAX_VALUES:
             raise self._fatal(event, f"amounts to more than {MAX_VALUES:,} values, with all aliases written out")
 
-    def _mapping(self, event: Event, depth: int) -> tuple[object, Marks, int]:
+    def _mapping(self, event: Event, depth: int, place: tuple[int, int] | None) -> tuple[object, Marks, int]:
         self._plain(event)
         own: dict[str, object] = {}
         inside: dict[str | int, Marks] = {}
         merged: list[tuple[object, Marks]] = []
         size = 1
         for key_event in self._events:
-            if isinstance(key_event, self._yaml.events.MappingEndEvent):
+            if isinstance(key_event, self._kinds.MappingEndEvent):
                 break
             key = self._key(key_event)
-            value, marks, values = self._node(next(self._events), depth + 1)
+            at = None if key is None else self._place(key_event)
+            value, marks, values = self._node(next(self._events), depth + 1, at)
             size += values + 1
             if key is None:
                 merged.append((value, marks))
                 continue
-            place = self._place(key_event)
             if key in own:
                 first = (inside[key].key or (0, 0))[0]
                 self._note(key_event, f"the key {key!r:.80} stands in line {first} already; keep one of the two")
                 continue
             own[key] = value
-            inside[key] = Marks(self._file, marks.line, marks.column, place, marks.inside)
+            inside[key] = marks
         if merged:
             own, inside = self._with_merged(event, own, inside, merged)
-        mark = self._mark(event)
-        return own, Marks(self._file, mark.line, mark.column, None, inside), size
+        return own, Marks(self._file, *self._place(event), place, inside), size
 
     def _with_merged(
         self,
@@ -176,29 +182,29 @@ class _Reader:
                 self._note(event, "<< takes a mapping, or a list of them")
         return {**values, **own}, {**places, **inside}
 
-    def _sequence(self, event: Event, depth: int) -> tuple[object, Marks, int]:
+    def _sequence(self, event: Event, depth: int, place: tuple[int, int] | None) -> tuple[object, Marks, int]:
         self._plain(event)
         items: list[object] = []
         inside: dict[str | int, Marks] = {}
         size = 1
         for item_event in self._events:
-            if isinstance(item_event, self._yaml.events.SequenceEndEvent):
+            if isinstance(item_event, self._kinds.SequenceEndEvent):
                 break
             value, marks, values = self._node(item_event, depth + 1)
             inside[len(items)] = marks
             items.append(value)
             size += values
-        mark = self._mark(event)
-        return items, Marks(self._file, mark.line, mark.column, None, inside), size
+        return items, Marks(self._file, *self._place(event), place, inside), size
 
     def _key(self, event: Event) -> str | None:
         """A key as text, as JSON would write it; ``None`` for ``<<``."""
-        if isinstance(event, self._yaml.events.AliasEvent):
-            value = self._alias(event)[0]
-        elif isinstance(event, self._yaml.events.ScalarEvent):
+        value: object
+        if isinstance(event, self._kinds.ScalarEvent):
             if event.tag is None and event.implicit[0] and event.value == "<<":
                 return None
-            value, _, _ = self._node(event, 0)
+            value = self._node(event, 0)[0] if event.anchor else self._text(event)[0]
+        elif isinstance(event, self._kinds.AliasEvent):
+            value = self._alias(event)[0]
         else:
             raise self._fatal(event, "a key must be a plain value")
         if isinstance(value, str):
@@ -209,8 +215,10 @@ class _Reader:
         return str(value)
 
     def _scalar(self, event: Event) -> Any:  # whatever YAML makes of it
-        nodes = self._yaml.nodes
         tag = event.tag
+        if tag is None and not event.implicit[0]:  # in quotation marks
+            return event.value
+        nodes = self._yaml.nodes
         if tag in {None, "!"}:  # PyYAML takes "!" for no tag at all
             implicit = event.implicit if tag is None else (True, False)
             tag = self._scalars.resolve(nodes.ScalarNode, event.value, implicit)
@@ -241,10 +249,8 @@ class _Reader:
             self._note(event, f"the tag {event.tag} is not plain data")
 
     def _place(self, event: Event) -> tuple[int, int]:
-        return event.start_mark.line + 1, event.start_mark.column + 1
-
-    def _mark(self, event: Event) -> Marks:
-        return Marks(self._file, *self._place(event))
+        mark = event.start_mark
+        return mark.line + 1, mark.column + 1
 
     def _note(self, event: Event, reason: str) -> None:
         self.problems.append(Problem(self._file, *self._place(event), "", reason))
