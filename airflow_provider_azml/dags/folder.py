@@ -101,13 +101,17 @@ class _Found:
 def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool) -> dict[str, DAG]:
     wanted = get_parsing_context().dag_id
     found: dict[str, _Found] = {}
+    hidden = {
+        **wishes.dag_kwargs,
+        "auto_register": False,
+    }  # Airflow would find what was made before something went wrong
     for path, dag_id in files_and_ids(folder, jobs).items():
         if wanted is not None and dag_id != wanted:
             continue
         one = found.setdefault(dag_id, _Found())
         one.paths.append(path)
         try:
-            one.dag = dag_of(path, replace(wishes, job=jobs.get(path.name)))
+            one.dag = dag_of(path, replace(wishes, job=jobs.get(path.name), dag_kwargs=hidden))
         except SpecError as error:
             one.problems += error.problems
     for dag_id, one in found.items():
@@ -124,7 +128,9 @@ def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool
 def _or_broken(dag_id: str, found: _Found, wishes: Wishes) -> DAG:
     if found.dag is None or found.problems:
         return broken_dag(dag_id, SpecError(found.problems), wishes)
-    return found.dag
+    found.dag.auto_register = bool(wishes.dag_kwargs.get("auto_register", True))
+    with found.dag:  # Airflow registers a DAG that is left
+        return found.dag
 
 
 def files_and_ids(folder: Path, jobs: Mapping[str, str] | None = None) -> dict[Path, str]:

@@ -10,6 +10,7 @@ import yaml
 
 from airflow_provider_azml.dags import azml_dag, azml_dags
 from airflow_provider_azml.exceptions import SpecError
+from tests.airflow.versions import DagBag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,6 +137,18 @@ def test_what_the_service_fills_in_stands_beside_templates(folder: Path) -> None
 def test_a_schedule_in_another_encoding_is_not_passed_over(folder: Path) -> None:
     (folder / "schedule.yml").write_text(SCHEDULE, encoding="utf-16")
     assert azml_dags(folder)["retrain"].tags == {"azml-broken"}
+
+
+def test_airflow_finds_nothing_else_of_a_broken_file(folder: Path) -> None:
+    names = [f"pipeline_{number}" for number in range(8)]
+    for name in names:  # each has its tasks when it turns out that the name of an input is taken
+        (folder / f"{name}.yml").write_text(PIPELINE.replace("inputs: {day: today}", "inputs: {day: 1, azml_only: 2}"))
+    (folder / "twice.yml").write_text(PIPELINE)
+    (folder / "twice.yaml").write_text(PIPELINE)
+    (folder / "dags.py").write_text("from airflow_provider_azml.dags import azml_dags\n\nazml_dags()\n")
+    bag = DagBag(dag_folder=str(folder / "dags.py"), bundle_path=folder)
+    broken = {dag_id for dag_id, dag in bag.dags.items() if list(dag.task_dict) == ["azml-broken"]}
+    assert (set(bag.dags) - broken, broken) == ({"retrain"}, {*names, "twice"})
 
 
 def test_nobody_renders_a_schedule_file(folder: Path) -> None:
