@@ -29,6 +29,8 @@ FOLDER = "code_with_additional_includes"
 CACHES = "__pycache__"
 """Folders that are never part of a component's code."""
 _EMPTY = "holds no file"
+_INCLUDES_ALONE, _OWN_CODE = Path(FOLDER), Path(CACHES)
+"""What tells the one from the other among what was read; no source names such a path."""
 
 
 def taken(source: Source, code: str | None, includes: Sequence[str] = ()) -> Snapshot:
@@ -42,7 +44,7 @@ def taken(source: Source, code: str | None, includes: Sequence[str] = ()) -> Sna
     Raises:
         SpecError: It cannot be uploaded, or there is nothing to upload.
     """
-    key = (source.local(code or ""), Path(FOLDER if code is None else CACHES), *map(source.local, includes))
+    key = (source.local(code or ""), _INCLUDES_ALONE if code is None else _OWN_CODE, *map(source.local, includes))
     found = source.opened.snapshots.get(key)
     if found is None:
         found = source.opened.snapshots[key] = _without_caches(_looked_at(source, code, includes))

@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from airflow_provider_azml.spec.marks import Path
 
 _OPENED = "${{"
 _ANY = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^\s{}]*)\s*\}\}")
@@ -71,6 +73,30 @@ def found(text: str) -> Iterator[Binding]:
         [Binding(place='outputs', name='data', node='prep')]
     """
     return iter(_found(text))
+
+
+def texts(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """The texts in a value that may refer to something, with the paths that lead there.
+
+    Example:
+        >>> list(texts({"inputs": {"data": "${{parent.inputs.raw}}", "lr": 0.1}}))
+        [(('inputs', 'data'), '${{parent.inputs.raw}}')]
+    """
+    if isinstance(value, str):
+        if _OPENED in value:
+            yield path, value
+        return
+    members: Iterable[tuple[str | int, object]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    for key, member in members:
+        if isinstance(member, str):
+            if _OPENED in member:  # most have none, and are many
+                yield (*path, key), member
+        elif isinstance(member, (dict, list)):
+            yield from texts(member, (*path, key))
 
 
 @lru_cache(maxsize=4096)

@@ -137,6 +137,8 @@ def _refers(value: Json, text: str) -> bool:
     if head not in _PLACES:
         return not rest and (head in value or head in _known("command"))
     known = _named(value, head)
+    if len(rest) == 1 and rest[0] in known:
+        return True
     leads = {".".join(rest[:end]) for end in range(len(rest) + 1)}
     groups = {name.rpartition(".")[0] for name in known}
     return ".".join(rest) in {"", *groups, *known} or (rest[-1] in _FACTS and bool(leads & set(known)))

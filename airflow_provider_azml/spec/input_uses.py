@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.spec import bindings, marks, node_components
+from airflow_provider_azml.spec import bindings, node_components
 from airflow_provider_azml.spec.pipeline_graph import inputs_of
 from airflow_provider_azml.spec.rules import mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec import marks
     from airflow_provider_azml.spec.pipeline_graph import Graph
     from airflow_provider_azml.spec.source import Source
 
 _COMPONENTS = frozenset({"component", "trial"})
+"""Keys of nodes under which references are to what the component itself has."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def uses_of(graph: Graph) -> Mapping[str, Sequence[Use]]:
     uses: dict[str, list[Use]] = {}
     for name, node in graph.nodes.items():
         ports = _ports(node, graph.components[name])
-        for path, text in _texts(node.value):
+        for path, text in bindings.texts({key: item for key, item in node.value.items() if key not in _COMPONENTS}):
             for target in bindings.found(text):
                 if target.node is None and target.place == "inputs":
                     uses.setdefault(target.name, []).append(Use(name, _port(ports, path, text)))
@@ -61,10 +63,3 @@ def _ports(node: Source, component: Source | None) -> Json:
 def _port(ports: Json, path: marks.Path, text: str) -> Json:
     is_input = path[0] == "inputs" and path[2:] in ((), ("path",))
     return mapping(ports.get(str(path[1]))) if is_input and bindings.is_whole(text) else {}
-
-
-def _texts(value: Json) -> Iterator[tuple[marks.Path, str]]:
-    """The texts of a node that may refer to something of its pipeline; what is in a component refers to its own."""
-    for path, member in marks.members({key: item for key, item in value.items() if key not in _COMPONENTS}):
-        if isinstance(member, str) and "${{" in member:
-            yield path, member

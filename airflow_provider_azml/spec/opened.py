@@ -32,6 +32,7 @@ class Opened:
         component_problems: What is wrong with each component file.
         component_inputs: What each file of a pipeline component declares as inputs.
         paths: Paths as they were named, and where they lead.
+        named: The same of paths that start from a folder.
     """
 
     follow_symlinks: bool = False
@@ -41,6 +42,7 @@ class Opened:
     component_problems: dict[Path, Sequence[Problem]] = field(default_factory=dict)
     component_inputs: dict[Path, Json] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
+    named: dict[tuple[Path, str], Path] = field(default_factory=dict)
 
     @cached_property
     def scratch(self) -> Path:
@@ -48,6 +50,12 @@ class Opened:
         folder = tempfile.mkdtemp(prefix="azml-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return Path(folder)
+
+    def local(self, folder: Path, path: str) -> Path:
+        """A path that starts from a folder, with links followed; many parts of a file name the same."""
+        if (folder, path) not in self.named:
+            self.named[folder, path] = self.real(folder / path)
+        return self.named[folder, path]
 
     def real(self, path: Path) -> Path:
         """A path with links followed where that is possible; asked of the disk once, which is slow."""

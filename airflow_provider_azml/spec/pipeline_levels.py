@@ -120,7 +120,7 @@ class Level:
             yield InputOf(target.name)
             return
         at, value = self._input(target)
-        for text in texts(value):
+        for _, text in bindings.texts(value):
             for one in bindings.found(text):
                 yield from at.leads_to(one)
 
@@ -171,20 +171,7 @@ def data_type(declared: object) -> str:
     return OLDER_TYPES.get(kind, kind)
 
 
-def texts(value: Any) -> Iterator[str]:
-    """The texts in a value that refer to something."""
-    if isinstance(value, str):
-        if "${{" in value:
-            yield value
-    elif isinstance(value, dict):
-        for member in value.values():
-            yield from texts(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from texts(member)
-
-
 def references_in(node: Source) -> Mapping[Binding, None]:
     """The references of a node to its pipeline, without those inside the component that it brings along."""
     own = {key: value for key, value in node.value.items() if key not in OF_A_COMPONENT}
-    return dict.fromkeys(one for text in texts(own) for one in bindings.found(text))
+    return dict.fromkeys(one for _, text in bindings.texts(own) for one in bindings.found(text))

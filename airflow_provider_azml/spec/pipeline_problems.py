@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_azml.exceptions import Problem
-    from airflow_provider_azml.spec import marks
     from airflow_provider_azml.spec.bindings import Binding
     from airflow_provider_azml.spec.source import Source
 
@@ -35,7 +34,8 @@ def of_nodes(graph: Graph) -> Iterator[Problem]:
     """What is wrong with the nodes of a pipeline and with how they are joined."""
     for name, node in graph.nodes.items():
         yield from node_problems.problems(graph, name, of_component)
-        for path, text in _texts(node.value, ()):
+        own = {key: item for key, item in node.value.items() if key not in _NO_REFERENCES}
+        for path, text in bindings.texts(own):
             if bindings.is_old(text) and path[0] in {"inputs", "outputs"}:
                 wanted = text.replace("${{", "${{parent.", 1)
                 yield node.problem(path, f"is in a form that the service no longer takes; write {wanted}")
@@ -76,7 +76,7 @@ def without_compute(pipeline: Source, seen: set[Path | None] | None = None) -> I
 def needed_inputs(component: Source) -> Iterator[str]:
     """The inputs that nodes of a pipeline component use and whoever runs it must give."""
     jobs = mapping(component.value.get("jobs"))
-    used = {target.name for _, text in _texts(jobs, ()) for target in bindings.found(text) if target.node is None}
+    used = {target.name for _, text in bindings.texts(jobs) for target in bindings.found(text) if target.node is None}
     for name, declared in inputs_of(component).items():
         if name in used and node_problems.is_needed(declared):
             yield name
@@ -86,23 +86,6 @@ def _needs_no_compute(node: Source) -> bool:
     if control_flow.is_control_flow(node):
         return True
     return pipeline_nodes.type_of(node) == "spark" and node.value.get("resources") is not None
-
-
-def _texts(value: Any, path: marks.Path) -> Iterator[tuple[marks.Path, str]]:
-    """The texts in a value that refer to something."""
-    if isinstance(value, str):
-        if "${{" in value:
-            yield path, value
-        return
-    members: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, dict):
-        members = value.items()
-    elif isinstance(value, list):
-        members = enumerate(value)
-    for key, member in members:
-        if not path and key in _NO_REFERENCES:
-            continue
-        yield from _texts(member, (*path, key))
 
 
 def _unknown(graph: Graph, target: Binding) -> str | None:
@@ -155,7 +138,7 @@ def _circles(graph: Graph) -> Iterator[Problem]:
     waits = {
         name: [
             str(target.node)
-            for _, text in _texts(_taking(node), ("inputs",))
+            for _, text in bindings.texts(_taking(node))
             for target in bindings.found(text)
             if target.node in graph.nodes and target.place == "outputs"
         ]

@@ -84,8 +84,8 @@ class Source:
     def at(self, *path: str | int) -> Source:
         """The mapping at a path as a source of its own; an empty one where there is no mapping."""
         value = self.value_at(path)
-        marks = self.marks.at(path)
-        return replace(self, value=value if isinstance(value, dict) else {}, marks=marks, place=(*self.place, *path))
+        found, marks, place = value if isinstance(value, dict) else {}, self.marks.at(path), (*self.place, *path)
+        return Source(found, self.base_path, self.file, marks, self.render, place, self.above, self.opened)
 
     def value_at(self, path: positions.Path) -> object:
         """The value at a path, ``None`` where there is none."""
@@ -142,7 +142,7 @@ class Source:
 
     def local(self, path: str) -> Path:
         """A path of the source as a path of this machine, with links followed where that is possible."""
-        return self.opened.real(self.base_path / path)
+        return self.opened.local(self.base_path, path)
 
     def merged(self, overrides: Mapping[str, Any]) -> Source:
         """This source with other values over its own: mappings key by key, anything else replaced."""
