@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import ApiError, NotFound, SpecError
-from airflow_provider_azml.hooks.airflow_versions import AirflowSkipException
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSkipException
 from airflow_provider_azml.operators.earlier_runs import FROM_RUN
 from airflow_provider_azml.operators.jobs import AzmlSubmitPipelineOperator
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FOLDER = "airflow"
 """Folder of a datastore that holds what nodes write for which their files say no path."""
+
+_FAILED = "failed"
 
 
 class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
@@ -46,8 +48,9 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         after: Node -> the nodes that it comes after though it takes nothing from them; of the whole pipeline.
         force_rerun: Whether it runs even if the service has run the same before.
 
-    The params ``azml_only``, ``azml_skip`` and ``azml_force_rerun`` of a DAG run choose nodes of its pipelines. One that
-    a run leaves out has the result that it had in the last good run of the DAG, if others need it; else it is skipped.
+    The params ``azml_only``, ``azml_skip`` and ``azml_force_rerun`` of a DAG run choose nodes of its pipelines. A node
+    that a run leaves out has the result of the last good run of the DAG, if others need it; else it is skipped. With
+    ``continue_on_step_failure: false`` in the file, a first try fails where another node of the run has failed.
 
     Returns:
         As of any job, with ``outputs`` (output -> URI of where it really is), ``assets`` (output -> ``name`` and
@@ -94,7 +97,10 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         from airflow_provider_azml.operators.earlier_runs import left_out
 
         fate = self._selection(context).of(self._path) if self.node else "run"
-        return super().submit(context) if fate == "run" else left_out(context, fate, self.log)
+        if fate != "run":
+            return left_out(context, fate, self.log)
+        self._stop_after_a_failure(context)
+        return super().submit(context)
 
     def source(self, context: Context) -> Source:
         """The job of the node alone.
@@ -200,6 +206,31 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
             self.log.warning("The node has ended, but its job %s cannot be read: %s", job, error)
             return {}
         return {key: child[key] for key in ("metrics", "best_trial") if key in child}
+
+    def _stop_after_a_failure(self, context: Context) -> None:
+        """Begin no node once another has failed, where the file asks for that; one that is cleared is begun.
+
+        Raises:
+            AirflowFailException: One has.
+        """
+        ti, plan = context["ti"], self.plan(context)
+        if ti.try_number > 1 or not plan.stops_at_a_failure or self._path[0] == plan.last:
+            return
+        nodes = self._tasks_of_pipeline()
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=nodes, run_ids=[ti.run_id]).get(ti.run_id, {})
+        failed = sorted(task for task, state in states.items() if state == _FAILED)
+        if failed:
+            raise AirflowFailException(
+                f"node {self.node!r} is not run: {', '.join(failed)} failed, and the file says "
+                "continue_on_step_failure: false. Clear this task to run it all the same"
+            )
+
+    def _tasks_of_pipeline(self) -> list[str]:
+        """The tasks of the other nodes of the same pipeline."""
+        prefix = self.task_id.removesuffix(self.node)
+        dag = self.get_dag()
+        tasks = (task for task in (dag.tasks if dag else ()) if isinstance(task, AzmlPipelineNodeOperator))
+        return [task.task_id for task in tasks if task.task_id != self.task_id and task.task_id.startswith(prefix)]
 
     def _values(self, context: Context, made: NodeJob) -> Json:
         """The outputs that are values: as run history has them, or else what the file of one holds."""

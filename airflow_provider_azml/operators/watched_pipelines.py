@@ -297,6 +297,9 @@ class AzmlWatchPipelineNodeOperator(AzmlPipelineNodeOperator):
             reason = f"pipeline job {job!r} was canceled, and node {self.node!r} did not complete: {how}"
             raise AirflowFailException(f"{reason}\nTo run the node alone, clear this task")
 
+    def _stop_after_a_failure(self, context: Context) -> None:
+        """The job of the whole pipeline heeds what the file says of failures."""
+
     def _alone(self, context: Context, reason: str) -> Ticket | Json:
         self.log.info("Node %s runs alone: %s", self.node, reason)
         return super().submit(context)

@@ -123,3 +123,24 @@ def test_the_result_of_a_node_has_the_metrics_that_it_logged(arguments: dict[str
     settings = {"default_compute": "azureml:serverless"}
     file.write_text(yaml.safe_dump({"type": "pipeline", "settings": settings, "jobs": {"score": score}}))
     assert run(azml_dag(file, default_args=arguments)).value("score")["metrics"] == {"accuracy": 0.75}
+
+
+@pytest.mark.parametrize("goes_on", [True, False, None])
+def test_a_file_says_whether_others_go_on_after_a_failure(
+    goes_on: bool | None, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    def node(line: str, **fields: Any) -> dict[str, Any]:
+        return {"type": "command", "environment": ENVIRONMENT, "command": line, **fields}
+
+    settings = {"default_compute": "azureml:serverless", "continue_on_step_failure": goes_on, "on_finalize": "end"}
+    told = {key: value for key, value in settings.items() if value is not None}
+    jobs = {"bad": node("exit 3"), "other": node("echo fine"), "end": node("echo over")}
+    file = tmp_path / "failing.yml"
+    file.write_text(yaml.safe_dump({"type": "pipeline", "settings": told, "jobs": jobs}))
+    dag = azml_dag(
+        file, default_args=arguments, after={"other": ["bad"]}, task_overrides={"other": {"trigger_rule": "all_done"}}
+    )
+    finished = run(dag)
+    assert finished.states == {"bad": "failed", "other": "failed" if goes_on is False else "success", "end": "success"}
+    if goes_on is False:
+        assert "node 'other' is not run: bad failed, and the file says" in str(finished.errors["other"][0])
