@@ -10,7 +10,7 @@ from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import control_flow, pipeline_levels
 from airflow_provider_azml.spec.pipeline_levels import InputOf, Level, NodePath, OutputOf
 from airflow_provider_azml.spec.pipeline_nodes import type_of
-from airflow_provider_azml.spec.rules import mapping
+from airflow_provider_azml.spec.rules import boolean, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -147,6 +147,11 @@ class PlannedPipeline:
     def last(self) -> str | None:
         """The node that runs last, whatever has become of the others."""
         return _text(self._settings.get(ENDS[1]))
+
+    @property
+    def stops_at_a_failure(self) -> bool:
+        """Whether the file says that no node is to begin once another has failed."""
+        return not boolean(self._settings.get("continue_on_step_failure", True))
 
     @property
     def _settings(self) -> Mapping[str, object]:
