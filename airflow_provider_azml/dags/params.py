@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ONLY, SKIP, FORCE_RERUN = "azml_only", "azml_skip", "azml_force_rerun"
 SECTION = "Azure ML"
 _MOST_LISTED = 20
+_COMMENT = "$comment"
+_OF_THE_DAG = ", with a default of the DAG's own"
 _LARGEST_IN_A_FORM = 2**53 - 1
 """The largest whole number that a browser keeps as it is."""
 _PATTERNS = "a node, a pattern such as tr*, +train for all upstream of it too, or train+ for all downstream"
@@ -142,7 +144,8 @@ def add_params(dag: DAG, source: Source, nodes: Iterable[str] | None, *, given: 
     """Give a DAG that somebody else made the params of a pipeline which is a part of it.
 
     Params that the DAG has under these names stay, its author's and those of another part; of an input, one that does
-    not say what it may be is of the input's type.
+    not say what it may be is of the input's type. Inputs of two parts are one param if they have one name, so that they
+    cannot be of two types, or have two defaults.
 
     Args:
         dag: The DAG.
@@ -151,9 +154,13 @@ def add_params(dag: DAG, source: Source, nodes: Iterable[str] | None, *, given: 
         given: The inputs that the DAG itself gives values.
 
     Raises:
-        SpecError: As :func:`dag_params`.
+        SpecError: As :func:`dag_params`, or an input of another part has the name of one and is another.
     """
     own = {name: dag.params.get_param(name) for name in dag.params}
+    known = [one for name, one in declared(source).items() if name in own and name not in given]
+    clashes = [problem for one in known for problem in _clashes(one, own[one.name])]
+    if clashes:
+        raise SpecError(clashes)
     found = dag_params(source, nodes, own, schedule=dag.schedule, given=given)
     for name, param in found.items():
         dag.params[name] = param
@@ -194,7 +201,7 @@ def _is_too_large(one: DeclaredInput) -> bool:
 
 def _place(one: DeclaredInput) -> dict[str, str]:
     problem = one.problem("")  # without the folder: that may be another one for each version of the DAG
-    return {"$comment": f"{Path(problem.file).name}:{problem.line}"} if problem.line else {}
+    return {_COMMENT: f"{Path(problem.file).name}:{problem.line}"} if problem.line else {}
 
 
 def _description(one: DeclaredInput) -> str | None:
@@ -216,7 +223,8 @@ def _with_default(param: Param | None, value: object) -> Param:
     if not (own.has_value or _is_nullable(param)):
         return param
     default = own.value if own.has_value else None
-    return Param(default, description=own.description or param.description, **param.schema)
+    place = {_COMMENT: f"{param.schema[_COMMENT]}{_OF_THE_DAG}"} if _COMMENT in param.schema else {}
+    return Param(default, description=own.description or param.description, **{**param.schema, **place})
 
 
 def _own_problems(one: DeclaredInput, value: object) -> Iterator[Problem]:
@@ -227,6 +235,33 @@ def _own_problems(one: DeclaredInput, value: object) -> Iterator[Problem]:
         one.taken(default)
     except ValueError as error:
         yield one.problem(f"the default among the DAG's own params {error}")
+
+
+def _clashes(one: DeclaredInput, other: Param) -> Iterator[Problem]:
+    """Why an input cannot share a param with that of another pipeline; what the DAG's author says holds for both."""
+    place = str(other.schema.get(_COMMENT, _OF_THE_DAG))
+    if place.endswith(_OF_THE_DAG):
+        return
+    mine = _param(one)
+    (kind, types), (other_kind, other_types) = _types(mine), _types(other)
+    if types != other_types:
+        differ = f"is of type {kind} here, and of type {other_kind} at {place}"
+    elif mine.value != other.value and all(param.has_value and param.value is not None for param in (mine, other)):
+        differ = f"is {one.shown(mine.value)} here, and {one.shown(other.value)} at {place}"
+    else:
+        return
+    yield one.problem(
+        f"{differ}, and the DAG has one param of that name for both pipelines; write the same, call one otherwise, "
+        "give one its value by inputs={...}, or give the DAG a param of that name, which then holds for both"
+    )
+
+
+def _types(param: Param) -> tuple[str, frozenset[str]]:
+    """What a param takes, in words and as a set that is the same where one takes what the other does."""
+    types = param.schema.get("type", ())
+    found = [one for one in ([types] if isinstance(types, str) else types) if one != "null"]
+    numbers = {"integer": "number"}
+    return " or ".join(found), frozenset(numbers.get(one, one) for one in found)
 
 
 def _has_no_value(param: Param) -> bool:

@@ -232,6 +232,26 @@ def test_a_pipeline_in_a_dag_of_somebody_adds_its_params(written: Callable[[str]
         add_params(DAG("e", schedule="@daily"), written(NEEDY), ["go"])
 
 
+def test_inputs_of_two_pipelines_share_a_param_if_they_are_the_same(written: Callable[[str], Source]) -> None:
+    def both(first: str, second: str, **params: object) -> DAG:
+        dag = DAG("d", schedule=None, params=params)
+        for text in (first, second):
+            add_params(dag, written(f"type: pipeline\ninputs: {{rate: {text}}}\njobs: {{}}"), [])
+        return dag
+
+    for pair in (("0.5", "0.5"), ("1", "1.0"), ("{type: uri_file}", "{type: uri_file, path: rows.csv}")):
+        both(*pair)
+    assert both("0.5", "0.25", rate=0.75).params["rate"] == 0.75
+    place = r"pipeline.yml:2:10: inputs.rate: "
+    for first, second, reason in (
+        ("0.5", "0.25", "is 0.25 here, and 0.5 at pipeline.yml:2, and the DAG has one param"),
+        ("0.5", "fast", "is of type string here, and of type number at pipeline.yml:2"),
+        ("fast", "{type: uri_file, path: rows.csv}", "is of type string or object here, and of type string at"),
+    ):
+        with pytest.raises(SpecError, match=f"{place}{reason}"):
+            both(first, second)
+
+
 RUNNING = """\
 type: pipeline
 settings: {default_compute: azureml:serverless}
