@@ -101,10 +101,8 @@ class _Found:
 def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool) -> dict[str, DAG]:
     wanted = get_parsing_context().dag_id
     found: dict[str, _Found] = {}
-    hidden = {
-        **wishes.dag_kwargs,
-        "auto_register": False,
-    }  # Airflow would find what was made before something went wrong
+    # else Airflow finds the DAG that was made until something went wrong, too
+    hidden = {**wishes.dag_kwargs, "auto_register": False}
     for path, dag_id in files_and_ids(folder, jobs).items():
         if wanted is not None and dag_id != wanted:
             continue
