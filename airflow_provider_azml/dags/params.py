@@ -157,7 +157,7 @@ def add_params(dag: DAG, source: Source, nodes: Iterable[str] | None, *, given: 
         SpecError: As :func:`dag_params`, or an input of another part has the name of one and is another.
     """
     own = {name: dag.params.get_param(name) for name in dag.params}
-    known = [one for name, one in declared(source).items() if name in own and name not in given]
+    known = [one for name, one in declared(source).items() if name in own and name not in given] if own else []
     clashes = [problem for one in known for problem in _clashes(one, own[one.name])]
     if clashes:
         raise SpecError(clashes)
