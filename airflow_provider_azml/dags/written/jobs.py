@@ -44,7 +44,7 @@ def job_file(source: Source, path: Path) -> DagFile:
     job_type = str(source.value.get("type", "command"))
     settings = settings_of(path, {}, None, None, beside={TASK_ID: job_type})
     given = settings.for_dag({})
-    task = _task(PlannedJob(path, job_type=job_type), path.parent, {}, None, settings.for_task(TASK_ID))
+    task = _task(PlannedJob(path, job_type=job_type), source, path.parent, settings=settings.for_task(TASK_ID))
     arguments: dict[str, Any] = {"schedule": given.pop("schedule", None), "catchup": False}
     if made.description:
         arguments["description"] = made.description.partition("\n")[0]
@@ -75,8 +75,14 @@ def schedule_file(source: Source, path: Path) -> DagFile:
         given = {key: value for key, value in dag_arguments(found, path, wishes).items() if value not in (None, [])}
     told = [str(one) for one in found.warnings] + [str(one.message) for one in warned]
     name = given.pop("dag_id")
-    told_of_job = settings.for_task(TASK_ID)
-    task = _task(found.job, path.parent, changes_of(found.job, found.name), scheduled_name(found.name), told_of_job)
+    task = _task(
+        found.job,
+        _source(found.job),
+        path.parent,
+        changes_of(found.job, found.name),
+        scheduled_name(found.name),
+        settings=settings.for_task(TASK_ID),
+    )
     if isinstance(given["schedule"], AzmlTimetable):
         given["schedule"] = _timetable(given["schedule"])
     arguments = {**given, "doc_md": Name("__doc__")}
@@ -88,33 +94,34 @@ def schedule_file(source: Source, path: Path) -> DagFile:
 
 def _task(
     job: PlannedJob,
+    source: Source | None,
     folder: Path,
-    changes: Mapping[str, Any],
-    display_name: str | None,
+    changes: Mapping[str, Any] | None = None,
+    display_name: str | None = None,
+    *,
     settings: Mapping[str, Any],
 ) -> Task:
-    """The task that submits a job."""
-    operator, given = job_arguments(job, folder, changes=changes, display_name=display_name)
-    own: dict[str, Any] = {key: value for key, value in given.items() if key not in {"file", "spec", "base_path"}}
-    if job.ran is None:
-        own = {**_arguments(_source(job).merged(own), operator.job_type, operator.spec_fields, folder)}
-    call = Call(imported(OPERATORS, operator.__name__), (), {"task_id": TASK_ID, **own, **settings}, is_open=True)
-    return Task(TASK_ID, call)
-
-
-def _source(job: PlannedJob) -> Source:
-    """A job as it is written.
+    """The task that submits a job.
 
     Raises:
         SpecError: There is a template in it that is no text.
     """
-    if job.file is None:
-        return from_mapping(job.spec or {}, base_path=job.folder)
-    source = unrendered.read(job.file)
-    if source.render is not None:
+    if source and source.render is not None:
         reason = "holds a template that is no text; put all templates of the file in quotation marks"
         raise SpecError([source.problem((), reason)])
-    return source
+    operator, given = job_arguments(job, folder, changes=changes or {}, display_name=display_name)
+    own: dict[str, Any] = {key: value for key, value in given.items() if key not in {"file", "spec", "base_path"}}
+    if source:
+        own = _arguments(source.merged(own), operator.job_type, operator.spec_fields, folder)
+    call = Call(imported(OPERATORS, operator.__name__), (), {"task_id": TASK_ID, **own, **settings}, is_open=True)
+    return Task(TASK_ID, call)
+
+
+def _source(job: PlannedJob) -> Source | None:
+    """A job as it is written; ``None`` for one that ran before."""
+    if job.ran is not None:
+        return None
+    return unrendered.read(job.file) if job.file else from_mapping(job.spec or {}, base_path=job.folder)
 
 
 def _arguments(source: Source, job_type: str | None, fields: Sequence[str], folder: Path) -> dict[str, Any]:
