@@ -14,11 +14,12 @@ from airflow_provider_azml.hooks.task_state import state_in
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow.sdk import Context
+    from airflow.sdk import DAG, Context
     from airflow.sdk.types import DagRunProtocol, Logger, RuntimeTaskInstanceProtocol
 
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.node_selection import Fate
+    from airflow_provider_azml.spec.pipeline_plans import NodePath
 
 FROM_RUN = "from_run"
 """Key of the result of a task that was left out: the id of the run whose job made what it tells of."""
@@ -54,19 +55,20 @@ def left_out(context: Context, fate: Fate, log: Logger) -> Json:
         such a run, for a node from which nothing is taken, a result without outputs.
 
     Raises:
-        AirflowSkipException: Nothing that runs comes after the node.
+        AirflowSkipException: Nothing that runs comes after the node, and no node of another pipeline of the DAG.
         AirflowFailException: What the node makes is needed, and no good run has made it.
     """
     ti = context["ti"]
     context["task"].outlets = []  # a success would be an event of each, and start what waits for something new
-    if fate == "skip":
+    if fate == "skip" and not _comes_before_another_pipeline(context):
         raise AirflowSkipException("left out of this run by azml_only or azml_skip, and nothing that runs comes after")
     found = earlier_result(ti, context["dag_run"])
     if found is not None:
         made_in = found.result.get(FROM_RUN) or found.run_id
-        log.info("reused: left out; outputs of job %s of run %s", found.result["name"], made_in)
+        job = found.result.get("name")  # there is none of what another service has run
+        log.info("reused: left out; outputs %sof run %s", f"of job {job} " if job else "", made_in)
         return {**found.result, FROM_RUN: made_in}
-    if fate == "pass":
+    if fate in ("pass", "skip"):
         log.info("left out; nothing that runs takes its outputs, and no good run of the DAG has any")
         return {"name": None, "status": None, "outputs": {}, "assets": {}, FROM_RUN: None}
     raise AirflowFailException(
@@ -74,6 +76,27 @@ def left_out(context: Context, fate: Fate, log: Logger) -> Json:
         f"no earlier run of DAG {ti.dag_id} that succeeded has any. Let it run too: put '+' in front of the name in "
         "azml_only. What is done in a run that has failed is there when its failed tasks are cleared."
     )
+
+
+def elsewhere(dag: DAG) -> list[NodePath]:
+    """The nodes of all pipelines of a DAG."""
+    named = (_told(task, "node") for task in dag.tasks)
+    return [tuple(str(name).split(".")) for name in named if name]
+
+
+def _comes_before_another_pipeline(context: Context) -> bool:
+    """Whether nodes of another pipeline of the DAG come after a task: they would be skipped with it."""
+    task = context["dag"].get_task(context["ti"].task_id)  # as it was before its templates were rendered
+    later = [one for one in task.get_flat_relatives(upstream=False) if _told(one, "node")]
+    return any(_told(one, name) != _told(task, name) for one in later for name in ("file", "inputs"))
+
+
+def _told(task: object, name: str) -> object:
+    """What the operator of a node was told, be it mapped or that of another service."""
+    for told in (getattr(task, "given", None), getattr(task, "partial_kwargs", None), vars(task)):
+        if told and told.get(name):
+            return told[name]
+    return None
 
 
 def earlier_result(ti: RuntimeTaskInstanceProtocol, dag_run: DagRunProtocol) -> EarlierResult | None:
@@ -92,7 +115,7 @@ def earlier_result(ti: RuntimeTaskInstanceProtocol, dag_run: DagRunProtocol) -> 
     """
     for run_id in _good_runs(ti, dag_run):
         result = ti.xcom_pull(task_ids=ti.task_id, run_id=run_id, map_indexes=_index(ti))
-        if isinstance(result, dict) and result.get("name"):
+        if isinstance(result, dict) and "outputs" in result and result.get(FROM_RUN, run_id) is not None:
             return EarlierResult(run_id, result)
     return None
 

@@ -274,11 +274,12 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
 
     def _selection(self, context: Context) -> Selection:
         """What becomes of the nodes of the pipeline in this run."""
+        from airflow_provider_azml.operators.earlier_runs import elsewhere
         from airflow_provider_azml.spec.node_selection import selected
 
         more = [(one, node) for node, others in (self.after or {}).items() for one in others]
         order = [(tuple(one.split(".")), tuple(node.split("."))) for one, node in more]
-        return selected(self.plan(context), context["params"], order)
+        return selected(self.plan(context), context["params"], order, elsewhere(context["dag"]))
 
 
 def _with_paths(job: Source) -> Source:

@@ -57,13 +57,16 @@ class Selection:
         return "skip" if node in self.skipped else "run"
 
 
-def selected(plan: PlannedPipeline, params: Mapping[str, object], after: Iterable[Edge] = ()) -> Selection:
+def selected(
+    plan: PlannedPipeline, params: Mapping[str, object], after: Iterable[Edge] = (), elsewhere: Iterable[NodePath] = ()
+) -> Selection:
     """What becomes of the nodes of a pipeline in a run with these params.
 
     Args:
         plan: The pipeline.
         params: Params of the run; ``azml_only``, ``azml_skip`` and ``azml_force_rerun`` are looked at.
         after: More edges, that order nodes which share no data.
+        elsewhere: Nodes of other pipelines in the same DAG, for which the same params count.
 
     Raises:
         SpecError: A selector names no node, or nothing is left to run.
@@ -76,6 +79,7 @@ def selected(plan: PlannedPipeline, params: Mapping[str, object], after: Iterabl
         only=listed(params.get(ONLY)),
         skip=listed(params.get(SKIP)),
         force=listed(params.get(FORCE_RERUN)),
+        elsewhere=elsewhere,
     )
 
 
@@ -87,6 +91,7 @@ def chosen(
     only: Iterable[str] = (),
     skip: Iterable[str] = (),
     force: Iterable[str] = (),
+    elsewhere: Iterable[NodePath] = (),
 ) -> Selection:
     """What becomes of nodes.
 
@@ -101,9 +106,10 @@ def chosen(
         only: Selectors of the nodes that run; all run when there is none.
         skip: Selectors of nodes that do not run.
         force: Selectors of nodes that AML is to run again in any case, if they run.
+        elsewhere: Nodes of other pipelines that may be meant as well.
 
     Raises:
-        SpecError: A selector names no node, or nothing is left to run.
+        SpecError: A selector names no node, or nothing is left to run anywhere.
 
     Example:
         >>> chosen([("prep",), ("train",), ("score",)], [(("prep",), ("train",))], only=["tr*"])
@@ -111,17 +117,18 @@ def chosen(
     """
     taken = list(taken)
     graph = _Graph(nodes, [*taken, *order])
+    others = _Graph(set(elsewhere) - set(nodes), ())
     wanted, unwanted, forced = (list(selectors) for selectors in (only, skip, force))
     problems = [
         Problem("<params>", 0, 0, param, _unknown(selector, nodes))
         for param, selectors in ((ONLY, wanted), (SKIP, unwanted), (FORCE_RERUN, forced))
         for selector in selectors
-        if not graph.matching(selector)
+        if not graph.matching(selector) and not others.matching(selector)
     ]
     if problems:
         raise SpecError(problems)
     run = (graph.all_of(wanted) if wanted else frozenset(nodes)) - graph.all_of(unwanted)
-    if nodes and not run:
+    if nodes and not run and not others.nodes:
         raise SpecError([Problem("<params>", 0, 0, SKIP, f"{', '.join(unwanted)} leaves nothing to run")])
     left_out = frozenset(nodes) - run
     before = graph.before(run) - run
@@ -171,7 +178,7 @@ class _Graph:
     """
 
     def __init__(self, nodes: Collection[NodePath], edges: Iterable[Edge]) -> None:
-        self._nodes = nodes
+        self.nodes = nodes
         self._before: dict[NodePath, set[NodePath]] = {}
         self._after: dict[NodePath, set[NodePath]] = {}
         for one, other in edges:
@@ -187,7 +194,7 @@ class _Graph:
         pattern = selector.strip(_GRAPH).strip()
         return frozenset(
             node
-            for node in self._nodes
+            for node in self.nodes
             if any(fnmatchcase(".".join(node[:depth]), pattern) for depth in range(1, len(node) + 1))
         )
 

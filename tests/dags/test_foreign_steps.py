@@ -223,6 +223,11 @@ def test_a_notebook_is_told_where_data_are_and_later_steps_where_it_has_put_its_
     assert scored.startswith("azureml://datastores/workspaceblobstore/paths/airflow/pipeline/spark/manual__")
     assert parameters["scored"].endswith(scored.rpartition("/paths/")[2])
 
+    dag = azml_dag(folder / "pipeline.yml", default_args={"azml_conn_id": azml_connection, "poll_seconds": 0.2})
+    again = run(dag, run_conf={"Word": "hi", "azml_only": ["after"]})
+    assert again.value("spark") == {**finished.value("spark"), "from_run": finished.dag_run.run_id}
+    assert len(TOLD) == 1
+
 
 def test_a_script_on_databricks_is_put_where_it_can_be_fetched(
     azml_connection: str, azml_emulator: RunningEmulator, folder: Path, official: dict[str, type[BaseOperator]]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from airflow.sdk import DAG
 
-from airflow_provider_azml.dags import azml_dag
+from airflow_provider_azml.dags import azml_dag, azml_task_group
 from tests.airflow.running import Finished, run
 
 if TYPE_CHECKING:
@@ -96,3 +97,25 @@ def test_what_looks_like_a_template_in_a_param_is_text(go):
     told["outputs"] = {"o": {"type": "uri_file"}}
     finished = go(pipeline({"tell": told}, text="a"), text=text)
     assert finished.state == "success", finished.errors
+
+
+def test_a_run_chooses_among_the_nodes_of_two_pipelines(azml_emulator, azml_connection, tmp_path, request):
+    first = {"prep": node("echo 1 > ${{outputs.o}}/x"), "train": node("echo")}
+    second = {"fetch": node("echo 2 > ${{outputs.o}}/x"), "score": node("echo")}
+    for name, jobs in (("first", first), ("second", second)):
+        (tmp_path / f"{name}.yml").write_text(yaml.safe_dump(pipeline(jobs)))
+
+    def states(day: int, **params: Any) -> dict[str, str]:
+        settings = {"azml_conn_id": azml_connection, "poll_seconds": 0.2}
+        with DAG(request.node.name, schedule=None, default_args=settings) as dag:
+            azml_task_group(tmp_path / "first.yml") >> azml_task_group(tmp_path / "second.yml")
+        date = NOW + dt.timedelta(days=day)
+        finished = run(dag, run_after=date, logical_date=date, run_conf=params)
+        assert not finished.errors
+        return finished.states
+
+    nodes = ("first.prep", "first.train", "second.fetch", "second.score")
+    chosen = states(0, azml_only=["fetch"])
+    assert chosen == dict(zip(nodes, ("success", "success", "success", "skipped"), strict=True))
+    skipped = states(1, azml_skip=["fetch", "score", "train"])
+    assert skipped == dict(zip(nodes, ("success", "success", "skipped", "skipped"), strict=True))
