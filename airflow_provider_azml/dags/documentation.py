@@ -267,7 +267,8 @@ def _joined(*parts: object) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown without the columns that are empty; nothing without rows."""
-    columns = [column for column in zip(header, *rows, strict=True) if any(column[1:])]
+    given = list(rows)
+    columns = [column for column in zip(header, *given, strict=True) if any(column[1:])] if given else []
     if not columns:
         return ""
     names, *lines = (" | ".join(cells) for cells in zip(*columns, strict=True))

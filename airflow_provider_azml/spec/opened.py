@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -33,6 +34,7 @@ class Opened:
         component_inputs: What each file of a pipeline component declares as inputs.
         paths: Paths as they were named, and where they lead.
         named: The same of paths that start from a folder.
+        short: Such paths without the steps that lead back.
     """
 
     follow_symlinks: bool = False
@@ -43,6 +45,7 @@ class Opened:
     component_inputs: dict[Path, Json] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
     named: dict[tuple[Path, str], Path] = field(default_factory=dict)
+    short: dict[tuple[Path, str], Path] = field(default_factory=dict)
 
     @cached_property
     def scratch(self) -> Path:
@@ -56,6 +59,12 @@ class Opened:
         if (folder, path) not in self.named:
             self.named[folder, path] = self.real(folder / path)
         return self.named[folder, path]
+
+    def shown(self, folder: Path, path: str) -> Path:
+        """A path that starts from a folder, as messages show it."""
+        if (folder, path) not in self.short:
+            self.short[folder, path] = Path(os.path.normpath(folder / path))
+        return self.short[folder, path]
 
     def real(self, path: Path) -> Path:
         """A path with links followed where that is possible; asked of the disk once, which is slow."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import codecs
 import logging
-import os
 import re
 import stat
 import traceback
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ TEMPLATE_FAILS = "the template fails"
 _ROOT_OF_V1 = "pipeline"
 _LONGEST_CHAIN = 50
 _SHORT = 4
+_LONGEST_KEPT = 10_000
+"""Characters of a file that is kept once it was read; those of components have fewer."""
 _OTHER_ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -138,7 +140,7 @@ class Source:
 
     def shown(self, path: str) -> Path:
         """A path of the source as messages show it: from where the source's own file is named."""
-        return Path(os.path.normpath((self.file.parent if self.file else self.base_path) / path))
+        return self.opened.shown(self.file.parent if self.file else self.base_path, path)
 
     def local(self, path: str) -> Path:
         """A path of the source as a path of this machine, with links followed where that is possible."""
@@ -175,12 +177,18 @@ def as_written(file: Path, *, render: Callable[[str], str] | None = None, follow
     text = text_of(file)
     if render:
         text = _rendered(text, render, str(file))
-    value, marks = yaml_text.parse(text, str(file))
+    value, marks = (_parsed if len(text) <= _LONGEST_KEPT else yaml_text.parse)(text, str(file))
     if not isinstance(value, dict):
         found = "is empty" if value is None else f"holds a {'list' if isinstance(value, list) else 'single value'}"
         raise SpecError([Problem(str(file), 1, 1, "", f"the file {found}; an AML file holds keys and values")])
     opened = Opened(follow_symlinks=follow_symlinks)
     return Source(value, file.absolute().parent, file, marks, render, opened=opened)
+
+
+@lru_cache(maxsize=128)
+def _parsed(text: str, file: str) -> tuple[object, Marks]:
+    """What a text holds; the files of a folder name the same components, and nobody changes what was read."""
+    return yaml_text.parse(text, file)
 
 
 def from_mapping(
