@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_azml.spec import bindings, node_components
 from airflow_provider_azml.spec.pipeline_graph import Graph, inputs_of
-from airflow_provider_azml.spec.pipeline_nodes import PIPELINE, type_of
+from airflow_provider_azml.spec.pipeline_nodes import AUTOML, PIPELINE, type_of
 from airflow_provider_azml.spec.rules import lower, mapping
 
 if TYPE_CHECKING:
@@ -105,24 +105,42 @@ class Level:
                     return inner.writer(name, own)
         return None
 
+    def type_of_output(self, target: Binding) -> str | None:
+        """The type of the data that a node writes; ``None`` where neither file nor component says it.
+
+        Args:
+            target: A reference to an output of a node.
+        """
+        node, component = self.graph.nodes.get(str(target.node)), self.graph.components.get(str(target.node))
+        if node is None or component or not (type_of(node) == AUTOML or node.value.get(node_components.key_of(node))):
+            return data_type(self.graph.typed(written(target))["type"])
+        given = mapping(node.value.get("outputs")).get(target.name)
+        is_said = reference(given) is not None or mapping(given).get("type")
+        return data_type(self.graph.typed(given)["type"]) if is_said else None
+
     def leads_to(self, target: Binding) -> Iterator[OutputOf | InputOf]:
         """The inputs of the whole pipeline and outputs of nodes that a reference takes something of.
 
         Args:
             target: The reference, as it stands in this pipeline.
         """
-        if target.node is not None and target.place == "outputs":
-            found = self.writer(target.node, target.name)
-            if found:
-                yield found
-            return
-        if target.node is None and target.place == "inputs" and self.above is None:
-            yield InputOf(target.name)
-            return
-        at, value = self._input(target)
-        for _, text in bindings.texts(value):
-            for one in bindings.found(text):
-                yield from at.leads_to(one)
+        left: list[tuple[Level, Binding]] = [(self, target)]
+        seen: set[tuple[NodePath, Binding]] = set()  # a few references may lead to one in more ways than can be counted
+        while left:
+            level, one = left.pop()
+            if (level.path, one) in seen:
+                continue
+            seen.add((level.path, one))
+            if one.node is not None and one.place == "outputs":
+                found = level.writer(one.node, one.name)
+                if found:
+                    yield found
+            elif one.node is None and one.place == "inputs" and level.above is None:
+                yield InputOf(one.name)
+            elif one.place == "inputs":
+                at, value = level.input_at(one)
+                inside = [inner for _, text in bindings.texts(value) for inner in bindings.found(text)]
+                left += [(at, inner) for inner in reversed(inside)]
 
     def _input(self, target: Binding) -> tuple[Level, Any]:
         """What an input is given that a reference leads to, and the pipeline in which that is written."""
@@ -163,6 +181,17 @@ def reference(value: object) -> Binding | None:
     """The reference that an input or output is, if it is nothing else."""
     path = value.get("path") if isinstance(value, dict) else value
     return next(bindings.found(str(path)), None) if bindings.is_whole(path) else None
+
+
+def written(target: Binding) -> str:
+    """A reference as files have it.
+
+    Example:
+        >>> written(Binding("outputs", "data", "prep"))
+        '${{parent.jobs.prep.outputs.data}}'
+    """
+    node = "" if target.node is None else f"jobs.{target.node}."
+    return f"${{{{parent.{node}{target.place}.{target.name}}}}}"
 
 
 def data_type(declared: object) -> str:

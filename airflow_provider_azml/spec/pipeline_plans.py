@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_azml.exceptions import SpecError
@@ -25,6 +26,8 @@ Edge: TypeAlias = tuple[NodePath, NodePath]
 ENDS = ("on_init", "on_finalize")
 """Settings that name the node which runs before, and after, all others."""
 _FOLDER = "uri_folder"
+_MOST_NODES = 10_000
+"""How many nodes a pipeline may come to; a few files that are nested in each other may come to any number."""
 
 
 @dataclass(frozen=True)
@@ -188,20 +191,23 @@ def plan_pipeline(source: Source) -> PlannedPipeline:
         [('prep',), ('train_group', 'train'), ('train_group', 'score')]
     """
     outermost = pipeline_levels.of_job(source)
-    return PlannedPipeline(source, {} if outermost is None else _nodes(outermost))
+    return PlannedPipeline(source, {} if outermost is None else _nodes(outermost, count()))
 
 
-def _nodes(level: Level) -> dict[str, PlannedNode]:
+def _nodes(level: Level, counted: Iterator[int]) -> dict[str, PlannedNode]:
     for found in level.graph.found.values():
         if isinstance(found, SpecError):
             raise found
-    return {name: _node(level, name) for name in level.graph.nodes}
+    return {name: _node(level, name, counted) for name in level.graph.nodes}
 
 
-def _node(level: Level, name: str) -> PlannedNode:
-    inner = level.inner.get(name)
+def _node(level: Level, name: str, counted: Iterator[int]) -> PlannedNode:
     node = level.graph.nodes[name]
-    return PlannedNode((*level.path, name), type_of(node), level, _nodes(inner) if inner else {})
+    if next(counted) == _MOST_NODES:
+        reason = f"the pipeline comes to more than {_MOST_NODES:,} nodes, with those of its components"
+        raise SpecError([node.problem((), reason, at_key=True)])
+    inner = level.inner.get(name)
+    return PlannedNode((*level.path, name), type_of(node), level, _nodes(inner, counted) if inner else {})
 
 
 def _leaves(node: PlannedNode) -> Iterator[PlannedNode]:

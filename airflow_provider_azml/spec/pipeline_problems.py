@@ -147,14 +147,35 @@ def _circles(graph: Graph) -> Iterator[Problem]:
     for name, node in graph.nodes.items():
         for run in control_flow.led(node):
             waits.get(run, []).append(name)
+    for way in _all_circles(waits):
+        first = min(way[:-1], key=list(waits).index)
+        yield graph.source.problem(("jobs", first), f"the nodes wait for each other: {' -> '.join(way)}", at_key=True)
+    yield from _circles_of_inputs(graph)
+
+
+def _circles_of_inputs(graph: Graph) -> Iterator[Problem]:
+    """Inputs of nodes that are given by each other, so that nothing gives them a value."""
+    places: dict[str, tuple[str, str]] = {}
+    given: dict[str, list[str]] = {}
+    for name, node in graph.nodes.items():
+        for port, value in mapping(node.value.get("inputs")).items():
+            found = (target for _, text in bindings.texts(value) for target in bindings.found(text))
+            places[f"{name}.{port}"] = (name, str(port))
+            given[f"{name}.{port}"] = [f"{one.node}.{one.name}" for one in found if one.node and one.place == "inputs"]
+    known = {key: [one for one in others if one in given] for key, others in given.items()}
+    for way in _all_circles(known):
+        node_name, port = places[way[0]]
+        reason = f"the inputs are given by each other: {' -> '.join(way)}"
+        yield graph.source.problem(("jobs", node_name, "inputs", port), reason, at_key=True)
+
+
+def _all_circles(edges: Mapping[str, list[str]]) -> Iterator[list[str]]:
+    """Each circle once, the first of it last again."""
     done: set[str] = set()
-    for name in waits:
-        way = _circle_from(name, waits, done)
+    for name in edges:
+        way = _circle_from(name, edges, done)
         if way:
-            first = min(way[:-1], key=list(waits).index)
-            yield graph.source.problem(
-                ("jobs", first), f"the nodes wait for each other: {' -> '.join(way)}", at_key=True
-            )
+            yield way
 
 
 def _taking(node: Source) -> Any:

@@ -6,7 +6,7 @@ before. What the node takes from others is given as inputs of its pipeline; what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_azml.exceptions import SpecError
@@ -14,9 +14,10 @@ from airflow_provider_azml.spec import bindings, node_parts, references
 from airflow_provider_azml.spec.component_io import VALUE_TYPES
 from airflow_provider_azml.spec.marks import Marks
 from airflow_provider_azml.spec.pipeline_graph import inputs_of, is_optional
-from airflow_provider_azml.spec.pipeline_levels import OF_A_COMPONENT, OutputOf, data_type, reference
+from airflow_provider_azml.spec.pipeline_levels import OF_A_COMPONENT, OutputOf, data_type, reference, written
 from airflow_provider_azml.spec.pipeline_plans import ENDS
 from airflow_provider_azml.spec.rules import boolean, integer, lower, mapping, number
+from airflow_provider_azml.spec.yaml_text import MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,14 +46,11 @@ class Later:
     As text it is what a template calls it.
     """
 
-    def typed(self, kind: str) -> Later:
-        """The same, of a type that a component declares."""
-        del kind
-        return self
-
 
 Results: TypeAlias = "Mapping[NodePath, Mapping[str, str | Value] | None]"
 """Node -> output -> URI of where it is, or its value; ``None`` for a node that a decision has left out."""
+_BEGUN = object()
+"""Stands for what is being found out."""
 _BLOB_STORE = "workspaceblobstore"
 _KEPT = ("$schema", "experiment_name", "tags", "properties", "compute", "identity")
 """Keys of a pipeline job that hold for each of its nodes."""
@@ -90,15 +88,15 @@ def single_node(
     service fills in: https://learn.microsoft.com/azure/machine-learning/how-to-debug-pipeline-reuse-issues
     """
     values = _Values(results, node)
-    given = {target: values.of(node.level, target) for target in node.taken}
+    given = {target: _with_type(values.of(node.level, target), target, node) for target in node.taken}
     names = _names(given)
     inputs = {names[target]: value for target, value in given.items() if value not in (None, "") and target in names}
     settings = {key: item for key, item in mapping(plan.source.value.get("settings")).items() if key not in _OF_MANY}
     if force_rerun:
         settings["force_rerun"] = True
     data = [one for one in node.outputs.values() if one.type not in VALUE_TYPES]
-    written = {one.name: _written(one, f"{_datastore(settings)}/{folder}", node) for one in data}
-    own = {**_rebound(node.source.value, given, names), **({"outputs": written} if written else {})}
+    outputs = {one.name: _written(one, f"{_datastore(settings)}/{folder}", node) for one in data}
+    own = {**_rebound(node.source.value, given, names), **({"outputs": outputs} if outputs else {})}
     kept = {key: plan.source.value[key] for key in _KEPT if plan.source.value.get(key) is not None}
     value = {**kept, "type": "pipeline", "settings": settings, "inputs": inputs, "jobs": {node.path[-1]: own}}
     marks = plan.source.marks
@@ -118,7 +116,8 @@ def value_of(node: PlannedNode, given: Any, results: Results) -> Any:  # any val
     Raises:
         SpecError: It takes what another node has not written.
     """
-    return _Values(results, node).resolved(node.level, given, node.source)
+    found = _Values(results, node).resolved(node.level, given, node.source)
+    return _with_type(found, None, node)
 
 
 def lacking(node: PlannedNode, results: Results) -> str | None:
@@ -147,39 +146,50 @@ class _Values:
     Args:
         results: What they have written.
         asking: The node that refers.
+        known: What is known of references already, by the pipeline that each stands in.
     """
 
     results: Results
     asking: PlannedNode
+    known: dict[tuple[NodePath, Binding], Any] = field(default_factory=dict)
 
     def of(self, level: Level, target: Binding) -> Any:  # any value of an input
         """A literal, a mapping of data, or ``None`` where there is nothing."""
-        if target.place == "outputs":
-            return None if target.node is None else self._output(level, target)
+        key = (level.path, target)
+        if key not in self.known:
+            self.known[key] = _BEGUN
+            self.known[key] = self._output(level, target) if target.place == "outputs" else self._input(level, target)
+        if self.known[key] is _BEGUN:
+            raise self._not_to_be_had(target, "it leads to itself")
+        return self.known[key]
+
+    def _input(self, level: Level, target: Binding) -> Any:
         at, value = level.input_at(target)
         if target.node is not None:
             component = level.graph.components.get(target.node)
-            declared = mapping(component.value.get("inputs")).get(target.name) if component else None
+            declared = mapping(mapping(component.value.get("inputs")).get(target.name)) if component else {}
         else:
-            declared = level.declared.get(target.name)
+            declared = mapping(level.declared.get(target.name))
         home = level.holder if target.node is None and level.above is None else at.graph.source
-        return _typed(self.resolved(at, value, home), declared)
+        found = self.resolved(at, value, home)
+        # what the pipeline around was not given stands for nothing here
+        return _typed(declared.get("default") if found is None else found, declared)
 
     def _output(self, level: Level, target: Binding) -> Any:
-        writer = level.writer(str(target.node), target.name)
+        if target.node is None:
+            return None
+        writer = level.writer(target.node, target.name)
         known = self.results.get(writer.node, {}) if writer else {}
         if known is None:
             return None
         found = known.get(writer.name) if writer else None
-        written = _text_of(target)
         if isinstance(found, Value):
             return found.is_
         if writer is None or found is None:
             who = ".".join(writer.node) if writer else f"no node of {target.node}"
             what = writer.name if writer else target.name
-            reason = f"{written} is not to be had: {who} has written no {what!r}"
-            raise SpecError([self.asking.source.problem((), reason, at_key=True)])
-        return {"type": data_type(level.graph.typed(written)["type"]), "path": found}
+            raise self._not_to_be_had(target, f"{who} has written no {what!r}")
+        return {"type": level.type_of_output(target), "path": found}
 
     def resolved(self, at: Level, value: Any, home: Source) -> Any:
         """A value with what its references lead to in their place; local paths as whoever is elsewhere names them."""
@@ -189,12 +199,24 @@ class _Values:
             mode = mapping(value).get("mode")
             return {**found, "mode": mode} if isinstance(found, dict) and mode else found
         if isinstance(value, str):
-            return bindings.filled(value, lambda one: _as_text(self.of(at, one)))
+            return self._filled(at, value)
         if isinstance(value, dict) and isinstance(value.get("path"), str):
-            return {**value, "path": _absolute(value["path"], home)}
+            filled = {key: self._filled(at, item) if isinstance(item, str) else item for key, item in value.items()}
+            return {**filled, "path": _absolute(filled["path"], home)}
         if isinstance(value, dict) and "value" in value:
             return self.resolved(at, value["value"], home)
         return value
+
+    def _filled(self, at: Level, text: str) -> str:
+        filled = bindings.filled(text, lambda one: _as_text(self.of(at, one)))
+        if len(filled) > MAX_TEXT:
+            reason = f"a text that it is given comes to more than {MAX_TEXT:,} characters"
+            raise SpecError([self.asking.source.problem((), reason, at_key=True)])
+        return filled
+
+    def _not_to_be_had(self, target: Binding, why: str) -> SpecError:
+        reason = f"{written(target)} is not to be had: {why}"
+        return SpecError([self.asking.source.problem((), reason, at_key=True)])
 
 
 def _names(given: Mapping[Binding, Any]) -> dict[Binding, str]:
@@ -252,16 +274,30 @@ def _datastore(settings: Json) -> str:
     return f"azureml://datastores/{named.rpartition('/')[2]}/paths"
 
 
-def _typed(value: Any, declared: object) -> Any:
-    """A value as the type that a component declares."""
-    if value is None or not isinstance(declared, dict):
-        return value
+def _typed(value: Any, declared: Json) -> Any:
+    """A value as the type that a component declares, as far as that leaves its text as it is; else the value."""
     if node_parts.takes_data(declared):
-        return node_parts.as_data(value, declared)
-    if isinstance(value, Later):
-        return value.typed(lower(declared.get("type")))
+        given = node_parts.as_data(value, declared)
+        is_unsaid = isinstance(given, dict) and given.get("type", given) is None
+        return {**given, "type": data_type(declared["type"])} if is_unsaid else given
     convert = _LITERALS.get(lower(declared.get("type")))
-    return value if convert is None or isinstance(value, dict) else convert(value)
+    if convert is None or not isinstance(value, (str, int, float)):
+        return value
+    try:
+        converted = convert(value)
+    except (ValueError, OverflowError):  # whoever takes it will say what is wrong
+        return value
+    return converted if str(converted) == str(value) else value
+
+
+def _with_type(value: Any, target: Binding | None, node: PlannedNode) -> Any:
+    """Data of which only the service knows the type, as of that which the node wants by a reference to them."""
+    if not isinstance(value, dict) or value.get("type", value) is not None:
+        return value
+    known = inputs_of(node.component) if node.component else {}
+    takers = (port for port, item in mapping(node.source.value.get("inputs")).items() if reference(item) == target)
+    wanted = (mapping(known[port]).get("type") for port in takers if node_parts.takes_data(known.get(port)))
+    return {**value, "type": data_type(next(wanted, None))}
 
 
 def _absolute(path: str, home: Source) -> str:
@@ -269,10 +305,6 @@ def _absolute(path: str, home: Source) -> str:
     if references.is_registered(path) or references.is_remote(path):
         return path
     return str(home.base_path / path.removeprefix(references.FILE))
-
-
-def _text_of(target: Binding) -> str:
-    return f"${{{{parent.jobs.{target.node}.{target.place}.{target.name}}}}}"
 
 
 def _as_text(value: Any) -> str:

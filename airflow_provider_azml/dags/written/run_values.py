@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_azml.dags.params import params_of
 from airflow_provider_azml.dags.written.python_text import Call, Name, imported
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 PATH = "PATH"
 """The constant that holds the pattern of paths that a run may be given, which are no files of a worker."""
-_FILTERS = {"integer": ("int", int), "number": ("float", float)}
 PATHS = "azureml:|https?:|wasbs?:|abfss?:|adl:"
 _NOT_IN_PARAMS = ("$comment", "section", "title")
 
@@ -52,11 +51,9 @@ class OfParam(Later):
 
     Args:
         name: The param.
-        default: Its default, if it has one.
     """
 
     name: str
-    default: Any = None
 
     @property
     def expression(self) -> str:
@@ -65,13 +62,6 @@ class OfParam(Later):
 
     def __str__(self) -> str:
         return f"{{{{ {self.expression} }}}}"
-
-    def typed(self, kind: str) -> Later:
-        """The same, of a type that a component declares; where that makes another text of it, a template."""
-        name, convert = _FILTERS.get(kind, (None, None))
-        if name is None or convert is None or self.default is None or str(convert(self.default)) == str(self.default):
-            return self
-        return OfTemplate(f"{{{{ {self.expression} | {name} }}}}")
 
 
 @dataclass(frozen=True)
@@ -154,7 +144,7 @@ def params_in(value: object) -> Iterator[OfParam]:
 
 def _later(one: DeclaredInput, written: object, is_kept_secret: bool) -> object:
     """What stands for an input."""
-    param = OfParam(one.name, one.default)
+    param = OfParam(one.name)
     later: Later = param
     if is_kept_secret:
         later = OfTemplate(f"{{{{ var.value.{one.name} }}}}")
