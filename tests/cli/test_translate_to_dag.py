@@ -21,7 +21,7 @@ from airflow_provider_azml.spec import references, unrendered
 from airflow_provider_azml.spec.component_io import VALUE_TYPES
 from airflow_provider_azml.spec.pipeline_plans import OutputOf, plan_pipeline
 from tests.airflow.running import Finished, run
-from tests.dags import pipeline_corpus
+from tests.dags import pipeline_corpus, v1_files
 from tests.dags.pipeline_corpus import ORACLE
 from tests.emulator.execution import Workspace
 
@@ -276,7 +276,7 @@ def test_a_dag_file_submits_what_azml_dag_submits(make, tmp_path, azml_connectio
     told, own = (bodies(one, azml_emulator) for one in ends)
     assert set(own) == {"prep", "group.train", "score"}
     assert own == told
-    assert own["group.train"]["inputs"]["lr"]["value"] == "3.0"
+    assert own["group.train"]["inputs"]["lr"]["value"] == "3"
     assert [one.value("score")["node"] for one in ends] == ["score"] * 2
 
 
@@ -288,7 +288,7 @@ def test_a_nested_pipeline_is_a_group_that_names_the_components_of_its_folder(ma
     assert str(tmp_path) not in text
     assert "    prep >> train >> score\n" in text
     assert "\"path\": \"{{ ti.xcom_pull('prep')['outputs']['o'] }}\"" in text
-    assert '"lr": "{{ params.rate | float }}"' in text
+    assert '"lr": dag.param("rate")' in text
     assert '"word": dag.param("word")' in text
     assert text.startswith(
         '"""A pipeline of Azure ML, with a task for each of its steps.\n\nTrains a model.\nAnd scores'
@@ -379,6 +379,21 @@ def test_what_cannot_be_written_out_is_named(jobs, reason, make):
 
     with pytest.raises(SpecError, match=reason):
         make(pipeline(jobs))
+
+
+def test_a_pipeline_of_cli_v1_is_written_as_what_it_is_today(tmp_path):
+    for name, content in v1_files.FILES.items():
+        (tmp_path / name).write_text(content)
+    text, remarks = written(tmp_path / "pipeline.yml")
+    assert remarks == []
+    assert 'params={"Word": Param("two words", type="string"), "Seed": Param(7, type="integer")},' in text
+    dag, told = dag_in(text, tmp_path / "dag.py"), azml_dag(tmp_path / "pipeline.yml")
+    assert (dag.task_ids, edges_of(dag)) == (told.task_ids, edges_of(told))
+    results = Results(tmp_path / "pipeline.yml")
+    assert [submitted(dag, task, results) for task in dag.task_ids] == [
+        submitted(told, task, results) for task in told.task_ids
+    ]
+    assert_tidy(tmp_path / "dag.py")
 
 
 # -- other files, and the command line ---------------------------------------------------------------------------

@@ -75,7 +75,7 @@ class DagFile:
         text: What else there is to say of it; may be empty.
         dag: What makes the DAG.
         members: Its tasks and groups.
-        constants: Values that stand before the DAG, by their names.
+        constants: Values that stand before the DAG, by their names, each after what it is for.
         remarks: What its new owner has to know or to do.
     """
 
@@ -83,7 +83,7 @@ class DagFile:
     text: str
     dag: Call
     members: Sequence[Task | Group]
-    constants: Mapping[str, object] = field(default_factory=dict)
+    constants: Mapping[str, tuple[str, object]] = field(default_factory=dict)
     remarks: Sequence[str] = ()
 
     def python(self) -> str:
@@ -100,7 +100,9 @@ class DagFile:
         named = {task.id: names.get(task.id) for task in tasks}
         after = [*_order(tasks, names), *(f"{' ' * STEP}{names[one.id]}.as_teardown()" for one in tasks if one.is_last)]
         body = [*_lines_of(self.members, named, STEP), *after]
-        constants = "".join(f"{name} = {laid_out(one, before=len(name) + 3)}\n" for name, one in self.constants.items())
+        constants = "".join(
+            f"# {why}\n{name} = {laid_out(one, before=len(name) + 3)}\n" for name, (why, one) in self.constants.items()
+        )
         parts = [_docstring(self.summary, self.text), _imports(needed), *([constants] if constants else [])]
         written = "\n".join(body) + "\n"
         alias = " as dag" if "dag." in written else ""
@@ -115,7 +117,7 @@ class DagFile:
         groups = [imported("airflow.sdk", "TaskGroup")] if any(isinstance(one, Group) for one in self.members) else []
         arguments = [group.arguments for group in _groups(self.members)]
         operators = [task.operator for task in tasks]
-        return imports_of([self.dag, *groups, *arguments, *operators, *self.constants.values()])
+        return imports_of([self.dag, *groups, *arguments, *operators, *(one for _, one in self.constants.values())])
 
 
 def identifier(text: str) -> str:

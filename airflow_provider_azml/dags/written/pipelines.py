@@ -51,6 +51,7 @@ _WITH_PATHS = frozenset({
 })  # fmt: skip
 """Keys of nodes that may hold local paths, besides those that name components and data."""
 _LONGEST_NAME = 50
+_WHY_PATH = "What a run may be given as data: what lies on the service, and no file of a worker."
 INSTEAD = "azml_dag() of the AML file can run it"
 
 
@@ -121,7 +122,7 @@ class _Written:
             description,
             dag,
             members,
-            {PATH: f"^({PATHS})"} if is_path else {},
+            {PATH: (_WHY_PATH, f"^({PATHS})")} if is_path else {},
             [*remarks, *(_secret(name) for name in self.inputs.secrets)],
         )
 
