@@ -6,6 +6,7 @@ The settings of ``pipeline.yml`` stand in ``pipeline.airflow.yml`` beside it, th
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -81,7 +82,8 @@ def sidecars_of(file: Path) -> Sidecars:
 
 
 def _only(folder: Path, names: Iterable[str]) -> Path | None:
-    found = [path for name in names for end in ENDINGS if (path := folder / f"{name}{end}").is_file()]
+    # one that cannot be read, say a link that leads nowhere, is to be an error, and not to hold for nothing
+    found = [path for name in names for end in ENDINGS if os.path.lexists(path := folder / f"{name}{end}")]
     if found[1:]:
         both = " and ".join(path.name for path in found)
         raise SpecError([Problem(str(path), 0, 0, "", f"there are {both}; keep one of them") for path in found])

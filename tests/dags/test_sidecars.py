@@ -45,6 +45,15 @@ def test_a_sidecar_without_a_file_is_told(folder: Path) -> None:
         azml_dags(folder, strict=True)
 
 
+def test_a_sidecar_that_cannot_be_read_is_not_passed_over(folder: Path) -> None:
+    (folder / "pipeline.airflow.yml").symlink_to(folder / "gone.yml")
+    with pytest.raises(SpecError, match=r"pipeline\.airflow\.yml: there is no such file"):
+        azml_dag(folder / "pipeline.yml")
+    (folder / ".airflow.yml").mkdir()
+    with pytest.raises(SpecError, match=r"/\.airflow\.yml: cannot be read: it is a folder"):
+        azml_dag(folder / "pipeline.yml")
+
+
 @pytest.mark.parametrize(
     "text",
     [
