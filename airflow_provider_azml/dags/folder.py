@@ -14,7 +14,7 @@ from airflow_provider_azml.dags.broken import broken_dag
 from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.outlines import outline
 from airflow_provider_azml.dags.wishes import Rendering, Wishes
-from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.exceptions import NotFound, Problem, SpecError
 from airflow_provider_azml.spec.sidecars import AML_ENDINGS, alone, is_sidecar
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool
             one.dag = dag_of(path, replace(wishes, job=jobs.get(path.name), dag_kwargs=hidden))
         except SpecError as error:
             one.problems += error.problems
+        except NotFound as error:  # a label that stands for nothing; where nobody answers, Airflow keeps what it has
+            one.problems.append(Problem(str(path), 0, 0, "", str(error)))
     for dag_id, one in found.items():
         one.problems += of_one_id(dag_id, one.paths)
     wrong = [problem for one in found.values() for problem in one.problems]

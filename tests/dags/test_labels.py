@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from airflow_provider_azml.dags import azml_dag
+from airflow_provider_azml.dags import azml_dag, azml_dags
 from airflow_provider_azml.exceptions import ConnectionIncomplete
 from tests.airflow.running import run
 from tests.airflow.versions import DagSerialization
@@ -84,6 +84,18 @@ def test_labels_looked_up_when_a_dag_is_parsed_are_held_by_its_tasks(
 def test_labels_are_looked_up_over_the_connection_of_the_tasks(numbers: Numbers, tmp_path: Path) -> None:
     with pytest.raises(ConnectionIncomplete, match="'elsewhere'"):
         dag_of(tmp_path, numbers, labels="parse", default_args={"azml_conn_id": "elsewhere"})
+
+
+def test_a_label_that_stands_for_nothing_hides_no_other_dag_of_a_folder(
+    numbers: Numbers, azml_connection: str, tmp_path: Path
+) -> None:
+    dag_of(tmp_path, numbers)
+    text = (tmp_path / "pipeline.yml").read_text()
+    (tmp_path / "other.yml").write_text(text.replace(f"{numbers.name}@", "nowhere@"))
+    dags = azml_dags(tmp_path, labels="parse", default_args={"azml_conn_id": azml_connection})
+    assert (dags["pipeline"].tags, dags["other"].tags) == (set(), {"azml-broken"})
+    assert "other.yml: " in str(dags["other"].doc_md)
+    assert "nowhere" in str(dags["other"].doc_md)
 
 
 def test_an_input_that_a_run_must_give_hides_no_labels(numbers: Numbers, tmp_path: Path) -> None:
