@@ -46,6 +46,11 @@ class Later:
     As text it is what a template calls it.
     """
 
+    def or_else(self, default: object) -> Later:
+        """The same, or what a pipeline component has by default where it comes to nothing."""
+        del default
+        return self
+
 
 Results: TypeAlias = "Mapping[NodePath, Mapping[str, str | Value] | None]"
 """Node -> output -> URI of where it is, or its value; ``None`` for a node that a decision has left out."""
@@ -172,6 +177,8 @@ class _Values:
             declared = mapping(level.declared.get(target.name))
         home = level.holder if target.node is None and level.above is None else at.graph.source
         found = self.resolved(at, value, home)
+        if isinstance(found, Later):
+            return found.or_else(declared.get("default"))
         # what the pipeline around was not given stands for nothing here
         return _typed(declared.get("default") if found is None else found, declared)
 

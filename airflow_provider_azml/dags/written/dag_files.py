@@ -222,7 +222,7 @@ def _order(tasks: Sequence[Task], names: Mapping[str, str]) -> Iterator[str]:
 
 
 def _docstring(summary: str, text: str) -> str:
-    told = text.strip().replace("\\", "\\\\").replace('"""', "'''")
+    told = text.strip().replace('"""', "'''")
     if not told:
         return f'"""{summary}"""\n'
     lines = [
@@ -230,7 +230,8 @@ def _docstring(summary: str, text: str) -> str:
         for line in told.splitlines()
         for piece in (textwrap.wrap(line, WIDTH, break_on_hyphens=False) if len(line) > WIDTH else [line.rstrip()])
     ]
-    return "\n".join([f'"""{summary}', "", *lines, '"""', ""])
+    raw = "r" if "\\" in told else ""
+    return "\n".join([f'{raw}"""{summary}', "", *lines, '"""', ""])
 
 
 def _imports(needed: Sequence[tuple[str, str | None]]) -> str:

@@ -15,19 +15,17 @@ from airflow_provider_azml.dags.wishes import Rendering, Wishes
 from airflow_provider_azml.dags.written.dag_files import DagFile, Task
 from airflow_provider_azml.dags.written.pipelines import INSTEAD, OPERATORS
 from airflow_provider_azml.dags.written.python_text import Call, Name, imported
+from airflow_provider_azml.dags.written.schedules import schedule
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.schedule_plans import PlannedJob, plan
 from airflow_provider_azml.spec.source import from_mapping
-from airflow_provider_azml.timetables.recurrence import AzmlTimetable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_azml.spec.source import Source
-
-TIMETABLES = "airflow_provider_azml.timetables.recurrence"
 
 
 def job_file(source: Source, path: Path) -> DagFile:
@@ -45,7 +43,7 @@ def job_file(source: Source, path: Path) -> DagFile:
     settings = settings_of(path, {}, None, None, beside={TASK_ID: job_type})
     given = settings.for_dag({})
     task = _task(PlannedJob(path, job_type=job_type), source, path.parent, settings=settings.for_task(TASK_ID))
-    arguments: dict[str, Any] = {"schedule": given.pop("schedule", None), "catchup": False}
+    arguments: dict[str, Any] = {"schedule": schedule(given.pop("schedule", None)), "catchup": False}
     if made.description:
         arguments["description"] = made.description.partition("\n")[0]
     if source.value.get("display_name") and source.render is None:
@@ -83,8 +81,7 @@ def schedule_file(source: Source, path: Path) -> DagFile:
         scheduled_name(found.name),
         settings=settings.for_task(TASK_ID),
     )
-    if isinstance(given["schedule"], AzmlTimetable):
-        given["schedule"] = _timetable(given["schedule"])
+    given["schedule"] = schedule(given["schedule"])
     arguments = {**given, "doc_md": Name("__doc__")}
     dag = Call(imported("airflow.sdk", "DAG"), [name], arguments, is_open=True)
     mind = "".join(f"\n\nMind: {problem.reason}." for problem in found.warnings)
@@ -131,11 +128,3 @@ def _arguments(source: Source, job_type: str | None, fields: Sequence[str], fold
     own: dict[str, Any] = keys if job_type and set(keys) <= set(fields) else {"spec": value}
     base = os.path.relpath(source.base_path.absolute(), folder.absolute())
     return own if base == "." else {**own, "base_path": base}
-
-
-def _timetable(timetable: AzmlTimetable) -> Call:
-    fields = {key: value for key, value in timetable.serialize().items() if value not in (None, [])}
-    given = [fields.pop("expression")] if "expression" in fields else []
-    usual = {"cron_fields": "standard", "interval": 1, "time_zone": "UTC"}
-    named = {key: value for key, value in fields.items() if usual.get(key) != value}
-    return Call(imported(TIMETABLES, type(timetable).__name__), given, named)

@@ -13,6 +13,7 @@ from airflow_provider_azml.dags.documentation import dag_documentation, document
 from airflow_provider_azml.dags.ids import legal, of_node, task_ids
 from airflow_provider_azml.dags.pipeline import of_file
 from airflow_provider_azml.dags.wishes import Rendering
+from airflow_provider_azml.dags.written import schedules
 from airflow_provider_azml.dags.written.dag_files import DagFile, Group, Task
 from airflow_provider_azml.dags.written.python_text import Call, Name, imported
 from airflow_provider_azml.dags.written.run_values import (
@@ -105,7 +106,7 @@ class _Written:
         description = str(told.pop("description", "")).strip()
         shared, members = self._members()
         defaults = {**told.pop("default_args"), **shared}
-        arguments: dict[str, Any] = {"schedule": schedule, "catchup": False}
+        arguments: dict[str, Any] = {"schedule": schedules.schedule(schedule), "catchup": False}
         if description:
             arguments["description"] = description.partition("\n")[0]
         told["doc_md"] = Name("__doc__")
@@ -199,7 +200,7 @@ class _Written:
         if described:
             text = str(described).strip()
             told = {"doc_md": f"{text}\n" if text.endswith(".md") else text, **told}
-        outlets = [_asset(one.uri) for one in outlets_of(node)]
+        outlets = [schedules.asset(one) for one in outlets_of(node)]
         settings = self.pipeline.settings.for_task(node.dotted)
         more = {"outlets": outlets} if outlets else {}
         return Call(_NODE, (), {**arguments, **shared, **told, **more, **settings}, is_open=True)
@@ -240,10 +241,6 @@ def _summary(plan: PlannedPipeline) -> str:
 
 def _secret(name: str) -> str:
     return f"{name} is a secret of the file, which is not written: give Airflow's variable {name!r} its value"
-
-
-def _asset(uri: str) -> Call:
-    return Call(imported("airflow.sdk", "Asset"), (), {"name": uri, "uri": uri, "group": "azml"})
 
 
 def _is_named(node: PlannedNode) -> bool:

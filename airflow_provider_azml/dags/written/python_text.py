@@ -110,7 +110,7 @@ def flattened(value: object) -> str:
 
 def quoted(text: str) -> str:
     """A text in the quotation marks that formatters prefer."""
-    mark = "'" if '"' in text and "'" not in text else '"'
+    mark = "'" if text.count('"') > text.count("'") else '"'
     shown = (_ESCAPES.get(one) or (f"\\{mark}" if one == mark else one if one.isprintable() else ascii(one)[1:-1])
              for one in text)  # fmt: skip
     return f"{mark}{''.join(shown)}{mark}"
@@ -141,7 +141,7 @@ def plain(value: object) -> object:
     for kind, convert in _PLAIN:
         if isinstance(value, kind):
             return convert(value)
-    raise NotWritten(f"{value!r:.80} cannot be written as Python")
+    raise NotWritten(f"there is a {type(value).__name__} among its settings, which cannot be written as Python")
 
 
 def _parts(value: object) -> tuple[str, list[Member], str]:

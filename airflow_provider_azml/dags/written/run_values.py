@@ -51,9 +51,11 @@ class OfParam(Later):
 
     Args:
         name: The param.
+        may_be_null: Whether a run may give it null.
     """
 
     name: str
+    may_be_null: bool = False
 
     @property
     def expression(self) -> str:
@@ -62,6 +64,12 @@ class OfParam(Later):
 
     def __str__(self) -> str:
         return f"{{{{ {self.expression} }}}}"
+
+    def or_else(self, default: object) -> Later:
+        """The same, or what a pipeline component has by default where it comes to nothing."""
+        if default is None or not self.may_be_null:
+            return self
+        return OfTemplate(f"{{{{ {default!r} if {self.expression} is none else {self.expression} }}}}")
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,7 @@ def params_in(value: object) -> Iterator[OfParam]:
 
 def _later(one: DeclaredInput, written: object, is_kept_secret: bool) -> object:
     """What stands for an input."""
-    param = OfParam(one.name)
+    param = OfParam(one.name, one.optional)
     later: Later = param
     if is_kept_secret:
         later = OfTemplate(f"{{{{ var.value.{one.name} }}}}")
@@ -161,7 +169,9 @@ def _or_else(param: OfParam, template: str) -> str:
     inner = template.strip()
     is_one = inner.startswith("{{") and inner.endswith("}}") and inner.count("{{") == 1
     if is_one:
-        return f"{{{{ ({inner[2:-2].strip()}) if {param.expression} is none else {param.expression} }}}}"
+        own = inner[2:-2].strip()
+        own = f"({own})" if " if " in own else own
+        return f"{{{{ {own} if {param.expression} is none else {param.expression} }}}}"
     return f"{{% if {param.expression} is none %}}{template}{{% else %}}{param}{{% endif %}}"
 
 
@@ -174,7 +184,7 @@ def _param(one: DeclaredInput, defined: Param) -> Call:
         own = f"|{re.escape(str(one.default))}$" if is_local(one.default) else None
         schema["pattern"] = f"^({PATHS}{own})" if own else Name(PATH)
         description = one.description or f"A {one.type}: azureml:<name>:<version>, or another path."
-    given = [defined.value] if defined.has_value else []
+    given = [] if one.is_needed else [defined.value]
     told = {"description": description} if description else {}
     return Call(imported("airflow.sdk", "Param"), given, {**told, **schema})
 
