@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_azml.dags import azml_dag, azml_task_group
 from tests.airflow.running import Finished, run
+from tests.emulator.execution import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,12 +92,20 @@ def test_a_file_that_changes_while_its_job_runs_does_not_fail_it(go, tmp_path, d
     assert "The file has changed" in capsys.readouterr().out
 
 
-def test_what_looks_like_a_template_in_a_param_is_text(go):
-    text = "{{ 7 * 7 }} {% raw %} {# x #}"
-    told = node("echo '${{inputs.text}}' > ${{outputs.o}}", inputs={"text": "${{parent.inputs.text}}"})
-    told["outputs"] = {"o": {"type": "uri_file"}}
-    finished = go(pipeline({"tell": told}, text="a"), text=text)
+def test_what_looks_like_a_template_in_a_param_is_text(azml_emulator, azml_connection, tmp_path, request):
+    tell = node("echo ${{inputs.text}}", inputs={"text": "${{parent.inputs.text}}"})
+    text = "{{ 7 * 7 }} {% raw %} {# x #} {{ ds }}"
+    (tmp_path / "pipeline.yml").write_text(yaml.safe_dump(pipeline({"tell": tell}, text="a")))
+    settings = {"azml_conn_id": azml_connection, "poll_seconds": 0.2}
+    with DAG(request.node.name, schedule=None, default_args=settings, params={"other": "x"}) as dag:
+        azml_task_group(tmp_path / "pipeline.yml", "by_form")
+        azml_task_group(tmp_path / "pipeline.yml", "by_template", inputs={"text": "{{ params.other }}"})
+    finished = run(dag, run_conf={"text": text, "other": text})
     assert finished.state == "success", finished.errors
+    workspace = Workspace(azml_emulator)
+    for task in dag.task_ids:
+        job = workspace.get("job", finished.value(task)["name"])
+        assert text in str(job["properties"]["inputs"])
 
 
 def test_a_run_chooses_among_the_nodes_of_two_pipelines(azml_emulator, azml_connection, tmp_path, request):
