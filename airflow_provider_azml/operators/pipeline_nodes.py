@@ -74,6 +74,8 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
     """
 
     chooses_nodes = True
+    _plan_of_try: tuple[tuple[object, ...], PlannedPipeline] | None = None
+    """The try that has read the files, and what it has found."""
 
     def __init__(
         self,
@@ -120,11 +122,15 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         return single_node(plan, node, results, folder=self._folder(), force_rerun=self._is_forced(context))
 
     def plan(self, context: Context) -> PlannedPipeline:
-        """The whole pipeline, with the inputs of this run."""
+        """The whole pipeline, with the inputs of this run; a try reads its files once."""
         from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 
-        job = super().source(context)
-        return plan_pipeline(job if self.node else _with_paths(job))
+        ti = context["ti"]
+        asking = (ti.run_id, ti.map_index, ti.try_number)
+        if self._plan_of_try is None or self._plan_of_try[0] != asking:
+            job = super().source(context)
+            self._plan_of_try = (asking, plan_pipeline(job if self.node else _with_paths(job)))
+        return self._plan_of_try[1]
 
     def planned(self, plan: PlannedPipeline) -> PlannedNode:
         """The node of this task.
@@ -155,8 +161,12 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         return found
 
     def told(self, context: Context, node: str, task: str) -> Json | None:
-        """The result of another node's task; ``None`` where it has none."""
-        result: Json | None = context["ti"].xcom_pull(task_ids=task)
+        """The result of another node's task, of the same item where both are mapped; ``None`` where it has none."""
+        ti, dag = context["ti"], self.get_dag()
+        other = dag.task_dict.get(task) if dag else None
+        group = other.get_closest_mapped_task_group() if other else None
+        index = ti.map_index if group is not None and group is self.get_closest_mapped_task_group() else None
+        result: Json | None = ti.xcom_pull(task_ids=task, map_indexes=-1 if index is None else index)
         return result
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:

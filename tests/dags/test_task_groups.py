@@ -1,0 +1,80 @@
+"""Pipelines as parts of other DAGs: beside each other, over and over, and mapped."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow.sdk import DAG, task, task_group
+
+from airflow_provider_azml.dags import azml_task_group
+from tests.airflow.running import run
+from tests.dags.test_renderings import ENVIRONMENT
+from tests.emulator.execution import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+
+PIPELINE = f"""\
+# {{{{ note() }}}}
+type: pipeline
+settings: {{default_compute: azureml:serverless}}
+inputs: {{day: none}}
+jobs:
+  prep:
+    type: command
+    command: echo ${{{{inputs.day}}}} > ${{{{outputs.o}}}}/x
+    environment: {json.dumps(ENVIRONMENT)}
+    inputs: {{day: "${{{{parent.inputs.day}}}}"}}
+    outputs: {{o: {{type: uri_folder}}}}
+  show:
+    type: pipeline
+    component: ./show.yml
+    inputs: {{i: "${{{{parent.jobs.prep.outputs.o}}}}"}}
+"""
+SHOW = f"""\
+type: pipeline
+name: show
+inputs: {{i: {{type: uri_folder}}}}
+jobs:
+  cat:
+    type: command
+    command: cat ${{{{inputs.i}}}}/x
+    environment: {json.dumps(ENVIRONMENT)}
+    inputs: {{i: "${{{{parent.inputs.i}}}}"}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pipeline.yml").write_text(PIPELINE)
+    (tmp_path / "show.yml").write_text(SHOW)
+    return tmp_path
+
+
+def test_a_pipeline_is_mapped_over_what_a_task_tells(
+    folder: Path, azml_connection: str, azml_emulator: RunningEmulator
+) -> None:
+    arguments = {"azml_conn_id": azml_connection, "poll_seconds": 0.2, "deferrable": False}
+    noted: list[None] = []
+    macros = {"note": lambda: noted.append(None)}
+    with DAG("mapped", schedule=None, default_args=arguments, user_defined_macros=macros) as dag:
+
+        @task
+        def days() -> list[str]:
+            return ["monday", "tuesday"]
+
+        @task_group
+        def each(day: str) -> None:
+            azml_task_group(folder / "pipeline.yml", "days", inputs={"day": day})
+
+        each.expand(day=days())
+    finished = run(dag)
+    assert set(finished.states.values()) == {"success"}, finished.errors
+    of_cat = [one for one in finished.dag_run.get_task_instances() if one.task_id == "each.days.show.cat"]
+    shown = [one.xcom_pull(task_ids=one.task_id, map_indexes=one.map_index)["child"] for one in of_cat]
+    assert sorted(Workspace(azml_emulator).log(job).strip() for job in shown) == ["monday", "tuesday"]
+    assert len(noted) == 4  # each try reads the file once
