@@ -177,6 +177,9 @@ def test_the_tasks_of_examples_are_those_of_azml_dag_and_submit_the_same(tmp_pat
         assert (set(dag.task_ids), edges_of(dag)) == (set(told.task_ids), edges_of(told)), file
         assert dag.dag_id == told.dag_id
         dag.fileloc, results = str(file.parent / "dag.py"), Results(file)
+        for own, other in zip(dag.tasks, map(told.get_task, dag.task_ids), strict=True):
+            seen = [(one.outlets, one.owner, one.task_display_name, one.retries) for one in (own, other)]
+            assert seen[0] == seen[1], file
         for task_id in dag.task_ids if told.task_ids != ["job"] else ():
             found, wanted = (submitted(one, task_id, results) for one in (dag, told))
             if "token_key" in json.dumps(wanted, default=str):  # its name says that it is a secret
