@@ -18,17 +18,17 @@ from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import unrendered
 from airflow_provider_azml.spec.firings import firing, zone_of
 from airflow_provider_azml.spec.rules import mapping
-from airflow_provider_azml.spec.source import text_of
+from airflow_provider_azml.spec.source import from_mapping, text_of
 from airflow_provider_azml.timetables.recurrence import AzmlCronTimetable, AzmlRecurrenceTimetable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from airflow.sdk import BaseOperator
 
     from airflow_provider_azml.dags.task_settings import TaskSettings
-    from airflow_provider_azml.dags.wishes import Rendering, Wishes
+    from airflow_provider_azml.dags.wishes import Labels, Rendering, Wishes
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.cron import CronFields
     from airflow_provider_azml.spec.schedule_plans import Plan, PlannedJob
@@ -89,6 +89,7 @@ def _body(plan: Plan, path: Path, dag: DAG, wishes: Wishes, settings: TaskSettin
     if plan.changes is None:
         if wishes.rendering.render in _AS_ONE_JOB:
             told = settings.for_task(TASK_ID)
+            told |= _labels(plan.job, wishes.rendering.labels, {**dag.default_args, **told})
             return [job_task(plan.job, folder, changes=other, display_name=display_name, settings=told)]
         from airflow_provider_azml.dags.pipeline import of_schedule, render_tasks  # noqa: PLC0415 (where it is wanted)
 
@@ -101,6 +102,20 @@ def _body(plan: Plan, path: Path, dag: DAG, wishes: Wishes, settings: TaskSettin
         plan.job, folder, plan.changes, settings, per=wishes.per, other=other, display_name=display_name
     )
     return [first]
+
+
+def _labels(job: PlannedJob, when: Labels, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What labels of a pipeline that is one task stand for, if they are looked up now; other jobs' are when they run.
+
+    Raises:
+        AzmlError: The service cannot be asked.
+    """
+    if when == "run" or job.ran is not None or job.job_type != "pipeline":
+        return {}
+    from airflow_provider_azml.dags.pinned import ParsedLabels  # noqa: PLC0415 (where it is wanted)
+
+    source = unrendered.read(job.file) if job.file else from_mapping(job.spec or {}, base_path=job.folder)
+    return dict(ParsedLabels(source.merged(job.changes), when).of(told))
 
 
 def _when(plan: Plan, wishes: Wishes) -> dict[str, Any]:

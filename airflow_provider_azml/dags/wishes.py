@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from airflow_provider_azml.exceptions import Problem, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,12 +30,20 @@ class Rendering:
         task_overrides: Node, pattern or ``kind:<type>`` -> keyword arguments of the operators of their tasks.
         after: Node -> the nodes that it comes after, besides those that it takes something from.
         labels: When labels such as ``@latest`` are looked up: when the ``run`` begins, or at ``parse`` time.
+
+    Raises:
+        SpecError: `labels` is something else.
     """
 
     render: Render | None = None
     task_overrides: Mapping[str, Mapping[str, Any]] | None = None
     after: Mapping[str, Sequence[str]] | None = None
     labels: Labels = "run"
+
+    def __post_init__(self) -> None:
+        if self.labels not in get_args(Labels):
+            reason = f"is {self.labels!r:.80}; it must be {' or '.join(get_args(Labels))}"
+            raise SpecError([Problem("<arguments>", 0, 0, "labels", reason)])
 
 
 @dataclass(frozen=True)

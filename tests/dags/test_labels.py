@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from airflow_provider_azml.dags import azml_dag, azml_dags
-from airflow_provider_azml.exceptions import ConnectionIncomplete
+from airflow_provider_azml.exceptions import ConnectionIncomplete, SpecError
 from tests.airflow.running import run
 from tests.airflow.versions import DagSerialization
 from tests.emulator.execution import Workspace
@@ -84,6 +84,22 @@ def test_labels_looked_up_when_a_dag_is_parsed_are_held_by_its_tasks(
 def test_labels_are_looked_up_over_the_connection_of_the_tasks(numbers: Numbers, tmp_path: Path) -> None:
     with pytest.raises(ConnectionIncomplete, match="'elsewhere'"):
         dag_of(tmp_path, numbers, labels="parse", default_args={"azml_conn_id": "elsewhere"})
+
+
+def test_a_schedule_whose_pipeline_is_one_task_holds_labels_too(
+    numbers: Numbers, azml_connection: str, tmp_path: Path
+) -> None:
+    dag_of(tmp_path, numbers)
+    schedule = {"name": "nightly", "trigger": {"type": "cron", "expression": "0 3 * * *"}}
+    (tmp_path / "nightly.yml").write_text(yaml.safe_dump({**schedule, "create_job": "./pipeline.yml"}))
+    dag = azml_dag(tmp_path / "nightly.yml", labels="parse", default_args={"azml_conn_id": azml_connection})
+    job: Any = dag.get_task("job")
+    assert job.labels == {numbers.label: "1", f"environment {numbers.name}@latest": "1"}
+
+
+def test_labels_are_looked_up_at_one_of_two_times(numbers: Numbers, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="labels: is 'never'; it must be run or parse"):
+        dag_of(tmp_path, numbers, labels="never")
 
 
 def test_a_label_that_stands_for_nothing_hides_no_other_dag_of_a_folder(
