@@ -8,9 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import control_flow, pipeline_levels
+from airflow_provider_azml.spec import control_flow, node_components, pipeline_levels, templating
 from airflow_provider_azml.spec.pipeline_levels import InputOf, Level, NodePath, OutputOf
-from airflow_provider_azml.spec.pipeline_nodes import type_of
+from airflow_provider_azml.spec.pipeline_nodes import PIPELINE, type_of
 from airflow_provider_azml.spec.rules import boolean, mapping
 
 if TYPE_CHECKING:
@@ -195,8 +195,8 @@ def plan_pipeline(source: Source) -> PlannedPipeline:
 
 
 def _nodes(level: Level, counted: Iterator[int]) -> dict[str, PlannedNode]:
-    for found in level.graph.found.values():
-        if isinstance(found, SpecError):
+    for name, found in level.graph.found.items():
+        if isinstance(found, SpecError) and not _is_known_later(level.graph.nodes[name]):
             raise found
     return {name: _node(level, name, counted) for name in level.graph.nodes}
 
@@ -208,6 +208,11 @@ def _node(level: Level, name: str, counted: Iterator[int]) -> PlannedNode:
         raise SpecError([node.problem((), reason, at_key=True)])
     inner = level.inner.get(name)
     return PlannedNode((*level.path, name), type_of(node), level, _nodes(inner, counted) if inner else {})
+
+
+def _is_known_later(node: Source) -> bool:
+    """Whether a run alone knows which component a node has, which is one task whatever it is."""
+    return type_of(node) != PIPELINE and templating.has_templates(node.value.get(node_components.key_of(node)))
 
 
 def _leaves(node: PlannedNode) -> Iterator[PlannedNode]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from airflow.sdk import DAG, task, task_group
 
-from airflow_provider_azml.dags import azml_task_group
+from airflow_provider_azml.dags import azml_dag, azml_task_group
 from tests.airflow.running import run
 from tests.dags.test_renderings import ENVIRONMENT
 from tests.emulator.execution import Workspace
@@ -78,3 +78,19 @@ def test_a_pipeline_is_mapped_over_what_a_task_tells(
     shown = [one.xcom_pull(task_ids=one.task_id, map_indexes=one.map_index)["child"] for one in of_cat]
     assert sorted(Workspace(azml_emulator).log(job).strip() for job in shown) == ["monday", "tuesday"]
     assert len(noted) == 4  # each try reads the file once
+
+
+def test_which_component_a_node_has_may_be_for_the_run_to_say(folder: Path, azml_connection: str) -> None:
+    leaf = SHOW[SHOW.index("    command: ") : SHOW.index("    inputs: {i")].replace("\n    ", "\n").strip()
+    component = f"type: command\nname: cat\n{leaf}\ninputs: {{i: {{type: uri_folder}}}}\n"
+    (folder / "cat.yml").write_text(component)
+    (folder / "pipeline.yml").write_text(
+        PIPELINE.replace("# {{ note() }}", "").replace(
+            "type: pipeline\n    component: ./show", "type: command\n    component: ./{{ dag.dag_id }}"
+        )
+    )
+    arguments = {"azml_conn_id": azml_connection, "poll_seconds": 0.2, "deferrable": False}
+    dag = azml_dag(folder / "pipeline.yml", dag_id="cat", default_args=arguments)
+    assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {"prep": {"show"}, "show": set()}
+    finished = run(dag)
+    assert set(finished.states.values()) == {"success"}, finished.errors
