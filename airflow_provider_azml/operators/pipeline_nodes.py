@@ -129,7 +129,7 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         asking = (ti.run_id, ti.map_index, ti.try_number)
         if self._plan_of_try is None or self._plan_of_try[0] != asking:
             job = super().source(context)
-            self._plan_of_try = (asking, plan_pipeline(job if self.node else _with_paths(job)))
+            self._plan_of_try = (asking, plan_pipeline(job if self.node else _of_its_own(job)))
         return self._plan_of_try[1]
 
     def planned(self, plan: PlannedPipeline) -> PlannedNode:
@@ -292,10 +292,21 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         return selected(self.plan(context), context["params"], order, elsewhere(context["dag"]))
 
 
-def _with_paths(job: Source) -> Source:
-    """A pipeline whose data without a path are given nothing."""
+def _of_its_own(job: Source) -> Source:
+    """A pipeline of one node whose inputs say what they are; data without a path are given nothing.
+
+    Raises:
+        SpecError: One is a reference to another, which a run may have been given.
+    """
+    from airflow_provider_azml.spec.bindings import holds_any
+
     inputs = job.value.get("inputs") or {}
-    absent = [name for name, item in inputs.items() if isinstance(item, dict) and item.get("path", "") is None]
+    said = {name: item.get("path", "") if isinstance(item, dict) else item for name, item in inputs.items()}
+    reason = "is a reference, which an input of a whole pipeline cannot be"
+    wrong = [job.problem(("inputs", name), reason) for name, item in said.items() if holds_any(item)]
+    if wrong:
+        raise SpecError(wrong)
+    absent = [name for name, item in said.items() if isinstance(inputs[name], dict) and item is None]
     return job.merged({"inputs": dict.fromkeys(absent)}) if absent else job
 
 
