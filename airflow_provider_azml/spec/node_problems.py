@@ -17,6 +17,7 @@ from airflow_provider_azml.spec import (
     control_flow,
     control_flow_problems,
     data_transfer_nodes,
+    input_types,
     job_io,
     marks,
     node_components,
@@ -77,6 +78,7 @@ def problems(graph: Graph, name: str, check: Check) -> Iterator[Problem]:
     elif node_components.key_of(node) in node.value:
         yield from component_problems(node, graph.found[name], check)
         yield from _port_problems(graph, name)
+        yield from input_types.problems(graph, name)
         yield from _unknown_keys(node)
     elif pipeline_nodes.type_of(node) in pipeline_nodes.NODE_TYPES:
         yield from _inline_problems(graph, node)

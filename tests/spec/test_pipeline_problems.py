@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.spec.source import Source
 
+_B_O = "${{parent.jobs.b.outputs.o}}"
 SPARK = {"type": "spark", "entry": {"file": "a.py"}, "compute": "azureml:gpu", "conf": SPARK_CONF}
 
 PROBLEMS: dict[str, tuple[Any, str]] = {
@@ -86,6 +87,30 @@ PROBLEMS: dict[str, tuple[Any, str]] = {
     "an input that the component needs": (
         {"a": {"component": "./train.yml", "inputs": {"x": "${{parent.inputs.data}}"}}},
         "jobs.a.inputs: 'z' is missing: the component needs it",
+    ),
+    "data for a number": (
+        {
+            "a": {"component": "./train.yml", "inputs": {"x": "${{parent.inputs.data}}", "z": _B_O}},
+            "b": command(outputs={"o": {"type": "uri_file"}}),
+        },
+        f"jobs.a.inputs.z: {_B_O} is data of type uri_file, and the component's input takes a value of type number",
+    ),
+    "data of the pipeline for a number": (
+        {
+            "a": {
+                "component": "./train.yml",
+                "inputs": {"x": "${{parent.inputs.data}}", "z": "${{parent.inputs.data}}"},
+            },
+        },
+        "jobs.a.inputs.z: ${{parent.inputs.data}} is data of type uri_file, and the component's input takes a value",
+    ),
+    "a number for data": (
+        {"a": {"component": "./train.yml", "inputs": {"x": "${{parent.inputs.n}}", "z": 1}}},
+        "jobs.a.inputs.x: ${{parent.inputs.n}} is 3, and the component's input takes data of type uri_folder",
+    ),
+    "text for a number": (
+        {"a": {"component": "./train.yml", "inputs": {"x": "${{parent.inputs.data}}", "z": "three"}}},
+        "jobs.a.inputs.z: is 'three', and the component's input takes a value of type number",
     ),
     "local data that is not there": (
         {"a": {"component": "azureml:c:1", "inputs": {"x": {"path": "./nope"}}}},
@@ -176,6 +201,7 @@ def test_all_problems_of_all_files_are_told_with_their_places(tmp_path: Path) ->
     assert where == [
         ("pipeline.yml", 5, "jobs.a.inputs.x"),
         ("pipeline.yml", 6, "jobs.b.component"),
+        ("pipeline.yml", 7, "jobs.c.inputs.x"),
         ("train.yml", 11, "command"),
     ]
 
