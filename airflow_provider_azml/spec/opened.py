@@ -63,7 +63,11 @@ class Opened:
     def shown(self, folder: Path, path: str) -> Path:
         """A path that starts from a folder, as messages show it."""
         if (folder, path) not in self.short:
-            self.short[folder, path] = Path(os.path.normpath(folder / path))
+            whole = folder / path
+            short = Path(os.path.normpath(whole))
+            # a step back from a link leads elsewhere than to where the link is
+            is_same = ".." not in whole.parts or self.real(short) == self.real(whole)
+            self.short[folder, path] = short if is_same else whole
         return self.short[folder, path]
 
     def real(self, path: Path) -> Path:

@@ -196,3 +196,15 @@ def test_components_that_double_themselves_are_refused_in_time(tmp_path: Path) -
     pipeline = "type: pipeline\njobs:\n  n: {type: pipeline, component: ./c0.yml}\n"
     with pytest.raises(SpecError, match=r"\.yml:\d:3: jobs\.\w+: .* more than 10,000 nodes"):
         plan_pipeline(written(tmp_path, pipeline=pipeline, c30=end, **files))
+
+
+def test_components_are_found_from_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    for folder in ("real/dags", "real/parts", "parts"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "dags").symlink_to(tmp_path / "real" / "dags")
+    component = "type: pipeline\nname: c\njobs:\n  %s: " + NODE % ""
+    pipeline = "type: pipeline\njobs:\n  a: {type: pipeline, component: ./parts/c.yml}\n"
+    files = {"real__pipeline": pipeline, "real__parts__c": component % "meant", "parts__c": component % "other"}
+    written(tmp_path, pipeline=pipeline, **files)
+    plan = plan_pipeline(read(tmp_path / "dags" / ".." / "pipeline.yml"))
+    assert list(plan.leaves) == [("a", "meant")]
