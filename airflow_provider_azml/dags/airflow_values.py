@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from airflow.sdk import Asset, BaseOperator, timezone
 
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec.asset_uris import SCHEME
 from airflow_provider_azml.spec.rules import mapping
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def _schedule(source: Source, path: Path, value: Any) -> Any:  # what a DAG take
 
 def _asset(source: Source, path: Path, uri: str) -> Asset:
     try:
-        return Asset(uri)
+        made = Asset(uri)
+        # with the group that azml_asset and outlets have, or else whichever is parsed last would change it
+        return Asset(uri=made.uri, group=SCHEME) if made.uri.startswith(f"{SCHEME}://") else made
     except ValueError as error:
         raise SpecError([source.problem(path, f"is {uri!r:.80}, which is no URI of an asset: {error}")]) from error
 

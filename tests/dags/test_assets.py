@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Asset
 from airflow_provider_azml.dags import azml_asset, azml_dag
 from airflow_provider_azml.exceptions import SpecError
 from tests.airflow.running import run, store
+from tests.airflow.versions import DagSerialization
 from tests.emulator.execution import Workspace
 
 if TYPE_CHECKING:
@@ -81,6 +82,15 @@ def triggered() -> set[str]:
     with create_session() as session:
         _, by_assets = DagModel.dags_needing_dagruns(session)
         return set(by_assets)
+
+
+def test_a_sidecar_waits_for_the_same_asset(pipeline: Path) -> None:
+    asset = azml_asset(pipeline, "prep", "clean")
+    (pipeline.parent / "pipeline.airflow.yml").write_text(f"dag: {{schedule: ['{asset.uri}', 's3://data/rows']}}")
+    kept = DagSerialization.from_dict(DagSerialization.to_dict(azml_dag(pipeline)))
+    waited_for = [one for _, one in kept.timetable.asset_condition.iter_assets()]
+    told = [(one.name, one.uri, one.group) for one in waited_for]
+    assert told == [(asset.name, asset.uri, asset.group), ("s3://data/rows", "s3://data/rows", "asset")]
 
 
 @pytest.mark.parametrize(
