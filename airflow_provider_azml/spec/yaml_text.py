@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_azml.exceptions import Problem, SpecError
@@ -48,7 +49,7 @@ def parse(text: str, file: str) -> tuple[object, Marks]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    reader = _Reader(yaml.parse(text, Loader=loader), file)
+    reader = _Reader(iter(loader(text).get_event, None), file)
     try:
         found = reader.document()
     except (yaml.YAMLError, UnicodeEncodeError) as error:
@@ -221,7 +222,8 @@ class _Reader:
         nodes = self._yaml.nodes
         if tag in {None, "!"}:  # PyYAML takes "!" for no tag at all
             implicit = event.implicit if tag is None else (True, False)
-            tag = self._scalars.resolve(nodes.ScalarNode, event.value, implicit)
+            resolve = _kept_tag if len(event.value) <= _LONGEST_NUMBER else _tag
+            tag = resolve(event.value, implicit)
         if tag == f"{_TAG}str":
             return event.value
         construct = self._scalars.yaml_constructors.get(tag)
@@ -261,6 +263,17 @@ class _Reader:
         """What makes the rest of the file unreadable, with what was noted before."""
         return SpecError([*self.problems, Problem(self._file, *self._place(event), "", reason)])
 
+
+def _tag(text: str, implicit: tuple[bool, bool]) -> str:
+    """What a text without a tag is."""
+    import yaml
+
+    resolver: Any = yaml.SafeLoader("")  # untyped
+    return str(resolver.resolve(yaml.nodes.ScalarNode, text, implicit))
+
+
+_kept_tag = lru_cache(maxsize=4096)(_tag)
+"""The same; files of a sort have the same keys and words."""
 
 _KINDS = {"int": "a number", "float": "a number", "timestamp": "a date", "bool": "true or false", "null": "empty"}
 
