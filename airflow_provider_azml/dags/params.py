@@ -205,14 +205,16 @@ def _place(one: DeclaredInput) -> dict[str, str]:
 
 
 def _description(one: DeclaredInput) -> str | None:
-    parts = [one.description.strip()] if one.description else []
+    said = (one.description or "").strip()
+    parts = []
     if one.is_data:
         parts.append(f"A {one.type}: a path, azureml:<name>:<version>, or a mapping with path, type and mode.")
     if one.template is not None:
         parts.append(f"By default {one.template}, filled in when it runs.")
     elif one.is_kept_back:
         parts.append("By default what the file says.")
-    return " ".join(parts) or None
+    stop = "." if said and parts and said[-1].isalnum() else ""
+    return " ".join([f"{said}{stop}", *parts]).strip() or None
 
 
 def _with_default(param: Param | None, value: object) -> Param:

@@ -47,12 +47,14 @@ jobs:
         rate: {type: number, min: 0, max: 1, description: How fast to learn.}
         rounds: {type: integer, optional: true}
         solver: {type: string, enum: [adam, sgd]}
+        rows: {type: uri_file, description: The rows}
       environment: azureml:e:1
       command: fit ${{inputs.rate}} $[[${{inputs.rounds}}]] ${{inputs.solver}}
     inputs:
       rate: ${{parent.inputs.rate}}
       rounds: ${{parent.inputs.rounds}}
       solver: ${{parent.inputs.solver}}
+      rows: ${{parent.inputs.data}}
 """
 NEEDY = """\
 type: pipeline
@@ -102,7 +104,7 @@ FORM: Mapping[str, tuple[object, dict[str, object], str | None]] = {
     "data": (
         "rows.csv",
         {"type": ["string", "object"]},
-        "A uri_file: a path, azureml:<name>:<version>, or a mapping with path, type and mode.",
+        "The rows. A uri_file: a path, azureml:<name>:<version>, or a mapping with path, type and mode.",
     ),
 }
 ODD_NAMES = ("__type", "__var", "self", "schema", "default", "items", "keys", "value", "params", "conf", "a.b", "LR")
