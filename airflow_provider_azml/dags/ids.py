@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import templating
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -82,6 +83,11 @@ def _named(
             yield from (one.source.problem((), reason, at_key=True) for one in (other, node))
         if own in taken:
             reason = f"would be the task {prefix + own!r}, which is there already; rename it"
+            yield node.source.problem((), reason, at_key=True)
+        if templating.has_templates(name):
+            reason = (
+                f"{name!r} is a template, and a task has its id before any is rendered; name it, or give render='job'"
+            )
             yield node.source.problem((), reason, at_key=True)
         # Airflow measures the own part of a group's id, and all of a task's
         what, length, longest = (

@@ -116,6 +116,13 @@ class AzmlPipelineNodeOperator(AzmlSubmitPipelineOperator):
         plan = self.plan(context)
         node = self.planned(plan)
         results = self.results(context)
+        unknown = [".".join(path) for path in node.upstream if path not in results]
+        if unknown:
+            reason = (
+                f"takes outputs of {', '.join(unknown)}, for which results_of has no task; if the file has changed "
+                "since Airflow read it, clear this task when Airflow has read it anew"
+            )
+            raise SpecError([node.source.problem((), reason, at_key=True)])
         lacks = lacking(node, results)
         if lacks:
             raise AirflowSkipException(f"Skipped: {lacks!r} is an output of a node that a decision has left out")

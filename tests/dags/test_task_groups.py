@@ -94,3 +94,18 @@ def test_which_component_a_node_has_may_be_for_the_run_to_say(folder: Path, azml
     assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {"prep": {"show"}, "show": set()}
     finished = run(dag)
     assert set(finished.states.values()) == {"success"}, finished.errors
+
+
+def test_a_file_that_has_changed_since_it_was_parsed_is_told(folder: Path, azml_connection: str) -> None:
+    file = folder / "pipeline.yml"
+    text = PIPELINE.replace("# {{ note() }}", "")
+    node = 'type: command\n    component: azureml:c:1\n    inputs: {i: "${{parent.inputs.day}}"}\n'
+    file.write_text(text[: text.index("type: pipeline\n    comp")] + node)
+    arguments = {"azml_conn_id": azml_connection, "poll_seconds": 0.2, "deferrable": False}
+    dag = azml_dag(file, dag_id="changed", default_args=arguments)
+    file.write_text(text.replace("  show:", "  tell:"))
+    finished = run(dag)
+    assert "there is no node 'show'; it has prep, tell.cat" in str(finished.errors["show"])
+    file.write_text(text[: text.index("type: pipeline\n    comp")] + node.replace("inputs.day", "jobs.prep.outputs.o"))
+    finished = run(dag)
+    assert "jobs.show: takes outputs of prep, for which results_of has no task" in str(finished.errors["show"])

@@ -180,3 +180,10 @@ def test_ids_that_airflow_does_not_take_are_told(pipeline: Path) -> None:
         (7, "would be a task with an id of 251 characters, and Airflow takes 250"),
     ]
     assert ids(azml_dag(pipeline, render="job", schedule=None)) == ["job"]
+
+
+def test_a_name_that_only_a_run_knows_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "pipeline.yml"
+    file.write_text(f'type: pipeline\njobs:\n  "train_{{{{ ds }}}}": {JOB}\n', encoding="utf-8")
+    with pytest.raises(SpecError, match=r"yml:3:3: .*'train_\{\{ ds \}\}' is a template, and a task has its id before"):
+        azml_dag(file)
