@@ -12,6 +12,7 @@ from airflow_provider_azml.spec import (
     node_components,
     node_problems,
     pipeline_nodes,
+    places,
 )
 from airflow_provider_azml.spec.pipeline_graph import Graph, inputs_of, is_optional
 from airflow_provider_azml.spec.pipeline_nodes import AUTOML, PIPELINE
@@ -96,7 +97,7 @@ def _unknown(graph: Graph, target: Binding) -> str | None:
         whose = "the pipeline"
         written = f"parent.{target.place}.{target.name}"
     elif target.node not in graph.nodes:
-        return f"${{{{parent.jobs.{target.node}...}}}} is none of the nodes ({_listed(graph.nodes)})"
+        return f"${{{{parent.jobs.{target.node}...}}}} is none of the nodes{_meant(target.node, graph.nodes)}"
     else:
         ports = _ports(graph, target)
         if ports is None:
@@ -105,7 +106,7 @@ def _unknown(graph: Graph, target: Binding) -> str | None:
         written = f"parent.jobs.{target.node}.{target.place}.{target.name}"
     if target.name in known or target.name.partition(".")[0] in known:
         return None
-    return f"${{{{{written}}}}} is not among the {target.place or 'outputs'} of {whose} ({_listed(known)})"
+    return f"${{{{{written}}}}} is not among the {target.place or 'outputs'} of {whose}{_meant(target.name, known)}"
 
 
 def _ports(graph: Graph, target: Binding) -> Mapping[str, Any] | None:
@@ -129,8 +130,11 @@ def _ports_of_control(graph: Graph, node: Source, target: Binding) -> Mapping[st
     return _ports(graph, replace(target, node=run)) if run in graph.nodes and graph.nodes[run] is not node else None
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(str, names)) or "none"
+def _meant(name: str, known: Iterable[str]) -> str:
+    """The name that was meant, or else those that there are."""
+    names = [*map(str, known)]
+    close = places.closest(name, names)
+    return f"; did you mean {close!r}?" if close else f" ({', '.join(names) or 'none'})"
 
 
 def _circles(graph: Graph) -> Iterator[Problem]:

@@ -32,6 +32,10 @@ PROBLEMS: dict[str, tuple[Any, str]] = {
         {"a": command(inputs={"x": "${{parent.jobs.nope.outputs.o}}"})},
         "jobs.a.inputs.x: ${{parent.jobs.nope...}} is none of the nodes (a)",
     ),
+    "a node that is nearly there": (
+        {"a": command(inputs={"x": "${{parent.jobs.tran.outputs.o}}"}), "train": command(outputs={"o": None})},
+        "jobs.a.inputs.x: ${{parent.jobs.tran...}} is none of the nodes; did you mean 'train'?",
+    ),
     "an output that another node lacks": (
         {"a": command(inputs={"x": "${{parent.jobs.b.outputs.o}}"}), "b": command(outputs={"p": None})},
         "jobs.a.inputs.x: ${{parent.jobs.b.outputs.o}} is not among the outputs of node 'b' (p)",
