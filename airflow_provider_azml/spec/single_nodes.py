@@ -93,7 +93,11 @@ def single_node(
     service fills in: https://learn.microsoft.com/azure/machine-learning/how-to-debug-pipeline-reuse-issues
     """
     values = _Values(results, node)
-    given = {target: _with_type(values.of(node.level, target), target, node) for target in node.taken}
+    try:
+        given = {target: _with_type(values.of(node.level, target), target, node) for target in node.taken}
+    except RecursionError as error:
+        reason = "what it is given leads through too many inputs of other nodes"
+        raise SpecError([node.source.problem((), reason, at_key=True)]) from error
     names = _names(given)
     inputs = {names[target]: value for target, value in given.items() if value not in (None, "") and target in names}
     settings = {key: item for key, item in mapping(plan.source.value.get("settings")).items() if key not in _OF_MANY}

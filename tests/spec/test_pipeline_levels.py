@@ -188,6 +188,14 @@ def test_a_reference_that_leads_to_one_output_in_countless_ways_is_followed_once
         single_node(plan, last, {("start",): {"o": Value("lol")}}, folder="f")
 
 
+def test_a_chain_of_inputs_that_is_too_long_is_told(tmp_path: Path) -> None:
+    given = ["'1'", *(f"'${{{{parent.jobs.n{place}.inputs.x}}}}'" for place in range(1000))]
+    lines = [f"  n{place}: {NODE % f'x: {value}'}" for place, value in enumerate(given)]
+    plan = plan_pipeline(written(tmp_path, pipeline="\n".join(["type: pipeline", "jobs:", *lines])))
+    with pytest.raises(SpecError, match=r"jobs\.n1000: what it is given leads through too many inputs"):
+        single_node(plan, plan.leaves["n1000",], {}, folder="f")
+
+
 def test_components_that_double_themselves_are_refused_in_time(tmp_path: Path) -> None:
     one = "{type: pipeline, component: ./c%d.yml}"
     both = f"type: pipeline\nname: c\njobs:\n  left: {one}\n  right: {one}\n"
