@@ -70,10 +70,10 @@ def test_a_schedule_fires_on_the_service_until_it_is_disabled(tmp_path: Path, mo
     with running_emulator(tmp_path, *schedules_that_fire.OPTIONS) as emulator:
         for name, value in emulator.environment.items():
             monkeypatch.setenv(name, value)
+        schedules_that_fire.move(emulator)
         with DAG("schedules", schedule=None, default_args={"poll_seconds": 0.1}) as dag:
             AzmlCreateScheduleOperator(task_id="create", file=str(schedules_that_fire.file(tmp_path, NAME)))
         assert run(dag).errors == {}
-        schedules_that_fire.move(emulator)
         day = schedules_that_fire.move(emulator)
         (job,) = schedules_that_fire.fired(emulator, NAME, 1)
         assert job["properties"]["displayName"] == f"{NAME}-{day - timedelta(days=1):%Y%m%d}T030000Z"
