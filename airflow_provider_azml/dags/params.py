@@ -156,7 +156,11 @@ def add_params(dag: DAG, source: Source, nodes: Iterable[str] | None, *, given: 
     Raises:
         SpecError: As :func:`dag_params`, or an input of another part has the name of one and is another.
     """
-    own = {name: dag.params.get_param(name) for name in dag.params}
+    there = {name: dag.params.get_param(name) for name in dag.params}
+    own = {name: param for name, param in there.items() if param.schema.get("section") != SECTION}
+    if nodes is not None and own.keys() != there.keys():  # another pipeline's choices, which go for this one too
+        others = (str(getattr(task, "node", "") or "") for task in dag.tasks)
+        nodes = dict.fromkeys(name for name in (*others, *nodes) if name)
     known = [one for name, one in declared(source).items() if name in own and name not in given] if own else []
     clashes = [problem for one in known for problem in _clashes(one, own[one.name])]
     if clashes:

@@ -89,7 +89,8 @@ def test_a_file_that_changes_while_its_job_runs_does_not_fail_it(go, tmp_path, d
     choices = {"azml_only": ["train"], "azml_force_rerun": ["train"]} if render == "tasks" else {}
     finished = go(job, deferrable=deferrable, render=render, lr=0.25, **choices)
     assert finished.state == "success", finished.errors
-    assert "The file has changed" in capsys.readouterr().out
+    if deferrable:  # a worker that waits may have kept what it read
+        assert "The file has changed" in capsys.readouterr().out
 
 
 def test_what_looks_like_a_template_in_a_param_is_text(azml_emulator, azml_connection, tmp_path, request):
@@ -118,6 +119,7 @@ def test_a_run_chooses_among_the_nodes_of_two_pipelines(azml_emulator, azml_conn
         settings = {"azml_conn_id": azml_connection, "poll_seconds": 0.2}
         with DAG(request.node.name, schedule=None, default_args=settings) as dag:
             azml_task_group(tmp_path / "first.yml") >> azml_task_group(tmp_path / "second.yml")
+        assert "There are prep, train, fetch, score." in str(dag.params.get_param("azml_only").description)
         date = NOW + dt.timedelta(days=day)
         finished = run(dag, run_after=date, logical_date=date, run_conf=params)
         assert not finished.errors
