@@ -58,7 +58,7 @@ def dag_documentation(plan: PlannedPipeline, file: Path | None) -> dict[str, Any
     said, known = source.value, component.value if component else {}
     taken, written = (_both(known, said, place) for place in ("inputs", "outputs"))
     declared = inputs_of(component) if component else {}
-    graph = Graph(source)
+    graph = Graph.of(source)
     documentation: dict[str, Any] = {
         "doc_md": _joined(
             said.get("description") or known.get("description"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from airflow_provider_azml.exceptions import NotFound, Problem, SpecError
 from airflow_provider_azml.spec.sidecars import AML_ENDINGS, alone, is_sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.sdk import DAG
 
@@ -82,11 +84,24 @@ def azml_dags(
     wishes = Wishes(
         caller, None, cron_fields, dag_kwargs, takeover, per=per, rendering=Rendering(render, labels=labels)
     )
-    dags = _dags(caller.parent / folder, wishes, jobs or {}, strict=strict)
+    with _all_kept():
+        dags = _dags(caller.parent / folder, wishes, jobs or {}, strict=strict)
     for dag_id, dag in dags.items():
         frame.f_globals.setdefault(dag_id, dag)
         frame.f_globals[f"azml_dag:{dag_id}"] = dag  # where the caller has the name for something else
     return dags
+
+
+@contextmanager
+def _all_kept() -> Iterator[None]:
+    """Do not look for garbage: all that is made of files is kept, and looking through it takes a sixth of the time."""
+    looked = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looked:
+            gc.enable()
 
 
 @dataclass

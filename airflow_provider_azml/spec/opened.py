@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.snapshot import Snapshot
     from airflow_provider_azml.spec.marks import Marks
     from airflow_provider_azml.spec.node_components import Used
+    from airflow_provider_azml.spec.pipeline_graph import Graph
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Opened:
         components: What stands in bodies for each component file, by how it is said to have been named.
         component_problems: What is wrong with each component file.
         component_inputs: What each file of a pipeline component declares as inputs.
+        graphs: The graphs of pipelines, by what tells their sources apart; each keeps its source.
         paths: Paths as they were named, and where they lead.
         named: The same of paths that start from a folder.
         short: Such paths without the steps that lead back.
@@ -43,6 +45,7 @@ class Opened:
     components: dict[tuple[Path, str], Used] = field(default_factory=dict)
     component_problems: dict[Path, Sequence[Problem]] = field(default_factory=dict)
     component_inputs: dict[Path, Json] = field(default_factory=dict)
+    graphs: dict[tuple[int, int, tuple[str | int, ...]], Graph] = field(default_factory=dict)
     paths: dict[str, Path] = field(default_factory=dict)
     named: dict[tuple[Path, str], Path] = field(default_factory=dict)
     short: dict[tuple[Path, str], Path] = field(default_factory=dict)

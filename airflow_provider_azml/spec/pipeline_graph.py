@@ -33,6 +33,14 @@ class Graph:
 
     source: Source
 
+    @classmethod
+    def of(cls, source: Source) -> Graph:
+        """The graph of a pipeline, made once for all who look at the same text of it."""
+        known, key = source.opened.graphs, (id(source.value), id(source.render), source.place)
+        if key not in known:
+            known[key] = cls(source)
+        return known[key]
+
     @cached_property
     def nodes(self) -> Mapping[str, Source]:
         """The nodes by their names."""
@@ -146,9 +154,9 @@ def inputs_of(component: Source) -> Json:
         return mapping(component.value.get("inputs"))
     known, file = component.opened.component_inputs, component.file
     if file is None or component.place:
-        return Graph(component).inputs
+        return Graph.of(component).inputs
     if file not in known:
-        known[file] = Graph(component).inputs
+        known[file] = Graph.of(component).inputs
     return known[file]
 
 

@@ -60,7 +60,7 @@ def declared(source: Source) -> Mapping[str, DeclaredInput]:
     written = mapping(source.value.get("inputs"))
     templates = _templates(source)
     if component is None:
-        uses = uses_of(Graph(source))
+        uses = uses_of(Graph.of(source))
         found = [_of_uses(source, name, templates.get(name), uses.get(name, ())) for name in written]
     else:
         known = inputs_of(component)

@@ -78,7 +78,7 @@ def problems(source: Source) -> Iterator[Problem]:
     """What is wrong with it besides what its schema says; with all files that it pulls in."""
     yield from job_io.name_problems(source, "outputs")
     yield from _input_problems(source)
-    yield from pipeline_problems.of_nodes(Graph(source))
+    yield from pipeline_problems.of_nodes(Graph.of(source))
     yield from _settings_problems(source)
     component = node_components.found(source) if source.value.get("component") is not None else None
     yield from node_problems.component_problems(source, component, pipeline_problems.of_component)

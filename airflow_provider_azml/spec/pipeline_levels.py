@@ -81,7 +81,7 @@ class Level:
         """The pipelines that nodes run whose own nodes are known, by the names of the nodes that run them."""
         brought = self.graph.components
         return {
-            name: Level(Graph(component), (*self.path, name), node, self)
+            name: Level(Graph.of(component), (*self.path, name), node, self)
             for name, node in self.graph.nodes.items()
             if type_of(node) == PIPELINE and (component := brought[name]) is not None
         }
@@ -172,9 +172,9 @@ def of_job(source: Source) -> Level | None:
         SpecError: Its component cannot be read.
     """
     if source.value.get("component") is None:
-        return Level(Graph(source), (), source)
+        return Level(Graph.of(source), (), source)
     component = node_components.declared(source)
-    return Level(Graph(component), (), source) if component else None
+    return Level(Graph.of(component), (), source) if component else None
 
 
 def reference(value: object) -> Binding | None:

@@ -49,7 +49,7 @@ def of_nodes(graph: Graph) -> Iterator[Problem]:
 
 def of_component(source: Source) -> Iterator[Problem]:
     """What is wrong with a pipeline component besides what its schema says."""
-    graph = Graph(source)
+    graph = Graph.of(source)
     yield from component_io.problems(source)
     yield from of_nodes(graph)
     yield from _optional_but_needed(graph)
@@ -62,7 +62,7 @@ def without_compute(pipeline: Source, seen: set[Path | None] | None = None) -> I
         pipeline: The pipeline.
         seen: The files that were looked at already.
     """
-    graph, seen = Graph(pipeline), seen if seen is not None else set()
+    graph, seen = Graph.of(pipeline), seen if seen is not None else set()
     for name, node in graph.nodes.items():
         component = graph.components[name]
         if pipeline_nodes.type_of(node) == PIPELINE:

@@ -185,7 +185,7 @@ def as_written(file: Path, *, render: Callable[[str], str] | None = None, follow
     return Source(value, file.absolute().parent, file, marks, render, opened=opened)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def _parsed(text: str, file: str) -> tuple[object, Marks]:
     """What a text holds; the files of a folder name the same components, and nobody changes what was read."""
     return yaml_text.parse(text, file)
