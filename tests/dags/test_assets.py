@@ -198,10 +198,10 @@ def test_the_pipeline_of_a_schedule_has_outlets_too(pipeline: Path) -> None:
 @pytest.mark.parametrize(
     ("node", "output", "line", "reason"),
     [
-        ("learn.trian", "model", 4, "has no node 'learn.trian'; did you mean 'learn.train'?"),
+        ("learn.trai", "model", 4, "has no node 'learn.trai'; did you mean 'learn.train'?"),
         ("score", "model", 4, "has no node 'score'; it has prep, learn, learn.train"),
-        ("learn", "modle", 17, "has no output 'modle'; did you mean 'model'?"),
-        ("prep", "claen", 8, "has no output 'claen'; did you mean 'clean'?"),
+        ("learn", "modelx", 17, "has no output 'modelx'; did you mean 'model'?"),
+        ("prep", "cleanx", 8, "has no output 'cleanx'; did you mean 'clean'?"),
         ("prep", "scratch", 10, "becomes no asset, so there is nothing to wait for; give the output a name: ..."),
         ("prep", "daily", 11, "becomes an asset with a template as its name"),
     ],

@@ -114,6 +114,6 @@ def test_what_is_needed_and_was_never_made_is_an_error(go):
 
 
 def test_a_selector_of_no_node_fails_every_task_before_anything_is_sent(go):
-    finished = go(azml_only=["+trian"])
+    finished = go(azml_only=["+trai"])
     assert finished.states["prep"] == finished.states["alone"] == "failed"
-    assert "azml_only: 'trian' is no node of the pipeline; did you mean 'train'?" in str(finished.errors["prep"][0])
+    assert "azml_only: 'trai' is no node of the pipeline; did you mean 'train'?" in str(finished.errors["prep"][0])
