@@ -16,7 +16,7 @@ from airflow_provider_azml.dags.ids import legal, of_node, task_ids
 from airflow_provider_azml.dags.params import add_params
 from airflow_provider_azml.dags.pinned import ParsedLabels
 from airflow_provider_azml.dags.takeover import TASK_ID as TAKEOVER
-from airflow_provider_azml.dags.task_settings import settings_of
+from airflow_provider_azml.dags.task_settings import settings_of, settings_of_dag
 from airflow_provider_azml.dags.tasks import TASK_ID, relative
 from airflow_provider_azml.dags.watch import JOB, SUBMIT, watched
 from airflow_provider_azml.dags.wishes import Render
@@ -114,10 +114,19 @@ def of_file(
     complete = stood_in(source)
     told = unrendered.problems(with_stand_ins(complete) if as_tasks else complete, strict=False)
     if any(problem.severity == "error" for problem in told):
-        raise SpecError(told)
+        raise SpecError([*told, *_problems_beside(path)])
     warn(told)
     given: dict[str, Any] = {"file": relative(path, folder), **({"inputs": inputs} if inputs else {})}
     return _pipeline(plan_pipeline(source), given, rendering, path)
+
+
+def _problems_beside(path: Path) -> Sequence[Problem]:
+    """What is wrong with the sidecars of a file, whatever nodes it has."""
+    try:
+        settings_of_dag(path)
+    except SpecError as error:
+        return error.problems
+    return ()
 
 
 def of_schedule(path: Path, job: PlannedJob, given: Mapping[str, Any], rendering: Rendering) -> Pipeline:

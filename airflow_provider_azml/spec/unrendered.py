@@ -50,5 +50,5 @@ def problems(job: Source, *, strict: bool = True) -> list[Problem]:
         own = sources.text_of(job.file) if job.file else ""
         if rendered or templating.has_templates(own) or templating.has_templates(job.value):
             return []
-        return [replace(problem, severity="error") for problem in error.problems]
+        return [replace(problem, severity="error") if strict else problem for problem in error.problems]
     return [problem for problem in told if problem.severity == "warning"]

@@ -212,3 +212,14 @@ def test_the_order_of_nodes_is_not_to_be_had_where_they_are_one_job(folder: Path
     (folder / "pipeline.airflow.yml").write_text("after: {train: [prep]}\n")
     with pytest.raises(SpecError, match=r"pipeline\.airflow\.yml:1:9: after\.train: cannot be had: Azure ML runs all"):
         azml_dag(folder / "nightly.yml")
+
+
+def test_what_is_wrong_with_a_file_and_beside_it_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "both.yml").write_text(
+        "type: pipeline\nsettings: {default_compute: azureml:serverless}\n"
+        "jobs: {a: {type: command, command: echo, environment: azureml:e:1, code: ./nowhere}}\n"
+    )
+    (tmp_path / "both.airflow.yml").write_text('task_overrides:\n  "*": {retris: 2}\n')
+    with pytest.raises(SpecError) as caught:
+        azml_dag(tmp_path / "both.yml")
+    assert {problem.file.rpartition("/")[2] for problem in caught.value.problems} == {"both.airflow.yml", "both.yml"}
