@@ -142,8 +142,10 @@ def of_schedule(path: Path, job: PlannedJob, given: Mapping[str, Any], rendering
         SpecError: It is no pipeline file, or what is wanted is not to be had.
     """
     if job.ran is not None or job.job_type != "pipeline":
-        reason = f"is {rendering.render!r}, and the schedule's job is no pipeline that a file holds; leave render out"
-        raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
+        reason = f"render is {rendering.render!r}, and the job of the schedule is no pipeline in a file; leave it out"
+            f"render is {rendering.render!r}, and the schedule's job is no pipeline that a file holds; leave it out"
+        )
+        raise SpecError([Problem(str(path), 0, 0, "", reason)])
     source = unrendered.read(job.file) if job.file else from_mapping(job.spec or {}, base_path=job.folder)
     return _pipeline(plan_pipeline(source.merged(job.changes)), given, rendering, path, job.file, others=(TAKEOVER,))
 
@@ -164,8 +166,8 @@ def _pipeline(
     """
     render = rendering.render or "tasks"
     if render not in get_args(Render):
-        reason = f"is {render!r:.80}; it must be {', '.join(get_args(Render)[:-1])} or {get_args(Render)[-1]}"
-        raise SpecError([Problem("<arguments>", 0, 0, "render", reason)])
+        reason = f"render is {render!r:.80}; it must be {', '.join(get_args(Render)[:-1])} or {get_args(Render)[-1]}"
+        raise SpecError([Problem(str(path), 0, 0, "", reason)])
     if not plan.nodes:  # what only the service knows is one task
         render = "job"
     settings = settings_of(

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from airflow_provider_azml.dags import azml_dag
+from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.pipeline_plans import plan_pipeline
 from airflow_provider_azml.spec.source import read
 from tests.airflow.running import run
@@ -102,6 +103,13 @@ def test_a_failed_node_in_the_middle_is_retried_alone(render: str, arguments: di
     assert counted.read_text().split() == ["first", "middle", "middle", "last"]
     written = Written(arguments["azml_conn_id"]).of_run(finished, render, ["last"])
     assert written == {"last": {"o": {"/x": "begun\nmore\nmore\n"}}}
+
+
+def test_another_rendering_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "row.yml"
+    file.write_text(yaml.safe_dump(in_a_row(tmp_path / "counted", tmp_path / "broken")))
+    with pytest.raises(SpecError, match=r"row\.yml: render is 'task'; it must be tasks, job or watch"):
+        azml_dag(file, render="task")  # type: ignore[arg-type]
 
 
 LOGS = """\
