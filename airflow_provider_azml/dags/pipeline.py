@@ -143,8 +143,6 @@ def of_schedule(path: Path, job: PlannedJob, given: Mapping[str, Any], rendering
     """
     if job.ran is not None or job.job_type != "pipeline":
         reason = f"render is {rendering.render!r}, and the job of the schedule is no pipeline in a file; leave it out"
-            f"render is {rendering.render!r}, and the schedule's job is no pipeline that a file holds; leave it out"
-        )
         raise SpecError([Problem(str(path), 0, 0, "", reason)])
     source = unrendered.read(job.file) if job.file else from_mapping(job.spec or {}, base_path=job.folder)
     return _pipeline(plan_pipeline(source.merged(job.changes)), given, rendering, path, job.file, others=(TAKEOVER,))
