@@ -33,7 +33,7 @@ def tell_reason(hook: AzmlHook, log: Logger, result: Json, earlier: Json | None,
     elif forced:
         log.info("ran because force_rerun asks for it")
     elif earlier is None:
-        log.info("ran because it is the first run: no earlier one of this task has told of a job")
+        log.info("ran because it is the first run: the task has no earlier result to compare it with")
     elif earlier["name"] != result["name"]:
         log.info("%s", _compared(hook, result, str(earlier["name"])))
 
