@@ -86,7 +86,9 @@ class AzmlWatchPipelineOperator(AzmlSubmitPipelineOperator):
         failed = self._failed_nodes(context, outcome) if outcome.status == "Failed" else None
         if failed:
             names = ", ".join(failed)
-            self.log.warning("The job has Failed because of %s; the tasks of these nodes fail, so this one does not", names)
+            self.log.warning(
+                "The job has Failed because of %s; the tasks of these nodes fail, so this one does not", names
+            )
             return self.hook.run(results.told(outcome.arm_id, {}, self._show_made(context, outcome.arm_id)))
         try:
             return super().advance(context, outcome)
