@@ -49,9 +49,9 @@ def parse(text: str, file: str) -> tuple[object, Marks]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    reader = _Reader(iter(loader(text).get_event, None), file)
+    reader = _Reader(file)
     try:
-        found = reader.document()
+        found = reader.document(iter(loader(text).get_event, None))
     except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise SpecError([*reader.problems, _not_yaml(error, text, file)]) from error
     if reader.problems:
@@ -62,28 +62,28 @@ def parse(text: str, file: str) -> tuple[object, Marks]:
 class _Reader:
     """Builds values from the events of one document, and notes what is wrong with them."""
 
-    def __init__(self, events: Iterator[Event], file: str) -> None:
+    def __init__(self, file: str) -> None:
         import yaml
 
         self.problems: list[Problem] = []
         self._yaml = yaml
         self._kinds = yaml.events
-        self._events = events
+        self._events: Iterator[Event] = iter(())
         self._file = file
         self._scalars: Any = yaml.SafeLoader("")  # knows YAML 1.1's plain values; its stubs are partial
         self._anchors: dict[str, tuple[object, Marks, int]] = {}
         self._values = 0
 
-    def document(self) -> tuple[object, Marks]:
-        events = self._yaml.events
-        for event in self._events:
-            if isinstance(event, events.NodeEvent):
+    def document(self, events: Iterator[Event]) -> tuple[object, Marks]:
+        self._events, kinds = events, self._yaml.events
+        for event in events:
+            if isinstance(event, kinds.NodeEvent):
                 value, marks, _ = self._node(event, 0)
                 break
         else:
             return None, Marks(self._file, 1, 1)
-        for event in self._events:
-            if isinstance(event, events.DocumentStartEvent):
+        for event in events:
+            if isinstance(event, kinds.DocumentStartEvent):
                 raise self._fatal(event, "a second document begins here; an AML file holds one")
         return value, marks
 
