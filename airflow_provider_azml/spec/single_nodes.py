@@ -57,6 +57,8 @@ Results: TypeAlias = "Mapping[NodePath, Mapping[str, str | Value] | None]"
 _BEGUN = object()
 """Stands for what is being found out."""
 _BLOB_STORE = "workspaceblobstore"
+_LONGEST_WAY = 100
+"""Most references that are followed one to the next."""
 _KEPT = ("$schema", "experiment_name", "tags", "properties", "compute", "identity")
 """Keys of a pipeline job that hold for each of its nodes."""
 _OF_MANY = (*ENDS, "continue_on_step_failure")
@@ -95,9 +97,8 @@ def single_node(
     values = _Values(results, node)
     try:
         given = {target: _with_type(values.of(node.level, target), target, node) for target in node.taken}
-    except RecursionError as error:
-        reason = "what it is given leads through too many inputs of other nodes"
-        raise SpecError([node.source.problem((), reason, at_key=True)]) from error
+    except RecursionError as error:  # what found out where references lead got as far as Python lets it
+        raise values.too_far() from error
     names = _names(given)
     inputs = {names[target]: value for target, value in given.items() if value not in (None, "") and target in names}
     settings = {key: item for key, item in mapping(plan.source.value.get("settings")).items() if key not in _OF_MANY}
@@ -156,21 +157,32 @@ class _Values:
         results: What they have written.
         asking: The node that refers.
         known: What is known of references already, by the pipeline that each stands in.
+        way: The references that led to the one that is looked at.
     """
 
     results: Results
     asking: PlannedNode
     known: dict[tuple[NodePath, Binding], Any] = field(default_factory=dict)
+    way: list[Binding] = field(default_factory=list)
 
     def of(self, level: Level, target: Binding) -> Any:  # any value of an input
         """A literal, a mapping of data, or ``None`` where there is nothing."""
         key = (level.path, target)
         if key not in self.known:
+            if len(self.way) > _LONGEST_WAY:
+                raise self.too_far()
             self.known[key] = _BEGUN
+            self.way.append(target)
             self.known[key] = self._output(level, target) if target.place == "outputs" else self._input(level, target)
+            self.way.pop()
         if self.known[key] is _BEGUN:
             raise self._not_to_be_had(target, "it leads to itself")
         return self.known[key]
+
+    def too_far(self) -> SpecError:
+        """What is wrong with a node whose references lead further than anybody follows them."""
+        reason = "what it is given leads through too many inputs of other nodes"
+        return SpecError([self.asking.source.problem((), reason, at_key=True)])
 
     def _input(self, level: Level, target: Binding) -> Any:
         at, value = level.input_at(target)
