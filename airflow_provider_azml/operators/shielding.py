@@ -32,4 +32,4 @@ class ShieldedOperator(BaseOperator):
 
             content = shield(content)
         rendered = super().render_template(content, context, jinja_env, seen_oids)
-        return f"{rendered}\n" if ended else rendered
+        return f"{rendered}\n" if ended and isinstance(rendered, str) else rendered

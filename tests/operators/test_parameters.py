@@ -119,3 +119,13 @@ def test_an_operator_of_ones_own_may_have_any_argument() -> None:
             self.colour = colour
 
     assert Own(task_id="it", colour="red").spec_fields == operators.AzmlSubmitCommandJobOperator.spec_fields
+
+
+def test_a_native_object_stays_one_whatever_ends_its_template() -> None:
+    from airflow.sdk import DAG
+
+    from airflow_provider_azml.operators import AzmlSubmitJobOperator
+
+    with DAG("native", schedule=None, render_template_as_native_obj=True):
+        task = AzmlSubmitJobOperator(task_id="it")
+    assert task.render_template("{{ [1, 2] }}\n", {}) == [1, 2]  # type: ignore[arg-type]
