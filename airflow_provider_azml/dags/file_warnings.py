@@ -21,4 +21,4 @@ def warn(problems: Iterable[Problem]) -> None:
         problems: The problems.
     """
     for problem in problems:
-        warnings.warn_explicit(str(problem), UserWarning, problem.file, problem.line, registry=_TOLD)
+        warnings.warn_explicit(str(problem), UserWarning, problem.file, problem.line or 1, registry=_TOLD)

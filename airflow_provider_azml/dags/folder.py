@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import get_parsing_context
 
 from airflow_provider_azml.dags.broken import broken_dag
+from airflow_provider_azml.dags.file_warnings import warn
 from airflow_provider_azml.dags.files import dag_of
 from airflow_provider_azml.dags.outlines import outline
 from airflow_provider_azml.dags.wishes import Rendering, Wishes
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.dags.wishes import Labels, Render
     from airflow_provider_azml.operators.takeover import Takeover
     from airflow_provider_azml.spec.cron import CronFields
-
-_TOLD: dict[str | tuple[str, type[Warning], int], int] = {}
-"""What was warned of, for Python to tell it once."""
 
 
 def azml_dags(
@@ -135,8 +132,7 @@ def _dags(folder: Path, wishes: Wishes, jobs: Mapping[str, str], *, strict: bool
     without_file = alone(folder) if wanted is None else []
     if strict and (wrong or without_file):
         raise SpecError([*wrong, *without_file])
-    for problem in without_file:
-        warnings.warn_explicit(str(problem), UserWarning, problem.file, 1, registry=_TOLD)
+    warn(without_file)
     return {dag_id: _or_broken(dag_id, one, wishes) for dag_id, one in found.items()}
 
 

@@ -16,6 +16,7 @@ from airflow.sdk import Param
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.input_values import TEXT
+from airflow_provider_azml.spec.node_selection import FORCE_RERUN, ONLY, SKIP
 from airflow_provider_azml.spec.pipeline_inputs import declared
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.input_values import DeclaredInput
     from airflow_provider_azml.spec.source import Source
 
-ONLY, SKIP, FORCE_RERUN = "azml_only", "azml_skip", "azml_force_rerun"
 SECTION = "Azure ML"
 _MOST_LISTED = 20
 _COMMENT = "$comment"

@@ -86,7 +86,7 @@ def type_of(node: Source) -> str:
 
 def jobs(pipeline: Source) -> Json:
     """The nodes of a pipeline job, or of a pipeline component."""
-    graph = Graph(pipeline)
+    graph = Graph.of(pipeline)
     return {name: _node(graph, name) for name in graph.nodes}
 
 
@@ -95,7 +95,7 @@ def component_spec(source: Source) -> Json:
     if lower(source.value.get("type")) != PIPELINE:
         return components.spec(source)
     declared = {
-        "inputs": component_io.inputs(Graph(source).inputs),
+        "inputs": component_io.inputs(Graph.of(source).inputs),
         "outputs": component_io.outputs(source.value.get("outputs")),
     }
     body = {**translated(source.value, _COMPONENT_RULES), **declared, "type": PIPELINE, "jobs": jobs(source)}

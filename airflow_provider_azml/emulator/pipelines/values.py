@@ -10,6 +10,7 @@ from airflow_provider_azml.emulator.pipelines.nodes import PipelineError, in_cam
 from airflow_provider_azml.emulator.storage.locations import BLOB_STORE
 from airflow_provider_azml.spec import bindings
 from airflow_provider_azml.spec.component_io import VALUE_TYPES
+from airflow_provider_azml.spec.pipeline_levels import OLDER_TYPES
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pipelines.nodes import Node
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.bindings import Binding
 
 _FOLDER = "uri_folder"
-_TYPES = {"path": _FOLDER, "anyfile": "uri_file", "anydirectory": _FOLDER}
-"""Types of older components -> what they are called today."""
 _DATA = ("custom_model", "mlflow_model", "mltable", "triton_model", "uri_file", "uri_folder")
 _ASSET_FIELDS = {"name": "assetName", "version": "assetVersion"}
 
@@ -154,7 +153,7 @@ def with_defaults(given: dict[str, Json], declared: dict[str, Json], who: str) -
 def type_of(declared: Json) -> str:
     """The type of an input or output that a component declares."""
     kind = str(declared.get("type") or _FOLDER)
-    return _TYPES.get(kind.lower(), kind)
+    return OLDER_TYPES.get(kind.lower(), kind)
 
 
 def literal(entry: Json) -> str:
