@@ -18,6 +18,7 @@ import urllib.request
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from airflow_provider_azml.emulator.storage.records import Blob
 from airflow_provider_azml.emulator.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
@@ -40,6 +41,7 @@ CONTAINER = "full"
 _VERSION = "api-version=2024-04-01"
 _PARENT = "parent"
 _RARE = 500
+_WALKS = 5
 _FOLDERS = 1_000
 
 
@@ -98,7 +100,7 @@ class Pages:
 
     Args:
         seconds: How long each took to come.
-        cpu_seconds: What one took of the emulator's processor time, on average.
+        cpu_seconds: What one took of the emulator's processor time, on average over the cheapest of some walks.
     """
 
     seconds: list[float]
@@ -202,16 +204,21 @@ def pages(caller: Caller, process: psutil.Process) -> dict[str, Pages]:
         "folders, ten a page": "&delimiter=/&prefix=runs/&maxresults=10",
         "deep marker": "&marker=runs/0999/outputs/&maxresults=100",
     }
-    listed = {
-        **{name: _json_pages(caller, path) for name, path in lists.items()},
-        **{name: _xml_pages(caller, query) for name, query in blobs.items()},
+    return {
+        **{name: _taken(process, partial(_json_pages, caller, path)) for name, path in lists.items()},
+        **{name: _taken(process, partial(_xml_pages, caller, query)) for name, query in blobs.items()},
     }
-    return {name: _taken(process, seconds) for name, seconds in listed.items()}
 
 
-def _taken(process: psutil.Process, seconds: Iterator[float]) -> Pages:
+def _taken(process: psutil.Process, listed: Callable[[], Iterator[float]]) -> Pages:
+    """What a list takes at its cheapest: other work on the machine makes the same walk dearer, and nothing cheaper."""
+    walks = [_walk(process, listed) for _ in range(_WALKS)]
+    return min(walks, key=lambda walk: walk.cpu_seconds)
+
+
+def _walk(process: psutil.Process, listed: Callable[[], Iterator[float]]) -> Pages:
     before = cpu_seconds(process)
-    found = [*seconds]
+    found = [*listed()]
     return Pages(found, (cpu_seconds(process) - before) / len(found))
 
 
