@@ -1,0 +1,78 @@
+"""What a file of CLI v1 becomes: the content of a file of today, files that it needs besides, and choices to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.spec.marks import Marks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from airflow_provider_azml.spec.marks import Path as Place
+    from airflow_provider_azml.spec.source import Source
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A choice that was made where v1 says another thing than v2 can, or leaves open what v2 wants to know.
+
+    Args:
+        place: Where in the new file.
+        text: What was chosen, and why; a sentence without its full stop.
+    """
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A file of today, made of files of CLI v1.
+
+    Args:
+        kind: What it describes, a key of ``spec.table.KINDS``.
+        source: Its content; the marks point to the files of v1, and paths start from where those of v1 did.
+        files: What has to stand beside it and v1 had no file for, say a scoring script: path -> text.
+        named: Where the content names one of these: place -> path, a key of `files` or a folder above some.
+        remarks: The choices that were made.
+    """
+
+    kind: str
+    source: Source
+    files: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[Place, str] = field(default_factory=dict)
+    remarks: Sequence[Remark] = ()
+
+    def beside(self, folder: Path) -> Source:
+        """The content, once the files that it needs besides are written below a folder.
+
+        Args:
+            folder: An empty folder, which has to stay until the content was submitted.
+        """
+        for path, text in self.files.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+        value: Any = self.source.value
+        for place, path in self.named.items():
+            value = _with(value, place, str(folder / path))
+        return replace(self.source, value=value)
+
+
+def marked(made: Mapping[str, Any], source: Source, *path: str | int) -> Source:
+    """A source of other content, all problems of which point to one place of this one."""
+    mark = source.marks.at(path)
+    return replace(source, value=dict(made), marks=Marks(mark.file, mark.line, mark.column, mark.key))
+
+
+def _with(value: Any, place: Place, new: str) -> Any:
+    if not place:
+        return new
+    step, *rest = place
+    if isinstance(value, list):
+        return [_with(item, tuple(rest), new) if number == step else item for number, item in enumerate(value)]
+    return {**value, step: _with(value[step], tuple(rest), new)}
