@@ -23,7 +23,7 @@ from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.operators.shielding import ShieldedOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -267,12 +267,12 @@ class AzmlOperator(ShieldedOperator):
             self._link(context, AzmlStudioLink.key, url)
         return url
 
-    def _delete(self, arm_id: str) -> Ticket:
+    def _delete(self, arm_id: str, params: Mapping[str, str] | None = None) -> Ticket:
         """Delete a resource; one that is gone already is as good as deleted."""
         from airflow_provider_azml.rest import flows, waiting
 
         try:
-            return waiting.ticket(arm_id, self.hook.run(flows.delete(arm_id)), goal="deleted")
+            return waiting.ticket(arm_id, self.hook.run(flows.delete(arm_id, params=params)), goal="deleted")
         except NotFound as error:
             if error.code in flows.MISSING_PARENTS:
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_azml.rest import arm_ids, awaited_nodes, compute_states, model_versions
+from airflow_provider_azml.rest import arm_ids, awaited_nodes, compute_states, model_versions, resource_providers
 from airflow_provider_azml.rest.readings import Reading, failed
 from airflow_provider_azml.rest.resources import PROVISIONING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.history import DataPlane
 
-GoalName = Literal["ended", "deleted", "exists", "idle", "node", "state", "version"]
+GoalName = Literal["ended", "deleted", "exists", "idle", "node", "registered", "state", "version"]
 _BUSY = PROVISIONING | {"Scaling"}
 
 
@@ -58,6 +58,7 @@ GOALS: Mapping[GoalName, Goal] = {
     "exists": Goal(absent="wait"),
     "idle": Goal(read=_idle),
     "node": Goal(find_each=awaited_nodes.find_each, found_at=awaited_nodes.found_at, read=awaited_nodes.read),
+    "registered": Goal(checked=resource_providers.checked, find=resource_providers.find, read=resource_providers.read),
     "state": Goal(checked=compute_states.checked, read=compute_states.read),
     "version": Goal(absent="wait", checked=model_versions.checked, find=model_versions.find, read=model_versions.read),
 }

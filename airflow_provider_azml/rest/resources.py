@@ -93,6 +93,16 @@ ROWS = (
         long_running={"PUT": ASYNC, "DELETE": LOCATION},
     ),
     Resource(
+        kind="private_endpoint",
+        segment="privateEndpoints",
+        provider="Microsoft.Network",
+        parent="resource_group",
+        api_version="2023-11-01",
+        bad=frozenset({"Failed"}),
+        active=frozenset({"Updating", "Deleting"}),
+        long_running={"PUT": ASYNC, "DELETE": ASYNC},
+    ),
+    Resource(
         kind="workspace",
         segment="workspaces",
         provider="Microsoft.MachineLearningServices",

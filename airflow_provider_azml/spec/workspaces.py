@@ -208,6 +208,25 @@ def deployment_body(
     }
 
 
+def update(source: Source, target: Target) -> Flow[Ticket]:
+    """Change a workspace that is there. What is not given stays.
+
+    Args:
+        source: What is to be otherwise, with the workspace's name.
+        target: Subscription and resource group that it is in.
+
+    Raises:
+        SpecError: The source is not valid; nothing was sent.
+        NotFound: There is no such workspace.
+
+    Source: azure-ai-ml 1.35.2, ``_workspace_operations_base.begin_update``: a PATCH.
+    """
+    validate.check(source, SCHEMA, problems)
+    value, here = source.value, target.workspace
+    where = WorkspaceId(here.subscription_id, str(value.get("resource_group") or here.resource_group), value["name"])
+    return (yield from _update(where, value, (yield from flows.get(str(where)))))
+
+
 def _update(where: WorkspaceId, value: Mapping[str, Any], existing: Json) -> Flow[Ticket]:
     body: Json = {
         "tags": {**(existing.get("tags") or {}), **(value.get("tags") or {})},
