@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from starlette.responses import JSONResponse, Response
 
@@ -14,14 +15,17 @@ from airflow_provider_azml.emulator.request_json import parsed
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from starlette.datastructures import UploadFile
     from starlette.requests import Request
 
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
+Answer: TypeAlias = "Json | list[Any] | str | None | Response"
+"""What an operation answers with: a JSON value, or a whole response."""
 _WORKSPACE = re.compile(
     r"^(?P<workspace>/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.machinelearningservices"
     r"/workspaces/[^/]+)/(?P<rest>.*)$",
@@ -68,12 +72,14 @@ class Call:
         workspace: The workspace.
         names: What the path's pattern found.
         body: What was sent, if it was a JSON object.
+        form: The parts that were sent, by name, if it was a form.
     """
 
     request: Request
     workspace: WorkspaceId
     names: dict[str, str]
     body: Json
+    form: Mapping[str, UploadFile | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,13 @@ class Operation:
         method: HTTP method.
         path: Pattern of the path below the workspace; its groups become ``Call.names``.
         answer: Answers with a JSON value, or with a whole response.
+        body: What is sent: a ``json`` object, a ``form``, or something that is read as it comes (``raw``).
     """
 
     method: str
     path: str
-    answer: Callable[[Call], Json | Response]
+    answer: Callable[[Call], Answer | Awaitable[Answer]]
+    body: Literal["json", "form", "raw"] = "json"
 
 
 def endpoint(
@@ -106,7 +114,7 @@ def endpoint(
         try:
             return await _answer(emulator, request, str(request.scope["path"]).removeprefix(prefix), operations)
         except DataPlaneError as error:
-            return error.response()
+            return refusal(error)
 
     return answer
 
@@ -116,9 +124,22 @@ async def _answer(emulator: Emulator, request: Request, path: str, operations: S
     for operation in operations:
         found = re.fullmatch(operation.path, rest)
         if found and operation.method == request.method:
-            answered = operation.answer(Call(request, workspace, found.groupdict(), await json_body(request)))
-            return answered if isinstance(answered, Response) else JSONResponse(answered)
+            return await _done(operation, request, workspace, found.groupdict())
     raise DataPlaneError(404, "NotFound", f"The emulator has nothing at {request.method} {request.scope['path']}.")
+
+
+async def _done(operation: Operation, request: Request, workspace: WorkspaceId, names: dict[str, str]) -> Response:
+    if operation.body == "form":
+        async with request.form() as form:
+            return await _answered(operation, Call(request, workspace, names, {}, form))
+    body = await json_body(request) if operation.body == "json" else {}
+    return await _answered(operation, Call(request, workspace, names, body))
+
+
+async def _answered(operation: Operation, call: Call) -> Response:
+    answered = operation.answer(call)
+    value = await answered if isawaitable(answered) else answered
+    return value if isinstance(value, Response) else JSONResponse(value)
 
 
 def workspace_of(emulator: Emulator, path: str) -> tuple[WorkspaceId, str]:
