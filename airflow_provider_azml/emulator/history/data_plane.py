@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
-Answer: TypeAlias = "Json | list[Any] | str | None | Response"
+Answer: TypeAlias = "Json | list[Any] | str | Response | None"
 """What an operation answers with: a JSON value, or a whole response."""
 _WORKSPACE = re.compile(
     r"^(?P<workspace>/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.machinelearningservices"
@@ -100,7 +100,10 @@ class Operation:
 
 
 def endpoint(
-    emulator: Emulator, prefix: str, operations: Sequence[Operation]
+    emulator: Emulator,
+    prefix: str,
+    operations: Sequence[Operation],
+    refusal: Callable[[DataPlaneError], Response] = DataPlaneError.response,
 ) -> Callable[[Request], Awaitable[Response]]:
     """What answers requests below a prefix.
 
@@ -108,6 +111,7 @@ def endpoint(
         emulator: The emulator.
         prefix: What paths begin with, e.g. ``/history/v1.0``.
         operations: The table.
+        refusal: The answer that an error becomes.
     """
 
     async def answer(request: Request) -> Response:
