@@ -24,6 +24,7 @@ from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, first_part
 from airflow_provider_azml.emulator.serving import batch_jobs, scoring
 from airflow_provider_azml.emulator.storage import service as blob
 from airflow_provider_azml.emulator.throttle import Throttle
+from airflow_provider_azml.emulator.v1 import execution
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
 def make_app(emulator: Emulator) -> ASGIApp:
     """The application of an emulator; the same one answers on both listeners."""
     parts = (cloud_metadata, controls, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
+    retired = (execution,)
     app = Starlette(
-        routes=[route for part in parts for route in part.routes(emulator)],
+        routes=[route for part in (*parts, *retired) for route in part.routes(emulator)],
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],
         exception_handlers={ArmError: _arm_error, HTTPException: _http_error, 500: _broken},
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _LOG_FOLDERS = ("user_logs/", "azureml-logs/", "logs/", "system_logs/")
-_INTERNAL = ("params", "metrics", "experimentName", "datasetInputs", "modelOutputs", "ofJob")
+_INTERNAL = ("params", "metrics", "experimentName", "datasetInputs", "modelOutputs", "ofJob", "runDefinition")
 _CHANGEABLE = ("displayName", "description", "tags", "properties", "hidden")
 _RUN = r"(?:experiment(?:id)?s/(?P<experiment>[^/]+)/)?runs/(?P<run>[^/]+)"
 _DIGITS = 18
@@ -102,7 +102,7 @@ class History:
         run = self._run(call)
         place = self._artifacts_of(call, run)
         logs = {path: self._url(place, path) for path in self._paths(place) if path.startswith(_LOG_FOLDERS)}
-        return {**_shown(run), "logFiles": logs, "services": {}}
+        return {**_shown(run), "runDefinition": run.get("runDefinition"), "logFiles": logs, "services": {}}
 
     def _children(self, call: Call) -> Json:
         """A page of the children.
