@@ -33,7 +33,8 @@ def check(source: Source, kind: str | None = None, *, strict: bool = False) -> S
         strict: Whether what azure-ai-ml sends and the service refuses is an error.
 
     Returns:
-        The warnings, of what azure-ai-ml sends and the service refuses, and the notes, of what is not sent.
+        The warnings, of what azure-ai-ml sends and the service refuses, and the notes, of what is not sent or was
+        chosen for a file of CLI v1.
 
     Raises:
         SpecError: It is no valid file of that kind; with all its problems at once.
@@ -43,13 +44,14 @@ def check(source: Source, kind: str | None = None, *, strict: bool = False) -> S
     if foreign:
         raise SpecError(foreign)
     try:
-        return validate.check(source, row.schema, lambda given: _problems(row, given), strict=strict)
+        found = validate.check(source, row.schema, lambda given: _problems(row, given), strict=strict)
     except SpecError as error:
         told = of_schema(source.value)
         if told in {None, row.name}:
             raise
         reason = f"says that this is a {told}, and it is none of kind {row.name}; leave the kind out, or give {told}"
         raise SpecError([source.problem(("$schema",), reason)]) from error
+    return [*source.notes, *found]
 
 
 def apply(source: Source, kind: str | None, target: Target, *, strict: bool = False) -> Flow[Ticket]:

@@ -31,7 +31,17 @@ MAPPING = "<mapping>"
 OVERRIDES = "<overrides>"
 TEMPLATE_FAILS = "the template fails"
 """How problems of templates begin."""
-_ROOT_OF_V1 = "pipeline"
+_MAY_BE_V1 = frozenset({
+    "pipeline",  # pipelines
+    "Schedule",
+    *("framework", "script", "target"),  # run configurations
+    *("sampling", "policy"),  # of HyperDrive
+    *("python", "docker"),  # environments
+    *("datasetType", "registration"),
+    *("entryScript", "runtime"),  # inference
+    "computeType",  # deployment
+})
+"""Keys of which each format of CLI v1 has one, and files of today have none; whoever has one is looked at closely."""
 _LONGEST_CHAIN = 50
 _SHORT = 4
 _LONGEST_KEPT = 10_000
@@ -64,6 +74,7 @@ class Source:
         place: Keys that lead to it in its file; empty for a whole file.
         above: The files that pulled this one in, outermost first.
         opened: What was read so far for the same submission.
+        notes: What there is to tell of it besides what is wrong: choices that were made for a file of CLI v1.
     """
 
     value: Json = field(repr=False)
@@ -74,6 +85,7 @@ class Source:
     place: positions.Path = ()
     above: tuple[Path, ...] = ()
     opened: Opened = field(default_factory=Opened, repr=False, compare=False)
+    notes: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
 
     def problem(
         self, path: positions.Path, reason: str, *, at_key: bool = False, severity: Severity = "error"
@@ -153,7 +165,7 @@ class Source:
 
 
 def read(file: Path, *, render: Callable[[str], str] | None = None, follow_symlinks: bool = False) -> Source:
-    """Read an AML file, YAML or JSON; a pipeline file of CLI v1 as the pipeline job that it is today.
+    """Read an AML file, YAML or JSON; a file of CLI v1, but for schedules, as what it is today.
 
     Args:
         file: The file.
@@ -165,7 +177,7 @@ def read(file: Path, *, render: Callable[[str], str] | None = None, follow_symli
 
     Raises:
         SpecError: It cannot be read, is no UTF-8, no YAML, too large, empty, no mapping, or its template fails; or it
-            is a pipeline file of CLI v1 that has problems.
+            is a file of CLI v1 that has problems.
 
     Source: azure-ai-ml loads YAML with PyYAML's safe loader (YAML 1.1), and paths start at the file's folder.
     """
@@ -214,11 +226,11 @@ def from_mapping(
 
 
 def _of_today(source: Source) -> Source:
-    if _ROOT_OF_V1 not in source.value:
+    if _MAY_BE_V1.isdisjoint(source.value):
         return source
-    from airflow_provider_azml.spec.v1 import pipelines  # noqa: PLC0415 (for files of v1 alone; it reads files itself)
+    from airflow_provider_azml.spec.v1 import formats  # noqa: PLC0415 (for files of v1 alone; it reads files itself)
 
-    return pipelines.translated(source)
+    return formats.of_today(source)
 
 
 def text_of(file: Path) -> str:

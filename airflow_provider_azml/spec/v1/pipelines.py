@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import validate
-from airflow_provider_azml.spec.v1 import pipeline_problems, step_types
+from airflow_provider_azml.spec.v1 import pipeline_problems, pipeline_remarks, step_types
 from airflow_provider_azml.spec.v1.pipeline_parts import ROOT, Pipeline, node_name
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
 from airflow_provider_azml.spec.v1.steps import Step, compute_name
+from airflow_provider_azml.spec.v1.translation import Translation
 from airflow_provider_azml.spec.v1.unsayable import is_unset
 
 if TYPE_CHECKING:
@@ -65,9 +66,16 @@ def translated(source: Source) -> Source:
         >>> translated(as_written(Path("pipeline.yml"))).value["jobs"]["train"]["command"]
         'python train.py --epochs ${{inputs.epochs}}'
     """
-    if not is_pipeline(source):
-        return source
-    check(source)
+    return translation(source).source if is_pipeline(source) else source
+
+
+def translation(source: Source) -> Translation:
+    """As :func:`translated`, of a pipeline file of CLI v1, with the choices that were made and the notes of the check.
+
+    Raises:
+        SpecError: As :func:`translated`.
+    """
+    notes = check(source)
     pipeline = Pipeline(source)
     given = pipeline.source
     members: dict[str, Placed | None] = {
@@ -81,7 +89,8 @@ def translated(source: Source) -> Source:
         ),
     }
     made = gathered(members, source)
-    return replace(source, value=made.value, marks=made.marks)
+    job = replace(source, value=made.value, marks=made.marks)
+    return Translation("job", job, remarks=[*pipeline_remarks.of(pipeline, made.value)], notes=notes)
 
 
 def _settings(given: Source) -> Placed | None:

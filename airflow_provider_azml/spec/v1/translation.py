@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.spec.marks import Path as Place
     from airflow_provider_azml.spec.source import Source
 
@@ -39,6 +40,7 @@ class Translation:
         files: What has to stand beside it and v1 had no file for, say a scoring script: path -> text.
         named: Where the content names one of these: place -> path, a key of `files` or a folder above some.
         remarks: The choices that were made.
+        notes: What v1 heeded and nothing is sent for.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Translation:
     files: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[Place, str] = field(default_factory=dict)
     remarks: Sequence[Remark] = ()
+    notes: Sequence[Problem] = ()
 
     def beside(self, folder: Path) -> Source:
         """The content, once the files that it needs besides are written below a folder.
