@@ -90,11 +90,15 @@ class Workspace(Behaviour):
         }
 
     def show(self, document: Json) -> Json:
-        """Tell what depends on other resources: rules of the managed network, private endpoints, projects of a hub."""
+        """Tell what depends on other resources: rules of the managed network, private endpoints, projects of a hub.
+
+        When it was made is also told where api-versions before 2020 have it. Source: the 2019-11-01 OpenAPI file.
+        """
         properties = document["properties"]
         links = self.emulator.store.children(f"{document['id']}/{private_endpoints.SEGMENT}")
         shown = {
             **properties,
+            "creationTime": document["systemData"]["createdAt"],
             "managedNetwork": managed_networks.shown_network(self.emulator, document),
             "privateEndpointConnections": links,
             "privateLinkCount": len(links),
