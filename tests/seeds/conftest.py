@@ -1,0 +1,38 @@
+"""Fixtures of the tests of the documents: the block that a test is called after, and a shell to run it in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.seeds.documents import SEEDS, Block, blocks
+from tests.seeds.shell import Shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+
+
+@pytest.fixture
+def block(request: pytest.FixtureRequest) -> Block:
+    """The block that the test is called after."""
+    if not SEEDS.is_dir():
+        pytest.skip("needs ../shared/seeds")
+    return blocks()[request.function.__name__]
+
+
+@pytest.fixture
+def shell(azml_connection: str, azml_emulator: RunningEmulator, tmp_path: Path) -> Shell:
+    """A shell beside a workspace."""
+    environment = azml_emulator.environment
+    values = {
+        "your-tenant-id": environment["AZURE_TENANT_ID"],
+        "your-client-id": environment["AZURE_CLIENT_ID"],
+        "your-client-secret": environment["AZURE_CLIENT_SECRET"],
+        "your-subscription-id": azml_emulator.subscription_id,
+        "your-resource-group": azml_emulator.resource_group,
+        "your-workspace-name": azml_emulator.workspace,
+    }
+    return Shell(azml_emulator, tmp_path, values)
