@@ -1,4 +1,4 @@
-"""Environments as CLI v1 writes them inside run configurations, as those of today.
+"""Environments as CLI v1 writes them, in files of their own and inside run configurations, as those of today.
 
 Source: shared parts of ``azureml_environment.json`` and of run configurations, and what azureml-core 1.61
 (``azureml.core.environment``) makes of them.
@@ -32,16 +32,23 @@ CONDA: Json = {
 }
 """What v1 installs where nothing is said."""
 _CONDA_FILE = ("python", "condaDependenciesFile")
+_CONDA = ("python", "condaDependencies")
+_NO_CONDA_IN_BUILD = (
+    "v2 installs no conda packages into an image that it builds from a folder; install them in the Dockerfile, and "
+    "set userManagedDependencies"
+)
 _CONTEXT = ("docker", "buildContext")
+_RESERVED = ("microsoft", "azureml")
 _WITHIN = frozenset({".azureml", "aml_config"})
 """Folders of run configurations; the project is the folder around."""
-_UNSAYABLE = (
+UNSAYABLE = (
     Unsayable(("python", "baseCondaEnvironment"), "v2 starts from an image; name one that has that environment"),
     Unsayable(
         ("docker", "baseDockerfile"),
         "v2 builds from a folder; put the Dockerfile into one, and write buildContext: {location: <folder>}",
     ),
     Unsayable(("docker", "sharedVolumes"), "v2 always shares volumes", (True,)),
+    Unsayable(("docker", "platform", "architecture"), "v2 has images of amd64 alone", ("amd64", "Amd64", "AMD64")),
     Unsayable(("docker", "preparation"), "v2 runs nothing before; put it into the image"),
     Unsayable(
         ("docker", "baseImageRegistry", "username"),
@@ -54,16 +61,21 @@ _UNSAYABLE = (
     Unsayable(("docker", "baseImageRegistry", "registryIdentity"), "v2 pulls images with the compute's identity"),
     Unsayable(("r",), "v2 installs no packages of R; use an image that has them"),
 )
+"""What no environment of v2 can say."""
 
 
-def problems(source: Source, folders: Sequence[Path]) -> Iterator[Problem]:
+def problems(source: Source, folders: Sequence[Path], *, rows: Sequence[Unsayable] = UNSAYABLE) -> Iterator[Problem]:
     """What v2 cannot say of an environment.
 
     Args:
         source: The environment.
         folders: Where a conda file may be, in the order in which they are looked into.
+        rows: What must not be said.
     """
-    yield from unsayable.problems(source, _UNSAYABLE)
+    yield from unsayable.problems(source, rows)
+    if not is_unset(source.value_at(_CONTEXT)) and _has_conda(source):
+        for path in (path for path in (_CONDA_FILE, _CONDA) if not is_unset(source.value_at(path))):
+            yield source.problem(path, _NO_CONDA_IN_BUILD, at_key=True)
     named = source.value_at(_CONDA_FILE)
     if isinstance(named, str) and _conda_file(source, folders) is None and _has_conda(source):
         where = " nor in ".join(str(folder) for folder in folders)
@@ -83,6 +95,17 @@ def translated(source: Source, folders: Sequence[Path], base: Path) -> Placed:
     value = source.value
     if value.get("name") and is_unset(value.get("python")) and is_unset(value.get("docker")):
         return put(reference(str(value["name"]), value.get("version")), source, "name")
+    return gathered(definition(source, folders, base), source)
+
+
+def definition(source: Source, folders: Sequence[Path], base: Path) -> Mapping[str, Placed | None]:
+    """What an environment is made of: the keys of one of v2 without its name.
+
+    Args:
+        source: The environment.
+        folders: Where its conda file may be.
+        base: Folder that paths of the new file start from.
+    """
     made: dict[str, Placed | None] = {}
     if is_unset(source.value_at(_CONTEXT)):
         made["image"] = _image(source)
@@ -91,7 +114,17 @@ def translated(source: Source, folders: Sequence[Path], base: Path) -> Placed:
     made["conda_file"] = _conda(source, folders, base) if "image" in made else None
     if str(source.value_at(("docker", "platform", "os"))).lower() == "windows":
         made["os_type"] = put("windows", source, "docker", "platform", "os")
-    return gathered(made, source)
+    return made
+
+
+def is_reserved(name: object) -> bool:
+    """Whether a name is kept for the service's own environments.
+
+    Example:
+        >>> is_reserved("AzureML-sklearn"), is_reserved("sklearn")
+        (True, False)
+    """
+    return str(name).lower().startswith(_RESERVED)
 
 
 def default(source: Source, *path: str) -> Placed:
@@ -180,7 +213,7 @@ def _conda(source: Source, folders: Sequence[Path], base: Path) -> Placed | None
     file = _conda_file(source, folders)
     if file is not None:
         return put(Path(os.path.relpath(file, base)).as_posix(), source, *_CONDA_FILE)
-    inline = kept(source, "python", "condaDependencies")
+    inline = kept(source, *_CONDA)
     return put(CONDA, source, "python") if inline is None or not inline.value else inline
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from airflow_provider_azml.spec.marks import members
 
-    from airflow_provider_azml.exceptions import Problem
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from airflow_provider_azml.exceptions import Problem, Severity
     from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.source import Source
+
+_NONE = "None"
 
 
 class Unsayable(NamedTuple):
@@ -26,17 +30,30 @@ class Unsayable(NamedTuple):
     defaults: tuple[object, ...] = ()
 
 
-def problems(source: Source, rows: Iterable[Unsayable]) -> Iterator[Problem]:
+def problems(source: Source, rows: Iterable[Unsayable], *, severity: Severity = "error") -> Iterator[Problem]:
     """The keys of a source that say what cannot be said.
 
     Args:
         source: The source.
         rows: The keys that are looked at.
+        severity: How much it matters: a note for what v1 did not heed either.
     """
     for row in rows:
         value = source.value_at(row.path)
         if not is_unset(value) and value not in row.defaults:
-            yield source.problem(row.path, row.reason, at_key=True)
+            yield source.problem(row.path, row.reason, at_key=True, severity=severity)
+
+
+def texts_for_nothing(source: Source, but: Collection[str] = ()) -> Iterator[Problem]:
+    """Where ``None`` is written as text, which is a value as any other.
+
+    Args:
+        source: The source.
+        but: Keys at its top under which it is a word, or anything goes.
+    """
+    for path, value in members(source.value):
+        if value == _NONE and path[:1] and path[0] not in but:
+            yield source.problem(path, "is the text None; leave the key out, or write null")
 
 
 def is_unset(value: object) -> bool:
@@ -48,4 +65,26 @@ def is_unset(value: object) -> bool:
     """
     if isinstance(value, dict):
         return all(map(is_unset, value.values()))
-    return value is None or value in ("", "None") or value == []
+    return value is None or value in ("", _NONE) or value == []
+
+
+def none_texts(source: Source) -> Iterator[Problem]:
+    """The places where the text ``None`` stands for nothing, which JSON has another word for.
+
+    Args:
+        source: A JSON file of CLI v1.
+    """
+    for path in _texts(source.value, ()):
+        if source.value_at(path) == "None":
+            yield source.problem(path, "is the text 'None'; write null, or leave it out")
+
+
+def _texts(value: object, path: Path) -> Iterator[Path]:
+    if isinstance(value, str):
+        yield path
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield from _texts(member, (*path, str(key)))
+    elif isinstance(value, list):
+        for place, member in enumerate(value):
+            yield from _texts(member, (*path, place))
