@@ -101,8 +101,7 @@ class Pipeline:
 
     def data_type(self, name: str) -> str:
         """The type of what an input of a step calls its source."""
-        path = str(mapping(self._place(name)).get("path_on_datastore", ""))
-        return "uri_file" if _FILE.search(path) else "uri_folder"
+        return type_of_path(str(mapping(self._place(name)).get("path_on_datastore", "")))
 
     def mode(self, name: str) -> str | None:
         """How steps get at data that do not say."""
@@ -153,6 +152,16 @@ def node_name(key: str) -> str:
     """
     name = _NOT_LEGAL.sub("_", key.lower())
     return f"_{name}" if name[:1].isdigit() else name
+
+
+def type_of_path(path: str) -> str:
+    """The type of data at a path; v1 had the same words for files and folders.
+
+    Example:
+        >>> type_of_path("a/b.csv")
+        'uri_file'
+    """
+    return "uri_file" if _FILE.search(path) else "uri_folder"
 
 
 def datastore_path(datastore: str, path: str) -> str:

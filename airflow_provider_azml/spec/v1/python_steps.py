@@ -38,6 +38,7 @@ _OF_SCRIPTS = (
     Unsayable(("data",), "a step takes data as inputs; give it under data_references of the pipeline"),
     Unsayable(("outputData",), "a step writes to outputs; give it under outputs of the step"),
 )
+_NO_SPARK = "v2 runs Spark as jobs of type spark; write this step as one"
 _COMPONENT_KEYS = ("command", "code", "environment")
 
 
@@ -65,6 +66,8 @@ class PythonScriptStep:
         elif runconfig is not None:
             yield from runconfig.problems()
             yield from unsayable.problems(runconfig.source, _OF_SCRIPTS)
+            if runconfig.runs_spark:
+                yield runconfig.source.problem(("framework",), _NO_SPARK)
         script = str(step.source.value.get("script_name")).replace("\\", "/")
         if step.code_folder.is_dir() and not (step.code_folder / script).is_file():
             yield step.source.problem(("script_name",), f"there is no file {script!r} in {step.code!r}")

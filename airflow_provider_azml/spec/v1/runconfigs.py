@@ -5,30 +5,49 @@ Source: ``runconfigschema.json`` of microsoft/MLOps, and what azureml-core 1.61 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import validate
 from airflow_provider_azml.spec.rules import lower
 from airflow_provider_azml.spec.v1 import environments, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
+from airflow_provider_azml.spec.v1.unheeded import UNHEEDED
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.spec.marks import Path as Place
     from airflow_provider_azml.spec.source import Source
 
 SCHEMA = "v1_runconfig.schema.json"
 ENDING = ".runconfig"
 LOCAL = "local"
-_MPI = frozenset({"openmpi", "intelmpi", "mpi"})
-_TORCH = frozenset({"nccl", "gloo"})
-_NO_PYSPARK = "v2 runs Spark as jobs of type spark; write this step as one"
+MPI = frozenset({"openmpi", "intelmpi", "mpi"})
+TORCH = frozenset({"nccl", "gloo"})
+"""Communicators, as files write them in any case."""
+_OLDER_FRAMEWORKS: Mapping[str, tuple[str, str]] = {
+    "tensorflowparameterserver": ("tensorflow", "parameterserver"),
+    "pythonmpi": ("python", "openmpi"),
+    "pythonintelmpi": ("python", "intelmpi"),
+}
+"""Frameworks of older files -> framework and communicator that they stand for."""
+FOLDERS = ("aml_config", ".azureml")
+"""Where run configurations are below the folder of a project, the one that v1 looks into first before the other."""
+_TELLING = frozenset({
+    *("script", "framework", "communicator", "maxRunDurationSeconds", "nodeCount", "history", "dataReferences"),
+    *("outputData", "hdi", "mpi", "pytorch", "amlcompute", "paralleltask", "sourceDirectoryDataStore"),
+    *("credentialPassthrough", "autoPrepareEnvironment"),
+})
+"""Keys of which one is enough."""
+_OF_OTHERS = frozenset({"$schema", "type", "entryScript", "computeType", "jobs", "properties"})
+_WITH_ANY_TEXT = frozenset({"communicator", "hdi", "arguments", "environmentVariables"})
+_PYSPARK = frozenset({"pyspark", "pysparkinteractive"})
 _UNSAYABLE = (
     Unsayable(("priority",), "v2 gives priorities to queues alone; leave it out"),
     Unsayable(("history", "outputCollection"), "v2 always keeps outputs and logs; leave it out", (True,)),
@@ -39,6 +58,7 @@ _UNSAYABLE = (
         (["logs"], ["outputs"], ["logs", "outputs"], ["outputs", "logs"]),
     ),
     Unsayable(("docker", "sharedVolumes"), "v2 always shares volumes", (True,)),
+    Unsayable(("environment", "databricks"), "v2 runs nothing on Databricks; run it by Airflow's Databricks provider"),
     Unsayable(("sourceDirectoryDataStore",), "v2 keeps code in the workspace's own datastore; leave it out"),
     Unsayable(("datacaches",), "v2 has no caches of data; take the data as an input"),
     Unsayable(("applicationEndpoints",), "v2 calls them services, of a command job; write the job as one"),
@@ -62,10 +82,45 @@ class RunConfig:
     source: Source
     code: Path
 
-    @property
+    @cached_property
     def environment(self) -> Source:
-        """Its environment."""
-        return self.source.at("environment")
+        """Its environment; an empty one where that cannot be read."""
+        found = self._environment_file
+        return found if found is not None and not isinstance(found, SpecError) else self.source.at("environment")
+
+    @cached_property
+    def _environment_file(self) -> Source | SpecError | None:
+        """The file that it has its environment in, or why that cannot be read; ``None`` where it has none."""
+        named = self.source.value.get("environment")
+        if not isinstance(named, str) or is_unset(named):
+            return None
+        places = (folder / named.replace("\\", "/") for folder in self._folders)
+        file = next((place for place in places if place.is_file()), None)
+        if file is None:
+            where = " nor in ".join(map(str, self._folders))
+            return SpecError([self.source.problem(("environment",), f"there is no file {named!r} in {where}")])
+        try:
+            return self.source.pulled(os.path.relpath(file, self.source.base_path), at=("environment",))
+        except SpecError as error:
+            return error
+
+    @property
+    def framework(self) -> str:
+        """Its framework, in lower case."""
+        word = self._word("framework")
+        return _OLDER_FRAMEWORKS.get(word, (word, ""))[0]
+
+    @property
+    def communicator(self) -> str:
+        """How its processes talk to each other, in lower case; ``none`` where they do not."""
+        word = self._word("communicator")
+        meant = _OLDER_FRAMEWORKS.get(self._word("framework"))
+        return meant[1] if meant and word == "none" else word
+
+    @property
+    def runs_spark(self) -> bool:
+        """Whether its script is one for Spark."""
+        return self.framework in _PYSPARK
 
     @property
     def interpreter(self) -> str:
@@ -82,22 +137,36 @@ class RunConfig:
         """What is wrong with it, and what v2 cannot say."""
         source = self.source
         yield from validate.problems(source, SCHEMA)
+        yield from unsayable.texts_for_nothing(source, _WITH_ANY_TEXT)
         yield from unsayable.problems(source, _UNSAYABLE)
-        yield from environments.problems(self.environment, self._folders)
+        for heeded, rows in UNHEEDED.items():
+            if not heeded & {self.communicator, self.framework, lower(source.value.get("target"))}:
+                yield from unsayable.problems(source, rows, severity="note")
+        yield from self._environment_problems()
         target = lower(source.value.get("target"))
         if target in _TARGETS:
             yield source.problem(("target",), _TARGETS[target])
-        framework, communicator = self._word("framework"), self._word("communicator")
-        if framework == "pyspark":
-            yield source.problem(("framework",), _NO_PYSPARK)
+        yield from self._process_problems()
+
+    def _environment_problems(self) -> Iterator[Problem]:
+        found = self._environment_file
+        if isinstance(found, SpecError):
+            yield from found.problems
+            return
+        if found is not None:
+            yield from validate.problems(found, f"{SCHEMA}#/$defs/environment")
+        yield from environments.problems(self.environment, self._folders)
+
+    def _process_problems(self) -> Iterator[Problem]:
+        source, framework, communicator = self.source, self.framework, self.communicator
         if communicator == "paralleltask":
             yield source.problem(("communicator",), "v2 has no such tasks; write a parallel job")
-        elif framework == "cntk" and communicator not in ("none", *_MPI):
+        elif framework == "cntk" and communicator not in ("none", *MPI):
             yield source.problem(("communicator",), "with CNTK there is MPI alone")
-        elif communicator in _TORCH and framework not in ("pytorch", "python"):
+        elif communicator in TORCH and framework not in ("pytorch", "python"):
             yield source.problem(("communicator",), f"counts with framework PyTorch, and this is {framework}")
         count, nodes = self._number("pytorch", "processCount"), self._nodes.value
-        if communicator in _TORCH and count and count % nodes:
+        if communicator in TORCH and count and count % nodes:
             yield source.problem(("pytorch", "processCount"), f"must be a multiple of the nodes, which are {nodes}")
 
     def translated(self, base: Path) -> Mapping[str, Placed | None]:
@@ -139,7 +208,7 @@ class RunConfig:
     @property
     def _nodes(self) -> Placed:
         """How many nodes it asks for: it may say so in three places."""
-        section = {**dict.fromkeys(_MPI, "mpi"), **dict.fromkeys(_TORCH, "pytorch")}.get(self._word("communicator"))
+        section = {**dict.fromkeys(MPI, "mpi"), **dict.fromkeys(TORCH, "pytorch")}.get(self.communicator)
         places: list[Place] = [("nodeCount",), *([(section, "nodeCount")] if section else [])]
         more = [place for place in places if self._number(*map(str, place)) not in (None, 1)]
         place = (more or places)[0]
@@ -147,11 +216,11 @@ class RunConfig:
 
     @property
     def _distribution(self) -> Placed | None:
-        word = self._word("communicator")
-        if word in _MPI:
+        word = self.communicator
+        if word in MPI:
             members = {"type": "mpi", "process_count_per_instance": self._number("mpi", "processCountPerNode") or 1}
             return put(members, self.source, "communicator")
-        if word in _TORCH:
+        if word in TORCH:
             count = self._number("pytorch", "processCount") or self._nodes.value
             members = {"type": "pytorch", "process_count_per_instance": count // self._nodes.value}
             return put(members, self.source, "communicator")
@@ -178,6 +247,55 @@ class RunConfig:
     def _number(self, *path: str) -> int | None:
         found = str(self.source.value_at(path))
         return int(found) or None if found.isascii() and found.isdigit() else None
+
+
+def is_runconfig(source: Source) -> bool:
+    """Whether a source is a run configuration, as it is written."""
+    return _TELLING & source.value.keys() != set() and _OF_OTHERS.isdisjoint(source.value)
+
+
+def check(source: Source) -> Sequence[Problem]:
+    """Check a run configuration by itself, as a step of a pipeline or a script that is named elsewhere would use it.
+
+    Returns:
+        The notes, of what v1 heeded and v2 has no need of, or what v1 did not heed either.
+
+    Raises:
+        SpecError: It is no valid run configuration, or says what v2 cannot say; with all problems at once.
+    """
+    return validate.check(source, SCHEMA, lambda given: RunConfig(given, project_folder(given)).problems(), strict=True)
+
+
+def project_folder(source: Source) -> Path:
+    """The folder of the project that a run configuration is for: that of its file, or the one around ``.azureml``."""
+    folder = source.base_path
+    return folder.parent if folder.name in FOLDERS else folder
+
+
+def find_runconfig(folder: Path, name: str) -> Path:
+    """The run configuration that ``az ml run submit-script -c`` means.
+
+    Args:
+        folder: The folder of the project.
+        name: Its name without its ending, or with it, or the path of its file.
+
+    Raises:
+        SpecError: There is none.
+
+    Example:
+        >>> find_runconfig(Path("project"), "sklearn")
+        PosixPath('project/.azureml/sklearn.runconfig')
+
+    Source: azureml-core 1.61, ``RunConfiguration.load`` and ``get_run_config_dir_name``.
+    """
+    named = name.replace("\\", "/")
+    places = [folder / below / f"{named}{ending}" for below in (*FOLDERS, "") for ending in ("", ENDING)]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        where = " or ".join(str(folder / below) for below in (*FOLDERS, ""))
+        reason = f"there is no run configuration of that name in {where}, with the ending {ENDING} or without"
+        raise SpecError([Problem(name, 0, 0, "", reason)])
+    return file
 
 
 def read(source: Source, path: Place, code: Path) -> RunConfig:

@@ -68,14 +68,15 @@ def is_unset(value: object) -> bool:
     return value is None or value in ("", _NONE) or value == []
 
 
-def none_texts(source: Source) -> Iterator[Problem]:
+def none_texts(source: Source, *, but: Collection[Path] = ()) -> Iterator[Problem]:
     """The places where the text ``None`` stands for nothing, which JSON has another word for.
 
     Args:
         source: A JSON file of CLI v1.
+        but: Mappings and values that may be any text.
     """
     for path in _texts(source.value, ()):
-        if source.value_at(path) == "None":
+        if source.value_at(path) == "None" and not any(path[: len(free)] == free for free in but):
             yield source.problem(path, "is the text 'None'; write null, or leave it out")
 
 

@@ -1,0 +1,213 @@
+"""Script runs of CLI v1 as jobs of today: a run configuration, with the script that its command line names.
+
+Source: azureml-core 1.61, ``azureml._cli.run.run_commands.submit_run``, which is ``az ml run submit-script``, and
+https://learn.microsoft.com/azure/machine-learning/migrate-to-v2-command-job.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.spec import validate
+from airflow_provider_azml.spec.rules import mapping
+from airflow_provider_azml.spec.v1 import runconfigs, spark_runs
+from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
+from airflow_provider_azml.spec.v1.run_data import REFERENCES, RunData
+from airflow_provider_azml.spec.v1.runconfigs import SCHEMA, RunConfig
+from airflow_provider_azml.spec.v1.steps import compute_name
+from airflow_provider_azml.spec.v1.translation import Remark, Translation
+from airflow_provider_azml.spec.v1.unsayable import is_unset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.spec.marks import Path as Place
+    from airflow_provider_azml.spec.source import Source
+
+_NO_COMPUTE = "v1 ran this on the machine that submitted it; without a compute Azure ML runs it on serverless compute"
+_DEFAULTS = "the image and packages that v1 took where nothing was said; name an environment of the workspace instead"
+_VARIABLES = "v1 told the script in environment variables where its data are; so does this"
+_READ_ONLY = "v1 mounted data in datastores to be written too; Azure ML mounts inputs to be read alone"
+_AS_FOLDER = "taken as a folder; for a dataset that is still one of v1, write type mltable and mode eval_mount"
+
+
+@dataclass(frozen=True)
+class ScriptRun:
+    """A run of a script.
+
+    Args:
+        source: The run configuration, with the script and arguments of the command line over its own.
+        code: Folder of the code.
+    """
+
+    source: Source
+    code: Path
+
+    @cached_property
+    def runconfig(self) -> RunConfig:
+        """The run configuration."""
+        return RunConfig(self.source, self.code)
+
+    @cached_property
+    def data(self) -> RunData:
+        """The data of its script."""
+        return RunData(self.source)
+
+    @property
+    def script(self) -> str | None:
+        """The script, relative to the folder of the code."""
+        given = self.source.value.get("script")
+        return None if is_unset(given) else str(given).replace("\\", "/")
+
+    @property
+    def arguments(self) -> list[str]:
+        """The arguments of the script."""
+        given = self.source.value.get("arguments")
+        return [str(argument) for argument in given] if isinstance(given, list) else []
+
+    @property
+    def line(self) -> str | None:
+        """What runs instead of a script."""
+        given = self.source.value.get("command")
+        if is_unset(given):
+            return None
+        return " ".join(map(str, given)) if isinstance(given, list) else str(given)
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with it, and what v2 cannot say."""
+        source = self.source
+        yield from self.runconfig.problems()
+        yield from self.data.problems(self._texts)
+        if self.script and self.line:
+            yield source.problem(("command",), f"goes without a script, and {self.script!r} is one; leave one of them")
+        elif not self.script and not self.line:
+            yield source.problem(("script",), "is missing: say here, or to what submits this, which script runs")
+        elif self.line and self.arguments:
+            yield source.problem(("arguments",), "goes with a script alone; write them into the command", at_key=True)
+        if not self.code.is_dir():
+            yield source.problem((), f"there is no folder {str(self.code)!r} with the code")
+        elif self.script and not (self.code / self.script).is_file():
+            yield source.problem(("script",), f"there is no file {self.script!r} in {str(self.code)!r}")
+        if self.runconfig.runs_spark:
+            yield from spark_runs.problems(self.runconfig, self.data, self.line, self.arguments)
+
+    def job(self, more: Mapping[str, str] | None = None) -> Mapping[str, Placed | None]:
+        """The keys of the command job that it becomes.
+
+        Args:
+            more: Further arguments of the script, word -> the text that stands for its value.
+        """
+        runconfig, base = self.runconfig, self.source.base_path
+        target = runconfig.target
+        said = dict(runconfig.translated(base))
+        return {
+            "command": put(self._command(more or {}), self.source, "command" if self.line else "script"),
+            "code": self.folder(),
+            "environment": said.pop("environment"),
+            "compute": None if target is None else target._replace(value=compute_name(target.value)),
+            "inputs": unless_empty(gathered(self.data.inputs(), self.source, "data")),
+            "outputs": unless_empty(gathered(self.data.outputs(), self.source, "outputData")),
+            **said,
+        }
+
+    def folder(self) -> Placed:
+        """Folder of the code, relative to that of the run configuration."""
+        return put(Path(os.path.relpath(self.code, self.source.base_path)).as_posix(), self.source, "script")
+
+    def remarks(self, trial: Place = ()) -> Iterator[Remark]:
+        """The choices that were made.
+
+        Args:
+            trial: Where in the new file command and environment are.
+        """
+        if self.runconfig.target is None:
+            yield Remark((), _NO_COMPUTE)
+        if is_unset(self.source.value.get("environment")):
+            yield Remark((*trial, "environment"), _DEFAULTS)
+        if self.data.variables(self._named):
+            yield Remark((*trial, "command"), _VARIABLES)
+        for name, placed in self.data.inputs().items():
+            if str(placed.value["path"]).startswith("azureml:") and "://" not in placed.value["path"]:
+                yield Remark(("inputs", name), _AS_FOLDER)
+            elif placed.value["mode"] == "ro_mount" and name in mapping(self.source.value.get(REFERENCES)):
+                yield Remark(("inputs", name), _READ_ONLY)
+
+    @property
+    def _named(self) -> set[str]:
+        return self.data.named(list(self._texts.values()))
+
+    @property
+    def _texts(self) -> Mapping[Place, str]:
+        if self.line:
+            return {("command",): self.line}
+        return {("arguments", place): argument for place, argument in enumerate(self.arguments)}
+
+    def _command(self, more: Mapping[str, str]) -> str:
+        variables = [f"{name}={value}" for name, value in self.data.variables(self._named).items()]
+        if self.line is not None:
+            exported = [f"export {' '.join(variables)} &&"] if variables else []
+            return " ".join([*exported, self.data.filled(self.line, quoted=False)])
+        script = [shlex.quote(self.runconfig.interpreter), shlex.quote(str(self.script))]
+        arguments = [self.data.filled(argument) for argument in self.arguments]
+        return " ".join([*variables, *script, *arguments, *(word for pair in more.items() for word in pair)])
+
+
+def command_job(
+    runconfig: Source,
+    *,
+    script: str | None = None,
+    arguments: Sequence[object] | None = None,
+    source_directory: Path | None = None,
+    experiment_name: str | None = None,
+) -> Translation:
+    """The job that a run configuration becomes: of type ``command``, or ``spark`` where its framework is PySpark.
+
+    Args:
+        runconfig: The run configuration, as it is written.
+        script: The script, relative to the folder of the code; by default what the run configuration says.
+        arguments: Arguments of the script, in the place of those of the run configuration.
+        source_directory: Folder of the code; by default that of the project.
+        experiment_name: Experiment that it is listed under.
+
+    Raises:
+        SpecError: The run configuration is not valid, or says what v2 cannot say; with all problems at once.
+
+    Example:
+        >>> made = command_job(as_written(Path(".azureml/sklearn.runconfig")), script="train.py")
+        >>> made.source.value["command"]
+        'python train.py'
+    """
+    run = script_run(runconfig, script=script, arguments=arguments, source_directory=source_directory)
+    notes = validate.check(run.source, SCHEMA, lambda _: run.problems(), strict=True)
+    experiment = None if experiment_name is None else put(experiment_name, runconfig)
+    if run.runconfig.runs_spark:
+        made = spark_runs.job(run.runconfig, run.data, run.folder(), str(run.script), run.arguments)
+        remarks = list(spark_runs.remarks(run.data))
+        members: dict[str, Placed | None] = {"type": put("spark", runconfig, "framework"), **made}
+    else:
+        remarks = list(run.remarks())
+        members = {"type": put("command", runconfig), **run.job()}
+    placed = gathered({**members, "experiment_name": experiment}, runconfig)
+    content = replace(runconfig, value=placed.value, marks=placed.marks)
+    return Translation("job", content, remarks=remarks, notes=notes)
+
+
+def script_run(
+    runconfig: Source,
+    *,
+    script: str | None = None,
+    arguments: Sequence[object] | None = None,
+    source_directory: Path | None = None,
+) -> ScriptRun:
+    """A run configuration with what a command line says over it; the arguments are those of :func:`command_job`."""
+    given: dict[str, object] = {} if script is None else {"script": script}
+    if arguments is not None:
+        given["arguments"] = list(arguments)
+    code = runconfigs.project_folder(runconfig) if source_directory is None else source_directory
+    return ScriptRun(runconfig.merged(given) if given else runconfig, code)
