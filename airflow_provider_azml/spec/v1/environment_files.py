@@ -238,7 +238,7 @@ def _name_problems(source: Source) -> Iterator[Problem]:
 
 
 def _problems(source: Source) -> Iterator[Problem]:
-    yield from unsayable.none_texts(source)
+    yield from unsayable.none_texts(source, but=[("environmentVariables",)])
     given = _with_files(source)
     yield from environments.problems(given, [given.base_path], rows=_UNSAYABLE)
     yield from _name_problems(source)
