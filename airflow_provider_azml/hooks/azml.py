@@ -14,7 +14,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_azml.exceptions import ApiError, AzmlError, ConnectionIncomplete
 from airflow_provider_azml.hooks.airflow_versions import AirflowNotFoundException
 from airflow_provider_azml.hooks.connection import ConnectionSettings, settings_of
-from airflow_provider_azml.rest import flows, history, scoring, waiting
+from airflow_provider_azml.rest import flows, history, job_files, scoring, waiting
 from airflow_provider_azml.rest.arm_ids import WorkspaceId, parse
 from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.clouds import CLOUDS, Cloud, discover
@@ -281,6 +281,27 @@ class AzmlHook(BaseHook):
         """What a job's code has written so far."""
         details = self.run(history.run_details(self.workspace_id, name))
         return self.run(history.log_text(details))
+
+    def download_outputs(self, name: str, target: str | Path, *, output: str | None = None) -> dict[str, Path]:
+        """Fetch what a job has written.
+
+        Args:
+            name: Name of the job.
+            target: Folder that it goes to: each output into ``named-outputs/<output>``, logs and other files into
+                ``artifacts``, as ``az ml job download --all`` puts them.
+            output: One output alone; ``artifacts`` for the logs and other files.
+
+        Returns:
+            Output -> its folder.
+
+        Raises:
+            NotFound: There is no such job or output, or it has no files.
+
+        Example:
+            >>> hook.download_outputs("train-1", "/tmp/train", output="model")["model"]
+        """
+        fetched = self.run(job_files.download(self.workspace_id, self.cloud, name, Path(target), output=output))
+        return {each: Path(target) / job_files.folder_of(each) for each in fetched}
 
     def score(self, endpoint: str, payload: object, deployment: str | None = None) -> object:
         """Send a payload to an online endpoint and return its answer.

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow_provider_azml.operators.apply import AzmlApplyOperator
     from airflow_provider_azml.operators.compute import AzmlAttachComputeOperator, AzmlCreateComputeOperator
+    from airflow_provider_azml.operators.compute_acts import (
+        AzmlDeleteComputeOperator,
+        AzmlRestartComputeOperator,
+        AzmlStartComputeOperator,
+        AzmlStopComputeOperator,
+        AzmlUpdateComputeOperator,
+    )
     from airflow_provider_azml.operators.control_flow import (
         AzmlIfElseOperator,
         AzmlLoopBodyOperator,
@@ -22,6 +29,11 @@ if TYPE_CHECKING:
     )
     from airflow_provider_azml.operators.endpoints import AzmlDeployModelOperator, AzmlScoreOperator
     from airflow_provider_azml.operators.environments import AzmlRegisterEnvironmentOperator
+    from airflow_provider_azml.operators.job_acts import (
+        AzmlCancelJobOperator,
+        AzmlDownloadJobOutputsOperator,
+        AzmlDownloadModelOperator,
+    )
     from airflow_provider_azml.operators.jobs import (
         AzmlRunJobAgainOperator,
         AzmlSubmitCommandJobOperator,
@@ -34,6 +46,12 @@ if TYPE_CHECKING:
         AzmlRegisterModelOperator,
     )
     from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
+    from airflow_provider_azml.operators.resource_groups import (
+        AzmlCreatePrivateEndpointOperator,
+        AzmlCreateResourceGroupOperator,
+        AzmlDeleteResourceGroupOperator,
+        AzmlRegisterResourceProvidersOperator,
+    )
     from airflow_provider_azml.operators.schedules import (
         AzmlCreateScheduleOperator,
         AzmlDeleteScheduleOperator,
@@ -48,20 +66,35 @@ if TYPE_CHECKING:
         AzmlWatchPipelineOperator,
     )
     from airflow_provider_azml.operators.workspace import AzmlCreateWorkspaceOperator
+    from airflow_provider_azml.operators.workspace_acts import (
+        AzmlDeleteWorkspaceOperator,
+        AzmlDiagnoseWorkspaceOperator,
+        AzmlSyncWorkspaceKeysOperator,
+        AzmlUpdateWorkspaceOperator,
+    )
 
 __all__ = [
     "AzmlApplyOperator",
     "AzmlArchiveDataOperator",
     "AzmlArchiveModelOperator",
     "AzmlAttachComputeOperator",
+    "AzmlCancelJobOperator",
     "AzmlCreateComputeOperator",
     "AzmlCreateDatastoreOperator",
+    "AzmlCreatePrivateEndpointOperator",
+    "AzmlCreateResourceGroupOperator",
     "AzmlCreateScheduleOperator",
     "AzmlCreateWorkspaceOperator",
+    "AzmlDeleteComputeOperator",
     "AzmlDeleteModelOperator",
+    "AzmlDeleteResourceGroupOperator",
     "AzmlDeleteScheduleOperator",
+    "AzmlDeleteWorkspaceOperator",
     "AzmlDeployModelOperator",
+    "AzmlDiagnoseWorkspaceOperator",
     "AzmlDisableScheduleOperator",
+    "AzmlDownloadJobOutputsOperator",
+    "AzmlDownloadModelOperator",
     "AzmlEnableScheduleOperator",
     "AzmlIfElseOperator",
     "AzmlLoopBodyOperator",
@@ -71,15 +104,22 @@ __all__ = [
     "AzmlRegisterDataOperator",
     "AzmlRegisterEnvironmentOperator",
     "AzmlRegisterModelOperator",
+    "AzmlRegisterResourceProvidersOperator",
+    "AzmlRestartComputeOperator",
     "AzmlRunJobAgainOperator",
     "AzmlScoreOperator",
+    "AzmlStartComputeOperator",
+    "AzmlStopComputeOperator",
     "AzmlSubmitAutoMLOperator",
     "AzmlSubmitCommandJobOperator",
     "AzmlSubmitJobOperator",
     "AzmlSubmitPipelineOperator",
     "AzmlSubmitSparkJobOperator",
     "AzmlSubmitSweepOperator",
+    "AzmlSyncWorkspaceKeysOperator",
     "AzmlTakeOverScheduleOperator",
+    "AzmlUpdateComputeOperator",
+    "AzmlUpdateWorkspaceOperator",
     "AzmlUploadToDatastoreOperator",
     "AzmlWatchPipelineNodeOperator",
     "AzmlWatchPipelineOperator",
@@ -90,14 +130,23 @@ _MODULE_OF = {
     "AzmlArchiveDataOperator": "data",
     "AzmlArchiveModelOperator": "models",
     "AzmlAttachComputeOperator": "compute",
+    "AzmlCancelJobOperator": "job_acts",
     "AzmlCreateComputeOperator": "compute",
     "AzmlCreateDatastoreOperator": "data",
+    "AzmlCreatePrivateEndpointOperator": "resource_groups",
+    "AzmlCreateResourceGroupOperator": "resource_groups",
     "AzmlCreateScheduleOperator": "schedules",
     "AzmlCreateWorkspaceOperator": "workspace",
+    "AzmlDeleteComputeOperator": "compute_acts",
     "AzmlDeleteModelOperator": "models",
+    "AzmlDeleteResourceGroupOperator": "resource_groups",
     "AzmlDeleteScheduleOperator": "schedules",
+    "AzmlDeleteWorkspaceOperator": "workspace_acts",
     "AzmlDeployModelOperator": "endpoints",
+    "AzmlDiagnoseWorkspaceOperator": "workspace_acts",
     "AzmlDisableScheduleOperator": "schedules",
+    "AzmlDownloadJobOutputsOperator": "job_acts",
+    "AzmlDownloadModelOperator": "job_acts",
     "AzmlEnableScheduleOperator": "schedules",
     "AzmlIfElseOperator": "control_flow",
     "AzmlLoopBodyOperator": "control_flow",
@@ -107,15 +156,22 @@ _MODULE_OF = {
     "AzmlRegisterDataOperator": "data",
     "AzmlRegisterEnvironmentOperator": "environments",
     "AzmlRegisterModelOperator": "models",
+    "AzmlRegisterResourceProvidersOperator": "resource_groups",
+    "AzmlRestartComputeOperator": "compute_acts",
     "AzmlRunJobAgainOperator": "jobs",
     "AzmlScoreOperator": "endpoints",
+    "AzmlStartComputeOperator": "compute_acts",
+    "AzmlStopComputeOperator": "compute_acts",
     "AzmlSubmitAutoMLOperator": "sweeps",
     "AzmlSubmitCommandJobOperator": "jobs",
     "AzmlSubmitJobOperator": "jobs",
     "AzmlSubmitPipelineOperator": "jobs",
     "AzmlSubmitSparkJobOperator": "spark",
     "AzmlSubmitSweepOperator": "sweeps",
+    "AzmlSyncWorkspaceKeysOperator": "workspace_acts",
     "AzmlTakeOverScheduleOperator": "takeover",
+    "AzmlUpdateComputeOperator": "compute_acts",
+    "AzmlUpdateWorkspaceOperator": "workspace_acts",
     "AzmlUploadToDatastoreOperator": "data",
     "AzmlWatchPipelineNodeOperator": "watched_pipelines",
     "AzmlWatchPipelineOperator": "watched_pipelines",

@@ -109,7 +109,7 @@ def _send_file(blob: BlobClient, file: LocalFile, group: Group, progress: Progre
         except ResourceExistsError:
             found = True
         except HttpResponseError as error:
-            if _code(error) != "InvalidBlockList":  # somebody else has put the blob together, or thrown blocks away
+            if code_of(error) != "InvalidBlockList":  # somebody else has put the blob together, or thrown blocks away
                 raise
             found = True
         else:
@@ -139,7 +139,7 @@ class _Sent:
         return content
 
 
-class _StorageCredential:
+class StorageCredential:
     """The token cache under the method names by which azure-storage-blob knows a credential."""
 
     def __init__(self, tokens: TokenCache) -> None:
@@ -162,15 +162,15 @@ def _container(step: Upload, largest: int, ca_bundle: str | None, tokens: TokenC
 
     return ContainerClient.from_container_url(
         step.container_url,
-        credential=_StorageCredential(tokens) if tokens else None,
-        transport=_transport(ca_bundle),
+        credential=StorageCredential(tokens) if tokens else None,
+        transport=transport(ca_bundle),
         logger=HTTP_LOG,
         max_single_put_size=AT_ONCE,
         max_block_size=max(_BLOCK, -(-largest // _MOST_BLOCKS)),
     )
 
 
-def _transport(ca_bundle: str | None) -> RequestsTransport:
+def transport(ca_bundle: str | None) -> RequestsTransport:
     """A transport that keeps as many connections as are used at once; azure-core's keeps ten and warns of each more."""
     from azure.core.pipeline.transport import RequestsTransport
     from requests import Session
@@ -200,7 +200,7 @@ def _mark(container: ContainerClient, step: Upload) -> None:
     try:
         container.get_blob_client(step.marked or step.files[0][1]).set_blob_metadata(dict(step.metadata))
     except AzureError as error:
-        raise _api_error(container, error, _said(error)) from error
+        raise api_error(container, error, said(error)) from error
 
 
 def _error(
@@ -211,28 +211,31 @@ def _error(
     if unreadable:
         return SpecError(unreadable)
     refused = [(file, error) for file, error in failures if not isinstance(error, SpecError)]
-    each = [f"{file.name} ({amount(file.size)}): {_said(error)}" for file, error in refused]
+    each = [f"{file.name} ({amount(file.size)}): {said(error)}" for file, error in refused]
     more = f"; and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
     what = f"of {count} files, {len(each)} could not be uploaded before the rest was called off: " if count > 1 else ""
-    return _api_error(container, refused[0][1], f"{what}{'; '.join(each[:_SHOWN])}{more}")
+    return api_error(container, refused[0][1], f"{what}{'; '.join(each[:_SHOWN])}{more}")
 
 
-def _api_error(container: ContainerClient, error: AzureError, message: str) -> ApiError:
+def api_error(container: ContainerClient, error: AzureError, message: str, *, method: str = "PUT") -> ApiError:
+    """The exception for what the storage refused, or did not answer."""
     status: int | None = getattr(error, "status_code", None)
     return _ERRORS.get(status, ApiError)(
-        method="PUT",
+        method=method,
         url=container.primary_endpoint.partition("?")[0],
         status=status,
-        code=_code(error),
+        code=code_of(error),
         message=message,
         hint=_HINTS.get(HTTPStatus(status)) if status in _HINTS else None if status else _UNREACHED,
     )
 
 
-def _code(error: AzureError) -> str:
+def code_of(error: AzureError) -> str:
+    """The storage's error code."""
     code = getattr(error, "error_code", None)
     return str(getattr(code, "value", code) or type(error).__name__)
 
 
-def _said(error: AzureError) -> str:
+def said(error: AzureError) -> str:
+    """What an error of the storage says, in its first line."""
     return str(error.message).partition("\n")[0].strip()

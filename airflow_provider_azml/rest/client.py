@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from airflow_provider_azml import __version__
 from airflow_provider_azml.exceptions import ApiError
+from airflow_provider_azml.rest.blob_downloads import fetch_files
 from airflow_provider_azml.rest.blobs import send_files
 from airflow_provider_azml.rest.clouds import STORAGE_SCOPE
-from airflow_provider_azml.rest.flows import UNTRUSTED_HOST, All, Flow, Send, Sleep, Step, Upload
+from airflow_provider_azml.rest.flows import UNTRUSTED_HOST, All, Download, Flow, Send, Sleep, Step, Upload
 from airflow_provider_azml.rest.http_log import HTTP_LOG
 from airflow_provider_azml.rest.time_limits import within
 from airflow_provider_azml.rest.unanswered import no_answer, no_token
@@ -147,16 +148,18 @@ class Client:
         if isinstance(step, Upload):
             send_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
             return None
+        if isinstance(step, Download):
+            return fetch_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
         done = workers.each(lambda flow, part: self._drive(flow, workers, part), step.flows, group)
         if done.errors:
             raise done.errors[0]
         return done.results
 
-    def _storage_tokens(self, step: Upload) -> TokenCache | None:
-        """The tokens that an upload needs, once it is sure that they may go there."""
+    def _storage_tokens(self, step: Upload | Download) -> TokenCache | None:
+        """The tokens that an upload or a download needs, once it is sure that they may go there."""
         if step.scope == "anonymous":
             return None
-        self._check_host(step.scope, "PUT", step.container_url)
+        self._check_host(step.scope, "PUT" if isinstance(step, Upload) else "GET", step.container_url)
         return self._tokens
 
     async def _ado(self, step: Step) -> object:
@@ -167,7 +170,7 @@ class Client:
             return None
         if isinstance(step, All):
             return await _together([asyncio.ensure_future(self.arun(flow)) for flow in step.flows])
-        raise TypeError("uploads are for the blocking driver: they read files, which would hold the event loop up")
+        raise TypeError("uploads and downloads are for the blocking driver: files would hold the event loop up")
 
     def _send(self, step: Send) -> HttpResponse:
         from azure.core.exceptions import AzureError

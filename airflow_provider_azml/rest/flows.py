@@ -27,7 +27,8 @@ from airflow_provider_azml.exceptions import ApiError, AuthError, Conflict, NotF
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from azure.core.rest import HttpRequest, HttpResponse
 
@@ -84,6 +85,38 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Download:
+    """Fetch the blob at a path, or all that are below it, into a folder; the result is a :class:`Downloaded`.
+
+    For the blocking driver alone.
+
+    Args:
+        container_url: URL of the container, with its SAS if there is one.
+        path: Path of a blob, or of a folder of blobs, in the container.
+        folder: Where they go: one blob under its own name, those of a folder under their paths in it.
+        scope: Which token it takes.
+    """
+
+    container_url: str = field(repr=False)
+    path: str
+    folder: Path
+    scope: Scope = "anonymous"
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """What was fetched.
+
+    Args:
+        files: How many files.
+        size: Their bytes together.
+    """
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Sleep:
     """Wait; the result is ``None``."""
 
@@ -97,13 +130,15 @@ class All:
     flows: Sequence[Flow[Any]]
 
 
-Step: TypeAlias = Send | Upload | Sleep | All
+Step: TypeAlias = Send | Upload | Download | Sleep | All
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 
 _ERRORS = {401: AuthError, 403: AuthError, 404: NotFound, 409: Conflict, 412: Conflict, 429: Throttled}
 MISSING_PARENTS = frozenset({"SubscriptionNotFound", "ResourceGroupNotFound"})
 """Codes of a 404 that does not mean that the resource itself is gone."""
+NO_BLOBS = "BlobNotFound"
+"""Storage's code for a blob that is not there, and ours for a folder that has none."""
 UNTRUSTED_HOST, NO_JSON_OBJECT, NO_STATUS, NO_LIST = "UntrustedHost", "NoJsonObject", "NoStatus", "NoList"
 """Our codes for a request that was not sent, for a token's sake, and for answers that do not say what they should."""
 _MISSING_WORKSPACE = re.compile(r"MachineLearningServices/workspaces/[^/']+'", re.IGNORECASE)
@@ -125,7 +160,7 @@ def request(
     *,
     params: Mapping[str, str] | None = None,
     json: object = None,
-    content: bytes | None = None,
+    content: bytes | Iterable[bytes] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> HttpRequest:
     """An azure-core request; ``url`` may be a path below the cloud's Resource Manager."""
