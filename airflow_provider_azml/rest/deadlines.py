@@ -28,7 +28,7 @@ class Deadlines:
     limit: Limit = "timeout_seconds"
     queue_ends: float | None = None
 
-    def check(self, arm_id: str, status: str, *, now: float, began: float) -> float:
+    def check(self, arm_id: str, status: str, *, now: float, began: float, noun: str | None = None) -> float:
         """Seconds until the next of them, infinite when there is none.
 
         Args:
@@ -36,6 +36,7 @@ class Deadlines:
             status: The last word that was seen of it, or nothing.
             now: The moment, in seconds since the epoch.
             began: When the wait began, in seconds since the epoch.
+            noun: What it is called; by default the resource's kind.
 
         Raises:
             WaitTimeout: One has passed.
@@ -48,7 +49,7 @@ class Deadlines:
             return ends - now
         waited_for = arm_ids.parse(arm_id)
         raise WaitTimeout(
-            kind=waited_for.kind.replace("_", " "),
+            kind=noun or waited_for.kind.replace("_", " "),
             name=waited_for.name,
             last_status=status or None,
             seconds=now - began,

@@ -10,6 +10,7 @@ from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import arm_ids, families, flows
 from airflow_provider_azml.rest.children import Children
 from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
+from airflow_provider_azml.rest.goals import GOALS
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.job_log import JobLog
 from airflow_provider_azml.rest.queueing import Queue
@@ -109,7 +110,7 @@ class Follower:
             self._status = glance.status
             self._tell_status(glance)
         seen = glance.body or glance.run
-        if self._is_job and seen and (glance.outcome is None or glance.outcome.goal == "ended"):
+        if self._is_job and seen and (glance.outcome is None or GOALS[glance.outcome.goal].in_history):
             yield from self._look_at_job(glance, changed=changed)
 
     def _look_at_job(self, glance: Glance, *, changed: bool) -> Flow[None]:
@@ -131,6 +132,10 @@ class Follower:
             self._tell(logging.WARNING, f"{name} has the unknown status {glance.status!r}; waiting on")
         elif glance.status in _STALLED:
             self._tell(logging.WARNING, f"{name} is {glance.status} until somebody resumes it; waiting on")
+        elif glance.standing_still:
+            limit = "" if glance.bears_seconds is None else f" for at most {glance.bears_seconds:.0f} s"
+            reason = glance.standing_still.message
+            self._tell(logging.WARNING, f"{name} is {glance.status}: {reason}; waiting on{limit}")
         else:
             self._tell(logging.INFO, f"{name} is {glance.status}")
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_azml.rest import arm_ids, awaited_nodes, compute_states, model_versions, resource_providers
+from airflow_provider_azml.rest import (
+    arm_ids,
+    awaited_nodes,
+    compute_states,
+    datastore_paths,
+    flows,
+    model_versions,
+    resource_providers,
+)
 from airflow_provider_azml.rest.readings import Reading, failed
 from airflow_provider_azml.rest.resources import PROVISIONING
+from airflow_provider_azml.rest.v1 import awaited_runs, awaited_services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +24,20 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.history import DataPlane
 
-GoalName = Literal["ended", "deleted", "exists", "idle", "node", "registered", "state", "version"]
+GoalName = Literal[
+    "ended",
+    "deleted",
+    "exists",
+    "idle",
+    "node",
+    "path",
+    "registered",
+    "run",
+    "state",
+    "version",
+    "web_service",
+    "web_service_gone",
+]
 _BUSY = PROVISIONING | {"Scaling"}
 
 
@@ -33,6 +55,9 @@ class Goal:
         find_each: The same of many who wait at one resource, by the same requests, given the data plane too.
         found_at: ARM id of what was found, given that of the resource and the body; ``None``: the resource itself.
         read: What the body means, given the values; ``None``: what its word means.
+        cancel: How it is cancelled, given the data plane, the ARM id and the values; ``None``: not at all.
+        noun: What it is called; ``None``: the resource's kind.
+        in_history: Whether run history tells of many of them at once.
     """
 
     absent: Literal["error", "wait", "good"] = "error"
@@ -44,6 +69,9 @@ class Goal:
     find_each: Callable[[DataPlane, str, Sequence[Json]], Flow[list[Json | None]]] | None = None
     found_at: Callable[[str, Json], str] | None = None
     read: Callable[[Json, Json], Reading] | None = None
+    cancel: Callable[[DataPlane, str, Json], Flow[object]] | None = None
+    noun: str | None = None
+    in_history: bool = False
 
 
 def _idle(body: Json, _: Json) -> Reading:
@@ -52,17 +80,56 @@ def _idle(body: Json, _: Json) -> Reading:
     return Reading(word, None if word in _BUSY else "good")
 
 
+def _cancel_job(_: DataPlane, arm_id: str, __: Json) -> Flow[object]:
+    """Cancel a job, by its exact name."""
+    return flows.act(arm_id, "cancel")
+
+
 GOALS: Mapping[GoalName, Goal] = {
-    "ended": Goal(),
+    "ended": Goal(cancel=_cancel_job, in_history=True),
     "deleted": Goal(absent="good"),
     "exists": Goal(absent="wait"),
     "idle": Goal(read=_idle),
     "node": Goal(find_each=awaited_nodes.find_each, found_at=awaited_nodes.found_at, read=awaited_nodes.read),
+    "path": Goal(checked=datastore_paths.checked, find=datastore_paths.find, read=datastore_paths.read),
     "registered": Goal(checked=resource_providers.checked, find=resource_providers.find, read=resource_providers.read),
+    "run": Goal(
+        find_each=awaited_runs.find_each,
+        read=awaited_runs.read,
+        cancel=awaited_runs.cancel,
+        noun="run",
+        in_history=True,
+    ),
     "state": Goal(checked=compute_states.checked, read=compute_states.read),
     "version": Goal(absent="wait", checked=model_versions.checked, find=model_versions.find, read=model_versions.read),
+    "web_service": Goal(
+        checked=awaited_services.checked,
+        find_each=awaited_services.find_each,
+        read=awaited_services.read,
+        noun="web service",
+    ),
+    "web_service_gone": Goal(
+        find_each=awaited_services.find_each_gone, read=awaited_services.read_gone, noun="web service"
+    ),
 }
 """Goal by name; a name, and the values that the goal takes as JSON, are what travels in triggers and events."""
+
+
+def noun(arm_id: str, goal: GoalName) -> str:
+    """What a resource is called that is waited for, as the AML CLI says it."""
+    return GOALS[goal].noun or arm_ids.parse(arm_id).kind.replace("_", " ")
+
+
+def cancel(plane: DataPlane, arm_id: str, goal: GoalName, wanted: Json) -> Flow[None]:
+    """Cancel what is waited for.
+
+    Raises:
+        ValueError: What is waited for is nothing that can be cancelled.
+    """
+    own = GOALS[goal].cancel
+    if own is None:
+        raise ValueError(f"{noun(arm_id, goal)} {arm_ids.parse(arm_id).name!r} is nothing that can be cancelled")
+    yield from own(plane, arm_id, wanted)
 
 
 @dataclass(frozen=True)

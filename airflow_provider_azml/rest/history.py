@@ -76,6 +76,17 @@ class DataPlane:
         """The data plane of a workspace, or the one that is given."""
         return cls(place) if isinstance(place, WorkspaceId) else place
 
+    def url(self, service: str, below: str = "") -> Flow[str]:
+        """URL of something of the workspace in one of its services.
+
+        Args:
+            service: The service and its version, e.g. ``/history/v1.0``.
+            below: The path below the workspace.
+        """
+        if self.api is None:
+            self.api = yield from data_plane(self.workspace)
+        return f"{self.api}{service}{self.workspace}{below}"
+
     def get(self, service: str, below: str, params: Mapping[str, str]) -> Flow[Json]:
         """What one of its services answers.
 
@@ -84,9 +95,7 @@ class DataPlane:
             below: The path below the workspace.
             params: Query parameters.
         """
-        if self.api is None:
-            self.api = yield from data_plane(self.workspace)
-        return (yield from self.follow(f"{self.api}{service}{self.workspace}{below}", params))
+        return (yield from self.follow((yield from self.url(service, below)), params))
 
     def ask(self, service: str, below: str, params: Mapping[str, str], question: Json) -> Flow[Json]:
         """What one of its services answers to what is posted, where to post it twice does no more than to post it once.
@@ -97,9 +106,7 @@ class DataPlane:
             params: Query parameters.
             question: The body that is posted.
         """
-        if self.api is None:
-            self.api = yield from data_plane(self.workspace)
-        sent = request("POST", f"{self.api}{service}{self.workspace}{below}", params=params, json=question)
+        sent = request("POST", (yield from self.url(service, below)), params=params, json=question)
         return flows.json_object(sent, (yield from call(Send(sent, scope="aml"))))
 
     def follow(self, url: str, params: Mapping[str, str] | None = None) -> Flow[Json]:

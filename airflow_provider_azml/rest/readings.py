@@ -17,8 +17,10 @@ class Reading:
         status: A word or some words for it; the service's own where it has one.
         end: How the wait has ended, if it has.
         known: Whether the table has the word.
-        code: The service's error code, where it ended badly.
-        message: The service's reason, where it ended badly.
+        code: The service's error code, where it ended badly, or may.
+        message: The service's reason, where it ended badly, or may.
+        bears_seconds: Of a state that is no end, but may become a bad one: how long it is borne, in seconds; ``None``
+            for as long as the wait lasts.
     """
 
     status: str
@@ -26,6 +28,7 @@ class Reading:
     known: bool = True
     code: str | None = None
     message: str | None = None
+    bears_seconds: float | None = None
 
 
 def failed(status: str, body: dict[str, Any]) -> Reading:

@@ -15,6 +15,8 @@ from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, requ
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.patience import Patience
+from airflow_provider_azml.rest.standstill import Standstill
+from airflow_provider_azml.rest.v1.awaited_runs import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.exceptions import ErrorClass
     from airflow_provider_azml.rest.deadlines import Deadlines
     from airflow_provider_azml.rest.goals import GoalName
+    from airflow_provider_azml.rest.readings import Reading
 
 _log = logging.getLogger(__name__)
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
@@ -94,7 +97,7 @@ class Outcome:
         """The exception for an act that ended badly."""
         made = arm_ids.parse(self.arm_id)
         return RunFailed(
-            kind=made.kind.replace("_", " "),
+            kind=goals.noun(self.arm_id, self.goal),
             name=made.name,
             status=self.status,
             code=self.code,
@@ -165,7 +168,7 @@ def settle(
         ApiError: An error of a look that did not pass in time; it says what was seen last.
     """
     now = now or pace.steady_clock()
-    patience, began, last = patience or Patience(), now(), Glance("")
+    patience, began, last, standstill = patience or Patience(), now(), Glance(""), Standstill()
     follow = follow or Follower(pending.arm_id, _log.log).look
     plane = plane_of(pending)
     while True:
@@ -177,15 +180,16 @@ def settle(
             patience.relieved()
             last = seen
             yield from follow(last)
-            if last.outcome:
-                return last.outcome
+            if outcome := last.outcome or standstill.outcome(last, now()):
+                return outcome
             pause = pace.pause_seconds(poll_seconds, now() - began, last.retry_after)
         try:
-            left = deadlines.check(pending.arm_id, last.status, now=now(), began=began)
+            noun = goals.noun(pending.arm_id, pending.goal)
+            left = deadlines.check(pending.arm_id, last.status, now=now(), began=began, noun=noun)
         except WaitTimeout as late:
             yield from queueing.give_reasons(late, pending.arm_id)
             raise
-        yield Sleep(min(pause, left))
+        yield Sleep(min(pause, left, standstill.left(now())))
 
 
 def observe(pending: Ticket, patience: Patience) -> Flow[Glance]:
@@ -220,8 +224,8 @@ def borne(pending: Ticket, error: ApiError, patience: Patience, last_status: str
 
 def last_of(pending: Ticket, error: ApiError, last_status: str) -> ApiError:
     """The error that ends a wait, saying what was seen last; the one that it is made from may end others too."""
-    waited_for = arm_ids.parse(pending.arm_id)
-    seen = f"{waited_for.kind.replace('_', ' ')} {waited_for.name!r} was last seen {last_status or 'never'}"
+    noun, name = goals.noun(pending.arm_id, pending.goal), arm_ids.parse(pending.arm_id).name
+    seen = f"{noun} {name!r} was last seen {last_status or 'never'}"
     return type(error)(**{**vars(error), "last_seen": seen})
 
 
@@ -237,6 +241,8 @@ class Glance:
         known: Whether the table has the word.
         body: The resource, where the look was made there.
         requests_left: How many such requests the service still takes for now.
+        standing_still: How it will have ended if it stays as it is for too long; see :class:`~standstill.Standstill`.
+        bears_seconds: How long that is, in seconds.
     """
 
     status: str
@@ -246,6 +252,8 @@ class Glance:
     known: bool = True
     body: Json = field(default_factory=dict)
     requests_left: float = math.inf
+    standing_still: Outcome | None = None
+    bears_seconds: float | None = None
 
 
 def plane_of(pending: Ticket) -> DataPlane:
@@ -321,9 +329,16 @@ def _asked(sent: HttpRequest) -> Flow[tuple[HttpResponse, Json]]:
 def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
     """What a resource's body shows."""
     read = goals.read(pending.arm_id, body, pending.goal, pending.wanted)
+    run = body if pending.goal == RUN else {}
     if read.end is None:
-        return Glance(read.status, None, retry_after, known=read.known, body=body)
-    outcome = Outcome(
+        still = _outcome(pending, body, read) if read.message else None
+        return Glance(read.status, None, retry_after, run, read.known, body, math.inf, still, read.bears_seconds)
+    return Glance(read.status, _outcome(pending, body, read), run=run, body=body)
+
+
+def _outcome(pending: Ticket, body: Json, read: Reading) -> Outcome:
+    """How an act has ended, or will have if it stays as it is."""
+    return Outcome(
         arm_id=_found_at(pending, body),
         status=read.status,
         body=body,
@@ -332,7 +347,6 @@ def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
         goal=pending.goal,
         good=read.end == "good",
     )
-    return Glance(read.status, outcome, body=body)
 
 
 def _found_at(pending: Ticket, body: Json) -> str:

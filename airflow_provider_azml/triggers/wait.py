@@ -14,13 +14,14 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_azml.exceptions import ApiError, ConnectionIncomplete, NotFound, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import conf
-from airflow_provider_azml.rest import arm_ids, flows, pace, queueing
+from airflow_provider_azml.rest import arm_ids, goals, pace, queueing
 from airflow_provider_azml.rest.awaited_nodes import NODE
 from airflow_provider_azml.rest.deadlines import Deadlines
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.patience import TOLERATE_ERRORS_SECONDS, Patience
+from airflow_provider_azml.rest.standstill import Standstill
 from airflow_provider_azml.rest.time_limits import within
-from airflow_provider_azml.rest.waiting import Outcome, Ticket
+from airflow_provider_azml.rest.waiting import Glance, Outcome, Ticket
 from airflow_provider_azml.triggers import killing
 from airflow_provider_azml.triggers.waits import Borne
 from airflow_provider_azml.triggers.watcher import watching
@@ -176,10 +177,10 @@ class AzmlWaitTrigger(BaseTrigger):
 
     async def _end(self, watcher: Watcher, wait: Wait, follower: Follower, clock: Callable[[], float]) -> Outcome:
         """Hear of looks, and tell of them in this task, until one shows the end."""
-        deadlines = Deadlines(**self.deadlines)
+        deadlines, standstill = Deadlines(**self.deadlines), Standstill()
         left, hurried = FIRST_LOOK_SECONDS, False
         while True:
-            news = await wait.news(left)
+            news = await wait.news(min(left, standstill.left(clock())))
             if isinstance(news, Borne):
                 self.log.warning("Looking again in %.0f s: %s", news.pause, news.error)
             elif news and (news.outcome or not hurried):
@@ -187,9 +188,11 @@ class AzmlWaitTrigger(BaseTrigger):
                 await self._in_time(telling, math.inf if news.outcome else self._time_left(deadlines, wait, clock()))
                 if news.outcome:
                     return news.outcome
+            if outcome := standstill.outcome(news if isinstance(news, Glance) else None, clock()):
+                return outcome
             news = None  # all that the service said of the job need not be held until the next look
             try:
-                left, hurried = deadlines.check(self.arm_id, wait.status, now=clock(), began=self.began), False
+                left, hurried = self._left_until(deadlines, wait, clock()), False
             except WaitTimeout:
                 if hurried:
                     raise
@@ -200,9 +203,18 @@ class AzmlWaitTrigger(BaseTrigger):
     def _time_left(self, deadlines: Deadlines, wait: Wait, now: float) -> float:
         """Seconds until the next deadline, also when there are none left."""
         try:
-            return deadlines.check(self.arm_id, wait.status, now=now, began=self.began)
+            return self._left_until(deadlines, wait, now)
         except WaitTimeout:
             return 0
+
+    def _left_until(self, deadlines: Deadlines, wait: Wait, now: float) -> float:
+        """Seconds until the next deadline.
+
+        Raises:
+            WaitTimeout: One has passed.
+        """
+        noun = goals.noun(self.arm_id, self.goal)
+        return deadlines.check(self.arm_id, wait.status, now=now, began=self.began, noun=noun)
 
     async def _in_time(self, telling: Coroutine[None, None, None], left: float) -> None:
         """Tell of a look, but keep the deadline."""
@@ -232,11 +244,11 @@ class AzmlWaitTrigger(BaseTrigger):
 
     async def _decide(self) -> None:
         found = await killing.verdict(self.task_instance, self.links or {}, self.max_tries)
-        name = arm_ids.parse(self.arm_id).name
+        noun, name = goals.noun(self.arm_id, self.goal), arm_ids.parse(self.arm_id).name
         if not found.cancel:
-            self.log.info("Job %s goes on: %s", name, found.reason)
+            self.log.info("%s %s goes on: %s", noun.capitalize(), name, found.reason)
             return
-        self.log.info("Cancelling job %s: %s", name, found.reason)
+        self.log.info("Cancelling %s %s: %s", noun, name, found.reason)
         async with watching(self.azml_conn_id, arm_ids.parse(self.arm_id).workspace) as watcher:
             await self._cancel(watcher)
 
@@ -248,29 +260,31 @@ class AzmlWaitTrigger(BaseTrigger):
 
     @property
     def _may_cancel(self) -> bool:
-        return self.cancel_on_kill and arm_ids.parse(self.arm_id).kind == "job" and self.goal == "ended"
+        is_job = arm_ids.parse(self.arm_id).kind == "job"
+        return self.cancel_on_kill and is_job and goals.GOALS[self.goal].cancel is not None
 
     async def _cancel(self, watcher: Watcher) -> bool:
         """Cancel the job, by its exact name, and say whether the service took it."""
-        patience, name = Patience(CANCEL_SECONDS, refusal_seconds=0), arm_ids.parse(self.arm_id).name
+        patience = Patience(CANCEL_SECONDS, refusal_seconds=0)
+        noun, name = goals.noun(self.arm_id, self.goal).capitalize(), arm_ids.parse(self.arm_id).name
         while True:
             try:
-                await watcher.arun(flows.act(self.arm_id, "cancel"))
+                await watcher.arun(goals.cancel(watcher.plane, self.arm_id, self.goal, self.wanted))
             except NotFound:
-                self.log.info("Job %s is not there, so there is nothing to cancel", name)
+                self.log.info("%s %s is not there, so there is nothing to cancel", noun, name)
                 return False
             except ConnectionIncomplete as error:
-                self.log.warning("Job %s could not be cancelled and goes on: %s", name, error)
+                self.log.warning("%s %s could not be cancelled and goes on: %s", noun, name, error)
                 return False
             except ApiError as error:
                 try:
                     pause = patience.bear(error)
                 except ApiError:
-                    self.log.warning("Job %s could not be cancelled and may go on: %s", name, error)
+                    self.log.warning("%s %s could not be cancelled and may go on: %s", noun, name, error)
                     return False
                 await asyncio.sleep(pause)
             else:
-                self.log.info("Job %s is being cancelled", name)
+                self.log.info("%s %s is being cancelled", noun, name)
                 return True
 
     def _event(self, told: Json) -> TriggerEvent:

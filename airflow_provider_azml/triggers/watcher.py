@@ -135,7 +135,7 @@ class Watcher:
             every_look: Asked after each look whether it is to be heard of though nothing has changed.
         """
         named, now = arm_ids.parse(ticket.arm_id), asyncio.get_running_loop().time()
-        is_job = named.kind == "job" and ticket.goal == "ended" and not ticket.operation_url
+        is_job = named.kind == "job" and GOALS[ticket.goal].in_history and not ticket.operation_url
         wait = Wait(ticket, named.name, is_job, poll_seconds, now - waited_seconds, patience, every_look)
         self._waits.add(wait)
         self._put(wait, now + min(GATHER_SECONDS, poll_seconds))
@@ -243,7 +243,7 @@ class Watcher:
 
     async def _look_at_one(self, wait: Wait) -> None:
         try:
-            seen = await self.arun(look(wait.ticket))
+            seen = await self.arun(look(wait.ticket, self.plane))
         except ApiError as error:
             self._failed(self._each, [wait], error)
         else:
