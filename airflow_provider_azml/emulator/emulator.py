@@ -21,6 +21,7 @@ from airflow_provider_azml.emulator.serving.deployments import Deployments
 from airflow_provider_azml.emulator.simulation.runner import Simulation
 from airflow_provider_azml.emulator.storage.blobs import ACCOUNT, SUFFIX, Blobs
 from airflow_provider_azml.emulator.store import Store
+from airflow_provider_azml.emulator.v1.web_services import WebServices
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.settings import Settings
@@ -94,6 +95,7 @@ class Emulator:
         jobs: Runs jobs.
         metric_news: Tells jobs what metrics those below them log.
         deployments: Serves models.
+        web_services: The web services of the retired generation.
         schedules: Fires schedules.
         open_connections: The connections that clients hold.
         faults: What goes wrong.
@@ -122,6 +124,7 @@ class Emulator:
         self.jobs: Jobs = JobRunner(self) if seconds is None else Simulation(self, seconds)
         self.metric_news = MetricNews()
         self.deployments = Deployments(self)
+        self.web_services = WebServices(self)
         self.schedules = Schedules(self)
         self.requests = RequestCounts()
         self.throttles = settings.throttle
@@ -135,6 +138,7 @@ class Emulator:
         self.computes.recover()
         self.jobs.recover()
         self.deployments.recover()
+        self.web_services.recover()
         self.schedules.recover()
 
     def _instance_stops(self, compute_id: str) -> None:
@@ -154,6 +158,7 @@ class Emulator:
         await self.operations.close()
         await self.jobs.close()
         await self.computes.close()
+        await self.web_services.close()
         await self.deployments.close()
 
     def close(self) -> None:

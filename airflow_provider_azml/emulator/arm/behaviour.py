@@ -199,6 +199,8 @@ async def stop_what_runs(emulator: Emulator, document: Json) -> None:
     if kind == "workspaces/onlineendpoints/deployments":
         await emulator.operations.cancel(document["id"])
         await emulator.deployments.remove(document["id"])
+    if kind == "workspaces/services":
+        await emulator.web_services.stop(document["id"])
     if kind == "workspaces/schedules":
         emulator.schedules.stop(document["id"])
     if kind == "workspaces/jobs":

@@ -23,7 +23,7 @@ RETENTION = timedelta(days=14)
 RECOVER = "allowRecoverSoftDeletedWorkspace"
 _PURGED = "scheduledPurgeDate"
 _DELETED = "softDeletedAt"
-_LOST = ("computes", "onlineEndpoints", "batchEndpoints", "serverlessEndpoints")
+_LOST = ("computes", "onlineEndpoints", "batchEndpoints", "serverlessEndpoints", "services")
 
 
 async def soft_delete(emulator: Emulator, workspace_id: str) -> None:

@@ -21,6 +21,7 @@ _MLFLOW_SCRIPT = Path(__file__).with_name("mlflow_score.py")
 _SERVED = (
     "codeConfiguration",
     "environmentId",
+    "environmentImageRequest",
     "environmentVariables",
     "livenessProbe",
     "model",
@@ -34,12 +35,14 @@ class DeploymentFiles:
 
     Args:
         folder: Where all of it is.
+        working: Where the server runs.
         script: The scoring script.
         model: What ``AZUREML_MODEL_DIR`` is to be, if there is a model.
         environment: The environment, as the store has it.
     """
 
     folder: Path
+    working: Path
     script: Path
     model: Path | None
     environment: Json
@@ -68,7 +71,7 @@ def fetch_files(emulator: Emulator, deployment: Json, folder: Path, log: Deploym
     locations = Locations(emulator.store, arm_ids.parse(deployment["id"]).workspace)
     code = folder / "code"
     code.mkdir(parents=True)
-    model = _fetch_model(emulator, locations, properties.get("model"), folder)
+    model = fetch_model(emulator, locations, properties.get("model"), folder)
     if model:
         log.downloaded(f"Downloaded the model {properties['model']}")
     configuration = properties.get("codeConfiguration") or {}
@@ -81,7 +84,8 @@ def fetch_files(emulator: Emulator, deployment: Json, folder: Path, log: Deploym
         script = "score.py"
     elif not (code / script).resolve().is_relative_to(code.resolve()) or not (code / script).is_file():
         raise JobFilesError(f"the code has no file {script!r}, which codeConfiguration.scoringScript names")
-    return DeploymentFiles(folder, code / script, model, _environment(emulator, properties, model))
+    place = code / script
+    return DeploymentFiles(folder, place.parent, place, model, _environment(emulator, properties, model))
 
 
 def variables_of(deployment: Json, files: DeploymentFiles) -> dict[str, str]:
@@ -96,7 +100,12 @@ def variables_of(deployment: Json, files: DeploymentFiles) -> dict[str, str]:
     return {**own, **{name: str(value) for name, value in given.items() if value is not None}}
 
 
-def _fetch_model(emulator: Emulator, locations: Locations, model_id: str | None, folder: Path) -> Path | None:
+def fetch_model(emulator: Emulator, locations: Locations, model_id: str | None, folder: Path) -> Path | None:
+    """Bring a model here, below ``azureml-models/<name>/<version>`` of a folder; that, if there is a model.
+
+    Raises:
+        JobFilesError: It is not there.
+    """
     if not model_id:
         return None
     place = locations.find(model_id)

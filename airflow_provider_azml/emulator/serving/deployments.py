@@ -25,6 +25,7 @@ from airflow_provider_azml.emulator.serving.inference_server import (
     Launch,
     ServerDown,
 )
+from airflow_provider_azml.emulator.serving.service_files import fetch_service_files, is_service
 from airflow_provider_azml.emulator.storage.locations import LocationError
 from airflow_provider_azml.emulator.threads import done_in_thread
 
@@ -128,6 +129,11 @@ class Deployments:
         serving = self._serving.get(key)
         return serving.server if serving else None
 
+    async def answers(self, deployment_id: str, seconds: float) -> bool:
+        """Whether the server of a deployment is there and answers within some time."""
+        serving = self._serving.get(deployment_id.lower())
+        return serving is not None and serving.server.alive and await serving.server.answers(seconds)
+
     def recover(self) -> None:
         """At the start: end servers that an emulator left behind which ended without notice."""
         for record in self._emulator.store.records(_RECORDS):
@@ -177,7 +183,8 @@ class Deployments:
     async def _prepared(self, deployment: Json, folder: Path, journal: DeploymentLog) -> Launch:
         journal.succeed("SystemSetup", "Scheduled", "This machine is the instance")
         journal.start("ModelDownload", "Downloading", "Start downloading models")
-        files = await done_in_thread(fetch_files, self._emulator, deployment, folder, journal)
+        fetched = fetch_service_files if is_service(deployment) else fetch_files
+        files = await done_in_thread(fetched, self._emulator, deployment, folder, journal)
         journal.succeed(
             "ModelDownload", "Downloaded", "Models are downloaded successfully or no model need to download"
         )
@@ -185,7 +192,7 @@ class Deployments:
         python = await self._environments.ready(files.environment, [SERVER_PACKAGE])
         journal.succeed("UserContainerImagePull", "Pulled", "Container image is pulled successfully")
         variables = variables_of(deployment, files)
-        return Launch(python, files.script, variables, journal.server, folder, self._connections())
+        return Launch(python, files.working, files.script, variables, journal.server, folder, self._connections())
 
     async def _started(self, deployment: Json, launch: Launch, journal: DeploymentLog) -> InferenceServer:
         """A server that answers.

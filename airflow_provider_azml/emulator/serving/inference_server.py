@@ -57,6 +57,7 @@ class Launch:
 
     Args:
         python: The Python of its environment.
+        working: Where it runs.
         script: The scoring script.
         variables: Environment variables of the deployment.
         log: Gets its output, at its end.
@@ -65,6 +66,7 @@ class Launch:
     """
 
     python: Path
+    working: Path
     script: Path
     variables: Mapping[str, str]
     log: Path
@@ -96,7 +98,7 @@ class InferenceServer:
                 *(str(python), "-m", "gunicorn", "--config", str(_SETTINGS), "--bind", f"fd://{listener.fileno()}"),
                 *("--workers", variables.get("WORKER_COUNT", "1")),
                 *("--timeout", variables.get("WORKER_TIMEOUT", _WORKER_SECONDS), _APPLICATION),
-                cwd=launch.script.parent,
+                cwd=launch.working,
                 env={
                     **inherited_environment(),
                     "PATH": f"{python.parent}:{inherited_environment().get('PATH', '/usr/bin:/bin')}",
@@ -137,6 +139,14 @@ class InferenceServer:
             probing.cancel()
             ending.cancel()
             await asyncio.wait({probing, ending})
+
+    async def answers(self, seconds: float) -> bool:
+        """Whether it answers its liveness probe within some time."""
+        try:
+            await self._probe(seconds)
+        except ServerDown:
+            return False
+        return True
 
     async def until_failing(self, probe: Probe) -> str:
         """Wait until it ends, or fails too many liveness probes in a row; which of these, in words."""

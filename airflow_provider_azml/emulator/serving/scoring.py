@@ -50,7 +50,7 @@ _OF_KUBERNETES = {
 """Status that a managed endpoint answers with -> what one in a Kubernetes cluster does."""
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """Ends a scoring request.
 
     Args:
@@ -118,12 +118,12 @@ class Scoring:
         try:
             endpoint = self._endpoint(request)
             deployment = self._deployment(endpoint, request.headers.get(CHOSEN))
-            told[CHOSEN] = deployment["name"]
+            told = self._told(deployment)
             payload = await _payload(request, path)
             if path == _SCORE and CHOSEN not in request.headers:
                 self._mirror(endpoint, payload)
             answer = await self._send(deployment, payload)
-        except _Refused as refused:
+        except Refused as refused:
             return Response(refused.reason, refused.status, {**refused.headers, **told}, media_type="text/plain")
         headers = {**{name: value for name, value in answer.headers.items() if name.lower() not in _OWN}, **told}
         status = HTTPStatus.OK
@@ -132,30 +132,34 @@ class Scoring:
             status = _status(deployment, HTTPStatus.FAILED_DEPENDENCY)
         return Response(answer.body, status, headers=headers)
 
+    def _told(self, deployment: Json) -> dict[str, str]:
+        """Headers that say who answers."""
+        return {CHOSEN: deployment["name"]}
+
     def _endpoint(self, request: Request) -> Json:
         names = request.path_params
         workspace = WorkspaceId(names["subscription"], names["group"], names["workspace"])
         endpoint = self.emulator.store.get(workspace.child("online_endpoint", names["endpoint"]))
         if endpoint is None:
-            raise _Refused(HTTPStatus.NOT_FOUND, f"There is no online endpoint {names['endpoint']}.")
+            raise Refused(HTTPStatus.NOT_FOUND, f"There is no online endpoint {names['endpoint']}.")
         authorization = request.headers.get("Authorization")
         if not endpoint_keys.opens(self.emulator, endpoint, authorization):
             kind = "key" if endpoint["properties"].get("authMode") == "Key" else "token"
             wrong = "access_denied" if authorization else "bad_header_forbidden"
-            raise _Refused(HTTPStatus.UNAUTHORIZED, f"{kind}_auth_{wrong}")
+            raise Refused(HTTPStatus.UNAUTHORIZED, f"{kind}_auth_{wrong}")
         return endpoint
 
     def _deployment(self, endpoint: Json, chosen: str | None) -> Json:
         name = chosen or self.traffic.next(endpoint)
         if name is None:
-            raise _Refused(
+            raise Refused(
                 HTTPStatus.NOT_FOUND,
                 "No valid deployments to route to. Please check that the endpoint has at least one deployment with "
                 "positive weight values or use a deployment specific header to route.",
             )
         deployment = self.emulator.store.get(f"{endpoint['id']}/deployments/{name}")
         if deployment is None:
-            raise _Refused(HTTPStatus.NOT_FOUND, f"Specified deployment could not be found: {name}.")
+            raise Refused(HTTPStatus.NOT_FOUND, f"Specified deployment could not be found: {name}.")
         return deployment
 
     def _mirror(self, endpoint: Json, payload: _Payload) -> None:
@@ -170,14 +174,14 @@ class Scoring:
     async def _send_copy(self, deployment: Json, payload: _Payload) -> None:
         try:
             await self._send(deployment, payload)
-        except _Refused as refused:
+        except Refused as refused:
             _log.info("Mirrored traffic to %s: %s", deployment["id"], refused.reason)
 
     async def _send(self, deployment: Json, payload: _Payload) -> Answer:
         key = deployment["id"].lower()
         if self.under_way[key] >= _most_requests(deployment):
             status = _status(deployment, HTTPStatus.TOO_MANY_REQUESTS)
-            raise _Refused(status, "", {_REASON: "too_many_pending_request"})
+            raise Refused(status, "", {_REASON: "too_many_pending_request"})
         self.under_way[key] += 1
         try:
             return await self._answer(deployment, payload)
@@ -197,7 +201,7 @@ class Scoring:
                 payload.method, payload.path, body=payload.body, headers=payload.headers, seconds=seconds
             )
         except asyncio.TimeoutError:
-            raise _Refused(_status(deployment, HTTPStatus.REQUEST_TIMEOUT), "upstream request timeout") from None
+            raise Refused(_status(deployment, HTTPStatus.REQUEST_TIMEOUT), "upstream request timeout") from None
         except ServerDown as error:
             raise _not_ready(deployment, str(error)) from error
 
@@ -212,14 +216,14 @@ async def _payload(request: Request, path: str) -> _Payload:
         body += chunk
         if len(body) > MOST_BYTES:
             reason = f"The payload is larger than {MOST_BYTES >> 20} MB."
-            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
     return _Payload(request.method, path + query, headers, bytes(body))
 
 
-def _not_ready(deployment: Json, why: str) -> _Refused:
+def _not_ready(deployment: Json, why: str) -> Refused:
     headers = _model_error(HTTPStatus.SERVICE_UNAVAILABLE, "model_not_ready")
     status = _status(deployment, HTTPStatus.FAILED_DEPENDENCY)
-    return _Refused(status, f"Deployment {deployment['name']} is not ready: {why}.", headers)
+    return Refused(status, f"Deployment {deployment['name']} is not ready: {why}.", headers)
 
 
 def _model_error(status: int, reason: str) -> dict[str, str]:
