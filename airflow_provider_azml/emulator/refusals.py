@@ -24,6 +24,10 @@ DATA_PLANE = (
     "modelregistry",
     "artifact",
     "execution",
+    "content",
+    "hyperdrive",
+    "datastore",
+    "pipelines",
     "mferp",
     "registrymanagement",
 )

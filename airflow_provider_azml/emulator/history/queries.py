@@ -2,49 +2,156 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.rest.flows import Json
 
-_COMPARISON = re.compile(
-    r"\s*\(?\s*(?P<field>[\w/.-]+)\s+(?P<operator>eq|ne|gt|ge|lt|le)\s+(?:'(?P<quoted>[^']*)'|(?P<bare>[^\s()]+))\s*\)?\s*",
-    re.IGNORECASE,
-)
-_AND = re.compile(r"\s+and\s+", re.IGNORECASE)
+_TOKEN = re.compile(r"\s*(?:(?P<bracket>[()])|'(?P<quoted>(?:[^']|'')*)'|(?P<word>[^\s()']+))\s*")
+_COMPARES: Mapping[str, Callable[[str, str], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
+_JOINS = ("and", "or")
+_NULL = "null"
+_MOST_BRACKETS = 100
 
 
 class QueryError(ValueError):
     """A filter or order is not one that can be followed."""
 
 
-def condition(text: str) -> Callable[[Json], bool]:
+Condition: TypeAlias = "Callable[[Json], bool]"
+
+
+def condition(text: str) -> Condition:
     """Whether a filter lets a run through, as run history shows it.
 
     Args:
-        text: Comparisons of fields, joined by ``and``; ``tags/x`` and ``properties/x`` are fields, too.
+        text: Comparisons of fields, joined by ``and`` and ``or``, with brackets; ``tags/x`` and ``properties/x`` are
+            fields, too. Nothing is true of a tag or property that is not there.
 
     Raises:
         QueryError: It is something else.
 
-    Source: ``$filter`` of the 2019-09-30 run history file, which points to the OData expressions of Azure Search; of
-    these the emulator has comparisons and ``and``.
+    Sources: ``$filter`` of the 2019-09-30 run history file, which points to the OData expressions of Azure Search; of
+    these the emulator has what azureml-core 1.61 sends (``azureml._restclient._odata``), which quotes no value.
 
     Example:
-        >>> condition("status eq 'Failed'")({"status": "Running"})
+        >>> condition("(status eq 'Failed') and (Tags/a ne null or Tags/a eq null)")({"status": "Running", "tags": {}})
         False
     """
-    wanted: list[tuple[str, str, str]] = []
-    for part in _AND.split(text.strip()) if text.strip() else []:
-        found = _COMPARISON.fullmatch(part)
+    if not text.strip():
+        return lambda _: True
+    if text.count("(") > _MOST_BRACKETS:
+        raise QueryError(f"a filter may have {_MOST_BRACKETS} brackets at most")
+    return _Reader(text).read()
+
+
+class _Reader:
+    """Reads one filter, from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = _tokens(text)
+        self._next = 0
+
+    def read(self) -> Condition:
+        found = self._any()
+        if self._next < len(self._tokens):
+            raise self._wrong()
+        return found
+
+    def _any(self) -> Condition:
+        parts = [self._all()]
+        while self._takes("or"):
+            parts.append(self._all())
+        return parts[0] if len(parts) == 1 else lambda run: any(part(run) for part in parts)
+
+    def _all(self) -> Condition:
+        parts = [self._one()]
+        while self._takes("and"):
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else lambda run: all(part(run) for part in parts)
+
+    def _one(self) -> Condition:
+        if self._takes("("):
+            found = self._any()
+            if not self._takes(")"):
+                raise self._wrong()
+            return found
+        field, word = self._take(), self._take().text.lower()
+        if field.kind != "word" or word not in _COMPARES:
+            raise self._wrong()
+        return _comparison(field.text, _COMPARES[word], self._value())
+
+    def _value(self) -> _Token:
+        value = self._take()
+        if value.kind == "bracket":
+            raise self._wrong()
+        # names with spaces come without quotes
+        while value.kind == "word" and self._next < len(self._tokens):
+            following = self._tokens[self._next]
+            if following.kind != "word" or following.text.lower() in _JOINS:
+                break
+            value = _Token("word", f"{value.text} {self._take().text}")
+        return value
+
+    def _takes(self, text: str) -> bool:
+        there = self._next < len(self._tokens) and self._tokens[self._next]
+        if not there or there.kind == "quoted" or there.text.lower() != text:
+            return False
+        self._next += 1
+        return True
+
+    def _take(self) -> _Token:
+        if self._next == len(self._tokens):
+            raise self._wrong()
+        self._next += 1
+        return self._tokens[self._next - 1]
+
+    def _wrong(self) -> QueryError:
+        return QueryError(f"the filter '{self._text}' is not made of comparisons such as status eq 'Running'")
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    end = 0
+    while end < len(text):
+        found = _TOKEN.match(text, end)
         if found is None:
-            raise QueryError(f"'{part}' in the filter '{text}' is not a comparison such as status eq 'Running'")
-        value = found["bare"] if found["quoted"] is None else found["quoted"]
-        wanted.append((found["field"], found["operator"].lower(), value))
-    return lambda run: all(_holds(_value(run, field), operator, value) for field, operator, value in wanted)
+            raise QueryError(f"the filter '{text}' has a quote that does not end")
+        kind = str(found.lastgroup)
+        tokens.append(_Token(kind, found[kind].replace("''", "'") if kind == "quoted" else found[kind]))
+        end = found.end()
+    return tokens
+
+
+def _comparison(field: str, compares: Callable[[str, str], bool], wanted: _Token) -> Condition:
+    if wanted.kind == "word" and wanted.text.lower() == _NULL:
+        return lambda run: _is_there(run, field) and compares(_value(run, field), "")
+    return lambda run: compares(_value(run, field), wanted.text)
+
+
+def _is_there(run: Json, path: str) -> bool:
+    holder, _, key = path.partition("/")
+    value = {name.lower(): value for name, value in run.items()}.get(holder.lower())
+    return not key or (isinstance(value, dict) and key in value)
 
 
 def ordered(runs: list[Json], text: str) -> list[Json]:
@@ -69,15 +176,3 @@ def _value(run: Json, path: str) -> str:
     if key:
         value = value.get(key) if isinstance(value, dict) else None
     return "" if value is None else str(value)
-
-
-def _holds(value: str, operator: str, wanted: str) -> bool:
-    results = {
-        "eq": value == wanted,
-        "ne": value != wanted,
-        "gt": value > wanted,
-        "ge": value >= wanted,
-        "lt": value < wanted,
-        "le": value <= wanted,
-    }
-    return results[operator]

@@ -184,6 +184,22 @@ class Runs:
         logged = self._store.records(self._metrics(record)) if record else []
         return [metric for metric in logged if metric["key"] == key]
 
+    def log_metric_row(self, run_id: str, row: Json) -> None:
+        """Add a row to a metric of a run that is more than a number.
+
+        Args:
+            run_id: A run that is there.
+            row: ``{"name", "type", "columns", "data", "metricId", "createdUtc", ...}``, in the metric service's words.
+        """
+        record = self._record(run_id)
+        assert record is not None
+        self._store.put_record(self._metric_rows(record), uuid.uuid4().hex, row)
+
+    def metric_rows(self, run_id: str) -> list[Json]:
+        """The rows of all metrics of a run that are more than numbers, in the order in which they were logged."""
+        record = self._record(run_id)
+        return self._store.records(self._metric_rows(record)) if record else []
+
     def experiment(self, name: str) -> Json:
         """The experiment of a name, made if it is not there."""
         found = self.find_experiment(name=name)
@@ -191,6 +207,11 @@ class Runs:
             found = {"experimentId": str(uuid.uuid4()), "name": name, "createdUtc": timestamp(), "tags": {}}
             self._store.put_record(f"experiments:{self._scope}", name, found)
         return found
+
+    def change_experiment(self, experiment: Json) -> Json:
+        """Replace an experiment that is there by what it is to be, and return that."""
+        self._store.put_record(f"experiments:{self._scope}", experiment["name"], experiment)
+        return experiment
 
     def find_experiment(self, *, name: str | None = None, experiment_id: str | None = None) -> Json | None:
         """The experiment of a name or id, or ``None``."""
@@ -215,6 +236,9 @@ class Runs:
     def _metrics(self, record: Json) -> str:
         # not by name: a job that was deleted may have had the same one
         return f"metrics:{self._scope}/runs/{record['runUuid']}"
+
+    def _metric_rows(self, record: Json) -> str:
+        return f"metric_rows:{self._scope}/runs/{record['runUuid']}"
 
     def _job_id(self, run_id: str) -> str:
         return self._workspace.child("job", run_id)

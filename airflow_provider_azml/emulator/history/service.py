@@ -8,9 +8,13 @@ from urllib.parse import quote, unquote, urlencode
 from starlette.responses import Response
 from starlette.routing import Route
 
+from airflow_provider_azml.emulator.history.changes import Changes
 from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
+from airflow_provider_azml.emulator.history.experiments import Experiments
+from airflow_provider_azml.emulator.history.metrics import Metrics
 from airflow_provider_azml.emulator.history.queries import QueryError, condition, ordered
 from airflow_provider_azml.emulator.history.runs import Runs, enumerated, page_of
+from airflow_provider_azml.emulator.history.views import shown
 from airflow_provider_azml.emulator.jobs.outputs import resolved
 from airflow_provider_azml.emulator.jobs.services import service_instances
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
@@ -25,9 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _LOG_FOLDERS = ("user_logs/", "azureml-logs/", "logs/", "system_logs/")
-_INTERNAL = ("params", "metrics", "experimentName", "datasetInputs", "modelOutputs", "ofJob", "runDefinition")
 _CHANGEABLE = ("displayName", "description", "tags", "properties", "hidden")
-_RUN = r"(?:experiment(?:id)?s/(?P<experiment>[^/]+)/)?runs/(?P<run>[^/]+)"
+_RUN = r"(?:experiment(?:ids|s)/(?P<experiment>[^/]+)/)?runs/(?P<run>[^/]+)"
 _DIGITS = 18
 """As many as a number has at most."""
 _METHODS = ["GET", "POST", "PATCH", "DELETE"]
@@ -62,7 +65,7 @@ class History:
         return [
             Operation("GET", _RUN, self._get),
             Operation("POST", _RUN, self._change),
-            Operation("PATCH", _RUN, self._change),
+            Operation("PATCH", "runs/(?P<run>[^/]+)", self._change),
             Operation("GET", f"{_RUN}/details", self._details),
             Operation("GET", f"{_RUN}/children", self._children),
             Operation("GET", rf"{_RUN}/serviceinstances/\d+", self._service_instances),
@@ -75,9 +78,9 @@ class History:
             Operation("GET", rf"{_RUN}/artifacts/artifacturi", self._content_uri),
             Operation("POST", "rundata", self._data),
             Operation("POST", "batchrundata", self._batch_data),
-            Operation("GET", r"experiments/(?P<experiment>[^/]+)", self._experiment),
-            Operation("POST", r"experiments/(?P<experiment>[^/:]+)", self._create_experiment),
-            Operation("POST", r"experiments:query", self._experiments),
+            *Changes(self._emulator).operations(),
+            *Experiments(self._emulator).operations(),
+            *Metrics(self._emulator).operations_of_history(),
         ]
 
     def _run(self, call: Call, run_id: str | None = None) -> Json:
@@ -88,7 +91,7 @@ class History:
         return run
 
     def _get(self, call: Call) -> Json:
-        return _shown(self._run(call))
+        return shown(self._run(call))
 
     def _change(self, call: Call) -> Json:
         run = self._run(call)
@@ -96,13 +99,13 @@ class History:
         for name in ("tags", "properties"):
             _check_mapping(name, fields.get(name))
         Runs(self._emulator.store, call.workspace).change(run["runId"], fields)
-        return _shown(self._run(call))
+        return shown(self._run(call))
 
     def _details(self, call: Call) -> Json:
         run = self._run(call)
         place = self._artifacts_of(call, run)
         logs = {path: self._url(place, path) for path in self._paths(place) if path.startswith(_LOG_FOLDERS)}
-        return {**_shown(run), "runDefinition": run.get("runDefinition"), "logFiles": logs, "services": {}}
+        return {**shown(run), "runDefinition": run.get("runDefinition"), "logFiles": logs, "services": {}}
 
     def _children(self, call: Call) -> Json:
         """A page of the children.
@@ -115,9 +118,9 @@ class History:
         children = Runs(self._emulator.store, call.workspace).children_from(run["runId"], 0 if order else start)
         try:
             passes = condition(query.get("$filter", ""))
-            found = ((number, one) for number, child in children if passes(one := _shown(child)))
-            shown = enumerated(ordered([run for _, run in found], order), start) if order else found
-            page, token = page_of(shown, _count(query, "$top", 0))
+            found = ((number, one) for number, child in children if passes(one := shown(child)))
+            listed = enumerated(ordered([run for _, run in found], order), start) if order else found
+            page, token = page_of(listed, _count(query, "$top", 0))
         except QueryError as error:
             raise DataPlaneError(400, "UserError", f"{error}.") from error
         if token is None:
@@ -136,12 +139,12 @@ class History:
         given = call.body.get("tags") or call.request.query_params.getlist("tags")
         names = set(map(str, given if isinstance(given, list) else [given]))
         Runs(self._emulator.store, call.workspace).remove_tags(run["runId"], names)
-        return _shown(self._run(call))
+        return shown(self._run(call))
 
     def _cancel(self, call: Call) -> Json:
         run = self._run(call)
         self._emulator.jobs.cancel(call.workspace.child("job", run["runId"]))
-        return _shown(self._run(call))
+        return shown(self._run(call))
 
     def _data(self, call: Call) -> Json:
         return _run_data(self._run(call, str(call.body.get("runId") or "")))
@@ -193,19 +196,6 @@ class History:
 
     def _content_uri(self, call: Call) -> Response:
         return Response(self._content(call)["contentUri"], media_type="text/plain")
-
-    def _experiment(self, call: Call) -> Json:
-        name = unquote(call.names["experiment"])
-        found = Runs(self._emulator.store, call.workspace).find_experiment(name=name)
-        if found is None:
-            raise DataPlaneError(404, "UserError", f"Experiment {name} was not found.")
-        return found
-
-    def _create_experiment(self, call: Call) -> Json:
-        return Runs(self._emulator.store, call.workspace).experiment(unquote(call.names["experiment"]))
-
-    def _experiments(self, call: Call) -> Json:
-        return {"value": Runs(self._emulator.store, call.workspace).experiments()}
 
     def _artifacts_of(self, call: Call, run: Json) -> Location:
         # a step that was not run again shows what the step has that it repeats
@@ -287,11 +277,4 @@ def _asked(call: Call) -> str:
 
 
 def _run_data(run: Json) -> Json:
-    return {"runMetadata": _shown(run), "runDefinition": None, "jobSpecification": None}
-
-
-def _shown(run: Json) -> Json:
-    shown = {name: value for name, value in run.items() if name not in _INTERNAL}
-    parameters = {name: str(value) for name, value in run.get("params", {}).items()}
-    # what a run of years ago had instead of a display name is still read by clients
-    return {**shown, "name": run.get("displayName"), "parameters": parameters}
+    return {"runMetadata": shown(run), "runDefinition": None, "jobSpecification": None}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
+FOLDER = "project"
+"""Where in its container the files of a snapshot are."""
 _VERSION = "1"
 _LARGEST = 300 * 2**20
 """Of what is in a snapshot, in bytes. Source: ``SNAPSHOT_MAX_SIZE_BYTES`` of azureml-core 1.61."""
@@ -75,6 +77,20 @@ class Snapshots:
         except KeyError as error:
             raise DataPlaneError(400, "UserError", f"There is no file '{path}' in the run's code.") from error
 
+    def zipped(self, snapshot_id: str) -> tuple[str, str]:
+        """The container and name of a blob that has a snapshot's files as a zip file. It blocks while it copies.
+
+        Raises:
+            DataPlaneError: There is no such snapshot.
+        """
+        place, name = self.place_of(snapshot_id), f"{snapshot_id}.zip"
+        file = self.emulator.blobs.scratch()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in self.files_of(snapshot_id):
+                archive.writestr(path, self.emulator.blobs.read(place.container, place.below(path).path))
+        self.emulator.blobs.adopt(place.container, name, file)
+        return place.container, name
+
     def of_zip(self, archive: IO[bytes]) -> str:
         """The snapshot that a zip file is made into. It blocks while it copies.
 
@@ -97,11 +113,11 @@ class Snapshots:
                 ) from error
             container = f"code-{uuid.uuid4()}"
             self.emulator.blobs.create_container(container)
-            self.emulator.blobs.collect(Path(folder), container, "project")
+            self.emulator.blobs.collect(Path(folder), container, FOLDER)
         return self.keep(str(uuid.uuid4()), container)
 
     def keep(self, snapshot_id: str, container: str, *, properties: Json | None = None) -> str:
-        """Note a snapshot whose files are in the folder ``project`` of a container.
+        """Note a snapshot whose files are in the folder ``FOLDER`` of a container.
 
         Args:
             snapshot_id: The snapshot.
@@ -112,7 +128,7 @@ class Snapshots:
             The snapshot's id.
         """
         described = {"description": None, "tags": {}, "properties": properties or {}, "isArchived": False}
-        uri = self.emulator.blobs.plain_url(container, "project")
+        uri = self.emulator.blobs.plain_url(container, FOLDER)
         document = {"properties": {**described, "codeUri": uri, "isAnonymous": True}}
         self.emulator.store.put(self.code_id(snapshot_id), document)
         return snapshot_id
