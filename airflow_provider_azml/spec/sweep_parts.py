@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
-_ARGUMENTS = {
+ARGUMENTS = {
     "choice": ("values",),
     "randint": ("upper",),
     **dict.fromkeys(("uniform", "loguniform"), ("min_value", "max_value")),
@@ -66,14 +66,14 @@ def distribution(value: Mapping[str, Any]) -> list[Any]:
         return [kind, [[_choice(item) for item in value.get("values") or ()]]]
     if kind == "randint":
         return [kind, [integer(value["upper"])]]
-    return [kind, [_number(value[key]) for key in _ARGUMENTS[kind]]]
+    return [kind, [_number(value[key]) for key in ARGUMENTS[kind]]]
 
 
 def distribution_in_words(value: Mapping[str, Any]) -> Json:
     """A distribution as nodes of pipelines have it: in the keys of the file."""
     kind = lower(value["type"])
     _, arguments = distribution(value)
-    return {"type": kind, **dict(zip(_ARGUMENTS[kind], arguments, strict=True))}
+    return {"type": kind, **dict(zip(ARGUMENTS[kind], arguments, strict=True))}
 
 
 def sampling_algorithm(value: str | Mapping[str, Any]) -> Json:

@@ -62,7 +62,20 @@ def check(
     Raises:
         SpecError: With all problems of both.
     """
-    found = dict.fromkeys((*problems(source, schema), *others(source)))
+    return told((*problems(source, schema), *others(source)), strict=strict)
+
+
+def told(given: Iterable[Problem], *, strict: bool = False) -> Sequence[Problem]:
+    """The warnings and notes among problems, sorted, where there are no errors.
+
+    Args:
+        given: The problems; of several that are the same one counts.
+        strict: Whether warnings are errors; notes never are.
+
+    Raises:
+        SpecError: With all of them, where there are errors.
+    """
+    found = dict.fromkeys(given)
     if strict:
         found = {
             replace(problem, severity="error") if problem.severity == "warning" else problem: None for problem in found

@@ -263,7 +263,7 @@ def check(source: Source) -> Sequence[Problem]:
     Raises:
         SpecError: It is no valid run configuration, or says what v2 cannot say; with all problems at once.
     """
-    return validate.check(source, SCHEMA, lambda given: RunConfig(given, project_folder(given)).problems(), strict=True)
+    return validate.told(RunConfig(source, project_folder(source)).problems(), strict=True)
 
 
 def project_folder(source: Source) -> Path:

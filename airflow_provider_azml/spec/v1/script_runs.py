@@ -18,7 +18,7 @@ from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.v1 import runconfigs, spark_runs
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.run_data import REFERENCES, RunData
-from airflow_provider_azml.spec.v1.runconfigs import SCHEMA, RunConfig
+from airflow_provider_azml.spec.v1.runconfigs import RunConfig
 from airflow_provider_azml.spec.v1.steps import compute_name
 from airflow_provider_azml.spec.v1.translation import Remark, Translation
 from airflow_provider_azml.spec.v1.unsayable import is_unset
@@ -184,7 +184,7 @@ def command_job(
         'python train.py'
     """
     run = script_run(runconfig, script=script, arguments=arguments, source_directory=source_directory)
-    notes = validate.check(run.source, SCHEMA, lambda _: run.problems(), strict=True)
+    notes = validate.told(run.problems(), strict=True)
     experiment = None if experiment_name is None else put(experiment_name, runconfig)
     if run.runconfig.runs_spark:
         made = spark_runs.job(run.runconfig, run.data, run.folder(), str(run.script), run.arguments)
