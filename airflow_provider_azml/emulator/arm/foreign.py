@@ -10,13 +10,16 @@ from starlette.responses import Response
 from airflow_provider_azml.emulator import identity
 from airflow_provider_azml.emulator.arm import private_endpoints
 from airflow_provider_azml.emulator.arm.behaviour import answer, json_body
-from airflow_provider_azml.emulator.arm.errors import not_allowed, not_found
+from airflow_provider_azml.emulator.arm.errors import not_allowed, not_found, parent_not_found
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
+
+_HOLDERS = ("privatednszones", "privateendpoints")
+"""Types whose resources have others in them, which the commands of a private workspace make one after the other."""
 
 
 class ForeignResources:
@@ -48,6 +51,7 @@ class ForeignResources:
             raise not_allowed(request.method, arm_id, ["GET"])
         old = store.get(arm_id)
         if request.method == "PUT":
+            _check_holder(self._emulator, parts)
             return answer(put(self._emulator, arm_id, await json_body(request)), 200 if old else 201)
         if request.method == "DELETE":
             private_endpoints.disconnect(self._emulator, arm_id)
@@ -66,6 +70,17 @@ def put(emulator: Emulator, arm_id: str, body: Json) -> Json:
     stored = emulator.store.put(arm_id, {**kept, "properties": properties})
     private_endpoints.connect(emulator, arm_id, stored)
     return stored
+
+
+def _check_holder(emulator: Emulator, parts: list[str]) -> None:
+    """Refuse what has nothing to be in.
+
+    Source: https://github.com/hashicorp/terraform-provider-azurerm/issues/7993
+    """
+    kind, names = parts[6], parts[7:]
+    holder = "/" + "/".join(parts[:8])
+    if kind.lower() in _HOLDERS and names[1:] and emulator.store.get(holder) is None:
+        raise parent_not_found("write", kind, holder)
 
 
 def _given(arm_id: str) -> Json:

@@ -37,7 +37,7 @@ _OTHERS = {
     "Microsoft.Insights": ("components",),
     "Microsoft.KeyVault": ("vaults",),
     "Microsoft.ManagedIdentity": ("userAssignedIdentities",),
-    "Microsoft.Network": ("privateEndpoints", "virtualNetworks"),
+    "Microsoft.Network": ("privateDnsZones", "privateEndpoints", "virtualNetworks"),
     "Microsoft.Notebooks": ("notebookWorkspaces",),
     "Microsoft.OperationalInsights": ("workspaces",),
     "Microsoft.PolicyInsights": ("policyStates",),
