@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.seeds.bench import Bench
 from tests.seeds.documents import SEEDS, Block, blocks
 from tests.seeds.shell import Shell
 
@@ -36,3 +37,14 @@ def shell(azml_connection: str, azml_emulator: RunningEmulator, tmp_path: Path) 
         "your-workspace-name": azml_emulator.workspace,
     }
     return Shell(azml_emulator, tmp_path, values)
+
+
+@pytest.fixture
+def bench(
+    azml_connection: str, azml_emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Bench:
+    """The workspace of the commands, in a working folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    made = Bench(azml_emulator, folder=tmp_path).ensure()
+    monkeypatch.setenv("AIRFLOW_CONN_AZML_DEFAULT", made.connection)
+    return made

@@ -116,7 +116,6 @@ def test_004_drill_down_into_workspaces_and_their_resources_3(
     assert answer.body["api"] == signed_in.emulator.https_url
 
 
-@not_yet
 def test_004_drill_down_into_workspaces_and_their_resources_4(
     signed_in: Shell, block: Block, workspace: Workspace
 ) -> None:
@@ -127,7 +126,6 @@ def test_004_drill_down_into_workspaces_and_their_resources_4(
     assert experiment in [each["name"] for each in answer.body["value"]]
 
 
-@not_yet
 def test_004_drill_down_into_workspaces_and_their_resources_5(
     signed_in: Shell, block: Block, workspace: Workspace
 ) -> None:
@@ -225,7 +223,6 @@ def test_004_create_an_experimental_run_5(started: Any, block: Block, workspace:
     assert (answer.status, answer.body["status"]) == (200, "Completed")
 
 
-@not_yet
 def test_004_delete_resources_you_no_longer_need_1(signed_in: Shell, command: str, workspace: Workspace) -> None:
     model = registered(workspace)
     answer = signed_in.knowing({"your-model-id": f"{model}:1"}).run(command)
