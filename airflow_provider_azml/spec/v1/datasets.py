@@ -179,7 +179,7 @@ def _transformations(source: Source) -> list[Json]:
     given = mapping(source.value.get("parameters"))
     path_column = {"include_path_column": given.get("includePath") is True}
     made: list[Json] = []
-    kind = lower(given.get("sourceType"))
+    kind = lower(given.get("sourceType") or "")
     if kind == "delimited_files":
         header = given.get("header")
         made.append({
@@ -206,7 +206,7 @@ def _problems(source: Source) -> Iterator[Problem]:
     yield from unsayable.problems(source, _UNSAYABLE)
     yield from names.problems(source.at("registration"), "dataset")
     given = mapping(source.value.get("parameters"))
-    kind = lower(given.get("sourceType"))
+    kind = lower(given.get("sourceType") or "")
     if _is_tabular(source):
         yield from _table_problems(source, given, kind)
     else:
