@@ -203,7 +203,7 @@ def test_everything_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
     for expected in (
         ":2: schemaVersion: is 2; it must be 1",
         ":6: parameters.path[0]: is 'data/local.csv'; it must be a URL",
-        "lacks relativePath",
+        "parameters.path[1]: 'relativePath' is missing",
         "parameters.path: has URLs and paths in datastores",
         "parameters.query: counts with sourceType sql_query alone",
         "parameters.partitionFormat: names no column",
@@ -212,7 +212,7 @@ def test_everything_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
         "parameters.header: ",
         "timeSeries: v2's tables do not know which column tells the time",
         "registration.nam: unknown key; did you mean 'name'?",
-        "registration: lacks name",
+        "registration: 'name' is missing",
         "registration.createNewVersion: ",
     ):
         assert expected in told, told
@@ -221,13 +221,8 @@ def test_everything_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_what_counts_with_tables_alone_is_refused_of_files(tmp_path: Path) -> None:
     given = dataset("File", path="https://example.com/a", separator=",", header=True, inferColumnTypes=True)
-    assert (
-        refused(tmp_path, given)
-        == [
-            "mydataset.json:5: parameters.inferColumnTypes: counts with datasetType Tabular alone",
-        ]
-        or "inferColumnTypes" in refused(tmp_path, given)[0]
-    )
+    (found,) = refused(tmp_path, given)
+    assert found.endswith("parameters.inferColumnTypes: counts with datasetType Tabular alone")
 
 
 def test_files_of_v2_are_none(tmp_path: Path) -> None:
