@@ -35,10 +35,14 @@ def get_provider_info() -> dict[str, Any]:
             _modules(
                 "operators.apply",
                 "operators.workspace",
+                "operators.workspace_acts",
+                "operators.resource_groups",
                 "operators.compute",
+                "operators.compute_acts",
                 "operators.data",
                 "operators.environments",
                 "operators.jobs",
+                "operators.job_acts",
                 "operators.pipeline_nodes",
                 "operators.watched_pipelines",
                 "operators.control_flow",
@@ -50,7 +54,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.takeover",
             )
         ],
-        "sensors": [_modules("sensors.azml")],
+        "sensors": [_modules("sensors.azml", "sensors.datastores")],
         "asset-uris": [{"schemes": ["azml"], "handler": "airflow_provider_azml.spec.asset_uris.sanitize_uri"}],
         "extra-links": ["airflow_provider_azml.links.AzmlStudioLink", "airflow_provider_azml.links.AzmlEndpointLink"],
         "plugins": [{"name": "azml", "plugin-class": "airflow_provider_azml.plugin.AzmlPlugin"}],

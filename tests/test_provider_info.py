@@ -25,6 +25,10 @@ NOT_PUBLIC = {
     "AzmlArchiveAssetOperator",
     "AzmlScheduleActOperator",
     "AzmlSwitchScheduleOperator",
+    "AzmlComputeActOperator",
+    "AzmlSwitchComputeOperator",
+    "AzmlWorkspaceActOperator",
+    "AzmlResourceGroupOperator",
     "AzmlSensor",
     "AzmlResourceSensor",
 }

@@ -155,7 +155,7 @@ class AzmlNodeReader(AzmlPipelineNodeOperator):
 
         properties = self.hook.get("datastore", datastore)["properties"]
         try:
-            url = place(properties, self.hook.cloud, datastore, act="other services get at").url
+            url = place(properties, self.hook.cloud.storage_suffix, datastore, act="other services get at").url
         except SpecError as error:
             raise SpecError([node.source.problem((), one.reason, at_key=True) for one in error.problems]) from error
         if not hadoop:

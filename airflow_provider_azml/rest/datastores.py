@@ -88,18 +88,18 @@ def opened(workspace: WorkspaceId, cloud: Cloud, datastore: str, *, act: str) ->
     """
     arm_id = workspace.child("datastore", datastore)
     properties = (yield from flows.get(arm_id))["properties"]
-    found = place(properties, cloud, datastore, act=act)
+    found = place(properties, cloud.storage_suffix, datastore, act=act)
     return Container(found.blob_url, (yield from access(arm_id, properties)))
 
 
-def place(properties: Json, cloud: Cloud, datastore: str, *, act: str) -> Place:
+def place(properties: Json, storage_suffix: str, datastore: str, *, act: str) -> Place:
     """Where the files of a datastore are.
 
     Data Lake Gen2 takes blobs too, and shows them as files; azure-ai-ml itself sets its mark that way.
 
     Args:
         properties: What the service says of the datastore.
-        cloud: The cloud that it is in.
+        storage_suffix: What follows ``<account>.blob.`` in its cloud.
         datastore: Its name.
         act: What is to be done there, as for :func:`opened`.
 
@@ -116,7 +116,7 @@ def place(properties: Json, cloud: Cloud, datastore: str, *, act: str) -> Place:
     scheme = properties.get("protocol") or "https"
 
     def url(of: str) -> str:
-        return f"{scheme}://{properties['accountName']}.{of}.{cloud.storage_suffix}/{properties[member]}"
+        return f"{scheme}://{properties['accountName']}.{of}.{storage_suffix}/{properties[member]}"
 
     return Place(url("blob"), url(service), has_folders=service == "dfs")
 

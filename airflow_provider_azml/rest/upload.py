@@ -115,7 +115,7 @@ def upload_to_datastore(
     """
     arm_id = workspace.child("datastore", datastore)
     properties = (yield from flows.get(arm_id))["properties"]
-    store = datastores.place(properties, cloud, datastore, act="files are uploaded to")
+    store = datastores.place(properties, cloud.storage_suffix, datastore, act="files are uploaded to")
     prefix = f"LocalUpload/{taken.object_hash()}"
     access = yield from datastores.access(arm_id, properties)
     blobs = _blobs(taken, prefix if taken.is_file else f"{prefix}/{taken.path.name}")

@@ -6,5 +6,12 @@ from airflow_provider_azml.sensors.azml import (
     AzmlModelVersionSensor,
     AzmlWaitForServiceHealthySensor,
 )
+from airflow_provider_azml.sensors.datastores import AzmlDatastorePathSensor
 
-__all__ = ["AzmlComputeSensor", "AzmlJobSensor", "AzmlModelVersionSensor", "AzmlWaitForServiceHealthySensor"]
+__all__ = [
+    "AzmlComputeSensor",
+    "AzmlDatastorePathSensor",
+    "AzmlJobSensor",
+    "AzmlModelVersionSensor",
+    "AzmlWaitForServiceHealthySensor",
+]
