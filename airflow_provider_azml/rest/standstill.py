@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ class Standstill:
             if still and self._glance is None:
                 self._since = now
             self._glance = seen if still else None
-        return self._glance.standing_still if self._glance and self.left(now) <= 0 else None
+        still = self._glance.standing_still if self._glance and self.left(now) <= 0 else None
+        if still is None or self._glance is None:
+            return None
+        return replace(still, message=f"{still.message} It has stayed so for {self._glance.bears_seconds:g} s.")
 
     def left(self, now: float) -> float:
         """How long it may still stay so, in seconds; infinite while it is in no such state."""
