@@ -9,8 +9,8 @@ from airflow_provider_azml.cli.command import is_name, nested
 from airflow_provider_azml.cli.templates import Templates, is_open
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import kinds, marks
-from airflow_provider_azml.spec.source import as_written, read
-from airflow_provider_azml.spec.v1 import pipelines
+from airflow_provider_azml.spec.source import as_written
+from airflow_provider_azml.spec.v1 import formats
 
 if TYPE_CHECKING:
     import argparse
@@ -48,30 +48,35 @@ class Reading:
         templates = None if arguments.no_templates else Templates(nested(arguments.var))
         return cls(templates, nested(arguments.set), arguments.kind, arguments.strict, arguments.follow_symlinks)
 
-    def read(self, file: Path) -> Source:
-        """The content of a file.
+    def as_written(self, file: Path) -> Source:
+        """The content of a file; one of CLI v1 stays as it is.
 
         Raises:
             SpecError: It cannot be read.
         """
         render = self.templates.render if self.templates else None
-        return read(file, render=render, follow_symlinks=self.follow_symlinks).merged(self.overrides)
+        return as_written(file, render=render, follow_symlinks=self.follow_symlinks)
+
+    def read(self, file: Path) -> Source:
+        """The content of a file; one of CLI v1 as what it is today, if it says by itself all that this takes.
+
+        Raises:
+            SpecError: It cannot be read.
+        """
+        written = self.as_written(file)
+        found = formats.of(written)
+        is_all = found is None or (found.translation and (found.is_whole(written) or self.overrides))
+        return formats.for_service(written).merged(self.overrides) if is_all else written
 
     def problems(self, source: Source) -> Sequence[Problem]:
         """What is wrong with a file, as far as its values are known: those of open templates are not."""
+        of_v1 = formats.of(source)
         try:
-            found = [*self._notes_of_v1(source), *kinds.check(source, self.kind, strict=self.strict)]
+            found = of_v1.check(source) if of_v1 else kinds.check(source, self.kind, strict=self.strict)
         except SpecError as error:
             found = error.problems
         left_open = _left_open(source) if self.templates and self.templates.left_open else frozenset()
         return [problem for problem in found if (problem.file, problem.line, problem.column) not in left_open]
-
-    def _notes_of_v1(self, source: Source) -> Sequence[Problem]:
-        """What a pipeline file of CLI v1 says that there is no need of today; reading has left it out."""
-        if source.file is None or source.value.get("type") != "pipeline":
-            return ()
-        written = as_written(source.file, render=self.templates.render if self.templates else None)
-        return pipelines.check(written) if pipelines.is_pipeline(written) else ()
 
     def open_note(self) -> str | None:
         """What to tell about templates that were left open."""

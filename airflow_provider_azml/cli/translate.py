@@ -1,4 +1,4 @@
-"""``azml translate``: what an AML file amounts to."""
+"""``azml translate``: what AML files amount to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import argparse
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from airflow_provider_azml.cli import v1_files, yaml_files
 from airflow_provider_azml.cli.command import add_file_options, nested
 from airflow_provider_azml.cli.dag_file import dag_file, refusal
 from airflow_provider_azml.cli.offline import Offline, Request, named_again
@@ -22,11 +24,13 @@ from airflow_provider_azml.rest.clouds import CLOUDS
 from airflow_provider_azml.spec import kinds
 from airflow_provider_azml.spec.source import TEMPLATE_FAILS
 from airflow_provider_azml.spec.target import Target
+from airflow_provider_azml.spec.v1 import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_azml.cli.offline import Blobs, Sent
+    from airflow_provider_azml.cli.v1_files import Product
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.source import Source
@@ -39,6 +43,10 @@ all that the file refers to and nothing of what it brings along.
 
 exit codes: 0 translated, 1 the file has errors, 2 the command line is wrong
 
+Files of CLI v1 that belong together are given together, and known by what is in them: a pipeline and its schedule, a
+run configuration and its hdconfig, an inference configuration and a deployment configuration. --to yaml makes files of
+CLI v2 of them, with a comment wherever a choice was made.
+
 A DAG file does what azml_dag() of the AML file does. It is to stand beside that file, where the components and the code
 lie that it names; the AML file itself it does not need.
 
@@ -46,6 +54,7 @@ examples:
   azml translate train.yml
   azml translate train.yml --json | jq '.steps[-1].body'
   azml translate pipeline.yml --to dag > pipeline.py
+  azml translate old/pipeline.yml old/schedule.yml --to yaml -o new
 """
 
 
@@ -53,50 +62,102 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``azml translate``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("file", type=Path, metavar="FILE", help="an AML file")
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="an AML file, or files of CLI v1")
     parser.add_argument(
         "--to",
-        choices=("rest", "dag"),
+        choices=("rest", "dag", "yaml"),
         default="rest",
-        help="rest: the requests to the service (default); dag: a DAG file in Python, of a job, pipeline or schedule",
+        help="rest: the requests to the service (default); dag: a DAG file in Python, of a job, pipeline or schedule;"
+        " yaml: files of CLI v2, of files of CLI v1",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FOLDER", help="folder for YAML files; standard output takes one"
+    )
+    parser.add_argument("--force", action="store_true", help="write over YAML files that are there already")
     add_file_options(parser)
+    v1_files.add_options(parser)
     where = parser.add_argument_group("the workspace that it would be sent to")
     for name in ("subscription-id", "resource-group", "workspace"):
         where.add_argument(f"--{name}", default=f"<{name}>", metavar="NAME", help="default: %(default)s")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the requests that submitting the file would send, or a DAG file that submits it."""
-    if arguments.to == "dag":
-        return _print_dag_file(arguments)
-    reading = Reading.of(arguments)
-    workspace = arm_ids.WorkspaceId(arguments.subscription_id, arguments.resource_group, arguments.workspace)
+    """Print the requests that submitting the files would send, or make a DAG file or YAML files of them."""
+    act = {"rest": _print_requests, "dag": _print_dag_file, "yaml": _write_yaml}[arguments.to]
+    refused = _refusal(arguments)
+    if refused:
+        sys.stderr.write(f"{refused}\n")
+        return 2
     try:
-        source = reading.read(arguments.file)
-        kind = arguments.kind or kinds.kind_of(source)
-        _complain(kinds.check(source, kind, strict=arguments.strict))
-        sent = requests(source, kind, Target(workspace, CLOUDS["public"]))
+        return act(arguments)
     except SpecError as error:
         _complain(error.problems)
         if any(problem.reason.startswith(TEMPLATE_FAILS) for problem in error.problems):
             sys.stderr.write(f"{TEMPLATE_HINT}\n")
         return 1
-    text = as_json(arguments.file, kind, sent) if arguments.json else as_text(arguments.file, kind, sent)
+
+
+def _refusal(arguments: argparse.Namespace) -> str | None:
+    """Why the options cannot be had together; ``None`` if they can."""
+    if arguments.to == "yaml":
+        return yaml_files.refusal(arguments)
+    if arguments.output or arguments.force:
+        return f"--{'output' if arguments.output else 'force'} goes with --to yaml"
+    if arguments.to == "dag":
+        return "--to dag takes one file" if arguments.files[1:] else refusal(arguments)
+    return None
+
+
+def _print_requests(arguments: argparse.Namespace) -> int:
+    reading = Reading.of(arguments)
+    target = Target(
+        arm_ids.WorkspaceId(arguments.subscription_id, arguments.resource_group, arguments.workspace), CLOUDS["public"]
+    )
+    found = []
+    for product in _products(arguments, reading):
+        source = formats.source_of(product.translation)
+        kind = arguments.kind or product.translation.kind
+        _complain(kinds.check(source, kind, strict=arguments.strict))
+        found.append((product, kind, requests(source, kind, target)))
+    if arguments.json:
+        objects = [as_object(_file(product), kind, sent) for product, kind, sent in found]
+        text = json.dumps(objects if len(objects) > 1 else objects[0], indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = "\n".join(as_text(_file(product), kind, sent) for product, kind, sent in found)
     sys.stdout.write(shown(text))
     return 0
 
 
-def _print_dag_file(arguments: argparse.Namespace) -> int:
-    refused = refusal(arguments)
-    if refused:
-        sys.stderr.write(f"{refused}\n")
+def _write_yaml(arguments: argparse.Namespace) -> int:
+    made = _products(arguments, replace(Reading.of(arguments), templates=None))
+    for product in made:
+        _complain(kinds.check(formats.source_of(product.translation), product.translation.kind, strict=True))
+    files = yaml_files.texts(made, arguments.output or Path())
+    if arguments.output:
+        yaml_files.write(files, force=arguments.force)
+    elif len(files) == 1:
+        sys.stdout.writelines(files.values())
+    else:
+        sys.stderr.write(
+            f"{len(files)} files come of it: {', '.join(map(str, files))}; give a folder for them, -o FOLDER\n"
+        )
         return 2
-    try:
-        text, wrong = dag_file(arguments.file, nested(arguments.set), strict=arguments.strict)
-    except SpecError as error:
-        text, wrong = "", error.problems
+    return 0
+
+
+def _products(arguments: argparse.Namespace, reading: Reading) -> Sequence[Product]:
+    files = [reading.as_written(file) for file in arguments.files]
+    return v1_files.products(files, arguments, reading.overrides)
+
+
+def _file(product: Product) -> Path:
+    """The file that something was made of; the last of several, which is what the others are for."""
+    return product.origins[-1].file or Path()
+
+
+def _print_dag_file(arguments: argparse.Namespace) -> int:
+    text, wrong = dag_file(arguments.files[0], nested(arguments.set), strict=arguments.strict)
     _complain(wrong)
     sys.stdout.write(text)
     return 1 if wrong else 0
@@ -113,10 +174,10 @@ def requests(source: Source, kind: str, target: Target) -> Sequence[Sent]:
     return named_again(driver.sent, _made_up(driver.sent, ticket.arm_id, source.value))
 
 
-def as_json(file: Path, kind: str, sent: Iterable[Sent]) -> str:
-    """One JSON object: file, kind and the steps."""
+def as_object(file: Path, kind: str, sent: Iterable[Sent]) -> Json:
+    """A JSON object: file, kind and the steps."""
     steps = [_request_object(step) if isinstance(step, Request) else _blobs_object(step) for step in sent]
-    return json.dumps({"file": str(file), "kind": kind, "steps": steps}, indent=2, ensure_ascii=False) + "\n"
+    return {"file": str(file), "kind": kind, "steps": steps}
 
 
 def as_text(file: Path, kind: str, sent: Sequence[Sent]) -> str:

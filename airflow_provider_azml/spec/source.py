@@ -31,15 +31,16 @@ MAPPING = "<mapping>"
 OVERRIDES = "<overrides>"
 TEMPLATE_FAILS = "the template fails"
 """How problems of templates begin."""
+_PIPELINE = frozenset({"pipeline"})
 _MAY_BE_V1 = frozenset({
-    "pipeline",  # pipelines
+    *_PIPELINE,
     "Schedule",
-    *("framework", "script", "target"),  # run configurations
+    *("framework", "script", "target", "communicator", "nodeCount"),  # run configurations
     *("sampling", "policy"),  # of HyperDrive
-    *("python", "docker"),  # environments
-    *("datasetType", "registration"),
-    *("entryScript", "runtime"),  # inference
-    "computeType",  # deployment
+    *("python", "docker", "environmentVariables"),  # environments
+    "datasetType",
+    "entryScript",  # inference configurations
+    "computeType",  # deployment configurations
 })
 """Keys of which each format of CLI v1 has one, and files of today have none; whoever has one is looked at closely."""
 _LONGEST_CHAIN = 50
@@ -134,7 +135,8 @@ class Source:
             raise self._not_pulled(shown, at, f"more than {_LONGEST_CHAIN} files pull each other in")
         if resolved not in self.opened.files:
             try:
-                found = read(shown, render=self.render)
+                # of files of v1, today's files pull in pipelines alone; those of v1 pull in others as they are
+                found = _of_today(as_written(shown, render=self.render), _PIPELINE)
             except SpecError as error:
                 (first, *_) = error.problems
                 if first.line:  # in the file itself
@@ -225,8 +227,8 @@ def from_mapping(
     return _of_today(Source(copied, (base_path or Path()).absolute(), render=render, opened=opened))
 
 
-def _of_today(source: Source) -> Source:
-    if _MAY_BE_V1.isdisjoint(source.value):
+def _of_today(source: Source, telling: frozenset[str] = _MAY_BE_V1) -> Source:
+    if telling.isdisjoint(source.value):
         return source
     from airflow_provider_azml.spec.v1 import formats  # noqa: PLC0415 (for files of v1 alone; it reads files itself)
 

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.kind_names import SCHEMAS, inferred, of_schema
-from airflow_provider_azml.spec.v1 import pipelines, schedules, todays_schedules
+from airflow_provider_azml.spec.v1 import (
+    datasets,
+    deployment,
+    environment_files,
+    inference,
+    pipelines,
+    runconfigs,
+    schedules,
+    script_runs,
+    todays_schedules,
+)
+from airflow_provider_azml.spec.v1.unsayable import is_unset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +31,10 @@ if TYPE_CHECKING:
 
 _SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
 PIPELINE, SCHEDULE = "pipeline", "schedule"
+RUN_CONFIGURATION, HYPERDRIVE = "run_configuration", "hyperdrive"
+ENVIRONMENT, DATASET = "environment", "dataset"
+INFERENCE, DEPLOYMENT = "inference_configuration", "deployment_configuration"
+_A_SERVICE = "it is taken by AzmlDeployWebserviceOperator as"
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,7 @@ class Format:
         check: Answers the notes of a file, or raises what is wrong with it.
         translation: What a file becomes; ``None`` for one that is nothing without another.
         goes_with: What is to be done with a file that is nothing without another.
+        is_whole: Whether a file says all that what it becomes has to say, and its command line nothing.
     """
 
     noun: str
@@ -39,11 +55,37 @@ class Format:
     check: Callable[[Source], Sequence[Problem]]
     translation: Callable[[Source], Translation] | None = None
     goes_with: str = ""
+    is_whole: Callable[[Source], bool] = lambda _: True
+
+
+def _names_script(runconfig: Source) -> bool:
+    return not all(is_unset(runconfig.value.get(key)) for key in ("script", "command"))
 
 
 FORMATS: Mapping[str, Format] = {
     PIPELINE: Format("pipeline", pipelines.is_pipeline, pipelines.check, pipelines.translation),
-    SCHEDULE: Format("schedule", schedules.is_schedule, schedules.check, todays_schedules.schedule),
+    SCHEDULE: Format(
+        "schedule", schedules.is_schedule, schedules.check, todays_schedules.schedule, is_whole=lambda _: False
+    ),
+    RUN_CONFIGURATION: Format(
+        "run configuration", runconfigs.is_runconfig, runconfigs.check, script_runs.command_job, is_whole=_names_script
+    ),
+    ENVIRONMENT: Format(
+        "environment", environment_files.is_environment, environment_files.check, environment_files.environment
+    ),
+    DATASET: Format("dataset", datasets.is_dataset, datasets.check, datasets.data_asset),
+    INFERENCE: Format(
+        "inference configuration",
+        inference.is_inference_config,
+        inference.check,
+        goes_with=f"{_A_SERVICE} inference_config=, or '--name' and '--model' of 'azml translate'",
+    ),
+    DEPLOYMENT: Format(
+        "deployment configuration",
+        deployment.is_deployment_config,
+        deployment.check,
+        goes_with=f"{_A_SERVICE} deployment_config=, or 'azml translate' with the inference configuration",
+    ),
 }
 """The formats, in the order in which a file is held against them."""
 

@@ -1,0 +1,148 @@
+"""Files of CLI v1 on the command line: which of them belong together, and what they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.exceptions import Problem, SpecError
+from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.v1 import formats
+from airflow_provider_azml.spec.v1.formats import PIPELINE, SCHEDULE
+from airflow_provider_azml.spec.v1.translation import Translation
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.spec.source import Source
+
+_OPTIONS = ("script", "arguments", "source_directory", "experiment_name", "name", "model", "compute_target")
+
+
+@dataclass(frozen=True)
+class Product:
+    """A file of today.
+
+    Args:
+        name: What it is called, without its ending.
+        translation: What it says.
+        origins: The files that it was made of.
+        pipeline: Of a schedule, the name of the pipeline file that it submits.
+    """
+
+    name: str
+    translation: Translation
+    origins: Sequence[Source] = field(default_factory=tuple)
+    pipeline: str | None = None
+
+    @property
+    def is_of_v1(self) -> bool:
+        """Whether it was made of files of CLI v1."""
+        return any(formats.of(one) for one in self.origins)
+
+    def merged(self, overrides: Mapping[str, object]) -> Product:
+        """The same with other values over its own."""
+        source = self.translation.source.merged(overrides)
+        return replace(self, translation=replace(self.translation, source=source))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what CLI v1 was told on its command line, besides files."""
+    told = parser.add_argument_group("of files of CLI v1, what its command line said")
+    told.add_argument("--script", metavar="FILE", help="of a run configuration: the script, in --source-directory")
+    told.add_argument("--arguments", metavar="TEXT", help="its arguments, e.g. --arguments='--epochs 3'")
+    told.add_argument("--source-directory", metavar="FOLDER", help="folder of the code")
+    told.add_argument("--experiment-name", metavar="NAME", help="experiment of the job")
+    told.add_argument("--name", metavar="NAME", help="name of the web service, or of the schedule")
+    told.add_argument(
+        "--model", action="append", metavar="NAME[:VERSION]", help="a model of the web service; repeatable"
+    )
+    told.add_argument("--compute-target", metavar="NAME", help="compute of the web service")
+
+
+def is_told(arguments: argparse.Namespace) -> bool:
+    """Whether any of the options is given."""
+    return any(getattr(arguments, name) for name in _OPTIONS)
+
+
+def products(files: Sequence[Source], arguments: argparse.Namespace, overrides: Json) -> Sequence[Product]:
+    """What files become that are given together.
+
+    Args:
+        files: The files, as they are written.
+        arguments: The options of the command line.
+        overrides: Values over those of what they become, which has to be one file then, or a schedule with its
+            pipeline.
+
+    Raises:
+        SpecError: One cannot be used, or lacks another that it goes with; it is named.
+    """
+    sorted_ = _Files(files)
+    found = [
+        *_pipelines(sorted_, arguments),
+        *(Product(_stem(one), _alone(one, overrides, arguments.kind), (one,)) for one in sorted_.rest),
+    ]
+    if overrides and found:
+        if len(found) > 1 and found[-1].pipeline is None:
+            raise SpecError([Problem("--set", 0, 0, "", f"{len(found)} files would take it; translate one at a time")])
+        found[-1] = found[-1].merged(overrides)
+    return found
+
+
+class _Files:
+    """Files by their formats.
+
+    Args:
+        files: The files, as they are written.
+    """
+
+    def __init__(self, files: Sequence[Source]) -> None:
+        by: dict[str | None, list[Source]] = {}
+        for one in files:
+            by.setdefault(formats.name_of(one), []).append(one)
+        self._by = by
+
+    def of(self, name: str) -> list[Source]:
+        """The files of a format, which are seen to."""
+        return self._by.pop(name, [])
+
+    @property
+    def rest(self) -> list[Source]:
+        """The files that nobody has seen to."""
+        return [one for found in self._by.values() for one in found]
+
+
+def _pipelines(files: _Files, arguments: argparse.Namespace) -> list[Product]:
+    """Pipelines, and after them the schedule of one."""
+    found = [Product(_stem(one), _alone(one), (one,)) for one in files.of(PIPELINE)]
+    for one in files.of(SCHEDULE):
+        made = _named(Product(_stem(one), _alone(one), (one,)), arguments.name or _stem(one))
+        if arguments.experiment_name:
+            made = made.merged({"create_job": {"experiment_name": arguments.experiment_name}})
+        if len(found) == 1:
+            submitted = found[0]
+            file = submitted.origins[0].file
+            made = replace(made.merged({"create_job": {"job": str(file and file.absolute())}}), pipeline=submitted.name)
+        found.append(made)
+    return found
+
+
+def _named(made: Product, name: str) -> Product:
+    """The same with a name, which files of today begin with."""
+    source = made.translation.source
+    return replace(
+        made, translation=replace(made.translation, source=replace(source, value={"name": name, **source.value}))
+    )
+
+
+def _alone(source: Source, overrides: Json | None = None, kind: str | None = None) -> Translation:
+    """What a file becomes by itself; one of today becomes the same again."""
+    made = formats.translation(source)
+    return made or Translation(kind or kinds.kind_of(source.merged(overrides or {})), source)
+
+
+def _stem(source: Source) -> str:
+    return Path(source.file.name).stem if source.file else "file"
