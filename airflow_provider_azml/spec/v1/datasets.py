@@ -131,7 +131,8 @@ def data_asset(source: Source, *, workspace: str | None = None) -> Translation:
     folder = f"{name}-mltable"
     paths = [{place.word: mltable_files.uri(place.uri, workspace)} for place in found]
     text = mltable_files.text(paths, _transformations(source))
-    return Translation("data", new, {f"{folder}/MLTable": text}, {("path",): folder}, remarks, notes)
+    files, named = {f"{folder}/MLTable": text}, {("path",): folder}
+    return Translation("data", new, files=files, named=named, remarks=remarks, notes=notes)
 
 
 def places(source: Source) -> list[Place]:

@@ -131,7 +131,8 @@ def environment(source: Source) -> Translation:
         members["conda_file"] = put(_serving(_conda(given)), given, "inferencingStackVersion")
     made = gathered(members, source)
     new = replace(source, value=made.value, marks=made.marks)
-    return Translation("environment", new, files, named, tuple(_remarks(given, members)), notes)
+    remarks = tuple(_remarks(given, members))
+    return Translation("environment", new, files=files, named=named, remarks=remarks, notes=notes)
 
 
 def scaffold(name: str) -> Mapping[str, str]:
