@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,10 @@ class Translation:
         kind: What it describes, a key of ``spec.table.KINDS``.
         source: Its content; the marks point to the files of v1, and paths start from where those of v1 did.
         files: What has to stand beside it and v1 had no file for, say a scoring script: path -> text.
-        named: Where the content names one of these: place -> path, a key of `files` or a folder above some.
+        named: Where the content names one of these: place -> path, a key of `files` or `copies` or a folder above some.
         remarks: The choices that were made.
         notes: What v1 heeded and nothing is sent for.
+        copies: What of v1's own has to stand beside `files`: path -> file or folder of this machine.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class Translation:
     named: Mapping[Place, str] = field(default_factory=dict)
     remarks: Sequence[Remark] = ()
     notes: Sequence[Problem] = ()
+    copies: Mapping[str, Path] = field(default_factory=dict)
 
     def beside(self, folder: Path) -> Source:
         """The content, once the files that it needs besides are written below a folder.
@@ -56,6 +59,13 @@ class Translation:
         Args:
             folder: An empty folder, which has to stay until the content was submitted.
         """
+        for path, origin in self.copies.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if origin.is_dir():
+                shutil.copytree(origin, target, symlinks=True, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(origin, target)
         for path, text in self.files.items():
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,245 @@
+"""Inference configurations of CLI v1: the script that asks a model, and what it runs in.
+
+Source: the inference configuration schema of ``az ml model deploy``
+(https://learn.microsoft.com/azure/machine-learning/v1/reference-azure-machine-learning-cli) with the keys of its older
+editions, and what azureml-core 1.61 (``azureml.core.model.InferenceConfig``) makes of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import validate
+from airflow_provider_azml.spec.rules import lower
+from airflow_provider_azml.spec.v1 import environments, unsayable
+from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put
+from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.spec.source import Source
+
+SCHEMA = "v1_inferenceconfig.schema.json"
+GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
+"""What v1 starts from where CUDA is wanted (azureml-core 1.61, ``DEFAULT_GPU_IMAGE``)."""
+_SCRIPT = "entryScript"
+_FOLDER = "sourceDirectory"
+_ENVIRONMENT = "environment"
+_OLDER = (
+    "runtime",
+    "condaFile",
+    "extraDockerfileSteps",
+    "extraDockerFileSteps",
+    "enableGpu",
+    "cudaVersion",
+    "baseImage",
+    "baseImageRegistry",
+)
+"""Keys of older files, which say in parts what ``environment`` says."""
+_STEPS = "v2 builds an image from a folder; put its Dockerfile into one, as docker.buildContext of an environment"
+_REGISTRY = "a file of v2 holds no credentials of a registry; give the endpoint's identity the role AcrPull on it"
+_UNSAYABLE = (Unsayable(("schemaFile",), "v2 takes the schema from the script; write it there, with inference-schema"),)
+_UNSAYABLE_PARTS = (
+    Unsayable(("runtime",), "v2 has no Spark behind endpoints; name an image that has it", ("python", "python-slim")),
+    Unsayable(("extraDockerfileSteps",), _STEPS),
+    Unsayable(("extraDockerFileSteps",), _STEPS),
+    Unsayable(("cudaVersion",), "v2 takes CUDA from the image; name one as baseImage instead"),
+    Unsayable(("baseImageRegistry", "username"), _REGISTRY),
+    Unsayable(("baseImageRegistry", "password"), _REGISTRY),
+)
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """An inference configuration.
+
+    Args:
+        source: Its file.
+        registered: The registered environment that is named beside it, with its version after a colon.
+    """
+
+    source: Source
+    registered: str | None = None
+
+    @property
+    def script(self) -> str:
+        """The script, from its folder."""
+        return str(self.source.value.get(_SCRIPT)).replace("\\", "/")
+
+    @property
+    def folder(self) -> str | None:
+        """The folder of the script, from that of the file; ``None`` where the script goes alone."""
+        given = self.source.value.get(_FOLDER)
+        return None if is_unset(given) else str(given).replace("\\", "/")
+
+    @property
+    def code(self) -> Path:
+        """That folder, on this machine; that of the file where none is named."""
+        return self.source.local(self.folder or ".")
+
+    @property
+    def script_file(self) -> Path:
+        """The script, on this machine."""
+        return self.code / self.script
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether it asks for CUDA."""
+        return self.source.value.get("enableGpu") is True
+
+    def problems(self, *, today: bool = True) -> Iterator[Problem]:
+        """What is wrong with it, and what v2 cannot say.
+
+        Args:
+            today: Whether it is to be said in v2; else it goes to the service of v1 as it is.
+        """
+        source = self.source
+        yield from validate.problems(source, SCHEMA)
+        if today:
+            yield from unsayable.problems(source, _UNSAYABLE)
+        if isinstance(source.value.get(_SCRIPT), str):
+            yield from self._script_problems()
+        if self._says_environment:
+            yield from self._environment_problems()
+        elif today:
+            if lower(source.value.get("runtime") or "") not in ("python", "python-slim"):
+                yield from unsayable.problems(source, _UNSAYABLE_PARTS[:1])
+            yield from unsayable.problems(source, _UNSAYABLE_PARTS[1:])
+            yield from self._conda_problems()
+
+    def environment(self, base: Path) -> Placed:
+        """What the script runs in, as a deployment of v2 has it.
+
+        Args:
+            base: Folder that paths of the new file start from.
+        """
+        if self.registered:
+            name, _, version = self.registered.partition(":")
+            return put(environments.reference(name, version or None), self.source)
+        return environments.translated(self.written, self._folders, base)
+
+    @property
+    def written(self) -> Source:
+        """The environment in v1's words; made of the keys of older files where it is said in parts.
+
+        Source: azureml-core 1.61, ``convert_parts_to_environment``.
+        """
+        source = self.source
+        if self._says_environment:
+            return source.at(_ENVIRONMENT)
+        image = kept(source, "baseImage")
+        if (image is None or is_unset(image.value)) and self.uses_gpu:
+            image = put(GPU_IMAGE, source, "enableGpu")
+        registry = kept(source, "baseImageRegistry")
+        if registry is not None and not isinstance(registry.value, dict):
+            begins = image is not None and str(image.value).startswith(f"{registry.value}/")
+            registry = None if begins else gathered({"address": registry}, source, "baseImageRegistry")
+        docker = gathered({"baseImage": image, "baseImageRegistry": registry}, source, "baseImage")
+        python = gathered({"condaDependenciesFile": kept(source, "condaFile")}, source, "condaFile")
+        made = gathered({"python": python, "docker": docker}, source)
+        return replace(source, value=made.value, marks=made.marks)
+
+    @property
+    def variables(self) -> Mapping[str, Placed]:
+        """The environment variables of the script."""
+        return {} if self.registered else environments.variables(self.written)
+
+    def has_server(self, packages: Sequence[str]) -> bool:
+        """Whether its environment has what answers requests, as far as a file here tells.
+
+        Args:
+            packages: Any of these is enough.
+        """
+        made = self.environment(self.source.base_path).value
+        conda = made.get("conda_file") if isinstance(made, dict) else None
+        if conda is None or self.registered:
+            return True
+        text = self.source.local(conda).read_text("utf-8", "replace") if isinstance(conda, str) else str(conda)
+        return any(package in text for package in packages)
+
+    @property
+    def _says_environment(self) -> bool:
+        return not is_unset(self.source.value.get(_ENVIRONMENT))
+
+    @property
+    def _folders(self) -> list[Path]:
+        """Where conda files may be: v1 says in different places that they are relative to the one or to the other."""
+        return list(dict.fromkeys([self.code, self.source.base_path]))
+
+    def _conda_problems(self) -> Iterator[Problem]:
+        """What is wrong with the conda file of an older file."""
+        given = self.source.value.get("condaFile")
+        if isinstance(given, str) and not is_unset(given):
+            named = given.replace("\\", "/")
+            if not any((folder / named).is_file() for folder in self._folders):
+                where = " nor in ".join(map(str, self._folders))
+                yield self.source.problem(("condaFile",), f"there is no file {given!r:.200} in {where}")
+
+    def _script_problems(self) -> Iterator[Problem]:
+        """What keeps the script from being loaded; azureml-core refuses the same."""
+        source, place, name = self.source, (_SCRIPT,), Path(self.script)
+        if not self.code.is_dir():
+            yield source.problem((_FOLDER,), f"there is no folder {self.folder!r:.200} in {source.base_path}")
+            return
+        if not self.script_file.resolve().is_relative_to(self.code.resolve()):
+            where = f"sourceDirectory {self.folder!r:.200}" if self.folder else f"the folder of this file, {self.code}"
+            yield source.problem(place, f"{self.script!r:.200} is outside of {where}; give a path inside of it")
+            return
+        if name.suffix != ".py":
+            yield source.problem(place, f"{self.script!r:.200} is no Python script; its name must end in .py")
+        elif not name.stem.isidentifier() or keyword.iskeyword(name.stem):
+            yield source.problem(place, f"{name.stem!r:.200} cannot be imported: it is no name of a Python module")
+        if not self.script_file.is_file():
+            yield source.problem(place, f"there is no file {self.script!r:.200} in {self.code}")
+            return
+        try:
+            ast.parse(self.script_file.read_bytes(), self.script)
+        except OSError as error:
+            yield source.problem(place, f"{self.script_file} cannot be read: {error.strerror}")
+        except (SyntaxError, ValueError) as error:
+            line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
+            yield source.problem(place, f"{self.script} is no Python: {line}")
+        except (RecursionError, MemoryError):  # nested deeper than it can be read here, at this depth of calls
+            return
+
+    def _environment_problems(self) -> Iterator[Problem]:
+        source = self.source
+        yield from environments.problems(source.at(_ENVIRONMENT), self._folders)
+        yield from unsayable.none_texts(source.at(_ENVIRONMENT))
+        if self.registered:
+            reason = f"the registered environment {self.registered} is named beside this file; leave one of them out"
+            yield source.problem((_ENVIRONMENT,), reason, at_key=True)
+        name = source.value_at((_ENVIRONMENT, "name"))
+        written = any(not is_unset(source.value_at((_ENVIRONMENT, key))) for key in ("python", "docker"))
+        if written and environments.is_reserved(name):
+            reason = f"{name!r:.80} begins as the names of Azure ML's own environments do; rename it"
+            yield source.problem((_ENVIRONMENT, "name"), reason)
+        for key in (key for key in _OLDER if source.value.get(key) not in (None, False)):
+            yield source.problem((key,), "not sent: environment says it", at_key=True, severity="note")
+
+
+def is_inference_config(source: Source) -> bool:
+    """Whether a source is an inference configuration of CLI v1: it says ``entryScript`` at its top."""
+    return _SCRIPT in source.value and "$schema" not in source.value
+
+
+def check(source: Source) -> Sequence[Problem]:
+    """Check an inference configuration, and the script that it names, before anything is made of it.
+
+    Returns:
+        The notes, of what v1 heeded and v2 has no need of.
+
+    Raises:
+        SpecError: It is no valid configuration, or says what v2 cannot say; with all its problems at once.
+    """
+    found = list(dict.fromkeys(InferenceConfig(source).problems()))
+    if any(problem.severity == "error" for problem in found):
+        raise SpecError(found)
+    return sorted(found)
