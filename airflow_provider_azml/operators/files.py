@@ -200,22 +200,27 @@ class AzmlSpecOperator(AzmlOperator):
         Raises:
             SpecError: It cannot be read, or both are given.
         """
+        held = {name: getattr(self, self.attributes.get(name, name)) for name in self.spec_fields}
+        return self.given(context).merged({name: value for name, value in held.items() if value is not None})
+
+    def given(self, context: Context) -> Source:
+        """The file or mapping by itself.
+
+        Raises:
+            SpecError: It cannot be read, or both are given.
+        """
         from airflow_provider_azml.spec.source import MAPPING, from_mapping
 
         if self.file is not None and self.spec is not None:
             raise SpecError([Problem(MAPPING, 0, 0, "", "file and spec are both given; give one of them")])
-        held = {name: getattr(self, self.attributes.get(name, name)) for name in self.spec_fields}
-        given = {name: value for name, value in held.items() if value is not None}
         if self.file is not None:
-            read = self.read(context, self.file)
-        else:
-            read = from_mapping(
-                self.spec or {},
-                base_path=self.folder / (self.base_path or ""),
-                render=renderer(self.get_template_env(), context),
-                follow_symlinks=self.follow_symlinks,
-            )
-        return read.merged(given)
+            return self.read(context, self.file)
+        return from_mapping(
+            self.spec or {},
+            base_path=self.folder / (self.base_path or ""),
+            render=renderer(self.get_template_env(), context),
+            follow_symlinks=self.follow_symlinks,
+        )
 
     def read(self, context: Context, file: str) -> Source:
         """An AML file, its text rendered by Jinja."""

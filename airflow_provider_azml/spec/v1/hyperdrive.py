@@ -75,7 +75,7 @@ class HyperDrive:
     def problems(self) -> Iterator[Problem]:
         """What is wrong with it by itself."""
         yield from validate.problems(self.source, SCHEMA)
-        yield from unsayable.texts_for_nothing(self.source, ("sampling",))
+        yield from unsayable.none_texts(self.source, but=[_SPACE])
         yield from self._policy_problems()
         seen: dict[str, str] = {}
         for parameter in self.parameters:

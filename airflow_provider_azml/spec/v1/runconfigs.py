@@ -46,7 +46,14 @@ _TELLING = frozenset({
 })
 """Keys of which one is enough."""
 _OF_OTHERS = frozenset({"$schema", "type", "entryScript", "computeType", "jobs", "properties"})
-_WITH_ANY_TEXT = frozenset({"communicator", "hdi", "arguments", "environmentVariables"})
+_WITH_ANY_TEXT: Sequence[Place] = (
+    ("communicator",),
+    ("hdi", "yarnDeployMode"),
+    ("arguments",),
+    ("environmentVariables",),
+    ("environment", "environmentVariables"),
+)
+"""Where the text None is a word, or anything goes."""
 _PYSPARK = frozenset({"pyspark", "pysparkinteractive"})
 _UNSAYABLE = (
     Unsayable(("priority",), "v2 gives priorities to queues alone; leave it out"),
@@ -137,7 +144,7 @@ class RunConfig:
         """What is wrong with it, and what v2 cannot say."""
         source = self.source
         yield from validate.problems(source, SCHEMA)
-        yield from unsayable.texts_for_nothing(source, _WITH_ANY_TEXT)
+        yield from unsayable.none_texts(source, but=_WITH_ANY_TEXT)
         yield from unsayable.problems(source, _UNSAYABLE)
         for heeded, rows in UNHEEDED.items():
             if not heeded & {self.communicator, self.framework, lower(source.value.get("target"))}:

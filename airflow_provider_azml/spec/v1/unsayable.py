@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_azml.spec.marks import members
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -44,18 +42,6 @@ def problems(source: Source, rows: Iterable[Unsayable], *, severity: Severity = 
             yield source.problem(row.path, row.reason, at_key=True, severity=severity)
 
 
-def texts_for_nothing(source: Source, but: Collection[str] = ()) -> Iterator[Problem]:
-    """Where ``None`` is written as text, which is a value as any other.
-
-    Args:
-        source: The source.
-        but: Keys at its top under which it is a word, or anything goes.
-    """
-    for path, value in members(source.value):
-        if value == _NONE and path[:1] and path[0] not in but:
-            yield source.problem(path, "is the text None; leave the key out, or write null")
-
-
 def is_unset(value: object) -> bool:
     """Whether a value says nothing: ``null``, the text ``None``, or nothing in it; 0 and false say something.
 
@@ -69,10 +55,10 @@ def is_unset(value: object) -> bool:
 
 
 def none_texts(source: Source, *, but: Collection[Path] = ()) -> Iterator[Problem]:
-    """The places where the text ``None`` stands for nothing, which JSON has another word for.
+    """The places where the text ``None`` stands for nothing, which files have another word for.
 
     Args:
-        source: A JSON file of CLI v1.
+        source: A file of CLI v1.
         but: Mappings and values that may be any text.
     """
     for path in _texts(source.value, ()):
