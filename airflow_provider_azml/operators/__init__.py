@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.operators.spark import AzmlSubmitSparkJobOperator
     from airflow_provider_azml.operators.sweeps import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
     from airflow_provider_azml.operators.takeover import AzmlTakeOverScheduleOperator
+    from airflow_provider_azml.operators.v1_runs import AzmlSubmitHyperDriveOperator, AzmlSubmitScriptRunOperator
     from airflow_provider_azml.operators.watched_pipelines import (
         AzmlWatchPipelineNodeOperator,
         AzmlWatchPipelineOperator,
@@ -112,8 +113,10 @@ __all__ = [
     "AzmlStopComputeOperator",
     "AzmlSubmitAutoMLOperator",
     "AzmlSubmitCommandJobOperator",
+    "AzmlSubmitHyperDriveOperator",
     "AzmlSubmitJobOperator",
     "AzmlSubmitPipelineOperator",
+    "AzmlSubmitScriptRunOperator",
     "AzmlSubmitSparkJobOperator",
     "AzmlSubmitSweepOperator",
     "AzmlSyncWorkspaceKeysOperator",
@@ -164,8 +167,10 @@ _MODULE_OF = {
     "AzmlStopComputeOperator": "compute_acts",
     "AzmlSubmitAutoMLOperator": "sweeps",
     "AzmlSubmitCommandJobOperator": "jobs",
+    "AzmlSubmitHyperDriveOperator": "v1_runs",
     "AzmlSubmitJobOperator": "jobs",
     "AzmlSubmitPipelineOperator": "jobs",
+    "AzmlSubmitScriptRunOperator": "v1_runs",
     "AzmlSubmitSparkJobOperator": "spark",
     "AzmlSubmitSweepOperator": "sweeps",
     "AzmlSyncWorkspaceKeysOperator": "workspace_acts",

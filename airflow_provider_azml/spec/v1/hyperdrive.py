@@ -7,7 +7,7 @@ Source: azureml-core 1.61, ``azureml._cli.run.run_commands.submit_hyperdrive``, 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -212,7 +212,7 @@ def sweep_job(
 
     Args:
         hdconfig: The HyperDrive configuration, as it is written.
-        runconfig: The run configuration, as it is written; paths of the job start from its folder.
+        runconfig: The run configuration, as it is written; paths of the job start from the folder of its project.
         script: The script, relative to the folder of the code; by default what the run configuration says.
         arguments: Arguments of the script, in the place of those of the run configuration.
         source_directory: Folder of the code; by default that of the project.
@@ -243,8 +243,7 @@ def sweep_job(
         "experiment_name": None if experiment_name is None else put(experiment_name, runconfig),
     }
     placed = gathered(members, hdconfig)
-    content = replace(runconfig, value=placed.value, marks=placed.marks)
-    return Translation("job", content, remarks=[*run.remarks(("trial",)), *sweep.remarks()], notes=notes)
+    return Translation("job", run.content(placed), remarks=[*run.remarks(("trial",)), *sweep.remarks()], notes=notes)
 
 
 def _problems_of_both(sweep: HyperDrive, run: ScriptRun) -> Iterator[Problem]:

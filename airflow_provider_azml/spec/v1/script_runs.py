@@ -103,9 +103,9 @@ class ScriptRun:
         Args:
             more: Further arguments of the script, word -> the text that stands for its value.
         """
-        runconfig, base = self.runconfig, self.source.base_path
+        runconfig = self.runconfig
         target = runconfig.target
-        said = dict(runconfig.translated(base))
+        said = dict(runconfig.translated(runconfigs.project_folder(self.source)))
         return {
             "command": put(self._command(more or {}), self.source, "command" if self.line else "script"),
             "code": self.folder(),
@@ -117,8 +117,14 @@ class ScriptRun:
         }
 
     def folder(self) -> Placed:
-        """Folder of the code, relative to that of the run configuration."""
-        return put(Path(os.path.relpath(self.code, self.source.base_path)).as_posix(), self.source, "script")
+        """Folder of the code, relative to that of the project."""
+        project = runconfigs.project_folder(self.source)
+        return put(Path(os.path.relpath(self.code, project)).as_posix(), self.source, "script")
+
+    def content(self, placed: Placed) -> Source:
+        """The content of a new file, whose paths start from the folder of the project as those of v1 did."""
+        project = runconfigs.project_folder(self.source)
+        return replace(self.source, value=placed.value, marks=placed.marks, base_path=project, file=None)
 
     def remarks(self, trial: Place = ()) -> Iterator[Remark]:
         """The choices that were made.
@@ -194,8 +200,7 @@ def command_job(
         remarks = list(run.remarks())
         members = {"type": put("command", runconfig), **run.job()}
     placed = gathered({**members, "experiment_name": experiment}, runconfig)
-    content = replace(runconfig, value=placed.value, marks=placed.marks)
-    return Translation("job", content, remarks=remarks, notes=notes)
+    return Translation("job", run.content(placed), remarks=remarks, notes=notes)
 
 
 def script_run(

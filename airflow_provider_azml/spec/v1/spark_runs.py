@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec.rules import lower, mapping
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
+from airflow_provider_azml.spec.v1.runconfigs import project_folder
 from airflow_provider_azml.spec.v1.steps import compute_name
 from airflow_provider_azml.spec.v1.translation import Remark
 from airflow_provider_azml.spec.v1.unheeded import CONFIGURATION, PACKAGES, REPOSITORIES
@@ -79,7 +80,7 @@ def job(
     """
     source, target = runconfig.source, runconfig.target
     line = " ".join(data.filled(argument) for argument in arguments)
-    said = runconfig.translated(source.base_path)
+    said = runconfig.translated(project_folder(source))
     return {
         "code": folder,
         "entry": put({"file": script}, source, "script"),
