@@ -80,6 +80,10 @@ class Bench(Workspace):
         found.poll_seconds = 0.1
         return self.run_task(found)
 
+    def read(self, uri: str) -> str:
+        """The content of a file in storage, as a job sees it."""
+        return self.log(self.run("cat ${{inputs.x}}", inputs={"x": {"jobInputType": "uri_file", "uri": uri}}))
+
     def run_task(self, task: AzmlOperator) -> Any:
         """Run an operator as a task would, blocking."""
         run_id = f"manual__{time.time_ns()}"
