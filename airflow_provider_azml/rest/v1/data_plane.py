@@ -42,7 +42,7 @@ def ask(
     *below: str,
     params: Mapping[str, str] | None = None,
     json: object = None,
-    content: Iterable[bytes] | None = None,
+    content: bytes | Iterable[bytes] | None = None,
     headers: Mapping[str, str] | None = None,
     retry: Literal["safe", "never"] = "safe",
 ) -> Flow[HttpResponse]:

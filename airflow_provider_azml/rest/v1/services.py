@@ -135,13 +135,13 @@ def delete(place: WorkspaceId | DataPlane, name: str) -> Flow[Operation]:
     return _begun(response)
 
 
-def operation(place: WorkspaceId | DataPlane, id: str) -> Flow[Operation]:  # noqa: A002 (the service's own word)
+def operation(place: WorkspaceId | DataPlane, operation_id: str) -> Flow[Operation]:
     """How an act goes.
 
     Source: azureml-core takes the last segment of ``Operation-Location`` and asks ``GET operations/{id}`` itself.
     """
-    body = yield from data_plane.told(place, "modelmanagement", "GET", "operations", id)
-    return Operation(id, str(body.get("state") or ""), body.get("error"), body)
+    body = yield from data_plane.told(place, "modelmanagement", "GET", "operations", operation_id)
+    return Operation(operation_id, str(body.get("state") or ""), body.get("error"), body)
 
 
 def keys(place: WorkspaceId | DataPlane, name: str) -> Flow[Json]:
