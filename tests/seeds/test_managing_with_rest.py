@@ -12,6 +12,7 @@ import pytest
 from isodate import parse_duration
 
 from tests.emulator.execution import Workspace
+from tests.emulator.model_management import ModelManagement
 from tests.seeds.shapes import differences
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from tests.seeds.shell import Shell
 
 pytestmark = pytest.mark.shared
-not_yet = pytest.mark.xfail(strict=True, reason="the emulator has no model management of the retired generation yet")
-
 CORRECTIONS = {
     # -h asks curl for help, and the header has the name that the sentence above it has
     "004-retrieve-a-service-principal-authentication-token-3": (
@@ -230,18 +229,20 @@ def test_004_delete_resources_you_no_longer_need_1(signed_in: Shell, command: st
     assert workspace.call("GET", workspace.id.child("model", model, "1"), ok=False).status_code == 404
 
 
-@not_yet
-def test_004_use_rest_to_score_a_deployed_model_1(shell: Shell, command: str, scored: Any) -> None:
-    service, keys = scored
-    model_specific = "[5.1, 3.5, 1.4, 0.2]"
+def test_004_use_rest_to_score_a_deployed_model_1(shell: Shell, command: str, workspace: Workspace) -> None:
+    services = ModelManagement(workspace)
+    name, model = f"rest-{uuid.uuid4().hex[:8]}", services.model("doubles", {"factor.txt": "2"})
+    deployed = services.deploy(services.request(name, [model], authEnabled=True))
+    assert deployed["state"] == "Succeeded", deployed
     values = {
-        "scoring-uri": service["scoringUri"].removeprefix("https://"),
-        "your-key": keys["primaryKey"],
-        "model-specific-data-structure": model_specific,
+        "scoring-uri": services.service(name)["scoringUri"].removeprefix("https://"),
+        "your-key": services.call("POST", f"services/{name}/listkeys").json()["primaryKey"],
+        "model-specific-data-structure": "1.5",
     }
     answer = shell.knowing(values).run(command)
-    assert answer.status == 200
-    assert answer.body == [json.loads(model_specific)]
+    assert (answer.status, answer.body["answer"]) == (200, [3])
+    assert shell.knowing({**values, "your-key": "another"}).run(command).status == 401
+    services.settle(services.call("DELETE", f"services/{name}"))
 
 
 def test_004_create_a_workspace_using_rest_1(signed_in: Shell, command: str, workspace: Workspace) -> None:
