@@ -12,10 +12,12 @@ from starlette.requests import Request
 
 from airflow_provider_azml.emulator import cloud_metadata, controls, studio, token_endpoint
 from airflow_provider_azml.emulator.arm import manager as arm
+from airflow_provider_azml.emulator.arm import metrics
 from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.auth import CONTROLS_AUDIENCE, TokenRefused
 from airflow_provider_azml.emulator.database import is_disk_full
 from airflow_provider_azml.emulator.gate import Gate
+from airflow_provider_azml.emulator.history import metrics
 from airflow_provider_azml.emulator.history import service as history
 from airflow_provider_azml.emulator.identity import TENANT_ID
 from airflow_provider_azml.emulator.mlflow import server as mlflow
@@ -24,7 +26,7 @@ from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, first_part
 from airflow_provider_azml.emulator.serving import batch_jobs, scoring
 from airflow_provider_azml.emulator.storage import service as blob
 from airflow_provider_azml.emulator.throttle import Throttle
-from airflow_provider_azml.emulator.v1 import execution, model_management
+from airflow_provider_azml.emulator.v1 import artifacts, content, execution, model_management
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
 
 def make_app(emulator: Emulator) -> ASGIApp:
     """The application of an emulator; the same one answers on both listeners."""
-    parts = (cloud_metadata, controls, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
-    retired = (execution, model_management)
+    parts = (cloud_metadata, controls, metrics, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
+    retired = (metrics, artifacts, execution, content, model_management)
     app = Starlette(
         routes=[route for part in (*parts, *retired) for route in part.routes(emulator)],
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],

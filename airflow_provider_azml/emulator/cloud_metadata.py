@@ -35,7 +35,9 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
     async def discovery(_: Request) -> Response:
         url = emulator.https_url
         services = ("catalog", "experimentation", "gallery", "history", "hyperdrive", "labeling", "modelmanagement")
-        return JSONResponse({"api": url, **dict.fromkeys((*services, "pipelines", "studiocoreservices"), url)})
+        # azureml-core 1.61 does nothing without the last
+        others = dict.fromkeys((*services, "pipelines", "studiocoreservices"), url)
+        return JSONResponse({"api": url, **others, "studio": f"{url}/studio"})
 
     return [Route("/metadata/endpoints", metadata), Route("/discovery", discovery)]
 

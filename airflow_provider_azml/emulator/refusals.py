@@ -28,6 +28,7 @@ DATA_PLANE = (
     "hyperdrive",
     "datastore",
     "pipelines",
+    "rp",
     "mferp",
     "registrymanagement",
 )

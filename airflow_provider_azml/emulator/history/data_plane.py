@@ -165,11 +165,22 @@ async def json_body(request: Request) -> Json:
     Raises:
         DataPlaneError: There is something else.
     """
-    raw = await request.body()
-    try:
-        body = parsed(raw) if raw else {}
-    except ValueError as error:
-        raise DataPlaneError(400, "UserError", f"The request's body is not JSON: {error}") from error
+    if not await request.body():
+        return {}
+    body = await json_value(request)
     if not isinstance(body, dict):
         raise DataPlaneError(400, "UserError", "The request's body is not a JSON object.")
     return body
+
+
+async def json_value(request: Request) -> object:
+    """What a request holds as JSON; ``None`` when there is nothing.
+
+    Raises:
+        DataPlaneError: It is not JSON.
+    """
+    raw = await request.body()
+    try:
+        return parsed(raw) if raw else None
+    except ValueError as error:
+        raise DataPlaneError(400, "UserError", f"The request's body is not JSON: {error}") from error

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_azml.emulator.history.changes import Changes
-from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
+from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint, json_value
 from airflow_provider_azml.emulator.history.experiments import Experiments
 from airflow_provider_azml.emulator.history.metrics import Metrics
 from airflow_provider_azml.emulator.history.queries import QueryError, condition, ordered
@@ -69,7 +69,7 @@ class History:
             Operation("GET", f"{_RUN}/details", self._details),
             Operation("GET", f"{_RUN}/children", self._children),
             Operation("GET", rf"{_RUN}/serviceinstances/\d+", self._service_instances),
-            Operation("DELETE", f"{_RUN}/tags", self._delete_tags),
+            Operation("DELETE", f"{_RUN}/tags", self._delete_tags, body="raw"),
             Operation("POST", f"{_RUN}/cancel", self._cancel),
             Operation("GET", rf"{_RUN}/serviceinstances/(?P<node>\d+)", self._services),
             Operation("GET", rf"{_RUN}/artifacts(?:/path)?", self._artifacts),
@@ -134,9 +134,12 @@ class History:
         job = self._emulator.store.get(call.workspace.child("job", run["runId"]))
         return {"instances": service_instances(job) if job else {}}
 
-    def _delete_tags(self, call: Call) -> Json:
+    async def _delete_tags(self, call: Call) -> Json:
+        """Take tags away. Sources: the 2019-09-30 run history file (a list), and azure-ai-ml's client (an object)."""
         run = self._run(call)
-        given = call.body.get("tags") or call.request.query_params.getlist("tags")
+        body = await json_value(call.request)
+        sent = body.get("tags") if isinstance(body, dict) else body
+        given = sent or call.request.query_params.getlist("tags")
         names = set(map(str, given if isinstance(given, list) else [given]))
         Runs(self._emulator.store, call.workspace).remove_tags(run["runId"], names)
         return shown(self._run(call))

@@ -12,7 +12,7 @@ from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneErr
 from airflow_provider_azml.emulator.storage.locations import Location, LocationError, Locations
 from airflow_provider_azml.emulator.threads import done_in_thread
 from airflow_provider_azml.emulator.v1.sections import Section
-from airflow_provider_azml.emulator.v1.snapshots import FOLDER, Snapshots
+from airflow_provider_azml.emulator.v1.snapshots import FOLDER, Snapshots, signed_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 PREFIXES = ("/content/v2.0", "/content/v1.0")
+_NONE = "00000000-0000-0000-0000-000000000000"
 _SNAPSHOT = "snapshots/(?P<snapshot>[0-9a-fA-F-]{36})"
 
 
@@ -46,8 +47,13 @@ class Content:
         self._emulator = emulator
 
     def operations(self) -> list[Operation]:
-        """What can be asked. Source: ``SnapshotsClient`` of azureml-core 1.61."""
+        """What can be asked. Source: ``SnapshotsClient`` of azureml-core 1.61.
+
+        It begins with the latest snapshot, to upload what has changed since. Here there is none to begin with, so the
+        first snapshot of a client has all of its files.
+        """
         return [
+            Operation("GET", "snapshots/latest/metadata", lambda _: {"id": _NONE, "root": {}}),
             Operation("POST", "snapshots/getblob", self._places),
             Operation("POST", _SNAPSHOT, self._create),
             Operation("POST", f"{_SNAPSHOT}/zip", self._zip),
@@ -62,7 +68,8 @@ class Content:
         self._emulator.blobs.create_container(container)
         return {
             "fileNodes": [
-                {"fullName": str(name), "blobUri": self._emulator.blobs.url(container, str(name))} for name in names
+                {"fullName": str(name), "blobUri": signed_url(self._emulator, container, str(name), writable=True)}
+                for name in names
             ]
         }
 
@@ -75,7 +82,7 @@ class Content:
             for node in given.section("fileRevisionList").items("fileNodes")
             if isinstance(node, dict)
         }
-        parent = given.text("parentSnapshotId")
+        parent = given.text("parentSnapshotId").replace(_NONE, "")
         if self._emulator.store.get(Snapshots(self._emulator, call.workspace).code_id(snapshot_id)) is not None:
             raise DataPlaneError(409, "UserError", f"Snapshot {snapshot_id} already exists.")
         places = [(path, self._place_of(call, path, revisions.get(path), parent)) for path in paths]
@@ -108,7 +115,7 @@ class Content:
         """A URL of the snapshot as one zip file."""
         snapshots = Snapshots(self._emulator, call.workspace)
         container, name = await asyncio.to_thread(snapshots.zipped, call.names["snapshot"])
-        return {"zipSasUri": self._emulator.blobs.url(container, name)}
+        return {"zipSasUri": signed_url(self._emulator, container, name)}
 
     def _metadata(self, call: Call) -> Json:
         snapshots, snapshot_id = Snapshots(self._emulator, call.workspace), call.names["snapshot"]
@@ -132,7 +139,7 @@ class Content:
                 path: {
                     "name": path,
                     "type": "File",
-                    "sasUrl": self._emulator.blobs.url(place.container, place.below(path).path),
+                    "sasUrl": signed_url(self._emulator, place.container, place.below(path).path),
                 }
                 for path in snapshots.files_of(snapshot_id)
             },
