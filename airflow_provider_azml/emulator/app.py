@@ -17,7 +17,7 @@ from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.auth import CONTROLS_AUDIENCE, TokenRefused
 from airflow_provider_azml.emulator.database import is_disk_full
 from airflow_provider_azml.emulator.gate import Gate
-from airflow_provider_azml.emulator.history import metrics
+from airflow_provider_azml.emulator.history import metrics as run_metrics
 from airflow_provider_azml.emulator.history import service as history
 from airflow_provider_azml.emulator.identity import TENANT_ID
 from airflow_provider_azml.emulator.mlflow import server as mlflow
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def make_app(emulator: Emulator) -> ASGIApp:
     """The application of an emulator; the same one answers on both listeners."""
     parts = (cloud_metadata, controls, metrics, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
-    retired = (metrics, artifacts, execution, content, model_management)
+    retired = (run_metrics, artifacts, execution, content, model_management)
     app = Starlette(
         routes=[route for part in (*parts, *retired) for route in part.routes(emulator)],
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],

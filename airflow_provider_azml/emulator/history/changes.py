@@ -96,7 +96,7 @@ class Changes:
             raise DataPlaneError(400, "UserError", "The 'events' of the request's body must be a list of events.")
         for event in given:
             try:
-                self._take(call, str((event.get("data") or {}).get("runId") or ""), event)
+                self._take(call, _any_case(event.get("data") or {}).get("runid", ""), event)
             except DataPlaneError as error:
                 errors.append({"key": event, "value": error.document()})
         return {"errors": errors}
@@ -106,15 +106,12 @@ class Changes:
         if runs.get(run_id) is None:
             raise DataPlaneError(404, "UserError", f"Run {run_id} was not found in workspace {call.workspace.name}.")
         name = str(event.get("name") or "").removeprefix(_EVENT)
-        given = event.get("data") or {}
+        given = _any_case(event.get("data") or {})
         if name == "Warning":
-            warned = {
-                "source": given.get("Source") or given.get("source"),
-                "message": given.get("Message") or given.get("message"),
-            }
+            warned = {"source": given.get("source"), "message": given.get("message")}
             runs.change(run_id, {"warnings": [*(runs.get(run_id) or {})["warnings"], warned]})
         elif name == "Error" and not runs.is_job(run_id):
-            runs.change(run_id, {"error": given.get("errorResponse") or given})
+            runs.change(run_id, {"error": given.get("errorresponse") or given})
         elif name in _STATUSES and not runs.is_job(run_id):
             moment = "startTimeUtc" if name == "Start" else "endTimeUtc"
             timed = {} if name == "CancelRequested" else {moment: event.get("timestamp") or timestamp()}
@@ -138,6 +135,11 @@ class Changes:
             message = f"The experiment with the id {call.names['experiment_id']} was not found."
             raise DataPlaneError(404, "UserError", message)
         return str(found["name"])
+
+
+def _any_case(data: Json) -> Json:
+    """What an event tells, with keys in small letters: azureml-core begins them with capitals."""
+    return {name.lower(): value for name, value in data.items()}
 
 
 def _new(run_id: str, given: Json) -> Json:
