@@ -131,17 +131,18 @@ def data_asset(source: Source, *, workspace: str | None = None) -> Translation:
     folder = f"{name}-mltable"
     paths = [{place.word: mltable_files.uri(place.uri, workspace)} for place in found]
     text = mltable_files.text(paths, _transformations(source))
-    files, named = {f"{folder}/MLTable": text}, {("path",): folder}
-    return Translation("data", new, files=files, named=named, remarks=remarks, notes=notes)
+    files = {f"{folder}/MLTable": text}
+    return Translation("data", new, files=files, named={("path",): folder}, remarks=remarks, notes=notes)
 
 
 def places(source: Source) -> list[Place]:
     """Where the files of a dataset are."""
     given = source.value_at(_PATH)
-    return [_place(item) for item in (given if isinstance(given, list) else [given])]
+    return [place_of(item) for item in (given if isinstance(given, list) else [given])]
 
 
-def _place(given: object) -> Place:
+def place_of(given: object) -> Place:
+    """Where a path of a dataset is: of a datastore, or a URL."""
     if isinstance(given, dict):
         path = str(given["relativePath"]).replace("\\", "/").lstrip("/")
         uri = f"azureml://datastores/{given['datastoreName']}/paths/{path}"
