@@ -14,6 +14,7 @@ from airflow.sdk import BaseHook
 from airflow_provider_azml.exceptions import ApiError, AzmlError, ConnectionIncomplete
 from airflow_provider_azml.hooks.airflow_versions import AirflowNotFoundException
 from airflow_provider_azml.hooks.connection import ConnectionSettings, settings_of
+from airflow_provider_azml.hooks.v1 import V1DataPlane
 from airflow_provider_azml.rest import flows, history, job_files, scoring, waiting
 from airflow_provider_azml.rest.arm_ids import WorkspaceId, parse
 from airflow_provider_azml.rest.client import Client
@@ -176,6 +177,11 @@ class AzmlHook(BaseHook):
         """Close the asynchronous connections."""
         if "client" in self.__dict__:
             await self.client.aclose()
+
+    @cached_property
+    def v1(self) -> V1DataPlane:
+        """The data plane of CLI and SDK v1: what they have made, and what still speaks to it."""
+        return V1DataPlane(self)
 
     # -- resources -----------------------------------------------------------------------------------------------
 

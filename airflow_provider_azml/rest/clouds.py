@@ -95,7 +95,12 @@ CLOUDS = {
         aml_scope="https://ml.azure.com/.default",
         storage_suffix="core.windows.net",
         studio="https://ml.azure.com",
-        data_plane_suffixes=(".api.azureml.ms", ".ml.azure.com", ".experiments.azureml.net"),
+        data_plane_suffixes=(
+            ".api.azureml.ms",
+            ".ml.azure.com",
+            ".experiments.azureml.net",
+            ".modelmanagement.azureml.net",
+        ),
         registries="https://eastus.api.azureml.ms",
     ),
     "government": Cloud(
@@ -122,7 +127,8 @@ CLOUDS = {
     ),
 }
 """Sources: azure-ai-ml 1.35.2, ``_azure_environments`` (endpoints and suffixes of the three clouds) and
-``_registry_utils`` (the hosts of registries)."""
+``_registry_utils`` (the hosts of registries); the discovery document of "Use REST to manage Azure ML resources" (hosts
+of experiments and of model management, v1)."""
 
 
 def discover(metadata_url: str) -> Flow[Cloud]:

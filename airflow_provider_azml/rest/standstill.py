@@ -30,10 +30,10 @@ class Standstill:
             now: The moment, in seconds.
         """
         if seen is not None:
-            still = seen.standing_still is not None and seen.bears_seconds is not None
-            if still and self._glance is None:
+            is_still = seen.standing_still is not None and seen.bears_seconds is not None
+            if is_still and self._glance is None:
                 self._since = now
-            self._glance = seen if still else None
+            self._glance = seen if is_still else None
         still = self._glance.standing_still if self._glance and self.left(now) <= 0 else None
         if still is None or self._glance is None:
             return None
