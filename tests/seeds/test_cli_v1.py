@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from isodate import parse_duration
 
 from airflow_provider_azml.cli import main
 from tests.seeds import pages
@@ -171,6 +172,76 @@ def test_000_compute_instance_5(bench: Bench, block: Block) -> None:
     assert bench.call("GET", bench.id.child("compute", "cpu"), ok=False).status_code == 404
 
 
+RUNCONFIG = """\
+framework: Python
+environment:
+  docker: {baseImage: local}
+  python: {condaDependencies: {name: bare, dependencies: [python=3.11]}}
+"""
+TRAIN = """\
+import json, os, sys, urllib.request
+
+penalty = float(sys.argv[sys.argv.index("--penalty") + 1]) if "--penalty" in sys.argv else 1.0
+metric = {"run_id": os.environ["MLFLOW_RUN_ID"], "key": "Accuracy", "value": 1 - abs(penalty - 1)}
+url = os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/runs/log-metric"
+headers = {"Authorization": "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"], "Content-Type": "application/json"}
+urllib.request.urlopen(urllib.request.Request(url, json.dumps(metric).encode(), headers))
+os.makedirs("outputs", exist_ok=True)
+with open("outputs/model.txt", "w") as file:
+    file.write(str(penalty))
+print("trained with", penalty)
+"""
+
+
+@pytest.fixture
+def project(bench: Bench) -> Bench:
+    """The workspace, with scripts and a run configuration beside the DAG file."""
+    (bench.folder / ".azureml").mkdir()
+    (bench.folder / ".azureml" / "sklearn.runconfig").write_text(RUNCONFIG)
+    for name in ("train.py", "my_train.py"):
+        (bench.folder / name).write_text(TRAIN)
+    return bench
+
+
+def test_000_run_experiments_1(project: Bench, block: Block) -> None:
+    job = project.do(block.text)
+    assert job["status"] == "Completed"
+    assert "trained with 1.0" in project.log(job["name"])
+    assert project.get("job", job["name"])["properties"]["experimentName"] == "testexperiment"
+
+
+@not_yet
+def test_000_run_experiments_2(project: Bench, block: Block) -> None:
+    project.do(block.other(1).text)
+    assert "testexperiment" in [each["name"] for each in project.do(block.text)]
+
+
+def sweep(project: Bench, block: Block) -> dict[str, Any]:
+    """The sweep of the document, when it has ended."""
+    (project.folder / "hdconfig.yml").write_text(block.other(1).text)
+    found: dict[str, Any] = project.do(block.other(2).text)
+    return found
+
+
+def test_000_hyperdrive_run_1(project: Bench, block: Block) -> None:
+    job = project.get("job", sweep(project, block)["name"])["properties"]
+    described = yaml.safe_load(block.text)
+    assert job["searchSpace"] == {"penalty": ["choice", [[0.5, 1, 1.5]]]}
+    assert job["objective"] == {"primaryMetric": "Accuracy", "goal": "Maximize"}
+    assert (job["limits"]["maxTotalTrials"], job["limits"]["maxConcurrentTrials"]) == (8, 2)
+    assert parse_duration(job["limits"]["timeout"]).total_seconds() == 60 * described["max_duration_minutes"]
+    policy = job["earlyTermination"]
+    assert (policy["policyType"], policy["slackFactor"], policy["evaluationInterval"]) == ("Bandit", 0.2, 1)
+
+
+def test_000_hyperdrive_run_2(project: Bench, block: Block) -> None:
+    done = sweep(project, block)
+    assert done["status"] == "Completed"
+    penalty = done["best_trial"]["parameters"]["penalty"]
+    assert penalty in (0.5, 1, 1.5)
+    assert done["best_trial"]["metric"] == 1 - abs(penalty - 1)
+
+
 def dataset(bench: Bench) -> None:
     """A dataset file that names a place in storage."""
     place = {"datastoreName": "workspaceblobstore", "relativePath": "flowers/"}
@@ -277,12 +348,6 @@ pipeline:
       runconfig: plain.runconfig
       arguments: ["parameter:greeting"]
       parameters: {greeting: {source: greeting}}
-"""
-RUNCONFIG = """\
-framework: Python
-environment:
-  docker: {baseImage: local}
-  python: {condaDependencies: {name: bare, dependencies: [python=3.11]}}
 """
 
 
