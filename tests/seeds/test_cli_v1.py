@@ -210,7 +210,6 @@ def test_000_run_experiments_1(project: Bench, block: Block) -> None:
     assert project.get("job", job["name"])["properties"]["experimentName"] == "testexperiment"
 
 
-@not_yet
 def test_000_run_experiments_2(project: Bench, block: Block) -> None:
     project.do(block.other(1).text)
     assert "testexperiment" in [each["name"] for each in project.do(block.text)]
