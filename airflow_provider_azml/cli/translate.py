@@ -133,11 +133,12 @@ def _write_yaml(arguments: argparse.Namespace) -> int:
     made = _products(arguments, replace(Reading.of(arguments), templates=None))
     for product in made:
         _complain(kinds.check(formats.source_of(product.translation), product.translation.kind, strict=True))
-    files = yaml_files.texts(made, arguments.output or Path())
+    written = yaml_files.files_of(made, arguments.output or Path())
+    files = written.files
     if arguments.output:
-        yaml_files.write(files, force=arguments.force)
+        yaml_files.write(written, force=arguments.force)
     elif len(files) == 1:
-        sys.stdout.writelines(files.values())
+        sys.stdout.writelines(written.texts.values())
     else:
         sys.stderr.write(
             f"{len(files)} files come of it: {', '.join(map(str, files))}; give a folder for them, -o FOLDER\n"

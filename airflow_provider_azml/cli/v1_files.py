@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import kinds
-from airflow_provider_azml.spec.v1 import formats
-from airflow_provider_azml.spec.v1.formats import PIPELINE, SCHEDULE
+from airflow_provider_azml.spec.v1 import formats, hyperdrive, script_runs, web_services
+from airflow_provider_azml.spec.v1.formats import (
+    DEPLOYMENT,
+    HYPERDRIVE,
+    INFERENCE,
+    PIPELINE,
+    RUN_CONFIGURATION,
+    SCHEDULE,
+)
 from airflow_provider_azml.spec.v1.translation import Translation
 
 if TYPE_CHECKING:
@@ -19,7 +27,14 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.source import Source
 
-_OPTIONS = ("script", "arguments", "source_directory", "experiment_name", "name", "model", "compute_target")
+
+class _OfRun(TypedDict):
+    """What the command line says of a run."""
+
+    script: str | None
+    arguments: list[str] | None
+    source_directory: Path | None
+    experiment_name: str | None
 
 
 @dataclass(frozen=True)
@@ -31,12 +46,14 @@ class Product:
         translation: What it says.
         origins: The files that it was made of.
         pipeline: Of a schedule, the name of the pipeline file that it submits.
+        afterwards: What is to be done once it is made; a sentence.
     """
 
     name: str
     translation: Translation
     origins: Sequence[Source] = field(default_factory=tuple)
     pipeline: str | None = None
+    afterwards: str | None = None
 
     @property
     def is_of_v1(self) -> bool:
@@ -54,18 +71,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     told = parser.add_argument_group("of files of CLI v1, what its command line said")
     told.add_argument("--script", metavar="FILE", help="of a run configuration: the script, in --source-directory")
     told.add_argument("--arguments", metavar="TEXT", help="its arguments, e.g. --arguments='--epochs 3'")
-    told.add_argument("--source-directory", metavar="FOLDER", help="folder of the code")
+    told.add_argument("--source-directory", type=Path, metavar="FOLDER", help="folder of the code")
     told.add_argument("--experiment-name", metavar="NAME", help="experiment of the job")
     told.add_argument("--name", metavar="NAME", help="name of the web service, or of the schedule")
     told.add_argument(
         "--model", action="append", metavar="NAME[:VERSION]", help="a model of the web service; repeatable"
     )
-    told.add_argument("--compute-target", metavar="NAME", help="compute of the web service")
-
-
-def is_told(arguments: argparse.Namespace) -> bool:
-    """Whether any of the options is given."""
-    return any(getattr(arguments, name) for name in _OPTIONS)
+    told.add_argument("--compute-target", metavar="NAME", help="cluster of the web service")
+    told.add_argument("--environment", metavar="NAME[:VERSION]", help="registered environment of the web service")
+    told.add_argument("--model-framework", metavar="NAME", help="framework of a model without inference configuration")
 
 
 def products(files: Sequence[Source], arguments: argparse.Namespace, overrides: Json) -> Sequence[Product]:
@@ -83,6 +97,8 @@ def products(files: Sequence[Source], arguments: argparse.Namespace, overrides: 
     sorted_ = _Files(files)
     found = [
         *_pipelines(sorted_, arguments),
+        *_runs(sorted_, arguments),
+        *_services(sorted_, arguments),
         *(Product(_stem(one), _alone(one, overrides, arguments.kind), (one,)) for one in sorted_.rest),
     ]
     if overrides and found:
@@ -128,6 +144,48 @@ def _pipelines(files: _Files, arguments: argparse.Namespace) -> list[Product]:
             made = replace(made.merged({"create_job": {"job": str(file and file.absolute())}}), pipeline=submitted.name)
         found.append(made)
     return found
+
+
+def _runs(files: _Files, arguments: argparse.Namespace) -> list[Product]:
+    """Jobs of run configurations, or a sweep of one."""
+    runs, sweeps = files.of(RUN_CONFIGURATION), files.of(HYPERDRIVE)
+    told: _OfRun = {
+        "script": arguments.script,
+        "arguments": None if arguments.arguments is None else shlex.split(arguments.arguments),
+        "source_directory": arguments.source_directory and arguments.source_directory.absolute(),
+        "experiment_name": arguments.experiment_name,
+    }
+    if not sweeps:
+        return [Product(_stem(one), script_runs.command_job(one, **told), (one,)) for one in runs]
+    if len(runs) != 1:
+        reason = f"goes with one run configuration, and there are {len(runs)}; give the file of one beside it"
+        raise SpecError([one.problem((), reason) for one in sweeps])
+    return [Product(_stem(one), hyperdrive.sweep_job(one, *runs, **told), (*runs, one)) for one in sweeps]
+
+
+def _services(files: _Files, arguments: argparse.Namespace) -> list[Product]:
+    """The endpoint and the deployment of a web service."""
+    found, configs = files.of(INFERENCE), files.of(DEPLOYMENT)
+    given = (*found, *configs)
+    if not given:
+        return []
+    for many in (many for many in (found, configs) if many[1:]):
+        raise SpecError([one.problem((), "is one of several of its kind; a web service has one") for one in many])
+    if not arguments.name:
+        raise SpecError([given[0].problem((), "does not say what the web service is called; give --name")])
+    made = web_services.web_service(
+        arguments.name,
+        arguments.model or [],
+        next(iter(found), None),
+        next(iter(configs), None),
+        compute_target=arguments.compute_target,
+        environment=arguments.environment,
+        framework=arguments.model_framework,
+        base_path=Path(),
+    )
+    endpoint, deployment = Product("endpoint", made.endpoint, given), Product("deployment", made.deployment, given)
+    told = f"Once it is there, its endpoint is to send it its traffic: {web_services.DEPLOYMENT}={made.traffic}."
+    return [endpoint, replace(deployment, afterwards=told)]
 
 
 def _named(made: Product, name: str) -> Product:

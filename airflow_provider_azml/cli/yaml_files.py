@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
@@ -31,7 +33,25 @@ def refusal(arguments: argparse.Namespace) -> str | None:
     return name and f"--{name.replace('_', '-')} does not go with --to yaml: {_OF_REQUESTS[name]}"
 
 
-def texts(made: Sequence[Product], folder: Path) -> Mapping[Path, str]:
+@dataclass(frozen=True)
+class Written:
+    """The files to write.
+
+    Args:
+        texts: File -> text.
+        copies: File or folder -> what it is a copy of.
+    """
+
+    texts: Mapping[Path, str]
+    copies: Mapping[Path, Path]
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """All of them."""
+        return [*self.texts, *self.copies]
+
+
+def files_of(made: Sequence[Product], folder: Path) -> Written:
     """The files to write: those of today, and what they need besides.
 
     Args:
@@ -43,31 +63,36 @@ def texts(made: Sequence[Product], folder: Path) -> Mapping[Path, str]:
     """
     found: dict[Path, str] = {}
     for product in made:
-        files = {f"{product.name}{_ENDING}": _text(product, folder), **product.translation.files}
-        for name, text in files.items():
+        for name, text in {f"{product.name}{_ENDING}": _text(product, folder), **product.translation.files}.items():
             if found.setdefault(folder / name, text) != text:
                 raise SpecError([Problem(str(folder / name), 0, 0, "", "two files would become this one; rename one")])
-    return found
+    return Written(found, {folder / name: old for one in made for name, old in one.translation.copies.items()})
 
 
-def write(files: Mapping[Path, str], *, force: bool) -> None:
+def write(made: Written, *, force: bool) -> None:
     """Write files, and tell of each.
 
     Args:
-        files: The files with their texts.
+        made: The files.
         force: Whether files that are there already may be written over.
 
     Raises:
         SpecError: One is there already; none was written.
     """
-    there = [file for file in files if file.exists()]
+    there = [file for file in made.files if file.exists()]
     if there and not force:
         reason = "is there already, and nothing was written; give another folder, or --force"
         raise SpecError([Problem(str(file), 0, 0, "", reason) for file in there])
-    for file, text in files.items():
+    for copy, origin in made.copies.items():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if origin.is_dir():
+            shutil.copytree(origin, copy, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(origin, copy)
+    for file, text in made.texts.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
-        sys.stdout.write(f"{file}\n")
+    sys.stdout.writelines(f"{file}\n" for file in made.files)
 
 
 def _text(product: Product, folder: Path) -> str:
@@ -84,3 +109,5 @@ def _head(product: Product) -> Iterator[str]:
     yield f"Made of {' and '.join(names)} of CLI v1 by 'azml translate --to yaml'."
     for note in product.translation.notes:
         yield f"Left out: {note.path} (line {note.line}): {note.reason.removeprefix('not sent: ')}."
+    if product.afterwards:
+        yield product.afterwards

@@ -11,6 +11,7 @@ from airflow_provider_azml.spec.v1 import (
     datasets,
     deployment,
     environment_files,
+    hyperdrive,
     inference,
     pipelines,
     runconfigs,
@@ -70,6 +71,12 @@ FORMATS: Mapping[str, Format] = {
     RUN_CONFIGURATION: Format(
         "run configuration", runconfigs.is_runconfig, runconfigs.check, script_runs.command_job, is_whole=_names_script
     ),
+    HYPERDRIVE: Format(
+        "HyperDrive configuration",
+        hyperdrive.is_hdconfig,
+        hyperdrive.check,
+        goes_with="AzmlSubmitHyperDriveOperator takes it with a run configuration, and so does 'azml translate'",
+    ),
     ENVIRONMENT: Format(
         "environment", environment_files.is_environment, environment_files.check, environment_files.environment
     ),
@@ -78,13 +85,13 @@ FORMATS: Mapping[str, Format] = {
         "inference configuration",
         inference.is_inference_config,
         inference.check,
-        goes_with=f"{_A_SERVICE} inference_config=, or '--name' and '--model' of 'azml translate'",
+        goes_with=f"{_A_SERVICE} inference_config=, and by 'azml translate' with --name and --model",
     ),
     DEPLOYMENT: Format(
         "deployment configuration",
         deployment.is_deployment_config,
         deployment.check,
-        goes_with=f"{_A_SERVICE} deployment_config=, or 'azml translate' with the inference configuration",
+        goes_with=f"{_A_SERVICE} deployment_config=, and by 'azml translate' with the inference configuration",
     ),
 }
 """The formats, in the order in which a file is held against them."""
@@ -156,7 +163,7 @@ def source_of(made: Translation, folder: Path | None = None) -> Source:
         made: The translation.
         folder: Folder for the files that it needs besides; by default one that goes with the source.
     """
-    source = made.beside(folder or made.source.opened.scratch) if made.files else made.source
+    source = made.beside(folder or made.source.opened.scratch) if made.files or made.copies else made.source
     chosen = [source.problem(remark.place, remark.text, severity="note") for remark in made.remarks]
     value = source.value if inferred(source.value) else with_schema(made.kind, source.value)
     return replace(source, value=value, notes=(*source.notes, *made.notes, *chosen))

@@ -46,7 +46,7 @@ def text(made: Translation, folder: Path, head: Sequence[str] = ()) -> str:
         ...
     """
     source, folder = made.source, folder.absolute()
-    value = _rebased(replace(made, files={}).beside(folder).value, source.base_path, folder)
+    value = _rebased(replace(made, files={}, copies={}).beside(folder).value, source.base_path, folder)
     said: dict[Place, list[str]] = {}
     for remark in made.remarks:
         said.setdefault(remark.place, []).append(f"{remark.text}.")
