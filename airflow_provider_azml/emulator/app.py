@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from airflow_provider_azml.emulator import cloud_metadata, controls, studio, token_endpoint
 from airflow_provider_azml.emulator.arm import manager as arm
-from airflow_provider_azml.emulator.arm import metrics
+from airflow_provider_azml.emulator.arm import monitor
 from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.auth import CONTROLS_AUDIENCE, TokenRefused
 from airflow_provider_azml.emulator.database import is_disk_full
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 def make_app(emulator: Emulator) -> ASGIApp:
     """The application of an emulator; the same one answers on both listeners."""
-    parts = (cloud_metadata, controls, metrics, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
+    parts = (cloud_metadata, controls, monitor, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
     retired = (run_metrics, artifacts, execution, content, model_management)
     app = Starlette(
         routes=[route for part in (*parts, *retired) for route in part.routes(emulator)],

@@ -109,7 +109,7 @@ def test_a_source_directory_and_several_models_lie_as_in_the_image(services: Mod
         "def init(): ...\n"
         "def run(raw):\n"
         "    root = os.environ['AZUREML_MODEL_DIR']\n"
-        "    found = [os.path.relpath(os.path.join(at, one), root) for at, _, names in os.walk(root) for one in names]\n"
+        "    found = [os.path.relpath(f'{at}/{one}', root) for at, _, names in os.walk(root) for one in names]\n"
         "    return {'files': sorted(found), 'word': WORD, 'here': sorted(os.listdir('.'))}\n"
     )
     other = services.model("other-v1", {"a.txt": "1", "b/c.txt": "2"})

@@ -26,6 +26,7 @@ from airflow_provider_azml.emulator.serving.inference_server import (
     ServerDown,
 )
 from airflow_provider_azml.emulator.serving.service_files import fetch_service_files, is_service
+from airflow_provider_azml.emulator.serving.usage import Usages
 from airflow_provider_azml.emulator.storage.locations import LocationError
 from airflow_provider_azml.emulator.threads import done_in_thread
 
@@ -58,10 +59,14 @@ class Deployments:
 
     Args:
         emulator: The emulator.
+
+    Attributes:
+        usages: What the servers take of this machine.
     """
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
+        self.usages = Usages()
         self._environments = PythonEnvironments(emulator.home / "envs")
         self._folder = emulator.home / "deployments"
         self._serving: dict[str, _Serving] = {}
@@ -104,6 +109,7 @@ class Deployments:
             serving = self._serving.pop(deployment_id.lower(), None)
             if serving is not None:
                 await self._end(serving)
+            self.usages.end(deployment_id)
             self._emulator.store.delete_record(_ONCE, deployment_id.lower())
             await asyncio.to_thread(self.log(deployment_id).remove)
 
@@ -145,6 +151,7 @@ class Deployments:
 
     async def close(self) -> None:
         """End all servers."""
+        await self.usages.close()
         serving = [*self._serving.values()]
         self._serving.clear()
         await asyncio.gather(*(self._end(each) for each in serving))
@@ -211,6 +218,7 @@ class Deployments:
         finally:
             if not healthy:
                 await self._stop(server, _BRIEF_GRACE_SECONDS)
+        self.usages.begin(deployment["id"], server.process.pid)
         journal.succeed("UserContainerStart", "Started", "Started container inference-server")
         return server
 

@@ -30,8 +30,8 @@ _STORES = ("workspaceartifactstore", "workspaceblobstore")
 
 
 def is_service(document: Json) -> bool:
-    """Whether what is served is a web service of the retired generation."""
-    return str(document["type"]).lower().endswith(f"/workspaces/{SEGMENT}")
+    """Whether what is served is of the retired generation: a web service, or a model that is being profiled."""
+    return "environmentImageRequest" in document["properties"]
 
 
 def artifact_uri(emulator: Emulator, workspace: WorkspaceId, artifact: str) -> str:
@@ -77,7 +77,7 @@ def fetch_service_files(emulator: Emulator, service: Json, folder: Path, log: De
     https://learn.microsoft.com/azure/machine-learning/v1/how-to-deploy-advanced-entry-script#load-registered-models
     """
     request: Json = service["properties"]["environmentImageRequest"]
-    workspace = arm_ids.parse(service["id"].rpartition(f"/{SEGMENT}/")[0]).workspace
+    workspace = arm_ids.parse("/".join(service["id"].split("/")[:-2])).workspace
     root = folder / "code"
     root.mkdir(parents=True)
     for asset in request.get("assets") or []:

@@ -1,4 +1,4 @@
-"""Model management of the retired generation: models, web services and their operations."""
+"""Model management of the retired generation: models, web services, profiles and their operations."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from airflow_provider_azml.emulator.history.data_plane import endpoint
 from airflow_provider_azml.emulator.v1.model_errors import refusal
 from airflow_provider_azml.emulator.v1.models import Models
 from airflow_provider_azml.emulator.v1.operations import PREFIX
+from airflow_provider_azml.emulator.v1.profiles import Profiles
 from airflow_provider_azml.emulator.v1.service_scoring import ServiceScoring
 from airflow_provider_azml.emulator.v1.services import Services
 
@@ -28,6 +29,7 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
     operations = [
         *Models(emulator, services).operations(),
         *Services(emulator, services).operations(),
+        *Profiles(emulator, services.operations).operations(),
         *services.operations.operations(),
     ]
     scoring = ServiceScoring(emulator)

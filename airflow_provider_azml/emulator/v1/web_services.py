@@ -12,6 +12,7 @@ from airflow_provider_azml.emulator.arm.operations import OperationFailed
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.faults.kinds import FailedOperation
 from airflow_provider_azml.emulator.serving.service_files import SEGMENT
+from airflow_provider_azml.emulator.v1 import profiles
 from airflow_provider_azml.emulator.v1.model_errors import error_document
 from airflow_provider_azml.emulator.v1.operations import AsyncOperations, WorkFailed
 from airflow_provider_azml.emulator.v1.scheduling import shortage
@@ -149,6 +150,7 @@ class WebServices:
     def recover(self) -> None:
         """At the start: what was under way when an emulator ended without notice has failed."""
         self.operations.recover()
+        profiles.recover(self._emulator.store)
         error = error_document(500, "InternalServerError", "The emulator was stopped before this had ended.")
         for service in self._emulator.store.below("/subscriptions", SEGMENT):
             if service["properties"]["status"]["state"] not in _SETTLED:
