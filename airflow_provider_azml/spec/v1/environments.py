@@ -77,7 +77,7 @@ def problems(source: Source, folders: Sequence[Path], *, rows: Sequence[Unsayabl
         for path in (path for path in (_CONDA_FILE, _CONDA) if not is_unset(source.value_at(path))):
             yield source.problem(path, _NO_CONDA_IN_BUILD, at_key=True)
     named = source.value_at(_CONDA_FILE)
-    if isinstance(named, str) and _conda_file(source, folders) is None and _has_conda(source):
+    if isinstance(named, str) and conda_file(source, folders) is None and _has_conda(source):
         where = " nor in ".join(str(folder) for folder in folders)
         yield source.problem(_CONDA_FILE, f"there is no file {named!r} in {where}")
 
@@ -210,14 +210,20 @@ def _has_conda(source: Source) -> bool:
 def _conda(source: Source, folders: Sequence[Path], base: Path) -> Placed | None:
     if not _has_conda(source):
         return None
-    file = _conda_file(source, folders)
+    file = conda_file(source, folders)
     if file is not None:
         return put(Path(os.path.relpath(file, base)).as_posix(), source, *_CONDA_FILE)
     inline = kept(source, *_CONDA)
     return put(CONDA, source, "python") if inline is None or not inline.value else inline
 
 
-def _conda_file(source: Source, folders: Sequence[Path]) -> Path | None:
+def conda_file(source: Source, folders: Sequence[Path]) -> Path | None:
+    """The conda file that an environment names; ``None`` where it names none, or one that is not there.
+
+    Args:
+        source: The environment.
+        folders: Where it may be, in the order in which they are looked into.
+    """
     named = source.value_at(_CONDA_FILE)
     if not isinstance(named, str) or is_unset(named):
         return None
