@@ -16,6 +16,7 @@ from airflow_provider_azml.emulator.arm import (
     foreign,
     lists,
     locations,
+    preview_2021,
     providers,
     registries,
     subscriptions,
@@ -193,8 +194,11 @@ class Manager:
             if shown is None:
                 raise _unknown(request)
             return shown
-        body = await json_body(request)
-        return await self._do(request.method, target, body, dict(request.query_params))
+        body, query = await json_body(request), dict(request.query_params)
+        if not preview_2021.is_asked(query):
+            return await self._do(request.method, target, body, query)
+        body = preview_2021.todays_body(self._emulator, target, request.method, body)
+        return preview_2021.in_its_words(self._emulator, target, await self._do(request.method, target, body, query))
 
     def _operation(self, request: Request, name: str, *, by_location: bool) -> Response:
         document = self._emulator.operations.document(name)
