@@ -14,6 +14,7 @@ from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import validate
 from airflow_provider_azml.spec.rules import lower
 from airflow_provider_azml.spec.v1 import environments, unsayable
+from airflow_provider_azml.spec.v1.camel_keys import in_camel_case
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
 from airflow_provider_azml.spec.v1.unheeded import UNHEEDED
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
@@ -46,7 +47,7 @@ _TELLING = frozenset({
 })
 """Keys of which one is enough."""
 _OF_OTHERS = frozenset({"$schema", "type", "entryScript", "computeType", "jobs", "properties"})
-_WITH_ANY_TEXT: Sequence[Place] = (
+WITH_ANY_TEXT: Sequence[Place] = (
     ("communicator",),
     ("hdi", "yarnDeployMode"),
     ("arguments",),
@@ -101,10 +102,10 @@ class RunConfig:
         named = self.source.value.get("environment")
         if not isinstance(named, str) or is_unset(named):
             return None
-        places = (folder / named.replace("\\", "/") for folder in self._folders)
+        places = (folder / named.replace("\\", "/") for folder in self.folders)
         file = next((place for place in places if place.is_file()), None)
         if file is None:
-            where = " nor in ".join(map(str, self._folders))
+            where = " nor in ".join(map(str, self.folders))
             return SpecError([self.source.problem(("environment",), f"there is no file {named!r} in {where}")])
         try:
             return self.source.pulled(os.path.relpath(file, self.source.base_path), at=("environment",))
@@ -144,25 +145,30 @@ class RunConfig:
         """What is wrong with it, and what v2 cannot say."""
         source = self.source
         yield from validate.problems(source, SCHEMA)
-        yield from unsayable.none_texts(source, but=_WITH_ANY_TEXT)
+        yield from unsayable.none_texts(source, but=WITH_ANY_TEXT)
         yield from unsayable.problems(source, _UNSAYABLE)
         for heeded, rows in UNHEEDED.items():
             if not heeded & {self.communicator, self.framework, lower(source.value.get("target"))}:
                 yield from unsayable.problems(source, rows, severity="note")
-        yield from self._environment_problems()
+        yield from self.environment_problems()
         target = lower(source.value.get("target"))
         if target in _TARGETS:
             yield source.problem(("target",), _TARGETS[target])
         yield from self._process_problems()
 
-    def _environment_problems(self) -> Iterator[Problem]:
+    def environment_problems(self, rows: Sequence[Unsayable] = environments.UNSAYABLE) -> Iterator[Problem]:
+        """What is wrong with its environment.
+
+        Args:
+            rows: What must not be said.
+        """
         found = self._environment_file
         if isinstance(found, SpecError):
             yield from found.problems
             return
         if found is not None:
             yield from validate.problems(found, f"{SCHEMA}#/$defs/environment")
-        yield from environments.problems(self.environment, self._folders)
+        yield from environments.problems(self.environment, self.folders, rows=rows)
 
     def _process_problems(self) -> Iterator[Problem]:
         source, framework, communicator = self.source, self.framework, self.communicator
@@ -192,13 +198,14 @@ class RunConfig:
         }
 
     @property
-    def _folders(self) -> list[Path]:
+    def folders(self) -> list[Path]:
+        """Where files may be that it names, in the order in which they are looked into."""
         return environments.folders_of(self.source, self.code)
 
     def _environment(self, base: Path) -> Placed:
         if is_unset(self.source.value.get("environment")):
             return environments.default(self.source)
-        return environments.translated(self.environment, self._folders, base)
+        return environments.translated(self.environment, self.folders, base)
 
     @property
     def _variables(self) -> dict[str, Placed]:
@@ -270,7 +277,8 @@ def check(source: Source) -> Sequence[Problem]:
     Raises:
         SpecError: It is no valid run configuration, or says what v2 cannot say; with all problems at once.
     """
-    return validate.told(RunConfig(source, project_folder(source)).problems(), strict=True)
+    given = in_camel_case(source, SCHEMA)
+    return validate.told(RunConfig(given, project_folder(given)).problems(), strict=True)
 
 
 def project_folder(source: Source) -> Path:
@@ -318,7 +326,7 @@ def read(source: Source, path: Place, code: Path) -> RunConfig:
     """
     named = str(source.value_at(path)).replace("\\", "/")
     ends = not source.local(named).is_file() and source.local(named + ENDING).is_file()
-    return RunConfig(source.pulled(named + ENDING if ends else named, at=path), code)
+    return RunConfig(in_camel_case(source.pulled(named + ENDING if ends else named, at=path), SCHEMA), code)
 
 
 def found(source: Source, path: Place, code: Path) -> RunConfig | SpecError | None:

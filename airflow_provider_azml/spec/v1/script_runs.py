@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.spec import validate
 from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.v1 import runconfigs, spark_runs
+from airflow_provider_azml.spec.v1.camel_keys import in_camel_case
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.run_data import REFERENCES, RunData
-from airflow_provider_azml.spec.v1.runconfigs import RunConfig
+from airflow_provider_azml.spec.v1.runconfigs import SCHEMA, RunConfig
 from airflow_provider_azml.spec.v1.steps import compute_name
 from airflow_provider_azml.spec.v1.translation import Remark, Translation
 from airflow_provider_azml.spec.v1.unsayable import is_unset
@@ -81,9 +82,15 @@ class ScriptRun:
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with it, and what v2 cannot say."""
-        source = self.source
         yield from self.runconfig.problems()
         yield from self.data.problems(self._texts)
+        yield from self.script_problems()
+        if self.runconfig.runs_spark:
+            yield from spark_runs.problems(self.runconfig, self.data, self.line, self.arguments)
+
+    def script_problems(self) -> Iterator[Problem]:
+        """What is wrong with what it runs."""
+        source = self.source
         if self.script and self.line:
             yield source.problem(("command",), f"goes without a script, and {self.script!r} is one; leave one of them")
         elif not self.script and not self.line:
@@ -94,8 +101,6 @@ class ScriptRun:
             yield source.problem((), f"there is no folder {str(self.code)!r} with the code")
         elif self.script and not (self.code / self.script).is_file():
             yield source.problem(("script",), f"there is no file {self.script!r} in {str(self.code)!r}")
-        if self.runconfig.runs_spark:
-            yield from spark_runs.problems(self.runconfig, self.data, self.line, self.arguments)
 
     def job(self, more: Mapping[str, str] | None = None) -> Mapping[str, Placed | None]:
         """The keys of the command job that it becomes.
@@ -209,10 +214,19 @@ def script_run(
     script: str | None = None,
     arguments: Sequence[object] | None = None,
     source_directory: Path | None = None,
+    target: str | None = None,
 ) -> ScriptRun:
-    """A run configuration with what a command line says over it; the arguments are those of :func:`command_job`."""
-    given: dict[str, object] = {} if script is None else {"script": script}
-    if arguments is not None:
-        given["arguments"] = list(arguments)
+    """A run configuration with what a command line says over it; see :func:`command_job`.
+
+    Args:
+        runconfig: The run configuration, as it is written.
+        script: The script.
+        arguments: Arguments of the script.
+        source_directory: Folder of the code.
+        target: Compute that runs it.
+    """
+    said = {"script": script, "arguments": None if arguments is None else list(arguments), "target": target}
+    given = {key: value for key, value in said.items() if value is not None}
+    source = in_camel_case(runconfig, SCHEMA)
     code = runconfigs.project_folder(runconfig) if source_directory is None else source_directory
-    return ScriptRun(runconfig.merged(given) if given else runconfig, code)
+    return ScriptRun(source.merged(given) if given else source, code)
