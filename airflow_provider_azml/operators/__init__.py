@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         AzmlWatchPipelineNodeOperator,
         AzmlWatchPipelineOperator,
     )
+    from airflow_provider_azml.operators.webservices import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator
     from airflow_provider_azml.operators.workspace import AzmlCreateWorkspaceOperator
     from airflow_provider_azml.operators.workspace_acts import (
         AzmlDeleteWorkspaceOperator,
@@ -90,8 +91,10 @@ __all__ = [
     "AzmlDeleteModelOperator",
     "AzmlDeleteResourceGroupOperator",
     "AzmlDeleteScheduleOperator",
+    "AzmlDeleteWebserviceOperator",
     "AzmlDeleteWorkspaceOperator",
     "AzmlDeployModelOperator",
+    "AzmlDeployWebserviceOperator",
     "AzmlDiagnoseWorkspaceOperator",
     "AzmlDisableScheduleOperator",
     "AzmlDownloadJobOutputsOperator",
@@ -144,8 +147,10 @@ _MODULE_OF = {
     "AzmlDeleteModelOperator": "models",
     "AzmlDeleteResourceGroupOperator": "resource_groups",
     "AzmlDeleteScheduleOperator": "schedules",
+    "AzmlDeleteWebserviceOperator": "webservices",
     "AzmlDeleteWorkspaceOperator": "workspace_acts",
     "AzmlDeployModelOperator": "endpoints",
+    "AzmlDeployWebserviceOperator": "webservices",
     "AzmlDiagnoseWorkspaceOperator": "workspace_acts",
     "AzmlDisableScheduleOperator": "schedules",
     "AzmlDownloadJobOutputsOperator": "job_acts",

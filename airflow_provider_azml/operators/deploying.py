@@ -64,7 +64,8 @@ class DeployingOperator(AzmlSpecOperator):
 
         deployment, endpoint = self.sources(context)
         self.checked(deployment)
-        kinds.check(endpoint, "online_endpoint", strict=self.strict)
+        for told in kinds.check(endpoint, "online_endpoint", strict=self.strict):
+            self.log.log(kinds.LEVELS[told.severity], "%s", told)
         name = str(endpoint.value["name"])
         arm_id = self.hook.workspace_id.child("online_endpoint", name)
         self._show(context, "online_endpoint", name)

@@ -22,7 +22,7 @@ STUDIO_PLACES = {
 }
 """Kind -> path of its page in studio. Sources: recorded jobs; links to studio in public repositories."""
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 """Scope of tokens for storage, in every cloud.
 
@@ -141,7 +141,7 @@ def discover(metadata_url: str) -> Flow[Cloud]:
     Source: ``GET /metadata/endpoints?api-version=2019-05-01`` as azure-ai-ml reads it (recorded exchange).
     """
     parts = urlsplit(metadata_url)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
     if not is_safe or not parts.netloc:
         raise ConnectionIncomplete(
             f"cloud={metadata_url!r} is neither {', '.join(CLOUDS)} nor the https URL of a metadata endpoint"

@@ -1,0 +1,112 @@
+"""Web services of CLI v1, deployed from its files: they really answer."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
+from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.operators import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator
+from tests.airflow.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.airflow.running import Finished
+
+SCORE = """\
+import json, os
+from pathlib import Path
+
+def init():
+    global found
+    root = Path(os.environ.get("AZUREML_MODEL_DIR", Path(__file__).parent))
+    found = {str(file.relative_to(root)): file.read_text() for file in sorted(root.rglob("*.txt"))}
+
+def run(raw):
+    return {"found": found, "greeting": os.environ.get("GREETING"), "asked": json.loads(raw)}
+"""
+CONDA = {"dependencies": ["python=3.11", "pip"]}
+INFERENCE: dict[str, Any] = {
+    "entryScript": "score.py",
+    "sourceDirectory": "./working_dir",
+    "environment": {
+        "name": "my-deploy-env",
+        "environmentVariables": {"GREETING": "hello"},
+        "python": {"userManagedDependencies": False, "condaDependencies": CONDA},
+        "docker": {"enabled": False, "baseImage": None},
+    },
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Files of CLI v1: ``inferenceconfig.json`` with its script, and a model in ``model/factor.txt``."""
+    (tmp_path / "working_dir").mkdir()
+    (tmp_path / "working_dir" / "score.py").write_text(SCORE)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "factor.txt").write_text("2")
+    (tmp_path / "inferenceconfig.json").write_text(json.dumps(INFERENCE))
+    return tmp_path
+
+
+@pytest.fixture
+def hook(azml_connection: str) -> Iterator[AzmlHook]:
+    hook = AzmlHook(azml_connection)
+    yield hook
+    hook.close()
+
+
+@pytest.fixture
+def model(hook: AzmlHook, folder: Path) -> str:
+    """A registered model, as v1 names it."""
+    source = {"name": f"model-{uuid.uuid4().hex[:8]}", "version": 1, "path": "model/factor.txt", "type": "custom_model"}
+    made = hook.apply(source, kind="model", base_path=folder)
+    return f"{made['id'].split('/')[-3]}:1"
+
+
+def deployed(name: str, folder: Path, *, deferrable: bool = False, **arguments: Any) -> Finished:
+    with DAG("services", schedule=None, default_args={"poll_seconds": 0.2}) as dag:
+        AzmlDeployWebserviceOperator(task_id="it", name=name, base_path=str(folder), deferrable=deferrable, **arguments)
+    return run(dag)
+
+
+def new_name() -> str:
+    return f"svc-{uuid.uuid4().hex[:8]}"
+
+
+def test_a_service_of_aci_answers_at_an_endpoint(hook: AzmlHook, folder: Path, model: str) -> None:
+    name = new_name()
+    (folder / "deploymentconfig.json").write_text('{"computeType": "ACI", "authEnabled": true}')
+    finished = deployed(
+        name,
+        folder,
+        models=[model],
+        inference_config=str(folder / "inferenceconfig.json"),
+        deployment_config=str(folder / "deploymentconfig.json"),
+        tags={"of": "v1"},
+    )
+    assert finished.errors == {}
+    result = finished.value("it")
+    assert (result["name"], result["deployment"], result["traffic"]) == (name, "default", {"default": 100})
+    answer = {"found": {"factor.txt": "2"}, "greeting": "hello", "asked": {"data": [1]}}
+    assert hook.score(name, {"data": [1]}) == answer
+    made = hook.get("online_deployment", "default", parent=name)
+    assert made["properties"]["instanceType"] == "Standard_DS1_v2"
+    assert made["tags"]["of"] == "v1"
+
+    again = deployed(name, folder, models=[model], inference_config=INFERENCE)
+    (error,) = again.errors["it"]
+    assert isinstance(error, AirflowFailException)
+    assert "give overwrite=True" in str(error)
+
+    with DAG("gone", schedule=None, default_args={"poll_seconds": 0.2}) as dag:
+        AzmlDeleteWebserviceOperator(task_id="it", name=name)
+    assert run(dag).errors == {}
+    assert name not in {each["name"] for each in hook.list("online_endpoint")}
