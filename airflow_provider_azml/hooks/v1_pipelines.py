@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_azml.rest.history import DataPlane
@@ -31,6 +32,31 @@ class PublishedPipelines:
     def place(self) -> DataPlane:
         """The workspace's data plane, for flows of ``rest.v1``; its URL is asked for once."""
         return DataPlane(self._hook.workspace_id)
+
+    def publish_pipeline(self, file: str | Path, name: str, *, version: str | None = None) -> Json:
+        """Publish a pipeline file of CLI v1, as ``az ml pipeline create`` did; today that is a pipeline component.
+
+        Args:
+            file: The pipeline file.
+            name: Name of the component.
+            version: Its version; by default the next one.
+
+        Returns:
+            The component as Resource Manager shows it.
+
+        Raises:
+            SpecError: The file is wrong, or says what v2 cannot say; with all problems of all its files at once.
+
+        Example:
+            >>> hook.v1.publish_pipeline("mypipeline.yml", "mypipeline")["name"]
+            '1'
+        """
+        from airflow_provider_azml.spec import kinds
+        from airflow_provider_azml.spec.source import as_written
+        from airflow_provider_azml.spec.v1 import formats, published
+
+        made = published.component(as_written(Path(file)), name, version=version)
+        return self._run(kinds.apply(formats.source_of(made), made.kind, self._hook.target)).body
 
     def published_pipelines(self, *, active_only: bool = True) -> Sequence[Json]:
         """The published pipelines."""

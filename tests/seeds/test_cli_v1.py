@@ -11,6 +11,7 @@ import yaml
 from isodate import parse_duration
 
 from airflow_provider_azml.cli import main
+from airflow_provider_azml.operators import AzmlSubmitJobOperator
 from tests.seeds import pages
 
 if TYPE_CHECKING:
@@ -356,6 +357,17 @@ def pipeline(bench: Bench) -> None:
     (bench.folder / "plain.runconfig").write_text(RUNCONFIG)
     (bench.folder / "greeting").mkdir(exist_ok=True)
     (bench.folder / "greeting" / "greet.py").write_text("import sys\nprint('I say', sys.argv[1])\n")
+
+
+def test_000_ml_pipeline_management_1(bench: Bench, block: Block) -> None:
+    pipeline(bench)
+    made = bench.do(block.text)
+    assert "/components/mypipeline/versions/" in made["id"]
+    described = made["properties"]["componentSpec"]
+    assert described["inputs"] == {"greeting": {"type": "string", "default": "hello"}}
+    job = {"type": "pipeline", "jobs": {"run": {"type": "pipeline", "component": f"azureml:mypipeline:{made['name']}"}}}
+    submit = AzmlSubmitJobOperator(task_id="submit", spec=job, poll_seconds=0.1)
+    assert bench.run_task(submit)["status"] == "Completed"
 
 
 def test_000_ml_pipeline_management_2(bench: Bench, block: Block) -> None:
