@@ -49,7 +49,7 @@ def component(source: Source, name: str, *, version: str | None = None) -> Trans
     compute = mapping(job.get("settings")).get(_COMPUTE)
     inputs = {key: _input(pipeline, key, value) for key, value in given.items() if key in pipeline.parameters}
     jobs = {key: _node(mapping(node), compute, fixed) for key, node in mapping(job.get("jobs")).items()}
-    value = {
+    value: Json = {
         "name": name,
         **({"version": version} if version else {}),
         "type": "pipeline",
