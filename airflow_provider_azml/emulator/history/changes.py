@@ -112,6 +112,8 @@ class Changes:
             runs.change(run_id, {"warnings": [*(runs.get(run_id) or {})["warnings"], warned]})
         elif name == "Error" and not runs.is_job(run_id):
             runs.change(run_id, {"error": given.get("errorresponse") or given})
+        elif name in ("Canceled", "CancelRequested") and runs.is_job(run_id):
+            self._emulator.jobs.cancel(call.workspace.child("job", run_id))
         elif name in _STATUSES and not runs.is_job(run_id):
             moment = "startTimeUtc" if name == "Start" else "endTimeUtc"
             timed = {} if name == "CancelRequested" else {moment: event.get("timestamp") or timestamp()}

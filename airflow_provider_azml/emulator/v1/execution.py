@@ -8,7 +8,7 @@ import re
 import time
 from functools import partial
 from typing import IO, TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.datastructures import UploadFile
 from starlette.routing import Route
@@ -152,7 +152,9 @@ def submit_run(
     except ArmError as error:
         raise DataPlaneError(error.status, "UserError", error.message) from error
     configuration = definition.section("configuration")
+    path = f"{workspace}/experiments/{quote(experiment)}/runId/{run_id}/cancel"
     known = {
+        "cancelUri": f"{emulator.https_url}{PREFIX}{path}",
         "runDefinition": configuration.values,
         "scriptName": configuration.text("script") or None,
         "target": configuration.text("target"),
