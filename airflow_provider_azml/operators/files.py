@@ -119,7 +119,7 @@ class AzmlSpecOperator(AzmlOperator):
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Turn what was made into the task's result, or into an error that says why it was not."""
-        from airflow_provider_azml.rest import flows, results
+        from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.waiting import Ticket
 
@@ -132,7 +132,13 @@ class AzmlSpecOperator(AzmlOperator):
         studio_url = self._show_made(context, outcome.arm_id)
         if not outcome.succeeded:
             raise self._failure(outcome, studio_url)
-        return self.hook.run(results.told(outcome.arm_id, outcome.body, studio_url))
+        return self.hook.run(self.result_of(context, outcome, studio_url))
+
+    def result_of(self, context: Context, outcome: Outcome, studio_url: str) -> Flow[Json]:
+        """The task's result, where what was made is as it should be."""
+        from airflow_provider_azml.rest import results
+
+        return results.told(outcome.arm_id, outcome.body, studio_url)
 
     def checked(self, source: Source) -> str:
         """The kind of a source without problems; warnings and notes go to the task's log.
@@ -200,8 +206,10 @@ class AzmlSpecOperator(AzmlOperator):
         Raises:
             SpecError: It cannot be read, or both are given.
         """
+        from airflow_provider_azml.spec.source import for_service
+
         held = {name: getattr(self, self.attributes.get(name, name)) for name in self.spec_fields}
-        return self.given(context).merged({name: value for name, value in held.items() if value is not None})
+        return for_service(self.given(context), {name: value for name, value in held.items() if value is not None})
 
     def given(self, context: Context) -> Source:
         """The file or mapping by itself.

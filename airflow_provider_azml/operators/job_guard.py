@@ -12,9 +12,11 @@ from airflow_provider_azml.exceptions import ApiError, AzmlError, NotFound
 from airflow_provider_azml.hooks.airflow_versions import AirflowException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators.killing import Kill
-from airflow_provider_azml.rest import arm_ids, flows
+from airflow_provider_azml.rest import arm_ids, flows, goals
 from airflow_provider_azml.rest.flows import Send, Sleep
+from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.patience import Patience
+from airflow_provider_azml.rest.v1 import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
 
     from airflow_provider_azml.operators.killing import Orders, Verdict
-    from airflow_provider_azml.rest.flows import Flow, Step
+    from airflow_provider_azml.rest.flows import Flow, Json, Step
+    from airflow_provider_azml.rest.goals import GoalName
 
 T = TypeVar("T")
 _CANCEL_SECONDS = 2.0
@@ -42,6 +45,8 @@ class JobGuard:
         orders: What the user wants of kills.
         log: The task's log.
         tolerate_errors_seconds: How long a submission bears that the service is out of reach, in seconds.
+        goal: What is waited for, a key of ``goals.GOALS``; by it the job is called and cancelled.
+        wanted: The values that the goal takes.
     """
 
     def __init__(
@@ -52,7 +57,10 @@ class JobGuard:
         log: Logger,
         *,
         tolerate_errors_seconds: float,
+        goal: GoalName = "ended",
+        wanted: Json | None = None,
     ) -> None:
+        self._goal, self._wanted = goal, wanted or {}
         self._hook = hook
         self._orders = orders
         self._log = log
@@ -84,7 +92,7 @@ class JobGuard:
         if not job:
             return False
         if not self._orders.cancel_on_kill:
-            self._log.info("Job %s goes on: cancel_on_kill is off", arm_ids.parse(job).name)
+            self._log.info("%s goes on: cancel_on_kill is off", self._called(job))
             return False
         for pause in _LOOK_AGAIN_SECONDS if self._is_unanswered else ():
             if self._cancel(job):
@@ -113,6 +121,11 @@ class JobGuard:
             self._check_unsent()
             if isinstance(step, Send) and step.request.method == "PUT" and urlsplit(step.request.url).path == arm_id:
                 return (yield from self._put(step, arm_id))
+            if isinstance(step, Send) and runs.starts(step.request, arm_ids.parse(arm_id).name):
+                return (yield from self._start(step, arm_id))
+            if isinstance(step, Sleep):
+                yield from self._pause(step.seconds, self._check_unsent)
+                return None
             return (yield step)
 
         return flows.around(flow, do)
@@ -171,6 +184,14 @@ class JobGuard:
                 self._log.warning("Submitting again in %.0f s: %s", pause, error)
             yield from self._pause(pause, self._check_unsent)
 
+    def _start(self, step: Send, arm_id: str) -> Flow[HttpResponse]:
+        """Start a run by one request; whoever sends it looks whether it was started before he sends it again."""
+        self._job, self._is_unanswered = arm_id, True
+        response: HttpResponse = yield step
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            self.watch(arm_id)
+        return response
+
     def _check_unsent(self) -> None:
         """Stop what would submit a job that nobody wants."""
         if not self._kill.asked:
@@ -191,7 +212,8 @@ class JobGuard:
         """Stop what waits for a job that is cancelled."""
         if not self._kill.asked or self._kill.verdict != "cancel" or not self._job:
             return
-        raise AirflowException(f"Airflow ended this task; its job {arm_ids.parse(self._job).name} {self._end}")
+        noun = goals.noun(self._job, self._goal)
+        raise AirflowException(f"Airflow ended this task; its {noun} {arm_ids.parse(self._job).name} {self._end}")
 
     def _pause(self, seconds: float, check: Callable[[], None]) -> Flow[None]:
         """Sleep, in pieces: a signal interrupts none of them."""
@@ -202,23 +224,28 @@ class JobGuard:
 
     def _cancel(self, arm_id: str) -> bool:
         """Cancel a job by one short request over a connection of its own: the task's may be in the midst of another."""
-        name = arm_ids.parse(arm_id).name
+        called, plane = self._called(arm_id), DataPlane(arm_ids.parse(arm_id).workspace, self._hook.v1.place.api)
         own = AzmlHook(
             self._hook.azml_conn_id, self._hook.subscription_id, self._hook.resource_group, self._hook.workspace
         )
         own.settings = self._hook.settings
         try:
-            own.run(flows.once(flows.act(arm_id, "cancel"), timeout_seconds=_CANCEL_SECONDS))
+            cancelling = goals.cancel(plane, arm_id, self._goal, self._wanted)
+            own.run(flows.once(cancelling, timeout_seconds=_CANCEL_SECONDS))
         except NotFound:
             self._end = "was not submitted"
-            self._log.info("Job %s is not there, so there is nothing to cancel", name)
+            self._log.info("%s is not there, so there is nothing to cancel", called)
             return False
         except AzmlError as error:
             self._end = _GOES_ON
-            self._log.warning("Job %s could not be cancelled and may go on: %s", name, error)
+            self._log.warning("%s could not be cancelled and may go on: %s", called, error)
             return False
         finally:
             own.close()
         self._is_cancelled, self._end = True, "was cancelled"
-        self._log.info("Job %s is being cancelled", name)
+        self._log.info("%s is being cancelled", called)
         return True
+
+    def _called(self, arm_id: str) -> str:
+        """What the job is called, at the beginning of a line."""
+        return f"{goals.noun(arm_id, self._goal).capitalize()} {arm_ids.parse(arm_id).name}"

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from airflow_provider_azml.operators.submission import FailOn, OnExisting
     from airflow_provider_azml.rest.deadlines import Deadlines
     from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.goals import GoalName
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.target import Target
 
 
 ERROR_CLASSES: tuple[ErrorClass, ...] = ("user_error", "system_error", "quota", "preemption")
+_NOUNS = frozenset({"job", "run"})
 _TEMPLATED = (
     "stream_logs",
     "cancel_on_kill",
@@ -134,7 +136,7 @@ class AzmlJobOperator(AzmlSpecOperator):
             return super().advance(context, outcome)
         except RunFailed as failed:
             found = _class_of(failed)
-            if failed.kind != "job" or self.retry_on is None or found in self.retry_on:
+            if failed.kind not in _NOUNS or self.retry_on is None or found in self.retry_on:
                 raise
             listed = ", ".join(self.retry_on) or "empty"
             reason = f"Not tried again: its error class is {found or 'not known'}, and retry_on is {listed}"
@@ -176,15 +178,27 @@ class AzmlJobOperator(AzmlSpecOperator):
         if self._guard:
             self._guard.kill()
 
+    def awaited(self, context: Context) -> tuple[GoalName, Json]:
+        """What is waited for of the job, a key of ``goals.GOALS``, and the values that it takes."""
+        return "ended", {}
+
     @contextmanager
     def guarded(self, context: Context) -> Iterator[None]:
         """Cancel the job when its time is up; after its own execution timeout, Airflow kills the task besides."""
         from airflow_provider_azml.operators.job_guard import JobGuard
         from airflow_provider_azml.operators.killing import Orders
+        from airflow_provider_azml.rest.goals import GOALS
 
         orders = Orders(cancel_on_kill=self.cancel_on_kill, on_worker_shutdown=self.on_worker_shutdown)
+        goal, wanted = self.awaited(context)
         guard = self._guard = JobGuard(
-            self.hook, context["ti"], orders, self.log, tolerate_errors_seconds=self.tolerate_errors_seconds
+            self.hook,
+            context["ti"],
+            orders,
+            self.log,
+            tolerate_errors_seconds=self.tolerate_errors_seconds,
+            goal=goal,
+            wanted=wanted,
         )
         if self._was_killed:
             guard.kill()
@@ -194,7 +208,8 @@ class AzmlJobOperator(AzmlSpecOperator):
             guard.time_is_up()
             raise
         except WaitTimeout as late:
-            job = self.hook.workspace_id.child("job", late.name) if late.kind == "job" else ""
+            is_job = late.kind == (GOALS[goal].noun or "job")
+            job = self.hook.workspace_id.child("job", late.name) if is_job else ""
             if job and not late.cancelled and self.owns(context, job):
                 late.cancelled = guard.time_is_up(job)
             raise

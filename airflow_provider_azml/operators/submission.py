@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_azml.exceptions import ApiError, Conflict, JobNameTaken
 from airflow_provider_azml.hooks.airflow_versions import conf
-from airflow_provider_azml.rest import arm_ids, failures, flows
+from airflow_provider_azml.rest import arm_ids, failures, flows, goals
 from airflow_provider_azml.rest.flows import Sleep
+from airflow_provider_azml.rest.goals import GOALS
+from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.waiting import Ticket, ended, status_of, ticket
 from airflow_provider_azml.spec.jobs import name_of
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.goals import GoalName
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.target import Target
 
@@ -225,42 +229,105 @@ def submit_job(
             earlier try submitted it, which the terms do not allow.
     """
     named = name_of(source.value) if source.value.get("name") else None
+
+    def send(arm_id: str) -> Flow[Ticket]:
+        properties = {**(source.value.get("properties") or {}), **owner}
+        called = source.merged({"name": arm_ids.parse(arm_id).name, "properties": properties})
+        return _put_job(target, called, arm_id, owner, terms)
+
+    return (yield from attempted(target.workspace, base_name, Ways(send), named=named, owner=owner, terms=terms))
+
+
+def _of(job: Json) -> Json:
+    """The properties that a job was given."""
+    given: Json = job["properties"].get("properties") or {}
+    return given
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How an attempt is sent, looked for, read and cancelled: as a job, unless it is said otherwise.
+
+    Args:
+        send: Sends the attempt that is to have an ARM id.
+        find: The attempt of an ARM id, or ``None``.
+        status: The word for how an attempt fares.
+        given: The properties that an attempt was given.
+        goal: What is waited for, a key of ``goals.GOALS``; by it an attempt is called and cancelled.
+        wanted: The values that the goal takes.
+    """
+
+    send: Callable[[str], Flow[Ticket]]
+    find: Callable[[str], Flow[Json | None]] = flows.find
+    status: Callable[[str, Json], str | None] = status_of
+    given: Callable[[Json], Json] = _of
+    goal: GoalName = "ended"
+    wanted: Json = field(default_factory=dict)
+
+    @property
+    def noun(self) -> str:
+        """What an attempt is called."""
+        return GOALS[self.goal].noun or "job"
+
+
+def attempted(
+    workspace: WorkspaceId,
+    base_name: str,
+    ways: Ways,
+    *,
+    named: str | None = None,
+    owner: Mapping[str, str],
+    terms: Terms = USUAL_TERMS,
+) -> Flow[Ticket]:
+    """The attempt that a try waits for: an earlier one, or the next; see :func:`submit_job`.
+
+    Args:
+        workspace: The workspace.
+        base_name: What attempts are called, without their number.
+        ways: How they are sent, looked for, read and cancelled.
+        named: What the one attempt is called, where it may be called so alone.
+        owner: The properties that say whose attempts are.
+        terms: How it is submitted.
+
+    Raises:
+        JobNameTaken: There is something of that name that is not for this try to take up.
+    """
     attempt, silent = 1, False
     while True:
         name = named or f"{base_name}-{attempt}"
-        arm_id = target.workspace.child("job", name)
-        found = yield from flows.find(arm_id)
+        arm_id = workspace.child("job", name)
+        found = yield from ways.find(arm_id)
         if found is None:
             if silent:
-                yield from _cancel(target.workspace.child("job", f"{base_name}-{attempt - 1}"))
-            properties = {**(source.value.get("properties") or {}), **owner}
-            named_source = source.merged({"name": name, "properties": properties})
-            return (yield from _put_job(target, named_source, arm_id, owner, terms))
-        if not _is_owned(found, owner):
-            raise _taken(arm_id, name, _whose(found, owner))
-        status = status_of(arm_id, found)
+                yield from _cancel(workspace.child("job", f"{base_name}-{attempt - 1}"), ways)
+            return (yield from ways.send(arm_id))
+        given, noun = ways.given(found), ways.noun
+        if not _is_owned(given, owner):
+            raise _taken(arm_id, noun, _whose(given, owner, noun))
+        status = ways.status(arm_id, found)
         if not (yield from _has_failed(arm_id, status, terms)):
-            later = None if named else target.workspace.child("job", f"{base_name}-{attempt + 1}")
-            if later and (yield from flows.find(later)):
+            later = None if named else workspace.child("job", f"{base_name}-{attempt + 1}")
+            if later and (yield from ways.find(later)):
                 attempt += 1
                 continue
-            if terms.on_existing == "fail" and _of(found).get(TI_ID) != owner[TI_ID]:
-                raise _taken(arm_id, name, f"is {status} already, of an earlier try", _ATTACH)
-            return Ticket(arm_id, None, found)
+            if terms.on_existing == "fail" and given.get(TI_ID) != owner[TI_ID]:
+                raise _taken(arm_id, noun, f"is {status} already, of an earlier try", _ATTACH)
+            return Ticket(arm_id, None, found, ways.goal, ways.wanted)
         if named:
-            raise _taken(arm_id, name, f"ended as {status}, and a job cannot run twice under one name")
+            raise _taken(arm_id, noun, f"ended as {status}, and a {noun} cannot run twice under one name")
         attempt, silent = attempt + 1, status == "NotResponding"
 
 
-def _cancel(arm_id: str) -> Flow[None]:
-    """Cancel a job that does not respond, by one request: the service may have given it up."""
-    name = arm_ids.parse(arm_id).name
+def _cancel(arm_id: str, ways: Ways) -> Flow[None]:
+    """Cancel what does not respond, by one request: the service may have given it up."""
+    name, called = arm_ids.parse(arm_id), ways.noun.capitalize()
     try:
-        yield from flows.once(flows.act(arm_id, "cancel"), timeout_seconds=_CANCEL_SECONDS)
+        cancelling = goals.cancel(DataPlane(name.workspace), arm_id, ways.goal, ways.wanted)
+        yield from flows.once(cancelling, timeout_seconds=_CANCEL_SECONDS)
     except ApiError as error:
-        _log.warning("Job %s does not respond, and could not be cancelled either: %s", name, error)
+        _log.warning("%s %s does not respond, and could not be cancelled either: %s", called, name.name, error)
     else:
-        _log.info("Job %s does not respond and is being cancelled, as another attempt follows", name)
+        _log.info("%s %s does not respond and is being cancelled, as another attempt follows", called, name.name)
 
 
 def _has_failed(arm_id: str, status: str | None, terms: Terms) -> Flow[bool]:
@@ -284,7 +351,7 @@ def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, st
             found = yield from _appeared(arm_id, refused)
         except ApiError as unknown:
             raise unknown from refused  # the next try looks
-        if found is None or not _is_owned(found, owner):
+        if found is None or not _is_owned(_of(found), owner):
             raise
         return Ticket(arm_id, None, found)
 
@@ -299,34 +366,28 @@ def _appeared(arm_id: str, refused: ApiError) -> Flow[Json | None]:
     return (yield from flows.find(arm_id))
 
 
-def _of(job: Json) -> Json:
-    """The properties that a job was given."""
-    given: Json = job["properties"].get("properties") or {}
-    return given
+def _is_owned(given: Json, owner: Mapping[str, str]) -> bool:
+    return given.get(SUBMISSION) == owner[SUBMISSION]
 
 
-def _is_owned(job: Json, owner: Mapping[str, str]) -> bool:
-    return _of(job).get(SUBMISSION) == owner[SUBMISSION]
-
-
-def _whose(job: Json, owner: Mapping[str, str]) -> str:
-    """Whose a job is that is not this submission's."""
+def _whose(given: Json, owner: Mapping[str, str], noun: str) -> str:
+    """Whose something is that is not this submission's."""
     names = ("airflow.dag_id", "airflow.run_id", "airflow.task_id", "airflow.map_index")
-    dag_id, run_id, task_id, map_index = told = [str(_of(job).get(name, "")) for name in names]
+    dag_id, run_id, task_id, map_index = told = [str(given.get(name, "")) for name in names]
     if told == [owner[name] for name in names]:
-        return "was submitted before this task was cleared, and a job cannot run twice under one name"
+        return f"was submitted before this task was cleared, and a {noun} cannot run twice under one name"
     if not task_id:
         return "was not submitted by this task"
     mapped = f"[{map_index}]" if map_index not in ("", "-1") else ""
     return f"was not submitted by this task, but by {dag_id}.{task_id}{mapped} in run {run_id}"
 
 
-def _taken(arm_id: str, name: str, reason: str, hint: str = _ANOTHER_NAME) -> JobNameTaken:
+def _taken(arm_id: str, noun: str, reason: str, hint: str = _ANOTHER_NAME) -> JobNameTaken:
     return JobNameTaken(
         method="GET",
         url=arm_id,
         status=200,
         code="JobNameTaken",
-        message=f"job {name!r} {reason}",
+        message=f"{noun} {arm_ids.parse(arm_id).name!r} {reason}",
         hint=hint,
     )

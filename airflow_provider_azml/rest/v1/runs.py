@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_azml.exceptions import NotFound
 from airflow_provider_azml.rest import families, flows, history
@@ -15,6 +16,8 @@ from airflow_provider_azml.rest.v1.multipart import Form, Part, Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from azure.core.rest import HttpRequest
 
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Flow, Json
@@ -75,6 +78,12 @@ def start(
         retry="never",
     )
     return str(flows.json_object(response.request, response)["runId"])
+
+
+def starts(sent: HttpRequest, run_id: str) -> bool:
+    """Whether a request is one that starts a run of an id."""
+    url = urlsplit(sent.url)
+    return sent.method == "POST" and url.path.endswith("/startrun") and parse_qs(url.query).get("runId") == [run_id]
 
 
 def start_snapshot(
