@@ -10,8 +10,10 @@ from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import local_paths, references, yaml_text
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.environments import reference_problems
+from airflow_provider_azml.spec.made_tables import MLTABLE, MadeTable
 from airflow_provider_azml.spec.needs import Asset, Local, LongUri
 from airflow_provider_azml.spec.rules import Rule, each, lower, nested, sendable, texts, translated, words
+from airflow_provider_azml.spec.v1 import mltable_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.needs import Named, Need
     from airflow_provider_azml.spec.source import Source
 
-MLTABLE = "MLTable"
 _LOCAL = re.compile(r"\.{1,2}(/|$)|/(?!subscriptions/)", re.IGNORECASE)
 """Paths that are plainly meant to be local ones."""
 _CONDITIONS = {"created_greater_than": "createdGreaterThan", "last_accessed_greater_than": "lastAccessedGreaterThan"}
@@ -60,9 +61,15 @@ def data_properties(source: Source) -> Json:
     if references.is_remote(path):
         body["dataUri"] = path
     else:
-        body["dataUri"] = Local(local_paths.taken(source, path), datastore=_datastore(value), asset=_asset(value))
+        local = Local(local_paths.taken(source, path), datastore=_datastore(value), asset=_asset(value))
+        body["dataUri"] = local
         if body["dataType"] == "mltable":
             body["referencedUris"] = _referenced(source, path)
+            if mltable_files.is_made(sources.text_of(source.local(path) / MLTABLE)):
+                body["dataUri"] = MadeTable(local)
+                body["referencedUris"] = [
+                    LongUri(uri) if mltable_files.is_short(uri) else uri for uri in body["referencedUris"]
+                ]
     return {**body, "isAnonymous": not value.get("name"), "isArchived": False}
 
 

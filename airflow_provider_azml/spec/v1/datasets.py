@@ -92,7 +92,7 @@ def check(source: Source) -> Sequence[Problem]:
     return validate.check(source, SCHEMA, _problems, strict=True)
 
 
-def data_asset(source: Source, *, workspace: str | None = None) -> Translation:
+def data_asset(source: Source) -> Translation:
     """What a dataset file becomes.
 
     One file or folder becomes ``uri_file`` or ``uri_folder``; rows, several paths and patterns become ``mltable`` with
@@ -101,7 +101,6 @@ def data_asset(source: Source, *, workspace: str | None = None) -> Translation:
 
     Args:
         source: The file.
-        workspace: ARM id of the workspace that it is for; an ``MLTable`` file names datastores with theirs.
 
     Raises:
         SpecError: It is no valid dataset file, or says what v2 cannot say; with all its problems at once.
@@ -125,12 +124,11 @@ def data_asset(source: Source, *, workspace: str | None = None) -> Translation:
     }
     made = gathered(members, source)
     new = replace(source, value=made.value, marks=made.marks)
-    remarks = tuple(_remarks(source, found, is_table=is_table, workspace=workspace))
+    remarks = tuple(_remarks(source, found, is_table=is_table))
     if not is_table:
         return Translation("data", new, remarks=remarks, notes=notes)
     folder = f"{name}-mltable"
-    paths = [{place.word: mltable_files.uri(place.uri, workspace)} for place in found]
-    text = mltable_files.text(paths, _transformations(source))
+    text = mltable_files.text([{place.word: place.uri} for place in found], _transformations(source))
     files = {f"{folder}/MLTable": text}
     return Translation("data", new, files=files, named={("path",): folder}, remarks=remarks, notes=notes)
 
@@ -257,7 +255,7 @@ def _path_problems(source: Source) -> Iterator[Problem]:
         yield source.problem(_PATH, "has URLs and paths in datastores; v1 took one of both", at_key=True)
 
 
-def _remarks(source: Source, found: Sequence[Place], *, is_table: bool, workspace: str | None) -> Iterator[Remark]:
+def _remarks(source: Source, found: Sequence[Place], *, is_table: bool) -> Iterator[Remark]:
     """What was chosen."""
     if not _makes_versions(source):
         text = (
@@ -271,6 +269,6 @@ def _remarks(source: Source, found: Sequence[Place], *, is_table: bool, workspac
         return
     if not _is_tabular(source):
         yield Remark(("type",), "a table of files, as v2 has no other name for several paths, or for a pattern")
-    if workspace is None and any(mltable_files.is_short(place.uri) for place in found):
-        text = "its MLTable file names datastores without their workspace; put azureml://subscriptions/... in front"
+    if any(mltable_files.is_short(place.uri) for place in found):
+        text = "its MLTable file names datastores without their workspace, which azml adds; for az write it yourself"
         yield Remark(("path",), text)

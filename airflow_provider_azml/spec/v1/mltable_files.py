@@ -5,18 +5,21 @@ Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-mltabl
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
-
-from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
 _SCHEMA = "https://azuremlschemas.azureedge.net/latest/MLTable.schema.json"
-_SCHEME = "azureml://"
+_WIDE = 10_000
 _SHORT = "azureml://datastores/"
+_IN_TEXT = re.compile(re.escape(_SHORT))
+_MADE = "# Made for a dataset of CLI v1; where it is registered, datastores get the workspace that a table needs.\n"
+"""What a file begins with whose datastores are completed when it is uploaded; files of others are left alone."""
 
 
 def text(paths: Sequence[Mapping[str, str]], transformations: Sequence[Json]) -> str:
@@ -28,6 +31,7 @@ def text(paths: Sequence[Mapping[str, str]], transformations: Sequence[Json]) ->
 
     Example:
         >>> print(text([{"file": "https://example.com/iris.csv"}], [{"read_delimited": {"delimiter": ","}}]))
+        # Made for a dataset of CLI v1; where it is registered, datastores get the workspace that a table needs.
         $schema: https://azuremlschemas.azureedge.net/latest/MLTable.schema.json
         type: mltable
         paths:
@@ -41,7 +45,22 @@ def text(paths: Sequence[Mapping[str, str]], transformations: Sequence[Json]) ->
     content: Json = {"$schema": _SCHEMA, "type": "mltable", "paths": [dict(path) for path in paths]}
     if transformations:
         content["transformations"] = list(transformations)
-    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    return _MADE + str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=_WIDE))
+
+
+def is_made(text: str) -> bool:
+    """Whether a file was made here, so that its datastores are to be completed."""
+    return text.startswith(_MADE)
+
+
+def completed(text: str, workspace: WorkspaceId) -> str:
+    """The text of a file with the workspace of each datastore, the only form in which a table may name one.
+
+    Args:
+        text: The text of a file that was made here.
+        workspace: The workspace that it is registered in.
+    """
+    return _IN_TEXT.sub(_above(workspace), text)
 
 
 def is_short(uri: str) -> bool:
@@ -49,15 +68,18 @@ def is_short(uri: str) -> bool:
     return uri.startswith(_SHORT)
 
 
-def uri(of: str, workspace: str | None) -> str:
-    """A URI as a table needs it: a datastore with its workspace.
+def uri(of: str, workspace: WorkspaceId) -> str:
+    """A URI of a datastore with its workspace; any other as it is.
 
-    Args:
-        of: The URI.
-        workspace: ARM id of the workspace; ``None`` leaves the URI as it is.
+    Example:
+        >>> uri("azureml://datastores/blobs/paths/iris.csv", WorkspaceId("s", "rg", "ws"))
+        'azureml://subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/blobs/paths/iris.csv'
     """
-    if workspace is None or not is_short(of):
-        return of
-    named = arm_ids.parse(workspace)
-    above = f"subscriptions/{named.subscription_id}/resourcegroups/{named.resource_group}/workspaces/{named.name}"
-    return f"{_SCHEME}{above}/{of.removeprefix(_SCHEME)}"
+    return _above(workspace) + of.removeprefix(_SHORT) if is_short(of) else of
+
+
+def _above(workspace: WorkspaceId) -> str:
+    return (
+        f"azureml://subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
+        f"/workspaces/{workspace.name}/datastores/"
+    )

@@ -174,4 +174,4 @@ def _uri(source: Source) -> str:
     if is_unset(store):
         return path
     named = arm_ids.parse(str(store))
-    return mltable_files.uri(f"azureml://datastores/{named.name}/paths/{path.lstrip('/')}", str(named.workspace))
+    return mltable_files.uri(f"azureml://datastores/{named.name}/paths/{path.lstrip('/')}", named.workspace)

@@ -10,16 +10,17 @@ import pytest
 import yaml
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.spec import assets, kinds
+from airflow_provider_azml.spec.needs import LongUri
 from airflow_provider_azml.spec.source import Source, as_written
-from airflow_provider_azml.spec.v1 import datasets
+from airflow_provider_azml.spec.v1 import datasets, mltable_files
+from tests.spec.stand_in import TARGET
 
 if TYPE_CHECKING:
     from airflow_provider_azml.spec.v1.translation import Translation
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "azureml_core" / "datasets.json").read_text())
-WORKSPACE = str(WorkspaceId("s", "rg", "ws"))
+WORKSPACE = TARGET.workspace
 STORE = "azureml://subscriptions/s/resourcegroups/rg/workspaces/ws/datastores"
 FILES = {"GetDatastoreFilesBlock", "GetFilesBlock"}
 HEADERS = {3: "all_files_same_headers", 0: "no_header"}
@@ -62,7 +63,8 @@ def dataset(kind: str, registration: dict[str, Any] | None = None, **parameters:
 def table_of(translation: Translation) -> dict[str, Any]:
     ((name, text),) = translation.files.items()
     assert name == f"{translation.source.value['name']}-mltable/MLTable"
-    table: dict[str, Any] = yaml.safe_load(text)
+    assert mltable_files.is_made(text)
+    table: dict[str, Any] = yaml.safe_load(mltable_files.completed(text, WORKSPACE))
     return table
 
 
@@ -97,7 +99,7 @@ def test_a_dataset_is_read_as_azureml_core_reads_it(name: str, tmp_path: Path) -
     if not blocks or any("Sql" in key for key in blocks):
         assert refused(tmp_path, case["given"])
         return
-    translation = datasets.data_asset(source, workspace=WORKSPACE)
+    translation = datasets.data_asset(source)
     asset = translation.beside(tmp_path / "beside")
     assert not kinds.check(asset, "data", strict=True)
     body = assets.data_properties(asset)
@@ -111,7 +113,7 @@ def test_a_dataset_is_read_as_azureml_core_reads_it(name: str, tmp_path: Path) -
     table = table_of(translation)
     holds_to_its_reference(table)
     assert [uri for path in table["paths"] for uri in path.values()] == theirs
-    assert body["referencedUris"] == theirs
+    assert [uri.id_in(TARGET) if isinstance(uri, LongUri) else uri for uri in body["referencedUris"]] == theirs
     transformations = {key: value for each in table.get("transformations", ()) for key, value in each.items()}
     assert bool(transformations) == (case["read"]["kind"] == "TabularDataset")
     if "Microsoft.DPrep.ParseDelimitedBlock" in blocks:
@@ -137,7 +139,7 @@ def test_the_template_of_the_command_line_holds_no_key_that_is_unknown_here(tmp_
         tabular["parameters"]["sourceType"] = kind
         path = [{"datastoreName": "sample-blob-datastore", "relativePath": "sample-data/datafile"}]
         tabular["parameters"]["path"] = path
-        holds_to_its_reference(table_of(datasets.data_asset(written(tmp_path, tabular), workspace=WORKSPACE)))
+        holds_to_its_reference(table_of(datasets.data_asset(written(tmp_path, tabular))))
 
 
 @pytest.mark.parametrize(
@@ -176,11 +178,12 @@ def test_a_dataset_that_asks_for_no_new_version_is_version_one(tmp_path: Path) -
     assert "version" not in datasets.data_asset(written(tmp_path, given)).source.value
 
 
-def test_without_a_workspace_it_is_told_what_a_table_lacks(tmp_path: Path) -> None:
+def test_it_is_told_what_a_table_lacks(tmp_path: Path) -> None:
     place = {"datastoreName": "s", "relativePath": "a.csv"}
     given = dataset("Tabular", {"name": "x", "createNewVersion": True}, sourceType="Parquet_Files", path=place)
     translation = datasets.data_asset(written(tmp_path, given))
-    assert table_of(translation)["paths"] == [{"file": "azureml://datastores/s/paths/a.csv"}]
+    assert "- file: azureml://datastores/s/paths/a.csv" in translation.files["x-mltable/MLTable"]
+    assert table_of(translation)["paths"] == [{"file": f"{STORE}/s/paths/a.csv"}]
     assert "without their workspace" in translation.remarks[0].text
 
 
