@@ -30,6 +30,8 @@ _COMMANDS = {
     "translate": _Row("airflow_provider_azml.cli.translate", "show the requests that an AML file amounts to"),
     "template": _Row("airflow_provider_azml.cli.template", "print a commented AML file to start from"),
     "schedule": _Row("airflow_provider_azml.cli.schedule", "explain schedule files, and list schedules of a workspace"),
+    "folder": _Row("airflow_provider_azml.cli.folder", "attach folders to a workspace"),
+    "environment": _Row("airflow_provider_azml.cli.environment", "begin and fetch environments as files of CLI v1"),
     "emulator": _Row(
         "airflow_provider_azml.emulator.cli",
         "run a local Azure Machine Learning on loopback; it runs the code of jobs and deployments as you",

@@ -9,7 +9,7 @@ from airflow_provider_azml.cli.command import is_name, nested
 from airflow_provider_azml.cli.templates import Templates, is_open
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import kinds, marks
-from airflow_provider_azml.spec.source import as_written
+from airflow_provider_azml.spec.source import as_written, for_service
 from airflow_provider_azml.spec.v1 import formats
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Reading:
         written = self.as_written(file)
         found = formats.of(written)
         is_all = found is None or (found.translation and (found.is_whole(written) or self.overrides))
-        return formats.for_service(written).merged(self.overrides) if is_all else written
+        return for_service(formats.of_today(written), self.overrides) if is_all else written
 
     def problems(self, source: Source) -> Sequence[Problem]:
         """What is wrong with a file, as far as its values are known: those of open templates are not."""

@@ -43,6 +43,11 @@ def workspace_of(arguments: argparse.Namespace) -> WorkspaceId:
     return WorkspaceId(*(str(value) for value in found.values()))
 
 
+def subscription_of_environment() -> str | None:
+    """The subscription that the environment names."""
+    return _variable("subscription")
+
+
 def signed_in() -> Client:
     """A client with azure-identity's default credential, in the cloud that the environment names.
 

@@ -18,6 +18,7 @@ from airflow_provider_azml.cli.offline import Offline, Request, named_again
 from airflow_provider_azml.cli.reading import TEMPLATE_HINT, Reading
 from airflow_provider_azml.cli.secrets import hidden
 from airflow_provider_azml.cli.templates import shown
+from airflow_provider_azml.cli.written_files import add_force_option
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.rest.clouds import CLOUDS
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FOLDER", help="folder for YAML files; standard output takes one"
     )
-    parser.add_argument("--force", action="store_true", help="write over YAML files that are there already")
+    add_force_option(parser)
     add_file_options(parser)
     v1_files.add_options(parser)
     where = parser.add_argument_group("the workspace that it would be sent to")

@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.cli import written_files
+from airflow_provider_azml.cli.written_files import refuse_present
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec.v1 import written
 
@@ -79,20 +81,15 @@ def write(made: Written, *, force: bool) -> None:
     Raises:
         SpecError: One is there already; none was written.
     """
-    there = [file for file in made.files if file.exists()]
-    if there and not force:
-        reason = "is there already, and nothing was written; give another folder, or --force"
-        raise SpecError([Problem(str(file), 0, 0, "", reason) for file in there])
+    refuse_present(made.files, force=force)
     for copy, origin in made.copies.items():
         copy.parent.mkdir(parents=True, exist_ok=True)
         if origin.is_dir():
             shutil.copytree(origin, copy, symlinks=True, dirs_exist_ok=True)
         else:
             shutil.copyfile(origin, copy)
-    for file, text in made.texts.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    sys.stdout.writelines(f"{file}\n" for file in made.files)
+    written_files.write(made.texts, force=force)
+    sys.stdout.writelines(f"{copy}\n" for copy in made.copies)
 
 
 def _text(product: Product, folder: Path) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Done
 
 AZML = Path(sys.executable).parent / "azml"
-COMMANDS = ("validate", "translate", "template", "emulator")
+COMMANDS = ("validate", "translate", "template", "schedule", "folder", "environment", "emulator")
 
 
 def script(*arguments: str) -> subprocess.CompletedProcess[str]:
