@@ -22,8 +22,9 @@ from airflow_provider_azml.rest.clouds import CLOUDS, Cloud, discover
 from airflow_provider_azml.rest.credentials import token_cache
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.versions import newest_version
+from airflow_provider_azml.spec import workspace_configs
 from airflow_provider_azml.spec.kinds import apply as apply_flow
-from airflow_provider_azml.spec.source import from_mapping
+from airflow_provider_azml.spec.source import for_service, from_mapping
 from airflow_provider_azml.spec.source import read as source_file
 from airflow_provider_azml.spec.target import Target
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _NO_METADATA = frozenset({400, 401, 403, 404, 405, 410})
 """HTTP statuses by which a host says that it is no cloud's."""
+_OF_WORKSPACE = ("subscription_id", "resource_group", "workspace")
 POLL_SECONDS = 2.0
 """Pause between two looks at what is waited for; a longer Retry-After of the service wins."""
 
@@ -50,6 +52,8 @@ class AzmlHook(BaseHook):
         subscription_id: Instead of the connection's.
         resource_group: Instead of the connection's.
         workspace: Instead of the connection's.
+        config_path: A ``config.json``, or a folder: that of ``.azureml/config.json`` or ``config.json``, or one below.
+            It says what neither arguments nor connection say of the workspace.
 
     Example:
         >>> hook = AzmlHook("azml_default")
@@ -68,12 +72,14 @@ class AzmlHook(BaseHook):
         subscription_id: str | None = None,
         resource_group: str | None = None,
         workspace: str | None = None,
+        config_path: str | Path | None = None,
     ) -> None:
         super().__init__()
         self.azml_conn_id = azml_conn_id
         self.subscription_id = subscription_id
         self.resource_group = resource_group
         self.workspace = workspace
+        self.config_path = config_path
 
     # -- what the connection says --------------------------------------------------------------------------------
 
@@ -114,11 +120,12 @@ class AzmlHook(BaseHook):
 
         Raises:
             ConnectionIncomplete: Neither connection nor arguments name it wholly.
+            SpecError: The file at `config_path` does not name a workspace.
         """
-        names = {
-            name: getattr(self, name) or self.settings.fields.get(name)
-            for name in ("subscription_id", "resource_group", "workspace")
-        }
+        names = {name: getattr(self, name) or self.settings.fields.get(name) for name in _OF_WORKSPACE}
+        if self.config_path is not None and not all(names.values()):
+            config = workspace_configs.found(Path(self.config_path))
+            names = {name: value or getattr(config, name) for name, value in names.items()}
         missing = [name for name, value in names.items() if not value]
         if missing:
             raise ConnectionIncomplete(
@@ -198,6 +205,8 @@ class AzmlHook(BaseHook):
     ) -> Json:
         """Create or update what an AML file describes, with all that it drags in, as ``az ml <kind> create -f`` does.
 
+        A file of CLI v1 is taken as what it is today; what was chosen for it is logged.
+
         Args:
             source: Path of an AML file, or its content.
             kind: What it describes, a key of ``spec.table.KINDS``; needed when ``$schema`` and ``type`` do not say it.
@@ -222,7 +231,7 @@ class AzmlHook(BaseHook):
             read = source_file(Path(source), follow_symlinks=follow_symlinks)
         else:
             read = from_mapping(source, base_path=_path(base_path), follow_symlinks=follow_symlinks)
-        ticket = self.run(apply_flow(read.merged(overrides or {}), kind, self.target, strict=strict))
+        ticket = self.run(apply_flow(for_service(read, overrides or {}), kind, self.target, strict=strict))
         if not wait or parse(ticket.arm_id).kind == "job":
             return ticket.body
         return self._settled(ticket).body

@@ -21,6 +21,9 @@ class AzmlApplyOperator(AzmlJobOperator):
     completed, and never makes a second version of an asset that names none. How a job is waited for, the arguments of
     :class:`~airflow_provider_azml.operators.job_waiting.AzmlJobOperator` say.
 
+    Files of CLI v1 (run configurations, environments, datasets, pipelines, schedules) are taken as what they are
+    today; the task's log tells what was chosen for them.
+
     Args:
         file: AML file, relative to the DAG file.
         spec: Its content as a mapping instead.

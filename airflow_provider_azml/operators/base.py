@@ -49,6 +49,9 @@ class AzmlOperator(ShieldedOperator):
         subscription_id: Instead of the connection's.
         resource_group: Instead of the connection's.
         workspace: Instead of the connection's.
+        config_path: A ``config.json``, or a folder in or above which there is ``.azureml/config.json`` or
+            ``config.json``, relative to the folder of the DAG file. It says what neither arguments nor connection say
+            of the workspace.
         deferrable: Wait in the triggerer instead of in a worker; by default what ``[operators] default_deferrable``
             says.
         poll_seconds: Pause between two looks at the service, in seconds; slower for what lasts long.
@@ -60,7 +63,7 @@ class AzmlOperator(ShieldedOperator):
         multiple_outputs: Push each key of the result as an XCom of its own too, for ``task.output["name"]``.
     """
 
-    template_fields: Sequence[str] = ("azml_conn_id", "subscription_id", "resource_group", "workspace")
+    template_fields: Sequence[str] = ("azml_conn_id", "subscription_id", "resource_group", "workspace", "config_path")
     template_ext: Sequence[str] = ()
     ui_color = "#e8f1fb"
 
@@ -77,6 +80,7 @@ class AzmlOperator(ShieldedOperator):
         subscription_id: str | None = None,
         resource_group: str | None = None,
         workspace: str | None = None,
+        config_path: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_seconds: float = 15,
         timeout_seconds: float | None = None,
@@ -89,6 +93,7 @@ class AzmlOperator(ShieldedOperator):
         self.subscription_id = subscription_id
         self.resource_group = resource_group
         self.workspace = workspace
+        self.config_path = config_path
         self.deferrable = deferrable
         self.poll_seconds = poll_seconds
         self.timeout_seconds = timeout_seconds
@@ -118,7 +123,8 @@ class AzmlOperator(ShieldedOperator):
         """The hook of the task's connection."""
         from airflow_provider_azml.hooks.azml import AzmlHook
 
-        return AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace)
+        config_path = None if self.config_path is None else self.folder / self.config_path
+        return AzmlHook(self.azml_conn_id, self.subscription_id, self.resource_group, self.workspace, config_path)
 
     def execute(self, context: Context) -> Any:  # whatever the last step answers
         """Submit, wait, and return the result."""

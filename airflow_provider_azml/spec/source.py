@@ -31,10 +31,11 @@ MAPPING = "<mapping>"
 OVERRIDES = "<overrides>"
 TEMPLATE_FAILS = "the template fails"
 """How problems of templates begin."""
+_SCHEDULE, _JOB = "Schedule", "create_job"
 _PIPELINE = frozenset({"pipeline"})
 _MAY_BE_V1 = frozenset({
     *_PIPELINE,
-    "Schedule",
+    _SCHEDULE,
     *("framework", "script", "target", "communicator", "nodeCount"),  # run configurations
     *("sampling", "policy"),  # of HyperDrive
     *("python", "docker", "environmentVariables"),  # environments
@@ -225,6 +226,25 @@ def from_mapping(
     """
     opened, copied = Opened(follow_symlinks=follow_symlinks), plain_values.copied(value, MAPPING)
     return _of_today(Source(copied, (base_path or Path()).absolute(), render=render, opened=opened))
+
+
+def for_service(source: Source, overrides: Mapping[str, Any]) -> Source:
+    """A source with other values over its own, as the service takes it: a schedule of CLI v1 becomes one of today.
+
+    Args:
+        source: What was read; schedules of v1 were left as they are, because Airflow takes them so.
+        overrides: Values over its own; for ``create_job`` of a schedule of v1 a file may stand alone, as its job.
+
+    Raises:
+        SpecError: It is a schedule of CLI v1 that has problems, or says what v2 cannot say.
+    """
+    if _SCHEDULE not in source.value:
+        return source.merged(overrides)
+    from airflow_provider_azml.spec.v1 import formats  # noqa: PLC0415 (as below)
+
+    job = overrides.get(_JOB)
+    told = {**overrides, _JOB: {"job": job}} if isinstance(job, str) else overrides
+    return formats.for_service(source).merged(told)
 
 
 def _of_today(source: Source, telling: frozenset[str] = _MAY_BE_V1) -> Source:
