@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +17,7 @@ from airflow_provider_azml.emulator.arm import (
     locations,
     preview_2021,
     providers,
+    regional,
     registries,
     subscriptions,
     template_deployments,
@@ -49,13 +49,10 @@ _TELLING = ("batch_endpoint", "online_deployment", "online_endpoint")
 
 Sources: cli/batch-score-rest.sh and deploy-rest.sh of Azure/azureml-examples, which follow it.
 """
-_OF_REGIONS = "2020-01-01"
 _OF_PROVIDERS: tuple[list[str], ...] = ([], ["register"], ["unregister"])
 METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
 REGISTRIES_PREFIX = "/mferp/managementfrontend"
 """Under which a region has the assets of registries."""
-REGIONAL_PREFIX = "/rp/workspaces"
-"""Under which a region's resource provider is asked by itself. Source: ``azureml._compute`` of azureml-core 1.61."""
 _REGISTRIES = f"/subscriptions/{{subscription}}/resourceGroups/{{group}}/providers/{AML}/registries"
 
 
@@ -64,7 +61,7 @@ def routes(emulator: Emulator) -> list[BaseRoute]:
     manager = Manager(emulator)
     return [
         Route("/subscriptions{path:path}", manager.answer, methods=METHODS),
-        Route(f"{REGIONAL_PREFIX}/subscriptions{{path:path}}", manager.answer_regionally, methods=METHODS),
+        regional.route(manager.answer),
         Route(f"{REGISTRIES_PREFIX}{_REGISTRIES}{{path:path}}", manager.answer_of_registries, methods=METHODS),
         Route("/registrymanagement/v1.0/registries/{name}/discovery", manager.discover, methods=["GET"]),
         Route("/providers{path:path}", providers.tenant_view, methods=METHODS),
@@ -95,17 +92,6 @@ class Manager:
         """
         path = str(request.scope["path"]).removeprefix(REGISTRIES_PREFIX)
         query = registries.plain_query(request.scope["query_string"])
-        return await self.answer(Request({**request.scope, "path": path, "query_string": query}, request.receive))
-
-    async def answer_regionally(self, request: Request) -> Response:
-        """Answer a request to a region's resource provider, as Resource Manager does.
-
-        Raises:
-            ArmError: It is refused.
-        """
-        path = str(request.scope["path"]).removeprefix(REGIONAL_PREFIX)
-        # which versions of its own a region has, nobody says
-        query = urlencode({**request.query_params, "api-version": _OF_REGIONS}).encode()
         return await self.answer(Request({**request.scope, "path": path, "query_string": query}, request.receive))
 
     async def discover(self, request: Request) -> Response:
