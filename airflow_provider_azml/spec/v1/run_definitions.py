@@ -65,8 +65,7 @@ def run_definition(
         >>> run_definition(as_written(Path("sklearn.runconfig")), script="train.py").configuration["script"]
         'train.py'
     """
-    named = runconfig if target is None else runconfig.merged({"target": target})
-    run = script_run(named, script=script, arguments=arguments, source_directory=source_directory)
+    run = script_run(runconfig, script=script, arguments=arguments, source_directory=source_directory, target=target)
     notes = validate.told(_problems(run), strict=True)
     value: dict[str, Any] = {**run.source.value, "environment": _environment(run)}
     return RunDefinition(value, run.code, notes)
@@ -76,10 +75,10 @@ def _problems(run: ScriptRun) -> Iterator[Problem]:
     source = run.source
     yield from validate.problems(source, runconfigs.SCHEMA)
     yield from unsayable.none_texts(source, but=runconfigs.WITH_ANY_TEXT)
-    yield from run.runconfig.environment_problems()
+    yield from run.runconfig.environment_problems(rows=())
     if run.runconfig.target is None:
         yield source.problem(("target",), _ON_THIS_MACHINE)
-    yield from run.code_problems()
+    yield from run.script_problems()
 
 
 def _environment(run: ScriptRun) -> Mapping[str, object]:
@@ -88,7 +87,7 @@ def _environment(run: ScriptRun) -> Mapping[str, object]:
     value: dict[str, Any] = dict(environment.value) if isinstance(environment.value, dict) else {}
     if is_unset(value):
         return {"python": {"condaDependencies": environments.CONDA}, "docker": {"baseImage": environments.IMAGE}}
-    file = environments.conda_file(environment, environments.folders_of(run.source, run.code))
+    file = environments.conda_file(environment, run.runconfig.folders)
     if file is None:
         return value
     packages = yaml_text.parse(text_of(file), str(file))[0]
