@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
@@ -15,6 +16,32 @@ _SECRETS: Mapping[str, tuple[str, str]] = {"key": ("list_keys", "primaryKey"), "
 """Auth mode -> the action that tells the secret, and its name in the answer; an AAD token is the identity's own."""
 
 
+@dataclass(frozen=True)
+class Door:
+    """Where an endpoint takes payloads, and what opens it.
+
+    Args:
+        uri: Its scoring URI.
+        headers: What goes with every payload; it may hold a secret.
+    """
+
+    uri: str
+    headers: Mapping[str, str]
+
+    def send(self, *, json: object = None, content: bytes | None = None) -> Send:
+        """The step that sends a payload, once.
+
+        Args:
+            json: The payload, as JSON.
+            content: The payload as it is sent, which is JSON too, instead.
+        """
+        headers = dict(self.headers)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        sent = request("POST", self.uri, json=json, content=content, headers=headers)
+        return Send(sent, scope="anonymous" if "Authorization" in self.headers else "aml", retry="never")
+
+
 def score(endpoint_id: str, payload: object, deployment: str | None = None) -> Flow[object]:
     """Send a payload, answer what the endpoint answers: JSON where it is JSON, else text.
 
@@ -23,6 +50,25 @@ def score(endpoint_id: str, payload: object, deployment: str | None = None) -> F
 
     Source: azure-ai-ml 1.35.2 ``online_endpoints.invoke`` (recorded exchange): ``Authorization: Bearer <key>``, and
     ``azureml-model-deployment`` to take a deployment whatever the traffic split says.
+    """
+    opened = yield from door(endpoint_id, deployment)
+    response = yield from call(opened.send(json=payload))
+    try:
+        answer: object = response.json()
+    except ValueError:
+        return response.text()
+    return answer
+
+
+def door(endpoint_id: str, deployment: str | None = None) -> Flow[Door]:
+    """Where an endpoint takes payloads, for whoever sends many.
+
+    Args:
+        endpoint_id: ARM id of the endpoint.
+        deployment: The deployment that is to answer, whatever the traffic split says.
+
+    Raises:
+        ApiError: The endpoint has no scoring URI yet.
     """
     endpoint = yield from flows.get(endpoint_id)
     uri = endpoint["properties"].get("scoringUri")
@@ -38,13 +84,7 @@ def score(endpoint_id: str, payload: object, deployment: str | None = None) -> F
     headers = yield from _authorization(endpoint_id, endpoint)
     if deployment:
         headers["azureml-model-deployment"] = deployment
-    sent = request("POST", uri, json=payload, headers=headers)
-    response = yield from call(Send(sent, scope="anonymous" if "Authorization" in headers else "aml", retry="never"))
-    try:
-        answer: object = response.json()
-    except ValueError:
-        return response.text()
-    return answer
+    return Door(str(uri), headers)
 
 
 def _authorization(endpoint_id: str, endpoint: Json) -> Flow[dict[str, str]]:
