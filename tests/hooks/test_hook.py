@@ -229,3 +229,25 @@ def test_requests_and_tokens_leave_no_trace_in_the_log(azml_connection, caplog):
     assert AzmlHook(azml_connection).test_connection()[0]
     loggers = {record.name for record in caplog.records}
     assert {name for name in loggers if name.startswith(("azure", "airflow_provider_azml"))} == set()
+
+
+def test_a_folder_says_what_the_connection_leaves_out_of_the_workspace(connect, azml_emulator, tmp_path):
+    left_out = connect(without=("subscription_id", "workspace"))
+    extra = json.loads(azml_emulator.environment["AIRFLOW_CONN_AZML_DEFAULT"])["extra"]
+    (tmp_path / ".azureml").mkdir()
+    told = {"subscription_id": extra["subscription_id"], "resource_group": "not asked for"}
+    config = tmp_path / ".azureml/config.json"
+    config.write_text(json.dumps({**told, "workspace_name": extra["workspace"]}))
+    (tmp_path / "dags").mkdir()
+
+    hook = AzmlHook(left_out, config_path=tmp_path / "dags")
+    assert hook.test_connection() == AzmlHook(connect()).test_connection()
+    assert hook.workspace_id.resource_group == extra["resource_group"]
+    assert AzmlHook(left_out, workspace="mine", config_path=config).workspace_id.name == "mine"
+
+    config.write_text(json.dumps(told))
+    works, message = AzmlHook(left_out, config_path=config).test_connection()
+    assert (works, message) == (False, f"{config}:1:1: 'workspace_name' is missing, a text")
+    works, message = AzmlHook(left_out).test_connection()
+    assert not works
+    assert "has no subscription_id and no workspace in its extra" in message
