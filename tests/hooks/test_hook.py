@@ -232,6 +232,7 @@ def test_requests_and_tokens_leave_no_trace_in_the_log(azml_connection, caplog):
 
 
 def test_a_folder_says_what_the_connection_leaves_out_of_the_workspace(connect, azml_emulator, tmp_path):
+    whole = AzmlHook(connect()).test_connection()
     left_out = connect(without=("subscription_id", "workspace"))
     extra = json.loads(azml_emulator.environment["AIRFLOW_CONN_AZML_DEFAULT"])["extra"]
     (tmp_path / ".azureml").mkdir()
@@ -241,7 +242,7 @@ def test_a_folder_says_what_the_connection_leaves_out_of_the_workspace(connect, 
     (tmp_path / "dags").mkdir()
 
     hook = AzmlHook(left_out, config_path=tmp_path / "dags")
-    assert hook.test_connection() == AzmlHook(connect()).test_connection()
+    assert hook.test_connection() == whole
     assert hook.workspace_id.resource_group == extra["resource_group"]
     assert AzmlHook(left_out, workspace="mine", config_path=config).workspace_id.name == "mine"
 
