@@ -334,8 +334,11 @@ class AzmlHook(BaseHook):
     def list(
         self, kind: str, *, name: str | None = None, parent: str | None = None, params: Mapping[str, str] | None = None
     ) -> Sequence[Json]:
-        """All resources of a kind; with ``name``, all versions of that one."""
-        collection = self.workspace_id.child(kind, *filter(None, (parent, name)))
+        """All resources of a kind, workspaces those of the resource group; with ``name``, all versions of that one."""
+        if kind == "workspace":
+            collection = self.workspace_id.sibling(kind)
+        else:
+            collection = self.workspace_id.child(kind, *filter(None, (parent, name)))
         if name:
             collection += "/versions"
         return self.run(flows.pages(collection, api_version=RESOURCES[kind].api_version, params=params))
