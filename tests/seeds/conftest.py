@@ -47,4 +47,6 @@ def bench(
     monkeypatch.chdir(tmp_path)
     made = Bench(azml_emulator, folder=tmp_path).ensure()
     monkeypatch.setenv("AIRFLOW_CONN_AZML_DEFAULT", made.connection)
+    monkeypatch.setenv("AZML_RESOURCE_GROUP", made.id.resource_group)
+    monkeypatch.setenv("AZML_WORKSPACE", made.id.name)
     return made

@@ -11,6 +11,7 @@ import yaml
 from isodate import parse_duration
 
 from airflow_provider_azml.cli import main
+from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlSubmitJobOperator
 from tests.seeds import pages
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tests.seeds.documents import Block
 
 pytestmark = pytest.mark.shared
-not_yet = pytest.mark.xfail(strict=True, reason="a part that is still to come")
 
 
 def test_000_connect_the_cli_to_your_azure_subscription_1(bench: Bench, block: Block) -> None:
@@ -53,6 +53,17 @@ def test_000_resource_management_1(bench: Bench, block: Block) -> None:
 
 def test_000_resource_management_2(bench: Bench, block: Block) -> None:
     assert bench.do(block.text)["id"] == str(bench.id)
+
+
+def test_000_resource_management_3(bench: Bench, block: Block) -> None:
+    bench.do(block.text)
+    attached = json.loads((bench.folder / ".azureml" / "config.json").read_text())
+    assert attached["subscription_id"] == bench.id.subscription_id
+    assert (attached["resource_group"], attached["workspace_name"]) == (bench.id.resource_group, bench.id.name)
+    written = sorted(file.name for file in (bench.folder / ".azureml").iterdir())
+    assert sum(name.endswith(".runconfig") for name in written) == 2
+    assert "conda_dependencies.yml" in written
+    assert str(AzmlHook(config_path=str(bench.folder)).workspace_id) == str(bench.id)
 
 
 def test_000_resource_management_4(bench: Bench, block: Block) -> None:
@@ -285,7 +296,6 @@ def test_000_dataset_management_5(registered: Bench, block: Block) -> None:
     assert "dataset-name" not in [each["name"] for each in registered.do(block.other(3).text)]
 
 
-@not_yet
 def test_000_environment_management_1(bench: Bench, block: Block) -> None:
     bench.do(block.text)
     written = sorted(file.name for file in (bench.folder / "myenvdirectory").iterdir())
@@ -299,20 +309,17 @@ def scaffolded(bench: Bench) -> Bench:
     return bench
 
 
-@not_yet
 def test_000_environment_management_2(scaffolded: Bench, block: Block) -> None:
     made = scaffolded.do(block.text)
     assert made["name"] == "myenv"
     assert "python" in scaffolded.get("environment", "myenv", made["version"])["properties"]["condaFile"]
 
 
-@not_yet
 def test_000_environment_management_3(scaffolded: Bench, block: Block) -> None:
     scaffolded.do(block.other(2).text)
     assert "myenv" in [each["name"] for each in scaffolded.do(block.text)]
 
 
-@not_yet
 def test_000_environment_management_4(scaffolded: Bench, block: Block) -> None:
     scaffolded.do(block.other(2).text)
     scaffolded.do(block.text)
