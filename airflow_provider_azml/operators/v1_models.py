@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +76,18 @@ def environment_with(hook: AzmlHook, reference: str, packages: Sequence[str]) ->
     """
     from airflow_provider_azml.spec.v1.clones import with_packages
 
+    return with_packages(registered_environment(hook, reference), packages)
+
+
+def registered_environment(hook: AzmlHook, reference: str) -> Json:
+    """A registered environment of the workspace, as Resource Manager shows it.
+
+    Args:
+        hook: The hook.
+        reference: ``name``, ``name:version``, or as v2 refers to one.
+
+    Raises:
+        NotFound: There is none.
+    """
     name, _, version = reference.removeprefix("azureml:").removesuffix("@latest").partition(":")
-    found: dict[str, Any] = hook.get("environment", name, version=version or None)
-    return with_packages(found, packages)
+    return hook.get("environment", name, version=version or None)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_azml.rest.waiting import Ticket
+    from airflow_provider_azml.rest.flows import Json
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.v1.web_services import WebService
 
@@ -146,6 +147,23 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         if self.pip_packages and not self.environment:
             raise refused("pip_packages", "counts with environment alone; an inference configuration has its own")
 
+    def submit(self, context: Context) -> Ticket:
+        """Make the endpoint, unless it is there; or the web service of v1."""
+        from airflow_provider_azml.operators import v1_webservices
+
+        if self.generation == "v1":
+            self.show_service(context, self.name)
+            return v1_webservices.begin(self, context)
+        return super().submit(context)
+
+    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
+        """From the endpoint to the deployment, from there to its traffic, from there to the result."""
+        from airflow_provider_azml.operators import v1_webservices
+
+        if self.generation == "v1":
+            return v1_webservices.ended(self, context, outcome)
+        return super().advance(context, outcome)
+
     def sources(self, context: Context) -> tuple[Source, Source]:
         """The deployment and the endpoint that the files of CLI v1 become."""
         from airflow_provider_azml.operators import submission
@@ -164,18 +182,15 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         Raises:
             SpecError: They cannot be read, are not valid, or say what v2 cannot say.
         """
-        from airflow_provider_azml.operators import v1_files
         from airflow_provider_azml.spec.v1.web_services import web_service
 
-        files = [
-            None if given is None else v1_files.as_written(self, context, given)
-            for given in (self.inference_config, self.deployment_config)
-        ]
-        framework, version = self._framework(files[0])
+        inference, config = self.files(context)
+        framework, version = self._framework(inference)
         made = web_service(
             self.name,
             [str(model) for model in self.models],
-            *files,
+            inference,
+            config,
             compute_target=self.compute_target or None,
             environment=self.environment or None,
             framework=framework,
@@ -188,6 +203,20 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         if made.local_port is not None:
             self._check_local()
         return made
+
+    def files(self, context: Context) -> tuple[Source | None, Source | None]:
+        """The inference configuration and the deployment configuration, as they are written."""
+        from airflow_provider_azml.operators import v1_files
+
+        inference, config = (
+            None if given is None else v1_files.as_written(self, context, given)
+            for given in (self.inference_config, self.deployment_config)
+        )
+        return inference, config
+
+    def show_service(self, context: Context, name: str) -> str:
+        """Put the link to the service's page in studio beside the task, and answer its URL."""
+        return self._show(context, "online_endpoint", name)
 
     def check_replaced(self, endpoint: str, deployment: Source) -> None:
         """Refuse to change a service that is there, unless that is wanted.

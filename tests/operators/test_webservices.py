@@ -12,6 +12,7 @@ from airflow.sdk import DAG
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator
+from airflow_provider_azml.rest.v1 import scoring, services
 from tests.airflow.running import run
 
 if TYPE_CHECKING:
@@ -110,3 +111,33 @@ def test_a_service_of_aci_answers_at_an_endpoint(hook: AzmlHook, folder: Path, m
         AzmlDeleteWebserviceOperator(task_id="it", name=name)
     assert run(dag).errors == {}
     assert name not in {each["name"] for each in hook.list("online_endpoint")}
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_service_of_the_first_generation(deferrable: bool, hook: AzmlHook, folder: Path, model: str) -> None:
+    name = new_name()
+    arguments = {
+        "models": [model] if deferrable else ["model/factor.txt"],
+        "inference_config": str(folder / "inferenceconfig.json"),
+        "deployment_config": {"computeType": "ACI", "authEnabled": True, "containerResourceRequirements": {"cpu": 0.5}},
+        "generation": "v1",
+    }
+    finished = deployed(name, folder, deferrable=deferrable, **arguments)
+    assert finished.errors == {}
+    result = finished.value("it")
+    assert (result["status"], result["compute_type"]) == ("Healthy", "ACI")
+    answer = {"found": {"factor.txt": "2"}, "greeting": "hello", "asked": {"data": [1]}}
+    assert hook.run(scoring.score(hook.workspace_id, name, {"data": [1]})) == answer
+    service = hook.run(services.get(hook.workspace_id, name))
+    assert service["containerResourceRequirements"]["cpu"] == 0.5
+    if deferrable:
+        return
+    assert [each["name"] for each in service["models"]] == ["factor.txt"]
+    (error,) = deployed(name, folder, **arguments).errors["it"]
+    assert "give overwrite=True" in str(error)
+    with DAG("gone", schedule=None, default_args={"poll_seconds": 0.2}) as dag:
+        AzmlDeleteWebserviceOperator(task_id="it", name=name, generation="v1")
+    gone = run(dag)
+    assert gone.errors == {}
+    assert gone.value("it")["status"] == "Deleted"
+    assert hook.run(services.find(hook.workspace_id, name)) is None

@@ -131,7 +131,8 @@ def _blob(content_uri: str, name: str, file: LocalFile) -> Upload:
     """The step that uploads a file to the blob of an artifact, whose URL ends in the artifact's name."""
     parts = urlsplit(content_uri)
     container = parts.path.removesuffix(f"/{quote(name)}").removesuffix(f"/{name}")
-    url = urlunsplit((parts.scheme, parts.netloc, container, parts.query, ""))
+    host = parts.netloc.rpartition("@")[2]  # what stands before it is for azureml-core, and confuses other clients
+    url = urlunsplit((parts.scheme, host, container, parts.query, ""))
     return Upload(url, [(file, name)], title=file.name)
 
 

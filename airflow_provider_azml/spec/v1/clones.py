@@ -40,14 +40,21 @@ def with_packages(version: Json, packages: Sequence[str]) -> Json:
     if not shown.get("condaFile"):
         raise SpecError([Problem("<arguments>", 0, 0, "pip_packages", f"environment {where} {_IN_IMAGE}")])
     conda, _ = yaml_text.parse(str(shown["condaFile"]), where)
-    dependencies: list[Any] = list(mapping(conda).get("dependencies") or ())
-    kept = [each for each in dependencies if not isinstance(each, dict)]
-    of_pip = [line for each in dependencies if isinstance(each, dict) for line in each.get("pip") or ()]
-    more = [package for package in packages if package not in of_pip]
-    made: Json = {
-        "image": shown["image"],
-        "conda_file": {**mapping(conda), "dependencies": [*kept, {"pip": [*of_pip, *more]}]},
-    }
+    made: Json = {"image": shown["image"], "conda_file": added(conda, packages)}
     if str(shown.get("osType") or "linux").lower() != "linux":
         made["os_type"] = str(shown["osType"]).lower()
     return made
+
+
+def added(conda: object, packages: Sequence[str]) -> Json:
+    """The content of a conda file with more packages for pip.
+
+    Example:
+        >>> added({"dependencies": ["pip"]}, ["joblib"])
+        {'dependencies': ['pip', {'pip': ['joblib']}]}
+    """
+    dependencies: list[Any] = list(mapping(conda).get("dependencies") or ())
+    kept = [each for each in dependencies if not isinstance(each, dict)]
+    of_pip = [line for each in dependencies if isinstance(each, dict) for line in each.get("pip") or ()]
+    lines = [*of_pip, *(package for package in packages if package not in of_pip)]
+    return {**mapping(conda), "dependencies": [*kept, *([{"pip": lines}] if lines else [])]}

@@ -126,13 +126,20 @@ class DeployedModels:
             return False
         return registered(name) is None or self.arguments.local(name).exists()
 
+    def name_of(self, name: str) -> str:
+        """What a local model is registered as: after its file.
+
+        Source: azureml-core 1.61, ``Webservice.deploy``: the name of the file, cut to 30 characters.
+        """
+        return _NOT_IN_NAMES.sub("-", self.arguments.local(name).name)[:_LONGEST_NAME]
+
     def _local(self, name: str, base: Path) -> Mapping[str, Any]:
         local = self.arguments.local(name)
         path = PurePosixPath(os.path.relpath(local, base))
         kind = (
             "mlflow_model" if self.framework == frameworks.MLFLOW or (local / "MLmodel").is_file() else "custom_model"
         )
-        return {"name": _NOT_IN_NAMES.sub("-", local.name)[:_LONGEST_NAME], "path": path.as_posix(), "type": kind}
+        return {"name": self.name_of(name), "path": path.as_posix(), "type": kind}
 
     def _framework_problems(self) -> Iterator[Problem]:
         """What azureml-core refuses of models without an inference configuration."""

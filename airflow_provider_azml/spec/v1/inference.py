@@ -107,7 +107,7 @@ class InferenceConfig:
         if isinstance(source.value.get(_SCRIPT), str):
             yield from self._script_problems()
         if self._says_environment:
-            yield from self._environment_problems()
+            yield from self._environment_problems(environments.UNSAYABLE if today else ())
         elif today:
             if lower(source.value.get("runtime") or "") not in ("python", "python-slim"):
                 yield from unsayable.problems(source, _UNSAYABLE_PARTS[:1])
@@ -165,6 +165,15 @@ class InferenceConfig:
         return any(package in text for package in packages)
 
     @property
+    def conda_file(self) -> Path | None:
+        """The conda file that its environment names, on this machine."""
+        named = self.written.value_at(("python", "condaDependenciesFile"))
+        if not isinstance(named, str) or is_unset(named):
+            return None
+        places = (folder / named.replace("\\", "/") for folder in self._folders)
+        return next((file for file in places if file.is_file()), None)
+
+    @property
     def _says_environment(self) -> bool:
         return not is_unset(self.source.value.get(_ENVIRONMENT))
 
@@ -176,11 +185,9 @@ class InferenceConfig:
     def _conda_problems(self) -> Iterator[Problem]:
         """What is wrong with the conda file of an older file."""
         given = self.source.value.get("condaFile")
-        if isinstance(given, str) and not is_unset(given):
-            named = given.replace("\\", "/")
-            if not any((folder / named).is_file() for folder in self._folders):
-                where = " nor in ".join(map(str, self._folders))
-                yield self.source.problem(("condaFile",), f"there is no file {given!r:.200} in {where}")
+        if isinstance(given, str) and not is_unset(given) and self.conda_file is None:
+            where = " nor in ".join(map(str, self._folders))
+            yield self.source.problem(("condaFile",), f"there is no file {given!r:.200} in {where}")
 
     def _script_problems(self) -> Iterator[Problem]:
         """What keeps the script from being loaded; azureml-core refuses the same."""
@@ -209,9 +216,9 @@ class InferenceConfig:
         except (RecursionError, MemoryError):  # nested deeper than it can be read here, at this depth of calls
             return
 
-    def _environment_problems(self) -> Iterator[Problem]:
+    def _environment_problems(self, rows: Sequence[Unsayable]) -> Iterator[Problem]:
         source = self.source
-        yield from environments.problems(source.at(_ENVIRONMENT), self._folders)
+        yield from environments.problems(source.at(_ENVIRONMENT), self._folders, rows=rows)
         yield from unsayable.none_texts(source.at(_ENVIRONMENT))
         if self.registered:
             reason = f"the registered environment {self.registered} is named beside this file; leave one of them out"

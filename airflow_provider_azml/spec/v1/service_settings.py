@@ -110,7 +110,7 @@ class ServiceSettings:
 
     @property
     def _gpus(self) -> int:
-        return int(self.config.number(_RESOURCES, "gpu") or self.config.number("gpuCores") or self.uses_gpu)
+        return int(self.config.number("gpuCores") or self.uses_gpu)
 
     @property
     def _asked(self) -> str:
