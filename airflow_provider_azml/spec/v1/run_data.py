@@ -36,7 +36,8 @@ _NAMED = re.compile(rf"\$(?:{DATA}(\w+)|{{{DATA}(\w+)}})|(DatasetConsumptionConf
 """What v1 puts a path in the place of, inside of an argument."""
 _MODES: Mapping[str, str] = {"mount": "ro_mount", "download": "download"}
 _OUT_MODES: Mapping[str, str] = {"mount": "rw_mount", "upload": "upload"}
-_PLACES = ("dataset", "dataPath", "uri")
+_PLACES = ("dataset", "dataPath", "datapath", "uri")
+_WAYS = "dataset, dataPath and uri"
 _CHOSEN = "v2 chooses the folder and tells the script, by an argument or an environment variable; leave it out"
 _OVERWRITTEN = "v2 always writes blobs of the same name again"
 _FRESH = "each job of v2 has folders of its own"
@@ -252,30 +253,34 @@ class RunData:
     def _location_problems(self, given: Source, *, needed: bool) -> Iterator[Problem]:
         told = [key for key in _PLACES if not is_unset(given.value.get(key))]
         if len(told) > 1 or (needed and not told):
-            both = f"{' and '.join(told)} are given" if told else f"none of {', '.join(_PLACES)} is given"
+            both = f"{' and '.join(told)} are given" if told else f"none of {_WAYS} is given"
             yield given.problem((), f"{both}; give one", at_key=True)
             return
-        dataset, path, uri = (given.at(key) for key in _PLACES)
-        if told == ["dataset"]:
+        if not told:
+            return
+        (kind,) = told
+        found = given.at(kind)
+        if kind == "dataset":
             if not needed:
                 yield given.problem(("dataset",), "is no place to write to; give dataPath", at_key=True)
-            elif is_unset(dataset.value.get("name")):
-                yield dataset.problem(("id",), "v2 knows data by name and version; write name", at_key=True)
-        elif told == ["dataPath"] and is_unset(path.value.get("datastoreName")):
-            yield path.problem((), "'datastoreName' is missing", at_key=True)
-        elif told == ["uri"] and is_unset(uri.value.get("path")):
-            yield uri.problem((), "'path' is missing", at_key=True)
+            elif is_unset(found.value.get("name")):
+                yield found.problem(("id",), "v2 knows data by name and version; write name", at_key=True)
+            return
+        needed_key = "path" if kind == "uri" else "datastoreName"
+        if is_unset(found.value.get(needed_key)):
+            yield found.problem((), f"{needed_key!r} is missing", at_key=True)
 
 
 def _located(place: Json) -> tuple[str, str]:
     """Path and type of data at a location."""
-    dataset, path, uri = (mapping(place.get(key)) for key in _PLACES)
+    dataset, path, older, uri = (mapping(place.get(key)) for key in _PLACES)
     if not is_unset(dataset):
         version = dataset.get("version")
         ends = f"@{LATEST}" if is_unset(version) or lower(version) == LATEST else f":{version}"
         return f"{PREFIX}{dataset['name']}{ends}", "uri_folder"
     if not is_unset(uri):
         return str(uri["path"]), "uri_file" if uri.get("isFile") is True else "uri_folder"
+    path = older if is_unset(path) else path
     relative = path.get("relativePath")
     found = datastore_path(str(path["datastoreName"]), "" if is_unset(relative) else _slashes(relative).lstrip("/"))
     return found, type_of_path(found)

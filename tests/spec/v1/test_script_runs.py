@@ -169,7 +169,7 @@ data:
   web: {dataLocation: {uri: {path: "https://x/y.csv", isFile: true}}, mechanism: mount}
 outputData:
   out: {mechanism: upload, additionalOptions: {registrationOptions: {name: made}}}
-  other: {outputLocation: {dataPath: {datastoreName: two, relativePath: "o/{run-id}/{output-name}"}}}
+  other: {outputLocation: {datapath: {datastoreName: two, relativePath: "o/{run-id}/{output-name}"}}}
 """
     translation = made(folder, text)
     found = translation.source.value
@@ -260,7 +260,7 @@ def test_a_script_for_spark_becomes_a_spark_job(folder: Path) -> None:
         ),
         ("data: {a: {dataLocation: {dataset: {id: x}}, mechanism: mount}}", "dataset.id: v2 knows data by name"),
         ("data: {a: {dataLocation: {dataset: {name: x}}}}", "data.a: is direct: v2 hands scripts no dataset"),
-        ("data: {a: {dataLocation: {}, mechanism: mount}}", "dataLocation: none of dataset, dataPath, uri is given"),
+        ("data: {a: {dataLocation: {}, mechanism: mount}}", "dataLocation: none of dataset, dataPath and uri is given"),
         ("outputData: {a: {mechanism: link}}", "outputData.a.mechanism: v2 links no data"),
         ("outputData: {a: {additionalOptions: {registrationOptions: {tags: {b: c}}}}}", "v2 gives outputs no tags"),
         ("outputData: {a: {outputLocation: {dataset: {name: x}}}}", "dataset: is no place to write to"),
