@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         AzmlRegisterModelOperator,
     )
     from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
+    from airflow_provider_azml.operators.profiling import AzmlProfileModelOperator
     from airflow_provider_azml.operators.resource_groups import (
         AzmlCreatePrivateEndpointOperator,
         AzmlCreateResourceGroupOperator,
@@ -105,6 +106,7 @@ __all__ = [
     "AzmlLoopItemsOperator",
     "AzmlLoopOutputsOperator",
     "AzmlPipelineNodeOperator",
+    "AzmlProfileModelOperator",
     "AzmlRegisterDataOperator",
     "AzmlRegisterEnvironmentOperator",
     "AzmlRegisterModelOperator",
@@ -161,6 +163,7 @@ _MODULE_OF = {
     "AzmlLoopItemsOperator": "control_flow",
     "AzmlLoopOutputsOperator": "control_flow",
     "AzmlPipelineNodeOperator": "pipeline_nodes",
+    "AzmlProfileModelOperator": "profiling",
     "AzmlRegisterDataOperator": "data",
     "AzmlRegisterEnvironmentOperator": "environments",
     "AzmlRegisterModelOperator": "models",

@@ -49,6 +49,28 @@ def optional_seconds(name: str, value: object) -> float | None:
     return None if value in (None, "", "None") else seconds(name, value)
 
 
+def whole(name: str, value: object, least: int, most: int) -> int:
+    """A whole number.
+
+    Args:
+        name: The argument.
+        value: What it was given: a number, or text that is one, as templates make it.
+        least: The smallest that is taken.
+        most: The largest that is taken.
+
+    Raises:
+        SpecError: It is no such number.
+
+    Example:
+        >>> whole("requests", "100", 1, 1000)
+        100
+    """
+    given = _number(value)
+    if given is not None and given.is_integer() and least <= given <= most:
+        return int(given)
+    raise refused(name, f"is {value!r:.80}; it must be a whole number from {least} to {most}")
+
+
 def yes_or_no(name: str, value: object) -> bool:
     """A truth value, or the word for one that a template renders to.
 

@@ -1,0 +1,129 @@
+"""Profiles of models: measured at an endpoint that is there for no longer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_azml.exceptions import RunFailed
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
+from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.operators import AzmlProfileModelOperator
+from tests.airflow.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.airflow.running import Finished
+
+SCORE = """\
+import json, time
+
+def init():
+    global held
+    held = bytearray(32 << 20)
+
+def run(raw):
+    until = time.process_time() + 0.002
+    while time.process_time() < until:
+        pass
+    return json.loads(raw)["data"]
+"""
+INFERENCE = {
+    "entryScript": "score.py",
+    "sourceDirectory": "work",
+    "environment": {
+        "name": "profiled",
+        "python": {"condaDependencies": {"dependencies": ["python=3.11", "pip"]}},
+        "docker": {"baseImage": None},
+    },
+}
+
+
+@pytest.fixture
+def hook(azml_connection: str) -> Iterator[AzmlHook]:
+    hook = AzmlHook(azml_connection)
+    yield hook
+    hook.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "score.py").write_text(SCORE)
+    (tmp_path / "inferenceconfig.json").write_text(json.dumps(INFERENCE))
+    return tmp_path
+
+
+def profiled(folder: Path, **arguments: Any) -> Finished:
+    arguments = {"inference_config": str(folder / "inferenceconfig.json"), "payload": {"data": [1]}, **arguments}
+    with DAG("profiles", schedule=None, default_args={"poll_seconds": 0.2}) as dag:
+        AzmlProfileModelOperator(task_id="it", name="myprofile", base_path=str(folder), **arguments)
+    return run(dag)
+
+
+def left_behind(hook: AzmlHook) -> list[str]:
+    """Endpoints of profiles that are there and do not go."""
+    found = [each for each in hook.list("online_endpoint") if each["name"].startswith("profile-")]
+    return [each["name"] for each in found if each["properties"]["provisioningState"] != "Deleting"]
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_profile_recommends_a_size_and_leaves_nothing_behind(deferrable: bool, hook: AzmlHook, folder: Path) -> None:
+    target = folder / "results" / "myprofileresult.json"
+    arguments = {"requests": "20", "concurrency": 2, "warm_up": 1, "target_file": str(target)}
+    finished = profiled(folder, deferrable=deferrable, **arguments)
+    assert finished.errors == {}
+    profile = finished.value("it")
+    assert (profile["name"], profile["state"], profile["totalQueries"]) == ("myprofile", "Succeeded", 20)
+    assert profile["successRate"] == 100.0
+    assert profile["latencyPercentile99InMs"] >= profile["latencyPercentile50InMs"] >= 2
+    assert profile["cpu"] == profile["recommendedCpu"] >= profile["maxUtilizedCpu"] > 0
+    assert profile["memoryInGB"] == profile["recommendedMemoryInGB"] >= profile["maxUtilizedMemoryInGB"] > 32 / 1024
+    assert json.loads(target.read_text()) == profile
+    assert left_behind(hook) == []
+
+
+def test_requests_come_from_a_file_and_what_fails_is_counted(hook: AzmlHook, folder: Path) -> None:
+    (folder / "requests.jsonl").write_text('{"data": 1}\n\n{"nothing": 2}\n')
+    data = str(folder / "requests.jsonl")
+    profile = profiled(folder, payload=None, data=data, requests=10, metrics_seconds=0).value("it")
+    assert (profile["successQueries"], profile["successRate"]) == (5, 50.0)
+    assert "recommendedCpu" not in profile
+    assert left_behind(hook) == []
+
+
+def test_a_profile_without_a_success_fails_and_leaves_nothing_behind(hook: AzmlHook, folder: Path) -> None:
+    (error,) = profiled(folder, payload={"nothing": 1}, requests=3).errors["it"]
+    assert isinstance(error, RunFailed)
+    assert "not one of 3 requests was answered with success" in str(error)
+    assert "KeyError" in str(error)
+    assert left_behind(hook) == []
+
+
+def test_a_script_that_cannot_start_leaves_nothing_behind(hook: AzmlHook, folder: Path) -> None:
+    (folder / "work" / "score.py").write_text("def init():\n    raise RuntimeError('no weights')\ndef run(raw): ...\n")
+    (error,) = profiled(folder).errors["it"]
+    assert "no weights" in str(error)
+    assert left_behind(hook) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"payload": None}, "payload: or data is needed"),
+        ({"requests": 0}, "requests: is 0"),
+        ({"concurrency": "many"}, "concurrency: is 'many'"),
+        ({"payload": None, "data": "gone.jsonl"}, "gone.jsonl"),
+        ({"inference_config": {"entryScript": "gone.py"}}, "gone.py"),
+    ],
+)
+def test_bad_arguments_are_named(hook: AzmlHook, folder: Path, arguments: dict[str, Any], reason: str) -> None:
+    (error,) = profiled(folder, **arguments).errors["it"]
+    assert isinstance(error, AirflowFailException)
+    assert reason in str(error)
+    assert left_behind(hook) == []
