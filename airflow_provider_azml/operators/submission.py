@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _HASH_LENGTH = 12
 _READABLE_LENGTH = 80
-_APPEARING_SECONDS = (1.0, 2.0, 4.0)
+APPEARING_SECONDS = (1.0, 2.0, 4.0)
+"""Pauses in which something may appear that the service says to have."""
 _CANCEL_SECONDS = 10.0
 _NOT_NOW = frozenset({400, 409, 412})
 _BEYOND_REPAIR = "is in an unrecoverable state"
@@ -358,7 +359,7 @@ def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, st
 
 def _appeared(arm_id: str, refused: ApiError) -> Flow[Json | None]:
     """The job whose PUT was refused, if it is there; one that the service says to have may be seen only later."""
-    for pause in _APPEARING_SECONDS if isinstance(refused, Conflict) else ():
+    for pause in APPEARING_SECONDS if isinstance(refused, Conflict) else ():
         found = yield from flows.find(arm_id)
         if found is not None:
             return found

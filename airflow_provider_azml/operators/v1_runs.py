@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.goals import GoalName
+    from airflow_provider_azml.rest.v1.project_archives import ProjectArchive
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
+    from airflow_provider_azml.spec.v1.run_definitions import RunDefinition
     from airflow_provider_azml.spec.v1.translation import Translation
 
-Generation: TypeAlias = Literal["v2"]
-GENERATIONS: tuple[Generation, ...] = ("v2",)
+Generation: TypeAlias = Literal["v2", "v1"]
+GENERATIONS: tuple[Generation, ...] = ("v2", "v1")
+_OF_TODAY = ("name", "inputs", "outputs", "identity")
+"""Arguments that runs of v1 have nothing for."""
 
 
 class AzmlScriptRunOperator(AzmlSubmitJobOperator):
@@ -151,7 +158,10 @@ class AzmlSubmitScriptRunOperator(AzmlScriptRunOperator):
         arguments: Arguments of the script, in the place of those of the run configuration.
         source_directory: Folder of the code, relative to the DAG file; by default that of the project: the folder of
             the run configuration, or the one around it if that is ``.azureml`` or ``aml_config``.
-        generation: ``v2``: as a job of today.
+        generation: ``v2``: as a job of today. ``v1``: as a run of the service of CLI v1, while that is there: the
+            folder of the code, of 300 MB at most, is sent with the run configuration as it is written, and the run is
+            found again, waited for, cancelled and told of as a job is. It takes neither `name`, `inputs`, `outputs` nor
+            `identity`; its one output is ``default``.
 
     Example:
         >>> AzmlSubmitScriptRunOperator(
@@ -166,6 +176,12 @@ class AzmlSubmitScriptRunOperator(AzmlScriptRunOperator):
     """
 
     template_fields: Sequence[str] = (*AzmlScriptRunOperator.template_fields, "generation")
+    compute: str | None
+    display_name: str | None
+    experiment_name: str | None
+    description: str | None
+    tags: Mapping[str, str] | None
+    properties: Mapping[str, str] | None
 
     def __init__(self, *, generation: Generation = "v2", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -177,10 +193,13 @@ class AzmlSubmitScriptRunOperator(AzmlScriptRunOperator):
         Raises:
             SpecError: One cannot be used; it is named.
         """
-        from airflow_provider_azml.operators.arguments import one_of
+        from airflow_provider_azml.operators.arguments import one_of, refused
 
         super().check_arguments()
         self.generation = one_of("generation", self.generation, GENERATIONS)
+        for name in _OF_TODAY if self.generation == "v1" else ():
+            if getattr(self, name) is not None:
+                raise refused(name, "is of jobs of today, and runs of v1 have none; leave it out, or take v2")
 
     def translation(self, context: Context) -> Translation:
         """The job that the run configuration becomes.
@@ -192,6 +211,77 @@ class AzmlSubmitScriptRunOperator(AzmlScriptRunOperator):
 
         runconfig = self.run_configuration(context)
         return command_job(runconfig, script=self.script, arguments=self.arguments, source_directory=self.code)
+
+    # -- as a run of v1 ------------------------------------------------------------------------------------------
+
+    def submit(self, context: Context) -> Ticket | Json:
+        """Submit the job or start the run, unless an earlier try has."""
+        from airflow_provider_azml.rest.snapshot import take
+        from airflow_provider_azml.rest.v1.project_archives import ProjectArchive
+
+        if self.generation == "v2":
+            return super().submit(context)
+        made = self._run_definition(context)
+        with ProjectArchive(take(made.code, follow_symlinks=self.follow_symlinks)) as project:
+            return self._begun(context, self.hook.run(self._starting(context, made.configuration, project)))
+
+    def awaited(self, context: Context) -> tuple[GoalName, Json]:
+        """What is waited for: the end of the job, or of the run."""
+        if self.generation == "v2":
+            return super().awaited(context)
+        return "run", {"experiment": self._experiment(context)}
+
+    def result_of(self, context: Context, outcome: Outcome, studio_url: str) -> Flow[Json]:
+        """The task's result, be it of a job or of a run."""
+        if outcome.goal != "run":
+            return super().result_of(context, outcome, studio_url)
+        return self._told(context, outcome.arm_id, studio_url)
+
+    def _begun(self, context: Context, ticket: Ticket) -> Ticket | Json:
+        if self.wait or ticket.goal != "run":
+            return super()._begun(context, ticket)
+        return self.hook.run(self._told(context, ticket.arm_id, self._show_made(context, ticket.arm_id)))
+
+    def _told(self, context: Context, arm_id: str, studio_url: str) -> Flow[Json]:
+        from airflow_provider_azml.operators import v1_script_runs
+
+        return v1_script_runs.told(self.hook.v1.place, self._experiment(context), arm_id, studio_url)
+
+    def _run_definition(self, context: Context) -> RunDefinition:
+        from airflow_provider_azml.spec.kinds import LEVELS
+        from airflow_provider_azml.spec.v1.run_definitions import run_definition
+
+        made = run_definition(
+            self.run_configuration(context),
+            script=self.script,
+            arguments=self.arguments,
+            source_directory=self.code,
+            target=None if self.compute is None else self.compute.removeprefix("azureml:"),
+        )
+        for told in made.notes:
+            self.log.log(LEVELS[told.severity], "%s", told)
+        return made
+
+    def _starting(self, context: Context, configuration: Json, project: ProjectArchive) -> Flow[Ticket]:
+        """What starts the run, once; only while the task is wanted."""
+        from airflow_provider_azml.operators import submission, v1_script_runs
+        from airflow_provider_azml.rest.v1 import runs
+
+        said = v1_script_runs.Said(
+            self.display_name or context["ti"].task_id, self.description, self.tags, self.properties
+        )
+        run = v1_script_runs.ScriptRun(
+            self._experiment(context), runs.definition(configuration), project, said, self.tolerate_errors_seconds
+        )
+        submitting = self._guard.submitting if self._guard else submission.as_it_is
+        terms = submission.Terms(self.on_existing, self.fail_on, submitting)
+        owner = submission.ownership(context)
+        return v1_script_runs.submit(self.hook.v1.place, run, submission.job_name(context), owner, terms)
+
+    def _experiment(self, context: Context) -> str:
+        from airflow_provider_azml.operators.submission import experiment_name
+
+        return self.experiment_name or experiment_name(context["ti"].dag_id)
 
 
 class AzmlSubmitHyperDriveOperator(AzmlScriptRunOperator):

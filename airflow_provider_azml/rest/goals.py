@@ -94,6 +94,7 @@ GOALS: Mapping[GoalName, Goal] = {
     "path": Goal(checked=datastore_paths.checked, find=datastore_paths.find, read=datastore_paths.read),
     "registered": Goal(checked=resource_providers.checked, find=resource_providers.find, read=resource_providers.read),
     "run": Goal(
+        status=("status",),
         find_each=awaited_runs.find_each,
         read=awaited_runs.read,
         cancel=awaited_runs.cancel,
