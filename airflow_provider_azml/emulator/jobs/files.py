@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from airflow_provider_azml.emulator.pipelines.parallel_steps import place_driver
+from airflow_provider_azml.emulator.jobs import tables
+from airflow_provider_azml.emulator.pipelines.parallel_steps import place_driver, runs_driver
 from airflow_provider_azml.emulator.storage.locations import Location, LocationError, output_uri
 from airflow_provider_azml.exceptions import AzmlError
 
@@ -149,14 +150,25 @@ class JobFiles:
         target = self._data / f"INPUT_{name}"
         target.mkdir(parents=True)
         what = f"input {name!r}"
+        fetched = self._brought(uri, target, what)
         if _is_foreign(uri):
-            return str(_download(uri, target, what))
-        fetched = fetch(self._blobs, self._locations, uri, target, what=what)
+            return str(fetched)
         if kind == "uri_folder" and fetched.is_file():
             raise JobFilesError(f"{what} is a uri_folder, but {uri} is a file: make it a uri_file")
         if kind == "uri_file" and fetched.is_dir():
             raise JobFilesError(f"{what} is a uri_file, but {uri} is a folder: make it a uri_folder")
+        if kind == "mltable" and self._evaluates(given):
+            tables.bring(fetched, lambda named, to: self._brought(named, to, what))
         return str(fetched)
+
+    def _brought(self, uri: str, target: Path, what: str) -> Path:
+        if _is_foreign(uri):
+            return _download(uri, target, what)
+        return fetch(self._blobs, self._locations, uri, target, what=what)
+
+    def _evaluates(self, given: Json) -> bool:
+        """Whether the job gets the files of a table rather than the table; a parallel job always does."""
+        return str(given.get("mode") or "").lower().startswith("eval") or runs_driver(self._properties)
 
     def _output(self, name: str, declared: Json) -> str:
         self.place_of_output(name, declared)

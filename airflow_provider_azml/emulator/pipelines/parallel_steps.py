@@ -58,12 +58,17 @@ def place_driver(properties: Json, working: Path) -> None:
         working: Where its command runs.
     """
     command = str(properties.get("command") or "")
-    if command.startswith(_COMMAND):
+    if runs_driver(properties):
         target = working / _DRIVER
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(str(parallel_driver.__file__), target)
         if f"'{MLFLOW_SCRIPT}'" in command:
             shutil.copyfile(str(batch_mlflow_score.__file__), working / MLFLOW_SCRIPT)
+
+
+def runs_driver(properties: Json) -> bool:
+    """Whether the command of a job runs the driver."""
+    return str(properties.get("command") or "").startswith(_COMMAND)
 
 
 def _processes(asked: Json) -> int | None:
