@@ -13,6 +13,7 @@ from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlProfileModelOperator
 from tests.airflow.running import run
+from tests.operators.task_process import TaskProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +128,55 @@ def test_bad_arguments_are_named(hook: AzmlHook, folder: Path, arguments: dict[s
     assert isinstance(error, AirflowFailException)
     assert reason in str(error)
     assert left_behind(hook) == []
+
+
+def task(folder: Path) -> AzmlProfileModelOperator:
+    """A profile that takes a while to measure."""
+    with DAG("killed", schedule=None):
+        return AzmlProfileModelOperator(
+            task_id="it",
+            name="myprofile",
+            inference_config=str(folder / "inferenceconfig.json"),
+            payload={"data": [1]},
+            requests=200,
+            poll_seconds=0.2,
+        )
+
+
+def measuring(hook: AzmlHook, process: TaskProcess) -> str:
+    """Wait until a try has begun to measure; the name of the endpoint."""
+    process.until(lambda: left_behind(hook))
+    (name,) = left_behind(hook)
+    process.until(lambda: b"POST /score" in b"".join(log_of(hook, name)), 60)
+    return name
+
+
+def log_of(hook: AzmlHook, name: str) -> list[bytes]:
+    if not hook.list("online_deployment", parent=name):
+        return []
+    told = hook.act("online_deployment", "default", "get_logs", {"tail": 100}, parent=name)
+    return [str(told["content"]).encode()]
+
+
+def test_a_try_that_was_killed_is_gone_on_with_and_its_endpoint_deleted(hook: AzmlHook, folder: Path) -> None:
+    first = TaskProcess(task(folder), folder)
+    try:
+        name = measuring(hook, first)
+    finally:
+        first.close()  # by SIGKILL
+    assert left_behind(hook) == [name]
+    second = TaskProcess(task(folder), folder, try_number=2)
+    assert second.end(60)["type"] == "SucceedTask"
+    assert f"An earlier try has made the endpoint {name}" in second.log
+    assert left_behind(hook) == []
+
+
+def test_a_try_that_is_asked_to_end_deletes_its_endpoint(hook: AzmlHook, folder: Path) -> None:
+    process = TaskProcess(task(folder), folder)
+    try:
+        name = measuring(hook, process)
+        process.terminate()
+        process.until(lambda: not left_behind(hook))
+        process.until(lambda: f"Endpoint {name} is being deleted" in process.log)
+    finally:
+        process.close()
