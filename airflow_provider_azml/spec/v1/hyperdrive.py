@@ -17,8 +17,9 @@ from airflow_provider_azml.spec.rules import lower
 from airflow_provider_azml.spec.v1 import script_runs, unsayable
 from airflow_provider_azml.spec.v1.parameter_spaces import Parameter
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put
+from airflow_provider_azml.spec.v1.run_services import SECTION as SERVICES
 from airflow_provider_azml.spec.v1.translation import Remark, Translation
-from airflow_provider_azml.spec.v1.unsayable import Unsayable
+from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -253,6 +254,8 @@ def _problems_of_both(sweep: HyperDrive, run: ScriptRun) -> Iterator[Problem]:
         yield run.source.problem(("command",), reason, at_key=True)
     if run.runconfig.runs_spark:
         yield run.source.problem(("framework",), "v2 tries no values of arguments on Spark")
+    if not is_unset(run.source.value.get(SERVICES)):
+        yield run.source.problem((SERVICES,), "v2 has no ways into the trials of a sweep; leave it out", at_key=True)
     given = {
         argument.partition("=")[0].lstrip("-"): place
         for place, argument in enumerate(run.arguments)

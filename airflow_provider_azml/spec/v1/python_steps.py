@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.places import closest
-from airflow_provider_azml.spec.v1 import environments, runconfigs, unsayable
+from airflow_provider_azml.spec.v1 import environments, run_clusters, runconfigs, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.runconfigs import RunConfig
 from airflow_provider_azml.spec.v1.unsayable import Unsayable
@@ -37,8 +37,10 @@ _OF_SCRIPTS = (
     Unsayable(("dataReferences",), "a step takes data as inputs; give it under data_references of the pipeline"),
     Unsayable(("data",), "a step takes data as inputs; give it under data_references of the pipeline"),
     Unsayable(("outputData",), "a step writes to outputs; give it under outputs of the step"),
+    Unsayable(("applicationEndpoints",), "v2 calls them services, of a command job; write the job as one"),
 )
 _NO_SPARK = "v2 runs Spark as jobs of type spark; write this step as one"
+_NO_CLUSTER = "v2 makes no cluster for a run; name a compute, or serverless"
 _COMPONENT_KEYS = ("command", "code", "environment")
 
 
@@ -68,6 +70,8 @@ class PythonScriptStep:
             yield from unsayable.problems(runconfig.source, _OF_SCRIPTS)
             if runconfig.runs_spark:
                 yield runconfig.source.problem(("framework",), _NO_SPARK)
+            if run_clusters.is_asked_for(runconfig.source):
+                yield runconfig.source.problem(("target",), _NO_CLUSTER)
         script = str(step.source.value.get("script_name")).replace("\\", "/")
         if step.code_folder.is_dir() and not (step.code_folder / script).is_file():
             yield step.source.problem(("script_name",), f"there is no file {script!r} in {step.code!r}")

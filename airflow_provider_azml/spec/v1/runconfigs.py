@@ -69,11 +69,9 @@ _UNSAYABLE = (
     Unsayable(("environment", "databricks"), "v2 runs nothing on Databricks; run it by Airflow's Databricks provider"),
     Unsayable(("sourceDirectoryDataStore",), "v2 keeps code in the workspace's own datastore; leave it out"),
     Unsayable(("datacaches",), "v2 has no caches of data; take the data as an input"),
-    Unsayable(("applicationEndpoints",), "v2 calls them services, of a command job; write the job as one"),
     Unsayable(("autoClusterComputeSpecification",), "v2 makes no cluster for a run; name one, or serverless"),
 )
 _TARGETS: Mapping[str, str] = {
-    "amlcompute": "v2 makes no cluster for a run; name a compute, or serverless",
     "containerinstance": "v2 runs no jobs on container instances; name a compute, or serverless",
 }
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import validate
 from airflow_provider_azml.spec.rules import mapping
-from airflow_provider_azml.spec.v1 import runconfigs, spark_runs
+from airflow_provider_azml.spec.v1 import run_clusters, run_services, runconfigs, spark_runs
 from airflow_provider_azml.spec.v1.camel_keys import in_camel_case
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.run_data import REFERENCES, RunData
@@ -84,6 +84,9 @@ class ScriptRun:
         """What is wrong with it, and what v2 cannot say."""
         yield from self.runconfig.problems()
         yield from self.data.problems(self._texts)
+        yield from run_services.problems(self.source)
+        if self._has_own_cluster:
+            yield from run_clusters.problems(self.source)
         yield from self.script_problems()
         if self.runconfig.runs_spark:
             yield from spark_runs.problems(self.runconfig, self.data, self.line, self.arguments)
@@ -109,7 +112,7 @@ class ScriptRun:
             more: Further arguments of the script, word -> the text that stands for its value.
         """
         runconfig = self.runconfig
-        target = runconfig.target
+        target = None if self._has_own_cluster else runconfig.target
         said = dict(runconfig.translated(runconfigs.project_folder(self.source)))
         return {
             "command": put(self._command(more or {}), self.source, "command" if self.line else "script"),
@@ -119,6 +122,8 @@ class ScriptRun:
             "inputs": unless_empty(gathered(self.data.inputs(), self.source, "data")),
             "outputs": unless_empty(gathered(self.data.outputs(), self.source, "outputData")),
             **said,
+            **(run_clusters.members(self.source, said["resources"]) if self._has_own_cluster else {}),
+            "services": run_services.services(self.source),
         }
 
     def folder(self) -> Placed:
@@ -137,7 +142,9 @@ class ScriptRun:
         Args:
             trial: Where in the new file command and environment are.
         """
-        if self.runconfig.target is None:
+        if self._has_own_cluster:
+            yield run_clusters.remark()
+        elif self.runconfig.target is None:
             yield Remark((), _NO_COMPUTE)
         if is_unset(self.source.value.get("environment")):
             yield Remark((*trial, "environment"), _DEFAULTS)
@@ -148,6 +155,10 @@ class ScriptRun:
                 yield Remark(("inputs", name), _AS_FOLDER)
             elif placed.value["mode"] == "ro_mount" and name in mapping(self.source.value.get(REFERENCES)):
                 yield Remark(("inputs", name), _READ_ONLY)
+
+    @property
+    def _has_own_cluster(self) -> bool:
+        return run_clusters.is_asked_for(self.source)
 
     @property
     def _named(self) -> set[str]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec.rules import lower, mapping
+from airflow_provider_azml.spec.v1 import run_clusters
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
+from airflow_provider_azml.spec.v1.run_services import SECTION as SERVICES
 from airflow_provider_azml.spec.v1.runconfigs import project_folder
 from airflow_provider_azml.spec.v1.steps import compute_name
 from airflow_provider_azml.spec.v1.translation import Remark
@@ -48,7 +50,7 @@ def problems(runconfig: RunConfig, data: RunData, line: str | None, arguments: S
         yield source.problem(("framework",), "v2 has no interactive jobs on Spark; write PySpark")
     if line is not None:
         yield source.problem(("command",), "v2 runs scripts on Spark, and no commands; write script", at_key=True)
-    if runconfig.target is None:
+    if runconfig.target is None or run_clusters.is_asked_for(source):
         reason = "v2 runs Spark on a Synapse Spark pool that is attached; name it, or write a job of type spark"
         yield source.problem(("target",), reason)
     mode = source.value_at(_DEPLOY_MODE)
@@ -58,6 +60,8 @@ def problems(runconfig: RunConfig, data: RunData, line: str | None, arguments: S
     missing = [key for key in _SIZES if key not in configuration]
     if missing:
         yield source.problem(_CONFIGURATION, f"v2 must be told how large it is: {', '.join(missing)}", at_key=True)
+    if not is_unset(source.value.get(SERVICES)):
+        yield source.problem((SERVICES,), "v2 has no ways into jobs on Spark; leave it out", at_key=True)
     for name in sorted(data.placed.keys() - data.named(list(arguments))):
         section = next(
             key for key in ("dataReferences", "data", "outputData") if name in mapping(source.value.get(key))

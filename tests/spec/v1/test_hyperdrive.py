@@ -205,13 +205,14 @@ def test_two_arguments_of_one_name_are_told(folder: Path) -> None:
 
 def test_problems_of_both_files_are_told_at_once(folder: Path) -> None:
     file = folder / ".azureml/cpu.runconfig"
-    file.write_text("command: ls\nframework: PySpark\npriority: 3\n")
+    file.write_text("command: ls\nframework: PySpark\npriority: 3\napplicationEndpoints: {a: {type: SSH}}\n")
     told = "\n".join(refused(folder, given(max_total_runs=0)))
     for expected in (
         "hdconfig.yml:",
         ".azureml/cpu.runconfig:1:1: command: v1 gave values to scripts alone",
         ".azureml/cpu.runconfig:2:12: framework: v2 tries no values of arguments on Spark",
         ".azureml/cpu.runconfig:3:1: priority: ",
+        ".azureml/cpu.runconfig:4:1: applicationEndpoints: v2 has no ways into the trials",
     ):
         assert expected in told
 

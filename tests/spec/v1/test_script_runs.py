@@ -201,6 +201,30 @@ def test_a_command_gets_its_data_in_environment_variables(folder: Path) -> None:
     assert job(folder, text, script=None)["command"] == expected
 
 
+def test_a_cluster_for_one_run_becomes_serverless_compute(folder: Path) -> None:
+    text = "target: amlcompute\nnodeCount: 2\namlcompute: {vmSize: STANDARD_D2_V2, vmPriority: LowPriority}\n"
+    translation = made(folder, text)
+    found = translation.source.value
+    assert found["resources"] == {"instance_count": 2, "instance_type": "STANDARD_D2_V2"}
+    assert found["queue_settings"] == {"job_tier": "spot"}
+    assert "compute" not in found
+    assert "serverless compute of the same size" in translation.remarks[0].text
+
+
+def test_ways_into_the_job_become_services(folder: Path) -> None:
+    text = """\
+applicationEndpoints:
+  lab: {type: JupyterLab}
+  board: {type: TensorBoard, port: 6006, properties: {logDir: outputs/tb}}
+  shell: {type: ssh, properties: {sshPublicKeys: key}}
+"""
+    assert job(folder, text)["services"] == {
+        "lab": {"type": "jupyter_lab"},
+        "board": {"type": "tensor_board", "port": 6006, "log_dir": "outputs/tb"},
+        "shell": {"type": "ssh", "ssh_public_keys": "key"},
+    }
+
+
 def test_a_script_for_spark_becomes_a_spark_job(folder: Path) -> None:
     lake = "azureml://datastores/lake/paths"
     assert job(folder, SPARK) == {
@@ -234,7 +258,12 @@ def test_a_script_for_spark_becomes_a_spark_job(folder: Path) -> None:
         ("script: train.py\ncommand: ls", "2:10: command: goes without a script, and 'train.py' is one"),
         ("command: ls\narguments: [x]", "arguments: goes with a script alone"),
         ("priority: 3", "1:1: priority: v2 gives priorities to queues alone"),
-        ("target: amlcompute\namlcompute: {vmSize: x}", "1:9: target: v2 makes no cluster for a run"),
+        ("target: amlcompute", "amlcompute: 'vmSize' is missing"),
+        ("target: amlcompute\namlcompute: {vmSize: x, retainCluster: true}", "retainCluster: v2 keeps no compute"),
+        ("target: amlcompute\namlcompute: {vmSize: x, name: y}", "2:25: amlcompute.name: v2 gives the compute"),
+        ("target: amlcompute\namlcompute: {vmSize: x, vmPriority: y}", "vmPriority: is 'y'; it must be one of"),
+        ("applicationEndpoints: {a: {type: Grafana}}", "applicationEndpoints.a.type: is 'Grafana', and v2 has"),
+        ("applicationEndpoints: {a: {type: SSH, properties: {command: x}}}", "v2 has no such setting of ssh"),
         ("environment: no.yml", "1:14: environment: there is no file 'no.yml' in"),
         ("environment: .azureml/conda.yml", ".azureml/conda.yml:1:1: dependencies: unknown key"),
         ("environment: {databricks: {eggLibraries: [a]}}", "environment.databricks: v2 runs nothing on Databricks"),
