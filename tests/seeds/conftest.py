@@ -8,6 +8,7 @@ import pytest
 
 from tests.seeds.bench import Bench
 from tests.seeds.documents import SEEDS, Block, blocks
+from tests.seeds.serving import Serving
 from tests.seeds.shell import Shell
 
 if TYPE_CHECKING:
@@ -50,3 +51,9 @@ def bench(
     monkeypatch.setenv("AZML_RESOURCE_GROUP", made.id.resource_group)
     monkeypatch.setenv("AZML_WORKSPACE", made.id.name)
     return made
+
+
+@pytest.fixture
+def serving(bench: Bench) -> Serving:
+    """What web services are made of."""
+    return Serving(bench).begin()

@@ -18,6 +18,7 @@ from tests.seeds import pages
 if TYPE_CHECKING:
     from tests.seeds.bench import Bench
     from tests.seeds.documents import Block
+    from tests.seeds.serving import Serving
 
 pytestmark = pytest.mark.shared
 
@@ -389,3 +390,25 @@ def test_000_model_registration_profiling_deployment_1(bench: Bench, block: Bloc
     made = bench.do(block.text)
     assert made["name"] == "mymodel"
     assert bench.read(made["path"]) == "a model"
+
+
+def test_000_model_registration_profiling_deployment_2(serving: Serving, block: Block) -> None:
+    serving.describe({"computeType": "ACI"})
+    profile = serving.bench.do(block.text)
+    assert (profile["name"], profile["state"], profile["successRate"]) == ("myprofile", "Succeeded", 100)
+    assert profile["latencyPercentile50InMs"] > 0
+    written = json.loads((serving.bench.folder / "myprofileresult.json").read_text())
+    assert (written["cpu"], written["memoryInGB"]) == (profile["cpu"], profile["memoryInGB"])
+    assert serving.bench.call("GET", serving.bench.id.child("online_endpoint")).json()["value"] == []
+
+
+def test_000_model_registration_profiling_deployment_3(serving: Serving, block: Block) -> None:
+    bench = serving.bench
+    cluster = f"{bench.id.group}/providers/Microsoft.ContainerService/managedClusters/aks"
+    properties = {"computeType": "Kubernetes", "resourceId": cluster, "properties": {"namespace": "default"}}
+    bench.put("compute", "akscomputetarget", location="local", properties=properties)
+    serving.describe({"computeType": "AKS", "containerResourceRequirements": {"cpu": 1, "memoryInGB": 1}})
+    assert bench.do(block.text)["status"] == "Succeeded"
+    assert serving.score([2]) == [6]
+    endpoint = bench.get("online_endpoint", "myservice")["properties"]
+    assert (endpoint["authMode"], endpoint["compute"].rpartition("/")[2]) == ("Key", "akscomputetarget")
