@@ -26,7 +26,15 @@ from airflow_provider_azml.emulator.refusals import ARM, DATA_PLANE, first_part
 from airflow_provider_azml.emulator.serving import batch_jobs, scoring
 from airflow_provider_azml.emulator.storage import service as blob
 from airflow_provider_azml.emulator.throttle import Throttle
-from airflow_provider_azml.emulator.v1 import artifacts, content, execution, hyperdrive, model_management, pipelines
+from airflow_provider_azml.emulator.v1 import (
+    artifacts,
+    content,
+    datastores,
+    execution,
+    hyperdrive,
+    model_management,
+    pipelines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,7 +48,7 @@ if TYPE_CHECKING:
 def make_app(emulator: Emulator) -> ASGIApp:
     """The application of an emulator; the same one answers on both listeners."""
     parts = (cloud_metadata, controls, monitor, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
-    retired = (run_metrics, artifacts, execution, content, model_management, hyperdrive, pipelines)
+    retired = (run_metrics, artifacts, execution, content, model_management, hyperdrive, pipelines, datastores)
     app = Starlette(
         routes=[route for part in (*parts, *retired) for route in part.routes(emulator)],
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],

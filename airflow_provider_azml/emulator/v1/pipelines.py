@@ -167,7 +167,7 @@ class Pipelines:
 
 
 def _data_types() -> list[Json]:
-    """The types of data that every workspace has. Source: ``ensure_default_datatypes`` of azureml-pipeline-core 1.62."""
+    """The types of data of any workspace. Source: ``ensure_default_datatypes`` of azureml-pipeline-core 1.62."""
     return [
         {"Id": name, "Name": name, "Description": name, "IsDirectory": name == "AnyDirectory", "ParentDataTypeIds": []}
         for name in _DATA_TYPES
