@@ -277,3 +277,14 @@ def test_a_fault_lets_a_service_fail(own: ModelManagement) -> None:
     assert sent.ok, sent.text
     assert own.deploy(own.request("doomed", ["factor:1"], SCORE))["error"]["code"] == "Doomed"
     assert own.service("doomed")["state"] == "Failed"
+
+
+def test_a_model_whose_framework_the_service_does_not_know_needs_a_script(
+    services: ModelManagement, factor: str
+) -> None:
+    operation = services.deploy({
+        **services.request("scriptless", [factor]),
+        "environmentImageRequest": {"modelIds": [factor]},
+    })
+    assert operation["state"] == "Failed"
+    assert "is of framework Custom, which needs a script" in operation["error"]["details"][0]["message"]

@@ -14,6 +14,7 @@ from airflow_provider_azml.emulator.jobs.python_environments import curated
 from airflow_provider_azml.emulator.serving.deployment_files import DeploymentFiles, fetch_model
 from airflow_provider_azml.emulator.storage.locations import Locations
 from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.spec.v1.no_code import frameworks
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
@@ -86,10 +87,13 @@ def fetch_service_files(emulator: Emulator, service: Json, folder: Path, log: De
     models = [_fetch_model(emulator, workspace, str(one), root) for one in request.get("modelIds") or []]
     for model in models:
         log.downloaded(f"Downloaded the model {model.relative_to(root)}")
-    given: Json = request.get("environment") or {}
-    script = _script(root, request, given)
     model_folder = root / _MODELS if len(models) > 1 else models[0] if models else None
-    return DeploymentFiles(folder, root, script, model_folder, _environment(emulator, workspace, given))
+    given: Json = request.get("environment") or {}
+    if not request.get("driverProgram"):
+        script, environment = _without_code(emulator, workspace, request, root)
+    else:
+        script, environment = _script(root, request, given), _environment(emulator, workspace, given)
+    return DeploymentFiles(folder, root, script, model_folder, environment)
 
 
 def _fetch_asset(emulator: Emulator, workspace: WorkspaceId, asset: Json, root: Path) -> None:
@@ -145,6 +149,30 @@ def _script(root: Path, request: Json, environment: Json) -> Path:
             return script
     names = " or ".join(repr(name) for name in (named, request.get("driverProgram")) if name)
     raise JobFilesError(f"the assets have no file {names or 'that is named as the driverProgram'}")
+
+
+def _without_code(emulator: Emulator, workspace: WorkspaceId, request: Json, root: Path) -> tuple[Path, Json]:
+    """The script and the environment that the service has for the framework of a model.
+
+    Source: "MMS will provide the environment, driver program, etc." of ``build_and_validate_no_code_...`` of
+    azureml-core 1.61, and the frameworks that it lists.
+    """
+    ids = [str(one) for one in request.get("modelIds") or []]
+    if len(ids) != 1:
+        raise JobFilesError("a service without a driverProgram has exactly one model")
+    name, _, version = ids[0].partition(":")
+    model_id = workspace.child("model", name, version)
+    details = emulator.store.record(MODEL_DETAILS, model_id.lower()) or {}
+    found, release = frameworks.of_model(emulator.store.get(model_id) or {})
+    word = str(details.get("framework") or found or "Custom")
+    framework = frameworks.framework(frameworks.named(word) or word)
+    if framework is None:
+        known = ", ".join(each.name for each in frameworks.FRAMEWORKS)
+        raise JobFilesError(f"model {ids[0]!r} is of framework {word}, which needs a script; without one: {known}")
+    script = root / frameworks.SCRIPT
+    script.write_text(framework.script)
+    dependencies = framework.conda(details.get("frameworkVersion") or release)
+    return script, {"properties": {"condaFile": json.dumps(dependencies)}}
 
 
 def _environment(emulator: Emulator, workspace: WorkspaceId, given: Json) -> Json:
