@@ -104,6 +104,7 @@ GOALS: Mapping[GoalName, Goal] = {
     "state": Goal(checked=compute_states.checked, read=compute_states.read),
     "version": Goal(absent="wait", checked=model_versions.checked, find=model_versions.find, read=model_versions.read),
     "web_service": Goal(
+        status=("state",),
         checked=awaited_services.checked,
         find_each=awaited_services.find_each,
         read=awaited_services.read,

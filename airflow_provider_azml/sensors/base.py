@@ -102,13 +102,17 @@ class AzmlSensor(AzmlOperator, BaseSensorOperator):
 
     def _seen(self, ticket: Ticket) -> Ticket:
         """A ticket with what is there now; errors in between are borne, a refusal is not."""
+        return replace(ticket, body=self._looked(ticket).body)
+
+    def _looked(self, ticket: Ticket) -> Glance:
+        """What is there now, told to the log; errors in between are borne, a refusal is not."""
         from airflow_provider_azml.rest.patience import Patience
         from airflow_provider_azml.rest.waiting import observe
 
         patience = Patience(self.tolerate_errors_seconds, refusal_seconds=0)
         glance = self.hook.run(observe(ticket, patience))
         self.hook.run(self._follower(ticket.arm_id, glance).look(glance))
-        return replace(ticket, body=glance.body)
+        return glance
 
     def _follower(self, arm_id: str, glance: Glance) -> Follower:
         """Who tells of looks: the same one for all that a process makes."""

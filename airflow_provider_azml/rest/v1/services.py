@@ -216,6 +216,21 @@ def log(place: WorkspaceId | DataPlane, name: str, *, lines: int = 5000, init: b
     return str(answer.get("content") or "")
 
 
+def log_tail(place: WorkspaceId | DataPlane, name: str, *, lines: int) -> Flow[tuple[str, ...]]:
+    """The last lines of a web service's log, none where it cannot be read: the failure that it explains matters more.
+
+    Args:
+        place: The workspace.
+        name: Name of the service.
+        lines: How many lines from its end are wanted.
+    """
+    try:
+        written = yield from log(place, name, lines=lines)
+    except ApiError:
+        return ()
+    return tuple(written.splitlines()[-lines:])
+
+
 def _begun(response: HttpResponse) -> Operation:
     """The act that an accepted request began; one without an id is done."""
     location = response.headers.get(_LOCATION)
