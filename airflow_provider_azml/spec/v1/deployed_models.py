@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FOLDER = "models"
 """Folder that several models are gathered in, each in its own below: ``models/<name>/<version>``."""
 _REGISTERED = re.compile(r"(?P<name>[A-Za-z0-9][\w.\-]{0,254})(:(?P<version>\d+|[\w.\-]+))?", re.ASCII)
+_PATH = re.compile(r"[/\\]")
 _NOT_IN_NAMES = re.compile(r"[^\w.\-]", re.ASCII)
 _LONGEST_NAME = 30
 _SEVERAL = (
@@ -69,7 +70,7 @@ class DeployedModels:
             without_code: Whether nothing says how they are asked.
         """
         for place, name in enumerate(self.names):
-            if self.is_local(name):
+            if self.is_local(name) and (_PATH.search(name) or self.arguments.local(name).exists()):
                 yield from local_paths.problems(self.arguments, ("models", place), name)
                 if len(self.names) > 1:
                     reason = "is a local model, which goes alone; register it first, to deploy it with others"

@@ -112,6 +112,7 @@ class InferenceConfig:
             if lower(source.value.get("runtime") or "") not in ("python", "python-slim"):
                 yield from unsayable.problems(source, _UNSAYABLE_PARTS[:1])
             yield from unsayable.problems(source, _UNSAYABLE_PARTS[1:])
+        if not self._says_environment:
             yield from self._conda_problems()
 
     def environment(self, base: Path) -> Placed:
