@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import uuid
 from typing import TYPE_CHECKING
@@ -291,7 +292,8 @@ class Models:
         if url.startswith(_ASSET_URL):
             artifacts = self._found_asset(workspace, url.removeprefix(_ASSET_URL))["artifacts"]
             names = [str(one.get("prefix") or one.get("id") or "") for one in artifacts]
-            uri = artifact_uri(self._emulator, workspace, names[0]) if names else ""
+            # a model has one place: of several artifacts, the folder that all of them are in
+            uri = artifact_uri(self._emulator, workspace, posixpath.commonpath(names)) if names else ""
         elif url.startswith(_ARTIFACT_URL):
             uri = artifact_uri(self._emulator, workspace, url.removeprefix(_ARTIFACT_URL))
         else:
