@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.operators.jobs import AzmlSubmitJobOperator
-from airflow_provider_azml.operators.rendering import renderer
+from airflow_provider_azml.operators.v1_files import as_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +50,9 @@ class AzmlScriptRunOperator(AzmlSubmitJobOperator):
         "source_directory",
     )
 
+    files_of_v1: ClassVar[Sequence[str]] = ("runconfig",)
+    """Arguments that are files of CLI v1, or their content."""
+
     def __init__(
         self,
         *,
@@ -79,6 +82,10 @@ class AzmlScriptRunOperator(AzmlSubmitJobOperator):
                 raise refused(name, "is for files of CLI v2; give runconfig alone")
         if self.arguments is not None and not isinstance(self.arguments, (list, tuple)):
             raise refused("arguments", f"is {self.arguments!r:.80}; it must be a list")
+        for name in self.files_of_v1:
+            given = getattr(self, name)
+            if not isinstance(given, (str, Mapping)) or not given:
+                raise refused(name, f"is {given!r:.80}; it must be a file, a name, or a mapping")
 
     def given(self, context: Context) -> Source:
         """The job that the files of CLI v1 become.
@@ -121,26 +128,19 @@ class AzmlScriptRunOperator(AzmlSubmitJobOperator):
         Raises:
             SpecError: It cannot be found or read.
         """
-        from airflow_provider_azml.spec import plain_values
-        from airflow_provider_azml.spec.opened import Opened
-        from airflow_provider_azml.spec.source import MAPPING, Source, as_written
-
-        render = renderer(self.get_template_env(), context)
-        if isinstance(given, Mapping):
-            opened, copied = Opened(follow_symlinks=self.follow_symlinks), plain_values.copied(given, MAPPING)
-            return Source(copied, self.project.absolute(), render=render, opened=opened)
-        return as_written(self._found(given, find), render=render, follow_symlinks=self.follow_symlinks)
+        return as_written(self, context, given if isinstance(given, Mapping) else str(self._found(given, find)))
 
     def _found(self, name: str, find: Callable[[Path, str], Path]) -> Path:
         """The file of a name, in the folder of the project or else in that of the code."""
-        if (self.project / name).is_file():
-            return self.project / name
+        project = self.project.absolute()
+        if (project / name).is_file():
+            return project / name
         try:
-            return find(self.project, name)
+            return find(project, name)
         except SpecError:
             if self.code is None:
                 raise
-            return find(self.code, name)
+            return find(self.code.absolute(), name)
 
 
 class AzmlSubmitScriptRunOperator(AzmlScriptRunOperator):
@@ -309,6 +309,7 @@ class AzmlSubmitHyperDriveOperator(AzmlScriptRunOperator):
     """
 
     job_type: ClassVar[str | None] = "sweep"
+    files_of_v1: ClassVar[Sequence[str]] = ("runconfig", "hdconfig")
     template_fields: Sequence[str] = (*AzmlScriptRunOperator.template_fields, "hdconfig")
 
     def __init__(self, *, hdconfig: str | Mapping[str, Any], **kwargs: Any) -> None:

@@ -172,6 +172,7 @@ def test_what_is_wrong_is_told_with_its_place_before_anything_is_sent(service: S
     ("arguments", "reason"),
     [
         ({"runconfig": "nothing"}, "there is no run configuration of that name"),
+        ({"runconfig": None}, "runconfig: is None; it must be a file, a name, or a mapping"),
         ({"runconfig": "plain"}, "script: is missing"),
         ({"runconfig": "plain", "script": "no.py"}, "<overrides>: script: there is no file 'no.py'"),
         ({"runconfig": "plain", "script": "train.py", "spec": {}}, "spec: is for files of CLI v2"),
@@ -180,7 +181,7 @@ def test_what_is_wrong_is_told_with_its_place_before_anything_is_sent(service: S
             {"runconfig": "plain", "script": "train.py", "arguments": "--x 3"},
             "arguments: is '--x 3'; it must be a list",
         ),
-        ({"runconfig": {"scrip": "train.py"}}, "scrip: unknown key; did you mean 'script'?"),
+        ({"runconfig": {"scrip": "train.py"}, "source_directory": "."}, "scrip: unknown key; did you mean 'script'?"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_told(
