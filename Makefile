@@ -6,9 +6,11 @@ BIN := .venv/bin
 AIRFLOW := 3.1
 AIRFLOW_TESTS := tests/airflow tests/dags tests/examples tests/hooks tests/operators tests/sensors tests/timetables tests/test_import_budget.py \
 	tests/test_provider_info.py
+PYTHON_OF_V1 := 3.10
+AZUREML_CORE := 'azureml-core==1.61.0' 'azureml-pipeline-core==1.62.0' 'azureml-train-core==1.62.0' 'setuptools<81'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-airflow check fmt emulator docs clean
+.PHONY: help demo test test-airflow test-azureml-core check fmt emulator docs clean
 
 help: ## Show what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -21,6 +23,10 @@ test: .venv/.dev ## Run the tests
 
 test-airflow: .venv-airflow-$(AIRFLOW)/.dev ## Run the tests that need Airflow with an older one; AIRFLOW=3.2, or 3.1
 	.venv-airflow-$(AIRFLOW)/bin/python -m pytest -W default $(AIRFLOW_TESTS)
+
+test-azureml-core: .venv-azureml-core/.packages ## Run the tests that ask azureml-core, the SDK v1; PYTHON_OF_V1=3.10, or its path
+	AZUREML_CORE_PYTHON=$(CURDIR)/.venv-azureml-core/bin/python $(BIN)/python -m pytest -m azureml_core \
+	$$(grep -rlw --include='test_*.py' azureml_core tests)
 
 check: .venv/.dev ## Lint, types, import directions, spelling
 	$(BIN)/ruff check
@@ -40,7 +46,7 @@ docs: .venv/.docs ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 clean: ## Remove all that these targets made
-	rm -rf .venv .venv-airflow-* .cache build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-airflow-* .venv-azureml-core .cache build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp of an extra of pyproject.toml. uv does in seconds what takes pip a minute, so pip is asked for uv first; where
@@ -59,6 +65,13 @@ clean: ## Remove all that these targets made
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --editable '.[dev]' \
 	'apache-airflow==$(AIRFLOW).*' 'fastapi<0.137' 'svcs<26' psycopg2-binary asyncpg
+	@touch $@
+
+# Those that the recordings are of; a later one, say of another base image, says otherwise. They are for no Python newer
+# than 3.10, and ask setuptools for what 81 has no more.
+.venv-azureml-core/.packages: Makefile | .venv/.dev
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON_OF_V1) $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python $(AZUREML_CORE)
 	@touch $@
 
 .venv/bin/python:
