@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.identity import AML_AUDIENCE
 from airflow_provider_azml.emulator.mlflow.uris import tracking_uri
 
@@ -41,6 +43,11 @@ def identity_variables(emulator: Emulator, workspace: WorkspaceId, run: Json) ->
         "AZUREML_ROOT_RUN_ID": run["rootRunId"],
         "AZUREML_RUN_ID": run["runId"],
         "AZUREML_RUN_TOKEN": token,
+        "AZUREML_RUN_TOKEN_EXPIRY": timestamp(datetime.now(timezone.utc) + timedelta(seconds=_TOKEN_SECONDS)),
+        # these two, and what they need to be trusted, are what azureml-core of the retired generation looks for
+        "AZUREML_SERVICE_ENDPOINT": emulator.https_url,
+        "AZUREML_DISCOVERY_SERVICE_ENDPOINT": f"{emulator.https_url}/discovery",
+        "REQUESTS_CA_BUNDLE": str(emulator.ca_bundle),
         "AZUREML_WORKSPACE_ID": str(document["properties"].get("workspaceId") or ""),
         "AZUREML_WORKSPACE_SCOPE": str(workspace),
         "MLFLOW_EXPERIMENT_ID": run["experimentId"],
