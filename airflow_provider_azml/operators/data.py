@@ -20,7 +20,7 @@ class AzmlRegisterDataOperator(AzmlSpecOperator):
     """Registers a version of a data asset: local files, which are uploaded, or a place in storage.
 
     Args:
-        file: Data YAML, relative to the DAG file.
+        file: Data YAML, or a dataset's JSON of CLI v1, relative to the DAG file.
         spec: Its content as a mapping instead.
         name: Name of the data asset.
         version: Its version; by default the next one, and a retry never makes a second.

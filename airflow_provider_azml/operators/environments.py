@@ -14,7 +14,7 @@ class AzmlRegisterEnvironmentOperator(AzmlSpecOperator):
     """Registers a version of an environment.
 
     Args:
-        file: Environment YAML, relative to the DAG file.
+        file: Environment YAML, or ``azureml_environment.json`` of CLI v1, relative to the DAG file.
         spec: Its content as a mapping instead.
         name: Name of the environment.
         version: Its version; by default the next one, and a retry never makes a second.

@@ -231,6 +231,8 @@ def _json(content: Json) -> str:
 
 def _name_problems(source: Source) -> Iterator[Problem]:
     name = source.value.get("name")
+    if name is None and "name" in source.value:
+        yield source.problem(("name",), "is empty; it must be a name")
     if environments.is_reserved(name):
         yield source.problem(
             ("name",), f"is {name!r:.80}; names that begin with Microsoft or AzureML are the service's"
@@ -248,6 +250,9 @@ def _problems(source: Source) -> Iterator[Problem]:
     ]
     if len(both) > 1:
         yield given.problem(("docker", both[-1]), f"stands beside {both[0]}; give one of them", at_key=True)
+    context = given.value_at(("docker", "buildContext"))
+    if not is_unset(context) and is_unset(given.value_at(("docker", "buildContext", "location"))):
+        yield given.problem(("docker", "buildContext"), "lacks location: the folder, or its URL", at_key=True)
     if not is_unset(given.value_at(_BASE_DOCKERFILE)) and not _is_user_managed(given):
         reason = (
             "v2 installs no conda packages into an image of a Dockerfile; install them there, and set "
@@ -309,6 +314,11 @@ def _is_user_managed(given: Source) -> bool:
     return given.value_at(("python", "userManagedDependencies")) is True
 
 
+def _names_packages(given: Source) -> bool:
+    keys = ("condaDependenciesFile", "condaDependencies")
+    return not all(is_unset(given.value_at(("python", key))) for key in keys)
+
+
 def _adds_server(given: Source) -> bool:
     """Whether the server has to be installed that v1 added to the image for deployments."""
     if is_unset(given.value.get("inferencingStackVersion")):
@@ -339,10 +349,10 @@ def _remarks(given: Source, members: Mapping[str, Placed | None]) -> Iterator[Re
         yield Remark(("image",), "v1's own image, as none is named")
     if _adds_server(given):
         yield Remark(("conda_file",), f"{_INFERENCE} added, for inferencingStackVersion")
-    elif members.get("conda_file") and all(
-        is_unset(given.value_at(("python", key))) for key in ("condaDependenciesFile", "condaDependencies")
-    ):
+    elif members.get("conda_file") and not _names_packages(given):
         yield Remark(("conda_file",), "v1's own packages, as none are named")
+    if _is_user_managed(given) and _names_packages(given):
+        yield Remark((), "conda packages are left out, as userManagedDependencies is set")
     if variables := environments.variables(given):
         told = ", ".join(variables)
         yield Remark((), f"v2 has no variables in environments; give {told} to jobs and deployments")

@@ -67,7 +67,7 @@ class Known:
 def located_problems(source: Source) -> Iterator[Problem]:
     """What is wrong with where an asset is."""
     store, path = source.value.get("datastoreId"), source.value.get("path")
-    if not is_unset(store) and not _is_datastore(store):
+    if not is_unset(store) and not is_datastore(store):
         yield source.problem(("datastoreId",), f"is {store!r:.120}; it must be the ARM id of a datastore")
     if is_unset(store) and isinstance(path, str) and "://" not in path:
         yield source.problem(("path",), f"is {path!r:.80}; without datastoreId it must be a URL")
@@ -161,7 +161,8 @@ def _kept(source: Source) -> Json:
     return {key: source.value[key] for key in _KEPT if source.value.get(key) is not None}
 
 
-def _is_datastore(arm_id: object) -> bool:
+def is_datastore(arm_id: object) -> bool:
+    """Whether something is the ARM id of a datastore."""
     try:
         return arm_ids.parse(str(arm_id)).kind == "datastore"
     except ValueError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.rest import arm_ids
 from airflow_provider_azml.spec.rules import lower, mapping
 from airflow_provider_azml.spec.v1 import unsayable
+from airflow_provider_azml.spec.v1.preview_2021_assets import is_datastore
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
 if TYPE_CHECKING:
@@ -134,14 +135,21 @@ def _trial_problems(trial: Source, source: Source) -> Iterator[Problem]:
                 yield given.problem(("mode",), f"is {mode!r:.80}; what is {key[:-12]} can be {told}")
             if key == "inputDataBindings" and is_unset(given.value.get("dataId")):
                 yield given.problem((), "lacks dataId: the version of data", at_key=True)
-            if key == "outputDataBindings" and is_unset(given.value.get("datastoreId")) != is_unset(
-                given.value.get("pathOnDatastore")
-            ):
-                yield given.problem((), "has one of datastoreId and pathOnDatastore; give both, or none", at_key=True)
+            if key == "outputDataBindings":
+                yield from _place_problems(given)
     count, nodes = trial.value_at(("distribution", "processCount")), _nodes(source)
     if isinstance(count, int) and count % nodes:
         reason = f"must be a multiple of the nodes, which are {nodes}"
         yield trial.problem(("distribution", "processCount"), reason)
+
+
+def _place_problems(given: Source) -> Iterator[Problem]:
+    """What is wrong with where an output goes."""
+    store, path = given.value.get("datastoreId"), given.value.get("pathOnDatastore")
+    if is_unset(store) != is_unset(path):
+        yield given.problem((), "has one of datastoreId and pathOnDatastore; give both, or none", at_key=True)
+    if not is_unset(store) and not is_datastore(store):
+        yield given.problem(("datastoreId",), f"is {store!r:.120}; it must be the ARM id of a datastore")
 
 
 def _kept(source: Source) -> Json:

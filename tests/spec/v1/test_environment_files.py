@@ -139,6 +139,15 @@ def test_the_server_of_inference_is_added_where_it_is_not(tmp_path: Path) -> Non
     assert not having.remarks
 
 
+def test_packages_of_an_image_that_has_all_are_told_to_be_left_out(tmp_path: Path) -> None:
+    given = {"name": "e", "python": {"userManagedDependencies": True}, "docker": {"baseImage": "x"}}
+    translation = made(tmp_path, given, **{CONDA_FILE: CONDA})
+    assert "conda_file" not in translation.source.value
+    assert [remark.text for remark in translation.remarks] == [
+        "conda packages are left out, as userManagedDependencies is set"
+    ]
+
+
 def test_a_text_of_a_dockerfile_or_a_file_of_one_is_built_from(tmp_path: Path) -> None:
     for text in ("FROM scratch", "FROM scratch\nRUN true\n", "my.Dockerfile"):
         given = {"name": "e", "python": {"userManagedDependencies": True}, "docker": {"baseDockerfile": text}}
@@ -193,8 +202,16 @@ def test_everything_that_cannot_be_said_is_told_with_its_line(tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["Microsoft-x", "azureml", "a/b", "", ".."])
 def test_a_name_that_no_environment_can_have_is_refused(name: str, tmp_path: Path) -> None:
     assert refused(tmp_path, {"name": name, "python": {}})
+    assert refused(tmp_path, {"name": None, "python": {}})
+    assert refused(tmp_path, {"python": {}})
     with pytest.raises(SpecError):
         environment_files.scaffold(name)
+
+
+def test_a_folder_to_build_from_needs_its_place(tmp_path: Path) -> None:
+    context = {"buildContext": {"dockerfilePath": "D"}}
+    given = {"name": "e", "python": {"userManagedDependencies": True}, "docker": context}
+    assert refused(tmp_path, given) == [f"{FILE}:7: docker.buildContext: lacks location: the folder, or its URL"]
 
 
 def test_packages_for_an_image_that_is_built_are_refused(tmp_path: Path) -> None:

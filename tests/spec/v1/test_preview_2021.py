@@ -233,6 +233,12 @@ def test_what_has_no_equal_is_refused_by_name() -> None:
         "properties.isDefault",
         "properties.linkedInfo",
     ]
+    outputs = {"a": {"datastoreId": "blobs", "pathOnDatastore": "x"}, "b": {"pathOnDatastore": "x"}}
+    assert refused("job", **COMMAND, outputDataBindings=outputs) == [
+        "properties.outputDataBindings.a.datastoreId: is 'blobs'; it must be the ARM id of a datastore",
+        "properties.outputDataBindings.b: has one of datastoreId and pathOnDatastore; give both, or none",
+    ]
+    assert len(refused("job", **{**COMMAND, "compute": {"target": "c", "instanceCount": "2"}})) == 1
     twice = {"--lr": ["choice", [[1]]], "lr": ["choice", [[2]]], "a b": ["choice", [[1]]]}
     assert len(refused("job", **{**SWEEP, "searchSpace": twice})) == 3
     distribution = {"distributionType": "PyTorch", "processCount": 3}
