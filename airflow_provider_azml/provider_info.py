@@ -52,6 +52,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.endpoints",
                 "operators.schedules",
                 "operators.takeover",
+                "operators.v1_runs",
             )
         ],
         "sensors": [_modules("sensors.azml", "sensors.datastores")],

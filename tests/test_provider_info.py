@@ -29,6 +29,7 @@ NOT_PUBLIC = {
     "AzmlSwitchComputeOperator",
     "AzmlWorkspaceActOperator",
     "AzmlResourceGroupOperator",
+    "AzmlScriptRunOperator",
     "AzmlSensor",
     "AzmlResourceSensor",
 }
