@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ def gather(hook: AzmlHook, names: Sequence[str], folder: Path) -> None:
     Args:
         hook: The hook.
         names: The models.
-        folder: Where to.
+        folder: Where to; what is there goes.
 
     Raises:
         NotFound: There is no such model.
     """
+    shutil.rmtree(folder, ignore_errors=True)
     from airflow_provider_azml.operators.arguments import refused
     from airflow_provider_azml.rest.arm_ids import parse
     from airflow_provider_azml.rest.job_files import fetch, of_model

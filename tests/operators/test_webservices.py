@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from airflow.sdk import DAG
 
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
@@ -111,6 +112,56 @@ def test_a_service_of_aci_answers_at_an_endpoint(hook: AzmlHook, folder: Path, m
         AzmlDeleteWebserviceOperator(task_id="it", name=name)
     assert run(dag).errors == {}
     assert name not in {each["name"] for each in hook.list("online_endpoint")}
+
+
+def test_a_service_of_this_machine_answers_on_a_port_of_its_own(hook: AzmlHook, folder: Path) -> None:
+    """The source directory holds the model."""
+    name = new_name()
+    (folder / "working_dir" / "factor.txt").write_text("3")
+    arguments: dict[str, Any] = {"inference_config": INFERENCE, "deployment_config": {"computeType": "local"}}
+    finished = deployed(name, folder, **arguments)
+    assert finished.errors == {}
+    address = finished.value("it")["scoring_uri"]
+    assert address.startswith("http://localhost:")
+    answer = requests.post(address, json={"data": [1]}, timeout=30)
+    assert answer.json() == {"found": {"factor.txt": "3"}, "greeting": "hello", "asked": {"data": [1]}}
+    assert requests.get(address.replace("/score", "/"), timeout=30).ok
+    assert requests.get(address, headers={"Host": "elsewhere.test"}, timeout=30).status_code == 403
+
+    port = int(address.split(":")[2].partition("/")[0])
+    (error,) = deployed(
+        new_name(), folder, **{**arguments, "deployment_config": {"computeType": "local", "port": port}}
+    ).errors["it"]
+    assert f"Port {port} cannot be had" in str(error)
+
+    there = deployed(name, folder, overwrite=True, inference_config=INFERENCE, deployment_config={"computeType": "aci"})
+    assert there.errors == {}
+    with pytest.raises(requests.ConnectionError):
+        requests.get(address, timeout=30)
+
+
+def test_several_models_lie_where_v1_had_them(hook: AzmlHook, folder: Path, model: str) -> None:
+    name = new_name()
+    (folder / "model" / "other.txt").write_text("4")
+    source = {"name": f"other-{uuid.uuid4().hex[:8]}", "version": 1, "path": "model/other.txt", "type": "custom_model"}
+    other = hook.apply(source, kind="model", base_path=folder)
+    finished = deployed(name, folder, models=[model, other["id"]], inference_config=INFERENCE)
+    assert finished.errors == {}
+    found = {f"{model.replace(':', '/')}/factor.txt": "2", f"{source['name']}/1/other.txt": "4"}
+    assert hook.score(name, {})["found"] == found
+
+
+def test_a_model_of_scikit_learn_needs_no_code(hook: AzmlHook, folder: Path) -> None:
+    """Its framework is what it says of itself."""
+    name = new_name()
+    (folder / "model.pkl").write_bytes(
+        b"csklearn.preprocessing\nFunctionTransformer\n(tR."
+    )  # made without scikit-learn
+    source = {"name": name, "version": 1, "path": "model.pkl", "properties": {"framework": "ScikitLearn"}}
+    hook.apply(source, kind="model", base_path=folder)
+    finished = deployed(name, folder, models=[f"{name}:1"])
+    assert finished.errors == {}
+    assert hook.score(name, {"data": [[1.0], [2.0]], "method": "transform"}) == {"transform": [[1.0], [2.0]]}
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

@@ -16,7 +16,7 @@ from airflow_provider_azml.emulator.arm.operations import OperationFailed
 from airflow_provider_azml.emulator.jobs.files import JobFilesError
 from airflow_provider_azml.emulator.jobs.processes import GRACE_SECONDS, birth, end_leftover
 from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments
-from airflow_provider_azml.emulator.serving import probes
+from airflow_provider_azml.emulator.serving import local_ports, probes
 from airflow_provider_azml.emulator.serving.deployment_files import fetch_files, served, variables_of
 from airflow_provider_azml.emulator.serving.deployment_log import DeploymentLog
 from airflow_provider_azml.emulator.serving.inference_server import (
@@ -25,6 +25,7 @@ from airflow_provider_azml.emulator.serving.inference_server import (
     Launch,
     ServerDown,
 )
+from airflow_provider_azml.emulator.serving.local_ports import LocalPorts
 from airflow_provider_azml.emulator.serving.service_files import fetch_service_files, is_service
 from airflow_provider_azml.emulator.serving.usage import Usages
 from airflow_provider_azml.emulator.storage.locations import LocationError
@@ -72,6 +73,7 @@ class Deployments:
         self._serving: dict[str, _Serving] = {}
         self._session: aiohttp.ClientSession | None = None
         self._locks: dict[str, asyncio.Lock] = {}
+        self._ports = LocalPorts(self.server)
 
     async def deploy(self, deployment_id: str) -> None:
         """Make a deployment serve what the store says of it; what it served before is served until then.
@@ -82,11 +84,18 @@ class Deployments:
         async with self._lock(deployment_id):
             await self._deploy(deployment_id)
 
+    async def _open_port(self, deployment: Json) -> None:
+        """Let a deployment answer on a port of its own where it asks for one, and tell which."""
+        address = await self._ports.open(deployment)
+        if address is not None:
+            self._emulator.store.update(deployment["id"], lambda kept: local_ports.told(kept, address))
+
     async def _deploy(self, deployment_id: str) -> None:
         deployment = self._emulator.store.get(deployment_id)
         assert deployment is not None
         before = self._serving.get(deployment_id.lower())
         if before is not None and before.server.alive and before.made_of == served(deployment):
+            await self._open_port(deployment)
             return
         folder = self._home(deployment_id) / uuid.uuid4().hex[:8]
         started = False
@@ -102,6 +111,7 @@ class Deployments:
         self._serving[deployment_id.lower()] = _Serving(server, served(deployment), keeper)
         if before is not None:
             await self._end(before)
+        await self._open_port(deployment)
 
     async def remove(self, deployment_id: str) -> None:
         """End a deployment's server and forget its log."""
@@ -109,6 +119,7 @@ class Deployments:
             serving = self._serving.pop(deployment_id.lower(), None)
             if serving is not None:
                 await self._end(serving)
+            await self._ports.close(deployment_id)
             self.usages.end(deployment_id)
             self._emulator.store.delete_record(_ONCE, deployment_id.lower())
             await asyncio.to_thread(self.log(deployment_id).remove)
