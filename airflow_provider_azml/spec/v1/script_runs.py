@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import validate
 from airflow_provider_azml.spec.rules import mapping
-from airflow_provider_azml.spec.v1 import run_clusters, run_services, runconfigs, spark_runs
+from airflow_provider_azml.spec.v1 import environments, run_clusters, run_services, runconfigs, spark_runs
 from airflow_provider_azml.spec.v1.camel_keys import in_camel_case
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.run_data import REFERENCES, RunData
@@ -146,8 +146,7 @@ class ScriptRun:
             yield run_clusters.remark()
         elif self.runconfig.target is None:
             yield Remark((), _NO_COMPUTE)
-        if is_unset(self.source.value.get("environment")):
-            yield Remark((*trial, "environment"), _DEFAULTS)
+        yield from self._environment_remarks((*trial, "environment"))
         if self.data.variables(self._named):
             yield Remark((*trial, "command"), _VARIABLES)
         for name, placed in self.data.inputs().items():
@@ -155,6 +154,17 @@ class ScriptRun:
                 yield Remark(("inputs", name), _AS_FOLDER)
             elif placed.value["mode"] == "ro_mount" and name in mapping(self.source.value.get(REFERENCES)):
                 yield Remark(("inputs", name), _READ_ONLY)
+
+    def _environment_remarks(self, place: Place) -> Iterator[Remark]:
+        if is_unset(self.source.value.get("environment")):
+            yield Remark(place, _DEFAULTS)
+            return
+        made = self.runconfig.translated(self.code)["environment"]
+        said = mapping(None if made is None else made.value)
+        if said.get("image") == environments.IMAGE:
+            yield Remark((*place, "image"), "the image that v1 took where none was named")
+        if said.get("conda_file") == environments.CONDA:
+            yield Remark((*place, "conda_file"), "the packages that v1 took where none were named")
 
     @property
     def _has_own_cluster(self) -> bool:

@@ -156,6 +156,20 @@ def test_what_the_command_line_says_counts(folder: Path) -> None:
     assert job(folder, text, arguments=[])["command"] == "python train.py"
 
 
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("", [("environment",)]),
+        ("environment: {python: {userManagedDependencies: true}}", [("environment", "image")]),
+        ("environment: {docker: {baseImage: ubuntu}}", [("environment", "conda_file")]),
+        ("environment: {name: sklearn, version: 3}", []),
+    ],
+)
+def test_what_v1_took_where_nothing_was_said_is_told(folder: Path, text: str, places: list[tuple[str, ...]]) -> None:
+    translation = made(folder, f"target: cpu\n{text}\n")
+    assert [remark.place for remark in translation.remarks] == places
+
+
 def test_data_become_inputs_and_outputs(folder: Path) -> None:
     text = """\
 script: train.py
