@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.kind_names import inferred
+from airflow_provider_azml.spec.v1 import formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _ENDS = (".yml", ".yaml", ".json")
 _NOT_LOOKED_INTO = frozenset({"__pycache__", "node_modules", "_build"})
-_MAY_TELL = re.compile(r"\$schema|\btype\b")
+_MAY_TELL = re.compile(rf"\$schema|\btype\b|\b({'|'.join(sources.MAY_BE_V1)})\b")
 _TELLS = re.compile(r"\$schema\W.*azureml", re.IGNORECASE)
 
 
@@ -68,10 +69,17 @@ def opened(candidate: Candidate, read: Callable[[Path], Source]) -> Source | Non
     try:
         source = read(candidate.file)
     except SpecError:
-        if _TELLS.search(text):
+        if _TELLS.search(text) or _is_of_v1(candidate.file):
             raise
         return None
-    return source if inferred(source.value) else None
+    return source if inferred(source.value) or formats.of(source) else None
+
+
+def _is_of_v1(file: Path) -> bool:
+    try:
+        return formats.of(sources.as_written(file)) is not None
+    except SpecError:
+        return False
 
 
 def _meant(argument: str) -> Iterator[Candidate]:

@@ -33,7 +33,8 @@ _NO_ENDPOINT = "'endpoint_name' is missing"
 
 _EPILOG = """\
 Each problem is a line on standard output, file:line:column: dotted.path: reason; standard error ends with the counts.
-A warning is of what the service refuses, a note of a key that nothing is sent for, as in 'az ml'.
+A warning is of what the service refuses, a note of a key that nothing is sent for, as in 'az ml', or of a choice that
+was made for a file of CLI v1: such files are taken as what they are today, and checked as that.
 
 Templates such as {{ ds }} are filled in from --var. Those that are not are left open: their values are not judged, all
 else in the file is. AML's own ${{...}} are no templates.
@@ -55,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="a file; a folder, for every AML file below it that tells its kind by $schema or type; or a pattern such"
-        " as 'jobs/**/*.yml'",
+        help="a file; a folder, for every AML file below it that tells its kind by $schema or type, or is of CLI v1; or"
+        " a pattern such as 'jobs/**/*.yml'",
     )
     add_file_options(parser)
     parser.add_argument(
@@ -167,7 +168,7 @@ class _Report:
         if self.no_upload and self.uploaded:
             sys.stderr.write(f"--no-upload: {_counted(len(self.uploaded), 'upload')} would be made\n")
         if self.left_out:
-            sys.stderr.write(f"left out: {_counted(self.left_out, 'file')} whose $schema or type tells no kind\n")
+            sys.stderr.write(f"left out: {_counted(self.left_out, 'file')} that say nowhere what they are\n")
         sys.stderr.write(f"{', '.join(parts)}\n")
 
 

@@ -33,7 +33,7 @@ TEMPLATE_FAILS = "the template fails"
 """How problems of templates begin."""
 _SCHEDULE, _JOB = "Schedule", "create_job"
 _PIPELINE = frozenset({"pipeline"})
-_MAY_BE_V1 = frozenset({
+MAY_BE_V1 = frozenset({
     *_PIPELINE,
     _SCHEDULE,
     *("framework", "script", "target", "communicator", "nodeCount"),  # run configurations
@@ -247,7 +247,7 @@ def for_service(source: Source, overrides: Mapping[str, Any]) -> Source:
     return formats.for_service(source).merged(told)
 
 
-def _of_today(source: Source, telling: frozenset[str] = _MAY_BE_V1) -> Source:
+def _of_today(source: Source, telling: frozenset[str] = MAY_BE_V1) -> Source:
     if telling.isdisjoint(source.value):
         return source
     from airflow_provider_azml.spec.v1 import formats  # noqa: PLC0415 (for files of v1 alone; it reads files itself)

@@ -77,7 +77,8 @@ dependencies:
 def is_environment(source: Source) -> bool:
     """Whether a source is an environment file of CLI v1."""
     keys = source.value.keys()
-    return not _TELLING.isdisjoint(keys) and _OF_OTHERS.isdisjoint(keys) and not {"image", "build"} & keys
+    tells = any(not isinstance(source.value[key], str) for key in _TELLING & keys)  # MLflow's python_env.yaml has texts
+    return tells and _OF_OTHERS.isdisjoint(keys) and not {"image", "build"} & keys
 
 
 def opened(folder: Path) -> Source:
