@@ -1,4 +1,4 @@
-"""The api-versions of Azure ML that the emulator takes, all for the same answers."""
+"""The api-versions of Azure ML that the emulator takes, all but ``preview_2021`` for the same answers."""
 
 from __future__ import annotations
 
