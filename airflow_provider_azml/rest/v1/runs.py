@@ -123,6 +123,17 @@ def get(place: WorkspaceId | DataPlane, run_id: str) -> Flow[Json]:
     return (yield from history.run(place, run_id))
 
 
+def of_experiment(place: WorkspaceId | DataPlane, experiment: str, run_id: str) -> Flow[Json]:
+    """A run of an experiment.
+
+    Raises:
+        NotFound: The experiment has no such run.
+
+    Source: ``GET experiments/{experimentName}/runs/{runId}``.
+    """
+    return (yield from data_plane.told(place, "history", "GET", *_of(experiment), "runs", run_id))
+
+
 def find(place: WorkspaceId | DataPlane, run_id: str) -> Flow[Json | None]:
     """A run, or ``None`` if there is none. A missing workspace is still an error."""
     try:
