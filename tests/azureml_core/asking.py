@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
 
 def answer(program: str, home: Path, *arguments: str) -> Any:  # whatever JSON the program prints
@@ -21,5 +22,30 @@ def answer(program: str, home: Path, *arguments: str) -> Any:  # whatever JSON t
     """
     command = [os.environ["AZUREML_CORE_PYTHON"], "-W", "ignore", "-c", program, *arguments]
     done = subprocess.run(command, env={**os.environ, "HOME": str(home)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def driven(driver: str, emulator: RunningEmulator, folder: Path, *arguments: str) -> Any:  # whatever JSON it prints
+    """What a driver prints last that has azureml-core speak to an emulator.
+
+    Args:
+        driver: Name of a file beside this one.
+        emulator: The emulator.
+        folder: An empty folder, where it is run and azureml-core may keep what it likes.
+        arguments: The driver's arguments.
+    """
+    url = emulator.https_url
+    services = ("EXPERIMENTATION_HOST", "SERVICE_ENDPOINT", "MMS_TEST_ENDPOINT")
+    environment = {
+        **os.environ,
+        **emulator.environment,
+        **{f"AZUREML_{name}": url for name in services},
+        "AZUREML_DISCOVERY_SERVICE_ENDPOINT": f"{url}/discovery",
+        "AZUREML_LOG_DEPRECATION_WARNING_ENABLED": "False",
+        "HOME": str(folder),
+    }
+    command = [os.environ["AZUREML_CORE_PYTHON"], "-W", "ignore", str(Path(__file__).with_name(driver)), *arguments]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
