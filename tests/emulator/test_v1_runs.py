@@ -75,7 +75,8 @@ def test_data_references_are_paths(v1: V1, target: str) -> None:
     script = (
         "import os, sys, pathlib\n_, _, source, _, target = sys.argv\n"
         "assert source == os.environ['AZUREML_DATAREFERENCE_given'], source\n"
-        "text = (pathlib.Path(source) / 'a.txt').read_text()\n(pathlib.Path(target) / 'b.txt').write_text(text.upper())\n"
+        "text = (pathlib.Path(source) / 'a.txt').read_text()\n"
+        "(pathlib.Path(target) / 'b.txt').write_text(text.upper())\n"
     )
     assert v1.run({"Configuration": given}, {"train.py": script})["status"] == "Completed"
     assert v1.workspace.download(v1.workspace.blob_url("v1/out/b.txt")) == "FROM THE STORE"
