@@ -12,6 +12,7 @@ from airflow_provider_azml.spec import kinds
 from airflow_provider_azml.spec.v1 import formats, hyperdrive, script_runs, web_services
 from airflow_provider_azml.spec.v1.formats import (
     DEPLOYMENT,
+    FORMATS,
     HYPERDRIVE,
     INFERENCE,
     PIPELINE,
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.source import Source
+_OF_SERVICES = frozenset({INFERENCE, DEPLOYMENT})
+_OF_RUNS = frozenset({RUN_CONFIGURATION})
+_GO_WITH: Mapping[str, frozenset[str]] = {
+    "script": _OF_RUNS,
+    "arguments": _OF_RUNS,
+    "source_directory": _OF_RUNS,
+    "experiment_name": _OF_RUNS | {PIPELINE, SCHEDULE},
+    "name": _OF_SERVICES | {SCHEDULE},
+    **dict.fromkeys(("model", "compute_target", "environment", "model_framework"), _OF_SERVICES),
+}
+"""Options -> the formats of which one has to be among the files."""
 
 
 class _OfRun(TypedDict):
@@ -72,7 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     told.add_argument("--script", metavar="FILE", help="of a run configuration: the script, in --source-directory")
     told.add_argument("--arguments", metavar="TEXT", help="its arguments, e.g. --arguments='--epochs 3'")
     told.add_argument("--source-directory", type=Path, metavar="FOLDER", help="folder of the code")
-    told.add_argument("--experiment-name", metavar="NAME", help="experiment of the job")
+    told.add_argument("--experiment-name", metavar="NAME", help="experiment of the job, or of a schedule's jobs")
     told.add_argument("--name", metavar="NAME", help="name of the web service, or of the schedule")
     told.add_argument(
         "--model", action="append", metavar="NAME[:VERSION]", help="a model of the web service; repeatable"
@@ -94,6 +106,7 @@ def products(files: Sequence[Source], arguments: argparse.Namespace, overrides: 
     Raises:
         SpecError: One cannot be used, or lacks another that it goes with; it is named.
     """
+    _refuse_pointless(files, arguments)
     sorted_ = _Files(files)
     found = [
         *_pipelines(sorted_, arguments),
@@ -106,6 +119,15 @@ def products(files: Sequence[Source], arguments: argparse.Namespace, overrides: 
             raise SpecError([Problem("--set", 0, 0, "", f"{len(found)} files would take it; translate one at a time")])
         found[-1] = found[-1].merged(overrides)
     return found
+
+
+def _refuse_pointless(files: Sequence[Source], arguments: argparse.Namespace) -> None:
+    """Refuse options that say nothing of any of the files."""
+    given = {formats.name_of(one) for one in files}
+    for option in (option for option, names in _GO_WITH.items() if getattr(arguments, option) and not names & given):
+        nouns = " or ".join(FORMATS[name].noun for name in FORMATS if name in _GO_WITH[option])
+        shown = f"--{option.replace('_', '-')}"
+        raise SpecError([Problem(shown, 0, 0, "", f"goes with a {nouns} of CLI v1, and none is given")])
 
 
 class _Files:
@@ -134,7 +156,10 @@ class _Files:
 def _pipelines(files: _Files, arguments: argparse.Namespace) -> list[Product]:
     """Pipelines, and after them the schedule of one."""
     found = [Product(_stem(one), _alone(one), (one,)) for one in files.of(PIPELINE)]
-    for one in files.of(SCHEDULE):
+    schedules = files.of(SCHEDULE)
+    if arguments.experiment_name and not schedules:
+        found = [one.merged({"experiment_name": arguments.experiment_name}) for one in found]
+    for one in schedules:
         made = _named(Product(_stem(one), _alone(one), (one,)), arguments.name or _stem(one))
         if arguments.experiment_name:
             made = made.merged({"create_job": {"experiment_name": arguments.experiment_name}})

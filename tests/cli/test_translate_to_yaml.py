@@ -361,6 +361,14 @@ def test_options_that_do_not_go_together(
     assert done.err.startswith(reason)
 
 
+def test_an_option_that_says_nothing_of_the_files_is_refused(old: Path, azml: Callable[..., Done]) -> None:
+    done = azml("translate", str(old / "data.json"), "--script", "train.py")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "--script: goes with a run configuration of CLI v1, and none is given\n"
+    named = azml("translate", str(old / "pipeline.yml"), "--to", "yaml", "--experiment-name", "irises")
+    assert yaml.safe_load(named.out)["experiment_name"] == "irises"
+
+
 def test_the_text_says_the_same_as_the_translation(old: Path) -> None:
     for case in CASES.values():
         for name in case.given:
