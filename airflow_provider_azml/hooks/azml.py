@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from airflow.sdk import BaseHook
 
@@ -318,17 +318,27 @@ class AzmlHook(BaseHook):
         fetched = self.run(job_files.download(self.workspace_id, self.cloud, name, Path(target), output=output))
         return {each: Path(target) / job_files.folder_of(each) for each in fetched}
 
-    def score(self, endpoint: str, payload: object, deployment: str | None = None) -> object:
-        """Send a payload to an online endpoint and return its answer.
+    def score(
+        self,
+        endpoint: str,
+        payload: object,
+        deployment: str | None = None,
+        *,
+        generation: Literal["v2", "v1"] = "v2",
+    ) -> object:
+        """Send a payload to an online endpoint, or to a web service of v1, and return its answer.
 
         Args:
-            endpoint: Name of the endpoint.
+            endpoint: Name of the endpoint or web service.
             payload: Anything that JSON can hold.
-            deployment: Take this deployment, whatever the traffic split says.
+            deployment: Take this deployment, whatever the traffic split says; web services have none.
+            generation: ``v1`` for a web service, which is given the key or token that it asks for.
 
         Raises:
             ApiError: The endpoint refused it, or its scoring script failed.
         """
+        if generation == "v1":
+            return self.v1.score(endpoint, payload)
         return self.run(scoring.score(self.workspace_id.child("online_endpoint", endpoint), payload, deployment))
 
     def list(
