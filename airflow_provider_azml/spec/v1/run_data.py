@@ -80,9 +80,11 @@ class RunData:
 
     Args:
         source: The run configuration.
+        on_spark: Whether the script runs on Spark, which reads and writes datastores itself.
     """
 
     source: Source
+    on_spark: bool = False
 
     @cached_property
     def placed(self) -> Mapping[str, str]:
@@ -163,6 +165,10 @@ class RunData:
         )
         return lower(mapping(self.source.value_at((section, name))).get(key) or default)
 
+    def _mode(self, section: str, name: str) -> str:
+        modes = _OUT_MODES if self.placed[name] == "outputs" else _MODES
+        return "direct" if self.on_spark else modes[self._word(section, name)]
+
     def _binding(self, name: str) -> str:
         return f"${{{{{self.placed[name]}.{name}}}}}"
 
@@ -174,11 +180,11 @@ class RunData:
 
     def _reference(self, name: str) -> Placed:
         path = self._path_of(REFERENCES, name)
-        value = {"type": type_of_path(path), "path": path, "mode": _MODES[self._word(REFERENCES, name)]}
+        value = {"type": type_of_path(path), "path": path, "mode": self._mode(REFERENCES, name)}
         return put({**value, **self._fixed(REFERENCES, name)}, self.source, REFERENCES, name)
 
     def _upload(self, name: str) -> Placed:
-        value = {"type": "uri_folder", "path": self._path_of(REFERENCES, name), "mode": "upload"}
+        value = {"type": "uri_folder", "path": self._path_of(REFERENCES, name), "mode": self._mode(REFERENCES, name)}
         return put(value, self.source, REFERENCES, name)
 
     def _path_of(self, section: str, name: str) -> str:
@@ -193,12 +199,12 @@ class RunData:
     def _dataset(self, name: str) -> Placed:
         place = mapping(self.source.value_at((DATASETS, name, "dataLocation")))
         path, kind = _located(place)
-        value = {"type": kind, "path": path, "mode": _MODES[self._word(DATASETS, name)]}
+        value = {"type": kind, "path": path, "mode": self._mode(DATASETS, name)}
         return put({**value, **self._fixed(DATASETS, name)}, self.source, DATASETS, name)
 
     def _output(self, name: str) -> Placed:
         given = mapping(self.source.value_at((OUTPUTS, name)))
-        value = {"type": "uri_folder", "mode": _OUT_MODES[self._word(OUTPUTS, name)]}
+        value = {"type": "uri_folder", "mode": self._mode(OUTPUTS, name)}
         place = mapping(given.get("outputLocation"))
         if not is_unset(place):
             path, _ = _located(place)
@@ -228,7 +234,7 @@ class RunData:
     def _dataset_problems(self, name: str) -> Iterator[Problem]:
         given = self.source.at(DATASETS, name)
         word = self._word(DATASETS, name)
-        if word in _NO_DATASETS:
+        if word in _NO_DATASETS and not (word == "hdfs" and self.on_spark):
             place: Path = ("mechanism",) if "mechanism" in given.value else ()
             yield given.problem(place, f"is {word}: {_NO_DATASETS[word]}", at_key=not place)
         yield from unsayable.problems(given, [_OPTIONS])

@@ -58,7 +58,7 @@ class ScriptRun:
     @cached_property
     def data(self) -> RunData:
         """The data of its script."""
-        return RunData(self.source)
+        return RunData(self.source, self.runconfig.runs_spark)
 
     @property
     def script(self) -> str | None:
@@ -93,7 +93,7 @@ class ScriptRun:
 
     def script_problems(self) -> Iterator[Problem]:
         """What is wrong with what it runs."""
-        source = self.source
+        source, opened = self.source, self.source.opened
         if self.script and self.line:
             yield source.problem(("command",), f"goes without a script, and {self.script!r} is one; leave one of them")
         elif not self.script and not self.line:
@@ -102,6 +102,10 @@ class ScriptRun:
             yield source.problem(("arguments",), "goes with a script alone; write them into the command", at_key=True)
         if not self.code.is_dir():
             yield source.problem((), f"there is no folder {str(self.code)!r} with the code")
+        elif self.script and not opened.local(self.code, self.script).is_relative_to(opened.real(self.code)):
+            yield source.problem(
+                ("script",), f"{self.script!r} is outside of {str(self.code)!r}, which is what is sent"
+            )
         elif self.script and not (self.code / self.script).is_file():
             yield source.problem(("script",), f"there is no file {self.script!r} in {str(self.code)!r}")
 

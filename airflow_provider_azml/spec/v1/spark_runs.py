@@ -92,8 +92,8 @@ def job(
         "compute": None if target is None else target._replace(value=compute_name(target.value)),
         "conf": gathered(_conf(source), source, *_CONFIGURATION),
         "environment": None if is_unset(source.value.get("environment")) else said["environment"],
-        "inputs": unless_empty(gathered(_direct(data.inputs()), source, "data")),
-        "outputs": unless_empty(gathered(_direct(data.outputs()), source, "outputData")),
+        "inputs": unless_empty(gathered(data.inputs(), source, "data")),
+        "outputs": unless_empty(gathered(data.outputs(), source, "outputData")),
         "identity": said["identity"],
     }
 
@@ -118,7 +118,3 @@ def _conf(source: Source) -> Mapping[str, Placed | None]:
         named = (":".join(str(mapping(one).get(key)) for key in ("group", "artifact", "version")) for one in packages)
         settings["spark.jars.packages"] = put(",".join(named), source, *_PACKAGES)
     return settings
-
-
-def _direct(given: Mapping[str, Placed]) -> Mapping[str, Placed]:
-    return {name: placed._replace(value={**placed.value, "mode": "direct"}) for name, placed in given.items()}

@@ -27,8 +27,9 @@ SPARK = """\
 script: prep.py
 framework: PySpark
 target: pool
-arguments: [--in, $AZUREML_DATAREFERENCE_in/part, "DatasetOutputConfig:out"]
+arguments: [--in, $AZUREML_DATAREFERENCE_in/part, "DatasetConsumptionConfig:more", "DatasetOutputConfig:out"]
 dataReferences: {in: {dataStoreName: lake, pathOnDataStore: raw}}
+data: {more: {dataLocation: {dataset: {name: more, version: 2}}, mechanism: hdfs}}
 outputData: {out: {outputLocation: {dataPath: {datastoreName: lake, relativePath: clean}}}}
 environment:
   spark:
@@ -245,7 +246,7 @@ def test_a_script_for_spark_becomes_a_spark_job(folder: Path) -> None:
         "type": "spark",
         "code": ".",
         "entry": {"file": "prep.py"},
-        "args": "--in ${{inputs.in}}/part ${{outputs.out}}",
+        "args": "--in ${{inputs.in}}/part ${{inputs.more}} ${{outputs.out}}",
         "compute": "azureml:pool",
         "conf": {
             "spark.driver.cores": 1,
@@ -257,7 +258,10 @@ def test_a_script_for_spark_becomes_a_spark_job(folder: Path) -> None:
             "spark.jars.packages": "a.b:c:1.0.2",
         },
         "environment": job(folder, SPARK)["environment"],
-        "inputs": {"in": {"type": "uri_folder", "path": f"{lake}/raw", "mode": "direct"}},
+        "inputs": {
+            "in": {"type": "uri_folder", "path": f"{lake}/raw", "mode": "direct"},
+            "more": {"type": "uri_folder", "path": "azureml:more:2", "mode": "direct"},
+        },
         "outputs": {"out": {"type": "uri_folder", "mode": "direct", "path": f"{lake}/clean"}},
     }
 
@@ -266,6 +270,8 @@ def test_a_script_for_spark_becomes_a_spark_job(folder: Path) -> None:
     ("text", "expected"),
     [
         ("script: no.py", "1:9: script: there is no file 'no.py' in"),
+        ("script: ../no.py", "1:9: script: '../no.py' is outside of"),
+        ('script: "a\\0b"', "script: there is no file 'a\\x00b' in"),
         ("scrip: x\ntarget: None", "1:1: scrip: unknown key; did you mean 'script'?"),
         ("target: None", "1:9: target: is the text 'None'; write null, or leave it out"),
         ("nodeCount: 0", "1:12: nodeCount: is 0; it must be at least 1"),
