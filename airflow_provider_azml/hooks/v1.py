@@ -305,6 +305,31 @@ class V1DataPlane(PublishedPipelines):
         """A datastore; without a name the default one."""
         return self._run(datastores.get(self.place, name) if name else datastores.default(self.place))
 
+    # -- the first preview of today's interface ------------------------------------------------------------------
+
+    def put_preview(self, kind: str, name: str, body: Json, *, version: str | None = None) -> Json:
+        """Put what a body of api-version 2021-03-01-preview describes, in the words of today's interface.
+
+        Args:
+            kind: What it is: ``code``, ``data``, ``datastore``, ``environment``, ``job`` or ``model``.
+            name: Its name, which stood in the URL.
+            body: The body, with ``properties``.
+            version: Its version, where it has versions; by default the next one.
+
+        Returns:
+            The resource as today's interface shows it.
+
+        Raises:
+            SpecError: The body is wrong, or says what has no equal today; nothing was sent.
+
+        Example:
+            >>> hook.v1.put_preview("job", "train-7", json.loads(Path("job.json").read_text()))["properties"]["status"]
+            'NotStarted'
+        """
+        from airflow_provider_azml.spec.v1 import preview_2021_puts
+
+        return self._run(preview_2021_puts.put(kind, name, version, body, self._hook.target)).body
+
     # ------------------------------------------------------------------------------------------------------------
 
     def _healthy(
