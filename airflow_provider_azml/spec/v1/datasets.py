@@ -29,7 +29,7 @@ SCHEMA = "v1_dataset.schema.json"
 _PATH = ("parameters", "path")
 _SOURCE_TYPE = ("parameters", "sourceType")
 _URL = re.compile(r"^(https?|adl|wasbs?|abfss?)://", re.IGNORECASE)
-_WITH_SAS = re.compile(r"^https?://\w*\.blob\.[\w./]*\?", re.IGNORECASE)
+_WITH_SAS = re.compile(r"^https?://\w*\.blob\.[\w./]*\?|[?&]sig=", re.IGNORECASE)
 _STORAGE = re.compile(r"^https?://[^/]+\.(blob|dfs)\.|^(adl|wasbs?|abfss?)://", re.IGNORECASE)
 """URLs below which there are folders; elsewhere on the web every URL is a file."""
 _WHOLE = re.compile(r"(^|/)\*\*/?$")
@@ -247,9 +247,10 @@ def _path_problems(source: Source) -> Iterator[Problem]:
     for number, item in enumerate(items):
         at: Path = (*_PATH, number) if isinstance(given, list) else _PATH
         if isinstance(item, str) and item and not _URL.match(item):
-            reason = f"is {item!r:.80}; it must be a URL (https, wasbs, abfss, adl), or {{datastoreName, relativePath}}"
+            shown = repr(item.partition("?")[0])[:80]
+            reason = f"is {shown}; it must be a URL (https, wasbs, abfss, adl), or {{datastoreName, relativePath}}"
             yield source.problem(at, reason)
-        if isinstance(item, str) and _WITH_SAS.match(item):
+        if isinstance(item, str) and _WITH_SAS.search(item):
             yield source.problem(at, "holds a SAS, which is a secret; make a datastore of the storage, and name that")
     if len({isinstance(item, str) for item in items}) > 1:
         yield source.problem(_PATH, "has URLs and paths in datastores; v1 took one of both", at_key=True)

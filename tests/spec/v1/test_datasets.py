@@ -228,6 +228,13 @@ def test_what_counts_with_tables_alone_is_refused_of_files(tmp_path: Path) -> No
     assert found.endswith("parameters.inferColumnTypes: counts with datasetType Tabular alone")
 
 
+@pytest.mark.parametrize("url", ["https://a.dfs.core.windows.net/c/x?sv=1&sig=hidden", "a.blob.net/c/x?sig=hidden"])
+def test_a_secret_in_a_url_is_refused_and_not_told(url: str, tmp_path: Path) -> None:
+    told = "".join(refused(tmp_path, dataset("File", path=url)))
+    assert "holds a SAS, which is a secret" in told
+    assert "hidden" not in told
+
+
 def test_files_of_v2_are_none(tmp_path: Path) -> None:
     assert datasets.is_dataset(written(tmp_path, dataset("File")))
     assert not datasets.is_dataset(written(tmp_path, {"name": "x", "type": "uri_file", "path": "x"}))
