@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _log = logging.getLogger(__name__)
+_CURATED, _REGISTRY = "AzureML-", "azureml"
 
 
 def registered_model(hook: AzmlHook, name: str) -> Json | None:
@@ -61,28 +62,30 @@ def gather(hook: AzmlHook, names: Sequence[str], folder: Path) -> None:
         _log.info("Fetched model %s:%s, %d files", made.name, made.version, fetched.files)
 
 
-def environment_with(hook: AzmlHook, reference: str, packages: Sequence[str]) -> Json:
-    """A registered environment with more packages, as a clone of it in v1 had them.
+def environment_with(hook: AzmlHook, environment: str | Json, packages: Sequence[str]) -> str | Json:
+    """An environment with more packages, as a clone of a registered one in v1 had them.
 
     Args:
         hook: The hook.
-        reference: ``azureml:name:version`` or ``azureml:name@latest``.
+        environment: ``azureml:name:version`` or ``azureml:name@latest``, or one that is written out.
         packages: Requirements for pip.
 
     Raises:
         NotFound: There is no such environment.
         SpecError: It has no conda file that they could be added to.
 
-    Source: seed code of "Define an inference configuration": ``Environment.get(...).clone(...)`` and
-    ``add_pip_package``.
+    Source: https://learn.microsoft.com/azure/machine-learning/v1/how-to-deploy-and-where, "Define an inference
+    configuration": ``Environment.get(...).clone(...)`` and ``add_pip_package``.
     """
-    from airflow_provider_azml.spec.v1.clones import with_packages
+    from airflow_provider_azml.spec.v1 import clones
 
-    return with_packages(registered_environment(hook, reference), packages)
+    if isinstance(environment, str):
+        return clones.with_packages(registered_environment(hook, environment), packages)
+    return {**environment, "conda_file": clones.added(environment["conda_file"], packages)}
 
 
 def registered_environment(hook: AzmlHook, reference: str) -> Json:
-    """A registered environment of the workspace, as Resource Manager shows it.
+    """A registered environment of the workspace, or a curated one, as Resource Manager shows it.
 
     Args:
         hook: The hook.
@@ -91,5 +94,14 @@ def registered_environment(hook: AzmlHook, reference: str) -> Json:
     Raises:
         NotFound: There is none.
     """
+    from airflow_provider_azml.exceptions import NotFound
+    from airflow_provider_azml.rest import registries
+
     name, _, version = reference.removeprefix("azureml:").removesuffix("@latest").partition(":")
-    return hook.get("environment", name, version=version or None)
+    try:
+        return hook.get("environment", name, version=version or None)
+    except NotFound:
+        if not name.startswith(_CURATED) or version:
+            raise
+        # today's curated environments are in a registry, without what began their names in v1
+        return hook.run(registries.newest_version(hook.cloud, _REGISTRY, "environments", name.removeprefix(_CURATED)))

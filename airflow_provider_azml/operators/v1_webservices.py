@@ -208,10 +208,16 @@ class _Request:
         """The environment in v1's words: the registered one that is named, or what the inference configuration says."""
         from airflow_provider_azml.operators.v1_models import registered_environment
         from airflow_provider_azml.spec.v1 import environment_files, service_requests
+        from airflow_provider_azml.spec.v1.clones import added
+        from airflow_provider_azml.spec.v1.environments import CONDA
+        from airflow_provider_azml.spec.v1.inference import RETIRED
 
         operator = self._operator
         if not operator.environment:
             return service_requests.environment(inference, operator.name)
+        if operator.environment.partition(":")[0] in RETIRED:
+            python = {"condaDependencies": added(CONDA, operator.pip_packages)}
+            return {"name": f"{operator.name}-env", "python": python}
         found = registered_environment(operator.hook, operator.environment)
         files = environment_files.written(found)
         made: Json = json.loads(files[environment_files.FILE])

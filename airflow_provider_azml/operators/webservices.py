@@ -260,7 +260,7 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
 
         source = formats.source_of(made.deployment)
         if self.pip_packages:
-            environment = environment_with(self.hook, str(source.value["environment"]), self.pip_packages)
+            environment = environment_with(self.hook, source.value["environment"], self.pip_packages)
             source = source.merged({"environment": environment})
         if made.local_port is not None:
             source = source.merged({"properties": {PORT: str(made.local_port)}})

@@ -151,6 +151,18 @@ def test_several_models_lie_where_v1_had_them(hook: AzmlHook, folder: Path, mode
     assert hook.score(name, {})["found"] == found
 
 
+@pytest.mark.parametrize("generation", ["v2", "v1"])
+def test_a_registered_environment_gets_more_packages(generation: str, hook: AzmlHook, folder: Path) -> None:
+    """As code of v1 has it: ``Environment.get(workspace, name).clone(...)`` and ``add_pip_package``."""
+    name = new_name()
+    conda = json.loads(json.dumps(CONDA))
+    hook.apply({"name": name, "version": 1, "image": "i", "conda_file": conda}, kind="environment", base_path=folder)
+    (folder / "working_dir" / "score.py").write_text("import isodate\n" + SCORE)
+    asked = {key: INFERENCE[key] for key in ("entryScript", "sourceDirectory")}
+    given = {"inference_config": asked, "environment": name, "pip_packages": ["isodate"], "generation": generation}
+    assert deployed(name, folder, **given).errors == {}
+
+
 def test_a_model_of_scikit_learn_needs_no_code(hook: AzmlHook, folder: Path) -> None:
     """Its framework is what it says of itself."""
     name = new_name()

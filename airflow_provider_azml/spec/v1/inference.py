@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SCHEMA = "v1_inferenceconfig.schema.json"
 GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
 """What v1 starts from where CUDA is wanted (azureml-core 1.61, ``DEFAULT_GPU_IMAGE``)."""
+RETIRED = frozenset({"AzureML-Minimal"})
+"""Curated environments of v1 that are no more, and held nothing but what v1 installs where nothing is said."""
 _SCRIPT = "entryScript"
 _FOLDER = "sourceDirectory"
 _ENVIRONMENT = "environment"
@@ -123,6 +125,8 @@ class InferenceConfig:
         """
         if self.registered:
             name, _, version = self.registered.partition(":")
+            if name in RETIRED:
+                return environments.default(self.source)
             return put(environments.reference(name, version or None), self.source)
         return environments.translated(self.written, self._folders, base)
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec.v1.deployed_models import FOLDER
+from airflow_provider_azml.spec.v1.inference import RETIRED
 from airflow_provider_azml.spec.v1.no_code import frameworks
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.translation import Remark
@@ -110,6 +111,9 @@ class ScoringCode:
             if self.inference.folder is None:
                 text = "without a source directory v1 sent the entry script alone"
                 found.append(Remark(("code_configuration",), text))
+            if (self.inference.registered or "").partition(":")[0] in RETIRED:
+                text = f"{self.inference.registered} is retired; this is what v1 installs where nothing is said"
+                found.append(Remark(("environment",), text))
             if not self.inference.has_server(_SERVERS):
                 text = f"its packages must have {' or '.join(_SERVERS)}, unless the image has"
                 found.append(Remark(("environment",), text))

@@ -12,7 +12,7 @@ from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import kinds
 from airflow_provider_azml.spec.instance_sizes import smallest
 from airflow_provider_azml.spec.source import Source, as_written
-from airflow_provider_azml.spec.v1 import clones, deployment, formats, inference, service_requests
+from airflow_provider_azml.spec.v1 import clones, deployment, environments, formats, inference, service_requests
 from airflow_provider_azml.spec.v1.deployment import DeploymentConfig
 from airflow_provider_azml.spec.v1.inference import InferenceConfig
 from airflow_provider_azml.spec.v1.no_code import frameworks
@@ -322,8 +322,13 @@ def test_the_framework_that_a_model_tells(shown: dict[str, Any], framework: tupl
 
 
 def test_a_registered_environment_instead(folder: Path) -> None:
-    value = checked(service(folder, environment="AzureML-Minimal").deployment, folder)
-    assert value["environment"] == "azureml:AzureML-Minimal@latest"
+    value = checked(service(folder, environment="AzureML-sklearn-1.5").deployment, folder)
+    assert value["environment"] == "azureml:AzureML-sklearn-1.5@latest"
+    retired = service(folder, environment="AzureML-Minimal:9").deployment
+    assert checked(retired, folder)["environment"]["conda_file"] == environments.CONDA
+    assert "AzureML-Minimal:9 is retired; this is what v1 installs where nothing is said" in {
+        remark.text for remark in retired.remarks
+    }
     value = checked(service(folder, environment="mine:3").deployment, folder)
     assert value["environment"] == "azureml:mine:3"
     shown = {"id": "x", "properties": {"image": "i", "condaFile": "dependencies: [python=3.10, {pip: [a]}]"}}
