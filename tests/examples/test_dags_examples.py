@@ -184,6 +184,22 @@ def test_pipelines(azml_connection: str) -> None:
     assert compared.value("tell") == compared.value("again.training.score")["outputs"]["figures"]
 
 
+def test_cli_v1(azml_connection: str) -> None:
+    dag = load("cli_v1")
+    for task in dag.tasks:
+        task.poll_seconds = 0.2
+    finished = run(dag)
+    assert finished.errors == {}
+    assert set(finished.states.values()) == {"success"}
+    best = finished.value("tune")["best_trial"]
+    assert best["parameters"]["neighbours"] in (1, 5, 25)
+    assert best["name"] in finished.value("register_model")["path"]
+    log = AzmlHook(azml_connection).job_logs(finished.value("train")["name"])
+    assert f"3 neighbours: {round(75 * finished.value('train')['metrics']['Accuracy'])} of 75 flowers" in log
+    assert finished.value("score") == ["setosa"]
+    assert finished.value("delete")["status"] == "Deleted"
+
+
 def results(finished: Finished, task_id: str) -> list[dict[str, Any]]:
     """What the instances of a mapped task returned, in order."""
     instances = [each for each in finished.dag_run.get_task_instances() if each.task_id == task_id]
