@@ -19,6 +19,26 @@ def test_003_connect_to_your_workspace_1(bench: Bench, block: Block) -> None:
     assert bench.id.name in [each["name"] for each in bench.do(block.text)]
 
 
+@pytest.fixture
+def run(bench: Bench) -> Bench:
+    """The workspace, with the run of the document."""
+    if bench.call("GET", bench.id.child("job", "myrunid"), ok=False).status_code == 404:
+        command = "mkdir outputs && echo digits > outputs/sklearn_mnist_model.pkl"
+        properties = {"jobType": "Command", "command": command, "experimentName": "myexperiment"}
+        properties["environmentId"] = bench.shared_environment()
+        bench.call("PUT", bench.id.child("job", "myrunid"), json={"properties": properties})
+    bench.until("myrunid", ["Completed"])
+    return bench
+
+
+def test_003_register_a_model_from_an_azure_ml_training_run_1(run: Bench, block: Block) -> None:
+    made = run.do(block.text)
+    assert made["name"] == "sklearn_mnist"
+    shown = run.get("model", "sklearn_mnist", made["version"])["properties"]
+    assert shown["tags"]["area"] == "mnist"
+    assert run.read(shown["modelUri"]) == "digits\n"
+
+
 def test_003_register_a_model_from_a_local_file_1(bench: Bench, block: Block) -> None:
     (bench.folder / "mnist").mkdir()
     (bench.folder / "mnist" / "model.onnx").write_text("digits")
