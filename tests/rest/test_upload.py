@@ -61,7 +61,7 @@ def blobs_at(hook: AzmlHook, uri: str) -> dict[str, bytes]:
     store = hook.workspace_id.child("datastore", upload.WORKSPACE_BLOB_STORE)
     properties = hook.run(flows.get(store))["properties"]
     secrets = hook.run(flows.act(store, "list_secrets", {"expirableSecret": True})).json()
-    url = datastores.place(properties, hook.cloud, "x", act="files are uploaded to").blob_url
+    url = datastores.place(properties, hook.cloud.storage_suffix, "x", act="files are uploaded to").blob_url
     prefix = uri.partition("/paths/")[2]
     with ContainerClient.from_container_url(f"{url}?{datastores.sas(secrets, properties)}") as container:
         return {
@@ -153,7 +153,7 @@ def test_a_datastore_that_is_not_there(hook: AzmlHook, folder: Path) -> None:
 
 def test_a_datastore_that_holds_no_blobs(hook: AzmlHook) -> None:
     with pytest.raises(SpecError, match="'d' is AzureFile"):
-        datastores.place({"datastoreType": "AzureFile"}, hook.cloud, "d", act="files are uploaded to")
+        datastores.place({"datastoreType": "AzureFile"}, hook.cloud.storage_suffix, "d", act="files are uploaded to")
 
 
 def test_a_key_is_as_good_as_a_sas() -> None:

@@ -53,7 +53,7 @@ class Folder:
         arm_id = hook.workspace_id.child("datastore", STORE)
         properties = hook.run(flows.get(arm_id))["properties"]
         secrets = hook.run(flows.act(arm_id, "list_secrets", {})).json()
-        url = datastores.place(properties, hook.cloud, STORE, act="").blob_url
+        url = datastores.place(properties, hook.cloud.storage_suffix, STORE, act="").blob_url
         self.path = path
         self.container = ContainerClient.from_container_url(f"{url}?{datastores.sas(secrets, properties)}")
 
