@@ -45,7 +45,7 @@ pathlib.Path(os.environ["made"], "a.txt").write_text("written by v1")
 """
 SCORE = """\
 import pathlib, sys
-print("found", pathlib.Path(sys.argv[2], "a.txt").read_text(), sys.argv[1:2])
+print("found", pathlib.Path(sys.argv[2], "a.txt").read_text(), sys.argv[1], sys.argv[3:])
 """
 # as the document on CLI v1 has it
 HDCONFIG = """\
@@ -110,7 +110,8 @@ def test_scripts_run_as_their_run_configurations_say(
             task_id="score",
             runconfig=str(project / ".azureml/score.runconfig"),
             script="score.py",
-            arguments=["{{ task.task_id }} 1", "$AZUREML_DATAREFERENCE_before"],
+            arguments=["{{ task.task_id }} 1", "$AZUREML_DATAREFERENCE_before", "${{inputs.word}}"],
+            inputs={"word": "two words"},
         )
         train >> score
     finished = run(dag)
@@ -120,7 +121,7 @@ def test_scripts_run_as_their_run_configurations_say(
     assert (told["status"], told["experiment_name"]) == ("Completed", "testexperiment")
     hook, day = AzmlHook(azml_connection), f"{finished.dag_run.logical_date:%Y-%m-%d}"
     assert f"train {day} ['--kept', '{day}']" in hook.job_logs(told["name"])
-    assert "found written by v1 ['score 1']" in hook.job_logs(finished.value("score")["name"])
+    assert "found written by v1 score 1 ['two words']" in hook.job_logs(finished.value("score")["name"])
     assert "without a compute Azure ML runs it on serverless compute" in capsys.readouterr().out
 
 
