@@ -53,6 +53,8 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.schedules",
                 "operators.takeover",
                 "operators.v1_runs",
+                "operators.webservices",
+                "operators.profiling",
             )
         ],
         "sensors": [_modules("sensors.azml", "sensors.datastores")],
