@@ -92,8 +92,8 @@ class LocalPorts:
         return listener.getsockname()[1], runner
 
     async def _answer(self, deployment_id: str, request: web.Request) -> web.Response:
-        if request.url.host not in _HERE:  # a page of some site, whose name leads here
-            return web.Response(status=403, text=f"This is {_HOST}, not {request.url.host}.")
+        if request.url.host not in _HERE or "Origin" in request.headers:  # a page of some site, or one that asks here
+            return web.Response(status=403, text="Only programs on this machine are answered.")
         server = await self._find(deployment_id)
         if server is None or not server.alive:
             return web.Response(status=503, text="The container does not run.")
