@@ -209,9 +209,9 @@ class AzmlSpecOperator(AzmlOperator):
         from airflow_provider_azml.spec.source import for_service
 
         held = {name: getattr(self, self.attributes.get(name, name)) for name in self.spec_fields}
-        return for_service(self.given(context), {name: value for name, value in held.items() if value is not None})
+        return for_service(self.content(context), {name: value for name, value in held.items() if value is not None})
 
-    def given(self, context: Context) -> Source:
+    def content(self, context: Context) -> Source:
         """The file or mapping by itself.
 
         Raises:

@@ -87,7 +87,7 @@ class AzmlScriptRunOperator(AzmlSubmitJobOperator):
             if not isinstance(given, (str, Mapping)) or not given:
                 raise refused(name, f"is {given!r:.80}; it must be a file, a name, or a mapping")
 
-    def given(self, context: Context) -> Source:
+    def content(self, context: Context) -> Source:
         """The job that the files of CLI v1 become.
 
         Raises:
