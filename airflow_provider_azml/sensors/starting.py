@@ -24,6 +24,8 @@ GRACE_SECONDS = 60.0
 _PACKAGE = "airflow_provider_azml."
 _POOL = "default_pool"
 _XCOMS = "BaseXCom"
+_OF_WORKERS = "config_path"
+"""A field that names a file beside the DAG file, which a triggerer need not have."""
 
 
 def starts_in_triggerer(sensor: AzmlResourceSensor) -> bool:
@@ -47,6 +49,7 @@ def _needs_worker(sensor: AzmlResourceSensor) -> bool:
         sensor.on_execute_callback,
         sensor._pre_execute_hook,  # noqa: SLF001 (Airflow has no other name for it)
         sensor.inlets,
+        sensor.config_path is not None,
         sensor.get_closest_mapped_task_group(),
         conf.getboolean("triggerer", "queues_enabled", fallback=False),
         not type(sensor).__module__.startswith(_PACKAGE),  # what a subclass does differently, the trigger does not know
@@ -103,7 +106,7 @@ def _arguments(sensor: AzmlResourceSensor) -> Json:
         "names": {name: _text(getattr(sensor, name)) for name in sensor.named_by},
         "goal": sensor.goal,
         "wanted": {name: _text(getattr(sensor, name)) for name in sensor.wanted},
-        **{name: _text(getattr(sensor, name)) for name in AzmlOperator.template_fields},
+        **{name: _text(getattr(sensor, name)) for name in AzmlOperator.template_fields if name != _OF_WORKERS},
         "poll_seconds": sensor.poll_seconds,
         "timeout_seconds": sensor.timeout,
         "execution_timeout_seconds": stops.total_seconds() if stops else None,

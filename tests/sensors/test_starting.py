@@ -73,6 +73,7 @@ NEED_A_WORKER: Mapping[str, Mapping[str, Any]] = {
     "a callback at the start": {"on_execute_callback": print},
     "a hook at the start": {"pre_execute": print},
     "inlets": {"inlets": [Asset("a")]},
+    "a file beside the DAG file": {"config_path": "."},
     "a bad argument": {"poll_seconds": 0},
     "an object": {"job_name": object()},
     "a subclass": {"kind": OwnSensor},
