@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.hooks.azml import AzmlHook
     from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.spec.v1.pipeline_schedules import PipelineSchedule
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ class PublishedPipelines:
         pipeline_id: str,
         experiment: str,
         *,
+        file: str | Path | None = None,
         recurrence: Json | None = None,
         datastore: Json | None = None,
         parameters: Mapping[str, object] | None = None,
@@ -84,6 +86,7 @@ class PublishedPipelines:
             name: Its name; several may have the same.
             pipeline_id: Id of the published pipeline.
             experiment: Name of the experiment of its runs.
+            file: Schedule file of CLI v1, which says the rest; what is given here wins over it.
             recurrence: ``Frequency``, ``Interval``, ``StartTime``, ``TimeZone``, ``Schedule``.
             datastore: ``DataStoreName``, ``PollingInterval`` (minutes), ``PathOnDataStore``, instead.
             parameters: Values of the pipeline's parameters.
@@ -92,7 +95,22 @@ class PublishedPipelines:
 
         Returns:
             The schedule; ``Id`` names it from then on.
+
+        Raises:
+            SpecError: The file is no valid schedule file; with all its problems at once.
+
+        Example:
+            >>> hook.v1.create_schedule("nightly", pipeline_id, "retrain", file="myschedule.yml")["EntityStatus"]
+            'Active'
         """
+        if file is not None:
+            said = _said(Path(file))
+            if recurrence is None and datastore is None:
+                recurrence, datastore = said.recurrence, said.datastore
+            parameters = {**said.parameters, **(parameters or {})}
+            description = said.description if description is None else description
+            if continue_on_step_failure is None:
+                continue_on_step_failure = said.continue_on_step_failure
         body = pipelines.schedule_of(
             name,
             pipeline_id,
@@ -124,3 +142,10 @@ class PublishedPipelines:
 
     def _run(self, flow: Flow[T]) -> T:
         return self._hook.run(flow)
+
+
+def _said(file: Path) -> PipelineSchedule:
+    from airflow_provider_azml.spec.source import as_written
+    from airflow_provider_azml.spec.v1 import pipeline_schedules
+
+    return pipeline_schedules.read(as_written(file))

@@ -6,7 +6,7 @@ import io
 import json
 import time
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -60,21 +60,25 @@ class Bench(Workspace):
         connection["extra"] |= {"resource_group": GROUP, "workspace": WORKSPACE}
         return json.dumps(connection)
 
-    def do(self, command: str) -> Any:
+    def do(self, command: str, **changed: str) -> Any:
         """Do what replaces a command.
 
         Args:
             command: The command, as a document has it.
+            changed: What stands for a word of it that only a run knows.
 
         Returns:
             What the operator returned, or the value; of command lines all that they print.
         """
         entry = pages.entries()[pages.words(command)]
+        for word, value in changed.items():
+            assert word in entry.code
+            entry = replace(entry, code=entry.code.replace(word, value))
         if entry.language == "console":
             return self._print(entry.code)
         names: dict[str, Any] = {}
         exec(pages.preamble(entry.page), names)
-        found = pages.value(entry, names)
+        found = pages.value(entry, names, self.folder / "dag.py")
         if not isinstance(found, AzmlOperator):
             return found
         found.poll_seconds = 0.1

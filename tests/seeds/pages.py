@@ -74,15 +74,16 @@ def preamble(page: str) -> str:
     return "\n".join(code for language, code in found if language == "python" and "# az" not in code)
 
 
-def value(entry: Entry, names: Mapping[str, Any]) -> Any:
+def value(entry: Entry, names: Mapping[str, Any], file: Path) -> Any:
     """What the last expression of an entry is, after all before it was done.
 
     Args:
         entry: The entry, in Python.
         names: What its page begins with.
+        file: The DAG file that it stands in.
     """
     *before, last = ast.parse(entry.code).body
     assert isinstance(last, ast.Expr), entry.code
     own = dict(names)
-    exec(compile(ast.Module(before, []), entry.page, "exec"), own)
-    return eval(compile(ast.Expression(last.value), entry.page, "eval"), own)
+    exec(compile(ast.Module(before, []), file, "exec"), own)
+    return eval(compile(ast.Expression(last.value), file, "eval"), own)

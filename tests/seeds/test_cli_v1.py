@@ -385,6 +385,27 @@ def test_000_ml_pipeline_management_2(bench: Bench, block: Block) -> None:
     assert bench.get("job", job["name"])["properties"]["experimentName"] == "myexperiment"
 
 
+SCHEDULE = """\
+Schedule:
+  description: every Friday
+  recurrence: {frequency: Week, interval: 1, time_zone: UTC, week_days: [Friday], time_of_day: "06:30"}
+  pipeline_parameters: {greeting: hi}
+"""
+
+
+def test_000_ml_pipeline_management_3(bench: Bench, block: Block) -> None:
+    pipeline(bench)
+    (bench.folder / "myschedule.yml").write_text(SCHEDULE)
+    published = bench.do(block.other(1).text)["id"].split("/")[-3]
+    found = next(one for one in AzmlHook().v1.published_pipelines() if one["Name"] == published)
+    made = bench.do(block.text, mypipelineid=found["Id"])
+    assert (made["Name"], made["PipelineId"], made["EntityStatus"]) == ("myschedule", found["Id"], "Active")
+    shown = AzmlHook().v1.schedule(made["Id"])
+    assert shown["Recurrence"]["Schedule"] == {"WeekDays": ["Friday"], "Hours": [6], "Minutes": [30]}
+    assert shown["PipelineSubmissionInfo"]["ParameterAssignments"] == {"greeting": "hi"}
+    assert AzmlHook().v1.set_schedule(made["Id"], enabled=False)["EntityStatus"] == "Disabled"
+
+
 def test_000_model_registration_profiling_deployment_1(bench: Bench, block: Block) -> None:
     (bench.folder / "sklearn_regression_model.pkl").write_bytes(b"a model")
     made = bench.do(block.text)

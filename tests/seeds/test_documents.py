@@ -41,7 +41,6 @@ def test_nothing_that_looks_like_code_is_overlooked() -> None:
 
 @pytest.mark.shared
 @needs_documents
-@not_yet
 def test_every_command_of_the_command_lines_is_on_a_page() -> None:
     commands = {
         block.name: words(block.text)
