@@ -35,7 +35,7 @@ class MadeTable(Need):
     def meet(self, target: Target, body: Json) -> Flow[str]:
         """Upload it, unless it is there."""
         with tempfile.TemporaryDirectory(prefix="azml-") as folder:
-            completed = Path(folder, "table")
+            completed = Path(folder, self.local.taken.path.name)
             shutil.copytree(self.local.taken.path, completed)
             file = completed / MLTABLE
             file.write_text(mltable_files.completed(file.read_text("utf-8"), target.workspace), "utf-8")
