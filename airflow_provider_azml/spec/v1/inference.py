@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.spec import validate
-from airflow_provider_azml.spec.rules import lower
-from airflow_provider_azml.spec.v1 import environments, unsayable
+from airflow_provider_azml.spec import source as sources
+from airflow_provider_azml.spec import validate, yaml_text
+from airflow_provider_azml.spec.rules import lower, mapping
+from airflow_provider_azml.spec.v1 import clones, environments, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_azml.exceptions import Problem
+    from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.source import Source
 
 SCHEMA = "v1_inferenceconfig.schema.json"
@@ -31,6 +33,10 @@ GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
 """What v1 starts from where CUDA is wanted (azureml-core 1.61, ``DEFAULT_GPU_IMAGE``)."""
 RETIRED = frozenset({"AzureML-Minimal"})
 """Curated environments of v1 that are no more, and held nothing but what v1 installs where nothing is said."""
+SERVER = "azureml-inference-server-http"
+SERVERS = ("azureml-defaults", SERVER)
+"""Packages with what answers requests."""
+_STACK = "inferencingStackVersion"
 _SCRIPT = "entryScript"
 _FOLDER = "sourceDirectory"
 _ENVIRONMENT = "environment"
@@ -128,7 +134,19 @@ class InferenceConfig:
             if name in RETIRED:
                 return environments.default(self.source)
             return put(environments.reference(name, version or None), self.source)
-        return environments.translated(self.written, self._folders, base)
+        made = environments.translated(self.written, self._folders, base)
+        if isinstance(made.value, dict) and self._adds_server:
+            conda = put(clones.added(self.conda, [SERVER]), self.written, _STACK)
+            return gathered({"image": made._replace(value=made.value["image"]), "conda_file": conda}, self.source)
+        return made
+
+    @property
+    def conda(self) -> Json:
+        """The content of its conda file, whether it is one or is written out; what v1 installs where none is said."""
+        if self.conda_file is not None:
+            found, _ = yaml_text.parse(sources.text_of(self.conda_file), str(self.conda_file))
+            return mapping(found)
+        return mapping(self.written.value_at(("python", "condaDependencies"))) or environments.CONDA
 
     @property
     def written(self) -> Source:
@@ -156,18 +174,21 @@ class InferenceConfig:
         """The environment variables of the script."""
         return {} if self.registered else environments.variables(self.written)
 
-    def has_server(self, packages: Sequence[str]) -> bool:
-        """Whether its environment has what answers requests, as far as a file here tells.
-
-        Args:
-            packages: Any of these is enough.
-        """
+    @property
+    def lacks_server(self) -> bool:
+        """Whether nothing of its packages answers requests, as far as a file here tells."""
         made = self.environment(self.source.base_path).value
-        conda = made.get("conda_file") if isinstance(made, dict) else None
-        if conda is None or self.registered:
-            return True
-        text = self.source.local(conda).read_text("utf-8", "replace") if isinstance(conda, str) else str(conda)
-        return any(package in text for package in packages)
+        installs = isinstance(made, dict) and "conda_file" in made and not self.registered
+        return installs and not self._adds_server and not self._has_server
+
+    @property
+    def _has_server(self) -> bool:
+        return any(package in str(self.conda) for package in SERVERS)
+
+    @property
+    def _adds_server(self) -> bool:
+        """Whether v1 is asked to add what answers requests."""
+        return not is_unset(self.written.value.get(_STACK)) and not self._has_server
 
     @property
     def conda_file(self) -> Path | None:
@@ -225,6 +246,7 @@ class InferenceConfig:
         source = self.source
         yield from environments.problems(source.at(_ENVIRONMENT), self._folders, rows=rows)
         yield from unsayable.none_texts(source.at(_ENVIRONMENT))
+        yield from self._stack_problems()
         if self.registered:
             reason = f"the registered environment {self.registered} is named beside this file; leave one of them out"
             yield source.problem((_ENVIRONMENT,), reason, at_key=True)
@@ -235,6 +257,17 @@ class InferenceConfig:
             yield source.problem((_ENVIRONMENT, "name"), reason)
         for key in (key for key in _OLDER if source.value.get(key) not in (None, False)):
             yield source.problem((key,), "not sent: environment says it", at_key=True, severity="note")
+
+    def _stack_problems(self) -> Iterator[Problem]:
+        """What is wrong with what v1 is asked to add to the image."""
+        stack, written = self.written.value.get(_STACK), self.written
+        in_image = written.value_at(("python", "userManagedDependencies")) is True
+        if is_unset(stack):
+            return
+        if stack != "latest":
+            yield written.problem((_STACK,), f"is {stack!r:.80}; there is 'latest' alone")
+        elif in_image or not is_unset(written.value_at(("docker", "buildContext"))):
+            yield written.problem((_STACK,), f"v2 adds no server to an image; install {SERVER} in it", at_key=True)
 
 
 def is_inference_config(source: Source) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec.v1.deployed_models import FOLDER
-from airflow_provider_azml.spec.v1.inference import RETIRED
+from airflow_provider_azml.spec.v1.inference import RETIRED, SERVERS
 from airflow_provider_azml.spec.v1.no_code import frameworks
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.translation import Remark
@@ -24,7 +24,6 @@ CODE = "code"
 WRAPPER = "azml_entry.py"
 _CODE_PLACE: Place = ("code_configuration", "code")
 _IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
-_SERVERS = ("azureml-defaults", "azureml-inference-server-http")
 _WRAPPED = '''\
 """Entry script of several models: it shows them to {script} where CLI v1 had them, right below AZUREML_MODEL_DIR."""
 
@@ -114,8 +113,8 @@ class ScoringCode:
             if (self.inference.registered or "").partition(":")[0] in RETIRED:
                 text = f"{self.inference.registered} is retired; this is what v1 installs where nothing is said"
                 found.append(Remark(("environment",), text))
-            if not self.inference.has_server(_SERVERS):
-                text = f"its packages must have {' or '.join(_SERVERS)}, unless the image has"
+            if self.inference.lacks_server:
+                text = f"its packages must have {' or '.join(SERVERS)}, unless the image has"
                 found.append(Remark(("environment",), text))
         return found
 

@@ -189,11 +189,8 @@ def environment(inference: InferenceConfig, service: str) -> Json | None:
         return None
     made: dict[str, Any] = {"name": f"{service}-env", **_said(given)}
     python, docker = _said(made.get("python") or {}), _said(made.get("docker") or {})
-    file = inference.conda_file
-    if file is not None:
-        python["condaDependencies"], _ = yaml_text.parse(sources.text_of(file), str(file))
-    elif not python.get("userManagedDependencies"):
-        python.setdefault("condaDependencies", environments.CONDA)
+    if not python.get("userManagedDependencies"):
+        python["condaDependencies"] = inference.conda
     python.pop("condaDependenciesFile", None)
     if not docker.get("baseDockerfile") and not docker.get("buildContext"):
         docker.setdefault("baseImage", environments.IMAGE)

@@ -261,6 +261,19 @@ def test_older_keys_are_an_environment(folder: Path) -> None:
     assert gpu["instance_type"] == "Standard_NC4as_T4_v3"
 
 
+def test_what_answers_requests_is_added_where_v1_was_asked_to(folder: Path) -> None:
+    (folder / "src" / "myenv.yml").write_text("dependencies: [python=3.8]")
+    environment = {"inferencingStackVersion": "latest", "python": {"condaDependenciesFile": "myenv.yml"}}
+    made = service(folder, asked={**INFERENCE, "environment": environment})
+    conda = {"dependencies": ["python=3.8", {"pip": ["azureml-inference-server-http"]}]}
+    assert checked(made.deployment, folder)["environment"]["conda_file"] == conda
+    in_image = {**environment, "python": {"userManagedDependencies": True}}
+    (line,) = problems(folder, None, {**INFERENCE, "environment": in_image})
+    assert "environment.inferencingStackVersion: v2 adds no server to an image" in line
+    (line,) = problems(folder, None, {**INFERENCE, "environment": {**environment, "inferencingStackVersion": "1"}})
+    assert "there is 'latest' alone" in line
+
+
 def test_a_script_alone_goes_alone(folder: Path) -> None:
     (folder / "score.py").write_text(SCORE)
     (folder / "secret.txt").write_text("not to be sent")
