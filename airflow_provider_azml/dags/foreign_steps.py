@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _READ = frozenset({
     "file", "spec", "base_path", "inputs", "params_as_inputs", "follow_symlinks", "labels", "settings",
-    "azml_conn_id", "subscription_id", "resource_group", "workspace",
+    "azml_conn_id", "subscription_id", "resource_group", "workspace", "config_path",
 })  # fmt: skip
 """Keyword arguments of a node's operator that say which node of what it is, and where its data are."""
 _NAMING = frozenset({"input", "output", "parameter"})
