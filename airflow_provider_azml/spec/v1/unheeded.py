@@ -78,6 +78,7 @@ UNHEEDED: Mapping[frozenset[str], Sequence[Unsayable]] = {
         containerInstance__cpuCores=(2, 1),
         containerInstance__memoryGb=(3.5,),
     ),
+    frozenset(): _rows("where a model is deployed alone", environment__inferencingStackVersion=()),
     frozenset({"batchai"}): _rows("on Batch AI alone, which is retired", batchAi__nodeCount=(0, 1)),
 }
-"""Words of framework, communicator or target -> keys that count with one of them alone."""
+"""Words of framework, communicator or target -> keys that count with one of them alone, or with none."""
