@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.hooks.azml import AzmlHook
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.profiles import Load
+    from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
 
 _MOST_REQUESTS, _MOST_BESIDE = 100_000, 100
@@ -27,13 +28,13 @@ _KILL_SECONDS = 3.0
 class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
     """Measures how fast models answer and what they take, and recommends sizes, as ``az ml model profile`` did.
 
-    The service of v1 that did this is gone for new workspaces, so the models are deployed to an endpoint of their own,
-    driven with the sample, and deleted again. Its name is made of the task instance: after a worker has died the next
-    try finds it, goes on with it, and deletes it.
+    The models are deployed to an endpoint of their own, driven with the sample, and deleted again. Its name is made of
+    the task instance: after a worker has died the next try finds it, goes on with it, and deletes it.
 
     Latencies are measured from the worker, so the way there and back is part of them. Cores and memory are what Azure
     Monitor tells of the machine, by the minute and some minutes late, with what the machine itself needs; of clusters
-    it tells nothing, and neither does the profile then.
+    it tells nothing, and neither does the profile then. With ``generation="v1"`` the service of v1 does it, where a
+    workspace still has that.
 
     Args:
         name: Name of the profile: 3 to 32 small letters, digits and ``-``.
@@ -120,6 +121,51 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
         if (self.payload is None) == (self.data is None):
             raise refused("payload", "or data is needed, and one of them alone: what the models are asked")
 
+    def submit(self, context: Context) -> Ticket:
+        """Make the endpoint of the profile; or ask for the profile of v1, unless an earlier try has."""
+        if self.generation == "v2":
+            return super().submit(context)
+        return self._asked_for(context)
+
+    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
+        """From the endpoint to the deployment, from there to what is measured; v1's service tells that itself."""
+        from airflow_provider_azml.rest.v1 import profiles
+
+        if self.generation == "v2":
+            return super().advance(context, outcome)
+        if not outcome.succeeded:
+            raise outcome.failure()
+        profile = self.hook.run(profiles.find(self.hook.workspace_id, self.name))
+        return self._told({key: value for key, value in (profile or {}).items() if value is not None})
+
+    def _asked_for(self, context: Context) -> Ticket:
+        """Ask the service of v1 for the profile."""
+        import json
+
+        from airflow_provider_azml.operators.submission import submission_hash
+        from airflow_provider_azml.operators.v1_webservices import image_request
+        from airflow_provider_azml.rest.v1 import profiles, tickets
+        from airflow_provider_azml.spec.target import SUBMISSION
+
+        place, mark = self.hook.workspace_id, submission_hash(context)
+        found = self.hook.run(profiles.find(place, self.name))
+        if found and (found.get("kvTags") or {}).get(SUBMISSION) == mark and found.get("state") != "Failed":
+            self.log.info("Profile %s was asked for by an earlier try", self.name)
+            return tickets.profile(place, self.name, found)
+        sample = self.payload if self.payload is None or isinstance(self.payload, str) else json.dumps(self.payload)
+        request = {
+            "name": self.name,
+            "description": self.description,
+            "kvTags": {**(self.tags or {}), SUBMISSION: mark},
+            "properties": dict(self.properties or {}),
+            "inputDatasetId": self.data,
+            "inputData": sample,
+            "environmentImageRequest": image_request(self, context),
+        }
+        self.hook.run(profiles.create(place, {key: value for key, value in request.items() if value is not None}))
+        self.log.info("Profile %s is being made", self.name)
+        return tickets.profile(place, self.name)
+
     # -- the endpoint of the profile -----------------------------------------------------------------------------
 
     def sources(self, context: Context) -> tuple[Source, Source]:
@@ -185,23 +231,22 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
             measured |= utilized(taken.cores, taken.memory_gb)
         self.log.info("Deleting endpoint %s", self._endpoint)
         self.hook.delete("online_endpoint", str(self._endpoint))
-        return self._told(measured, deployment)
-
-    def _told(self, measured: Json, deployment: Json) -> Json:
-        """The profile as CLI v1 had it; it is written to the file that was asked for."""
-        profile: Json = {
+        if "recommendedCpu" not in measured:
+            self.log.warning("Azure Monitor has told nothing of the machine: the profile recommends no size")
+        return self._told({
             "name": self.name,
             "state": "Succeeded",
             "description": self.description,
             "modelIds": [str(model) for model in self.models],
             "instanceType": deployment["properties"].get("instanceType"),
             **measured,
-        }
+        })
+
+    def _told(self, profile: Json) -> Json:
+        """The profile as CLI v1 had it; it is written to the file that was asked for."""
         for short, name in (("cpu", "recommendedCpu"), ("memoryInGB", "recommendedMemoryInGB")):
-            if name in measured:
-                profile[short] = measured[name]
-        if "recommendedCpu" not in measured:
-            self.log.warning("Azure Monitor has told nothing of the machine: the profile recommends no size")
+            if name in profile:
+                profile[short] = profile[name]
         self._write(profile)
         return profile
 

@@ -76,6 +76,18 @@ def ended(operator: AzmlDeployWebserviceOperator, context: Context, outcome: Out
     }
 
 
+def image_request(operator: AzmlDeployWebserviceOperator, context: Context) -> Json:
+    """What a service of the operator's files would be made of, with its files uploaded and local models registered.
+
+    Raises:
+        SpecError: Its files are not valid.
+        ApiError: The service refused.
+    """
+    from airflow_provider_azml.operators.submission import submission_hash
+
+    return _Request(operator, context, submission_hash(context)).image()
+
+
 def _create(operator: AzmlDeployWebserviceOperator, body: Json, mark: str) -> Operation:
     """Ask for the service once; where no answer came, or it is there already, it may have been by this very task."""
     from airflow_provider_azml.rest.v1 import services
@@ -136,7 +148,7 @@ class _Request:
         return service_request(
             operator.name,
             self._config,
-            self._image(),
+            self.image(),
             compute_target=operator.compute_target or None,
             description=operator.description,
             tags={**(operator.tags or {}), SUBMISSION: self._mark},
@@ -159,7 +171,7 @@ class _Request:
             if self._config.type == kind:
                 raise refused("deployment_config", reason)
 
-    def _image(self) -> Json:
+    def image(self) -> Json:
         """What the service is made of, with its files uploaded and local models registered."""
         from airflow_provider_azml.spec.v1 import service_requests
 

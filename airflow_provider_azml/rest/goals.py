@@ -16,7 +16,7 @@ from airflow_provider_azml.rest import (
 )
 from airflow_provider_azml.rest.readings import Reading, failed
 from airflow_provider_azml.rest.resources import PROVISIONING
-from airflow_provider_azml.rest.v1 import awaited_runs, awaited_services
+from airflow_provider_azml.rest.v1 import awaited_runs, awaited_services, profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +31,7 @@ GoalName = Literal[
     "idle",
     "node",
     "path",
+    "profile",
     "registered",
     "run",
     "state",
@@ -92,6 +93,7 @@ GOALS: Mapping[GoalName, Goal] = {
     "idle": Goal(read=_idle),
     "node": Goal(find_each=awaited_nodes.find_each, found_at=awaited_nodes.found_at, read=awaited_nodes.read),
     "path": Goal(checked=datastore_paths.checked, find=datastore_paths.find, read=datastore_paths.read),
+    "profile": Goal(status=("state",), find_each=profiles.find_each, read=profiles.read, noun="profile"),
     "registered": Goal(checked=resource_providers.checked, find=resource_providers.find, read=resource_providers.read),
     "run": Goal(
         status=("status",),

@@ -130,6 +130,25 @@ def test_bad_arguments_are_named(hook: AzmlHook, folder: Path, arguments: dict[s
     assert left_behind(hook) == []
 
 
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_profile_of_the_first_generation(deferrable: bool, hook: AzmlHook, folder: Path) -> None:
+    target = folder / "myprofileresult.json"
+    finished = profiled(folder, generation="v1", deferrable=deferrable, target_file=str(target))
+    assert finished.errors == {}
+    profile = finished.value("it")
+    assert (profile["name"], profile["state"], profile["successRate"]) == ("myprofile", "Succeeded", 100.0)
+    assert profile["cpu"] == profile["recommendedCpu"] > 0
+    assert json.loads(target.read_text())["memoryInGB"] == profile["recommendedMemoryInGB"]
+    assert hook.v1.services() == []
+
+
+def test_a_profile_of_the_first_generation_that_fails_says_why(hook: AzmlHook, folder: Path) -> None:
+    (error,) = profiled(folder, generation="v1", payload={"nothing": 1}).errors["it"]
+    assert isinstance(error, RunFailed)
+    assert "profile" in str(error)
+    assert "Not one of the requests was answered with success" in str(error)
+
+
 def task(folder: Path) -> AzmlProfileModelOperator:
     """A profile that takes a while to measure."""
     with DAG("killed", schedule=None):

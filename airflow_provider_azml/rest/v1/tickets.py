@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.rest.v1.awaited_runs import EXPERIMENT, RUN
 from airflow_provider_azml.rest.v1.awaited_services import GONE, OPERATION, UNSCHEDULABLE_SECONDS, WEB_SERVICE
+from airflow_provider_azml.rest.v1.profiles import PROFILE
 from airflow_provider_azml.rest.waiting import Ticket
 
 if TYPE_CHECKING:
@@ -55,3 +56,14 @@ def web_service_gone(workspace: WorkspaceId, name: str, *, operation: str | None
         operation: Id of the operation that deletes it.
     """
     return Ticket(workspace.child("online_endpoint", name), None, {}, GONE, {OPERATION: operation})
+
+
+def profile(workspace: WorkspaceId, name: str, body: Json | None = None) -> Ticket:
+    """The ticket of a profile's end.
+
+    Args:
+        workspace: The workspace.
+        name: Name of the profile.
+        body: The profile, where it is known.
+    """
+    return Ticket(workspace.child("online_endpoint", name), None, body or {}, PROFILE)
