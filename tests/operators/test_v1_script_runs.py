@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_azml.exceptions import RunFailed
+from airflow_provider_azml.exceptions import JobNameTaken, RunFailed, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.operators import v1_script_runs
+from airflow_provider_azml.operators.submission import TI_ID, Terms
 from airflow_provider_azml.operators.v1_runs import AzmlSubmitScriptRunOperator
+from airflow_provider_azml.rest.v1.multipart import Pieces
+from airflow_provider_azml.spec.target import SUBMISSION
 from tests.airflow.running import run
 from tests.operators.task_process import LAST_WORDS, TaskProcess
 from tests.rest.scripted_service import Answer
@@ -65,6 +69,8 @@ class Runs:
         """How many starts are not answered though the run is begun."""
         self.refuses = 0
         """How many starts are refused without a run being begun."""
+        self.takes_seconds = 0.0
+        """How long it takes to start a run, in seconds."""
         self.properties: dict[str, str] = {}
         service.holds({WS: {"properties": {"discoveryUrl": f"{service.url}/discovery"}}})
         service.answer("GET", "/discovery", Answer(body={"api": service.url}))
@@ -78,6 +84,7 @@ class Runs:
         return sum(asked.path == STARTRUN for asked in self.service.asked)
 
     def _start(self) -> Answer:
+        time.sleep(self.takes_seconds)
         if self.refuses:
             self.refuses -= 1
             return Answer(503)
@@ -142,7 +149,10 @@ def test_a_start_whose_answer_was_lost_is_found_and_not_sent_again(runs: Runs, p
     assert runs.properties["airflow.task_id"] == "it"
 
 
-def test_a_start_that_the_service_did_not_take_is_sent_again_once_it_is_sure(runs: Runs, project: Path) -> None:
+def test_a_start_that_the_service_did_not_take_is_sent_again_once_it_is_sure(
+    runs: Runs, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(v1_script_runs, "APPEARING_SECONDS", (0.1, 0.1))
     runs.refuses = 1
     assert in_a_dag(project).errors == {}
     assert (runs.starts, len(runs.begun)) == (2, 1)
@@ -209,6 +219,68 @@ def test_a_task_that_was_ended_takes_its_run_with_it(task: TaskProcess, runs: Ru
     (run_id,) = runs.begun
     assert f"Run {run_id} is being cancelled" in task.log
     assert not any("/jobs/" in asked.path for asked in runs.service.asked if asked.method == "POST")
+
+
+def test_a_run_that_is_being_started_is_cancelled_once_it_is_there(task: TaskProcess, runs: Runs) -> None:
+    runs.takes_seconds = 1.5
+    task.until(lambda: bool(runs.names))
+    time.sleep(0.5)
+    task.terminate()
+    task.until(lambda: runs.status == "Canceled")
+    task.until(lambda: LAST_WORDS in task.log)
+    assert runs.starts == 1
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_time_that_is_up_cancels_the_run(deferrable: bool, runs: Runs, project: Path) -> None:
+    runs.status = "Running"
+    (error,) = in_a_dag(project, deferrable=deferrable, timeout_seconds=1).errors["it"]
+    assert isinstance(error, WaitTimeout)
+    assert (error.kind, error.cancelled, runs.status) == ("run", True, "Canceled")
+    assert "was still Running when timeout_seconds ran out, and was cancelled" in str(error)
+
+
+class Started:
+    """What a driver of flows needs to submit a run; see :class:`Runs`."""
+
+    def __init__(self, runs: Runs) -> None:
+        self.hook = AzmlHook()
+        self.owner = {SUBMISSION: "abc", TI_ID: "1", "airflow.task_id": "it"}
+        said = v1_script_runs.Said("it")
+        self.run = v1_script_runs.ScriptRun("iris", {"Configuration": {}}, Pieces(b""), said, 5)
+        self.runs = runs
+
+    def submit(self, **terms: Any) -> str:
+        plane, base = self.hook.v1.place, "v1-it-abc"
+        ticket = self.hook.run(v1_script_runs.submit(plane, self.run, base, self.owner, Terms(**terms)))
+        return ticket.arm_id.rpartition("/")[2]
+
+
+def test_a_try_takes_up_what_one_started_that_died_before_it_could_say_so(runs: Runs) -> None:
+    started = Started(runs)
+    assert started.submit() == "v1-it-abc-1"
+    runs.properties.clear()
+    runs.status = "Running"
+    assert started.submit() == "v1-it-abc-1"
+    assert runs.starts == 1
+    assert runs.properties == started.owner
+
+
+def test_a_try_may_refuse_what_an_earlier_one_started(runs: Runs) -> None:
+    started = Started(runs)
+    runs.status = "Running"
+    started.submit()
+    started.owner = {**started.owner, TI_ID: "2"}
+    with pytest.raises(JobNameTaken, match="run 'v1-it-abc-1' is Running already, of an earlier try"):
+        started.submit(on_existing="fail")
+
+
+def test_a_run_that_does_not_respond_is_cancelled_before_the_next_attempt(runs: Runs) -> None:
+    started = Started(runs)
+    runs.status = "NotResponding"
+    started.submit()
+    assert started.submit() == "v1-it-abc-2"
+    assert runs.status == "Canceled"
 
 
 @pytest.fixture
