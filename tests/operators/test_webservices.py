@@ -13,14 +13,18 @@ from airflow.sdk import DAG
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator
+from airflow_provider_azml.rest import clouds
 from airflow_provider_azml.rest.v1 import scoring, services
 from tests.airflow.running import run
+from tests.rest.scripted_service import Answer
+from tests.spec.stand_in import WS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.airflow.running import Finished
+    from tests.operators.conftest import SignedIn
 
 SCORE = """\
 import json, os
@@ -204,3 +208,105 @@ def test_a_service_of_the_first_generation(deferrable: bool, hook: AzmlHook, fol
     assert gone.errors == {}
     assert gone.value("it")["status"] == "Deleted"
     assert hook.run(services.find(hook.workspace_id, name)) is None
+
+
+class AtModelManagement:
+    """Model management of v1 with one model, whose services are there once they are asked for."""
+
+    path = f"/modelmanagement/v1.0{WS}/services"
+
+    def __init__(self, service: SignedIn) -> None:
+        self.service, self.kept = service, {}
+        about = {"location": "westeurope", "properties": {"discoveryUrl": f"{service.url}/discovery"}}
+        model = {"id": f"{WS}/models/mymodel/versions/1", "name": "1", "properties": {}}
+        service.holds({WS: about, "/discovery": {"api": service.url}, f"{WS}/models/mymodel/versions/1": model})
+        service.when("GET", f"{self.path}/myservice", self.shown)
+        operation = {"id": "op", "state": "Succeeded"}
+        service.holds({f"{self.path.removesuffix('/services')}/operations/op": operation})
+
+    @property
+    def asked(self) -> list[Any]:
+        return [body for name, body in self.service.sent if name == f"POST {self.path}"]
+
+    def shown(self) -> Answer:
+        body = self.asked[-1] if self.asked else self.kept
+        return Answer(body={"state": "Healthy", "operationId": "op", **body}) if body else MISSING
+
+
+MISSING = Answer(404, {"code": "ServiceNotFound", "statusCode": 404, "message": "there is none"})
+OF_V1 = {"name": "myservice", "models": ["mymodel:1"], "model_framework": "Onnx", "generation": "v1"}
+
+
+def in_a_dag(**arguments: Any) -> Finished:
+    with DAG("once", schedule=None, default_args={"poll_seconds": 0.1}) as dag:
+        AzmlDeployWebserviceOperator(task_id="it", **arguments)
+    return run(dag)
+
+
+@pytest.mark.parametrize("status", [503, 409])
+def test_a_service_whose_answer_was_lost_is_asked_for_once(status: int, service: SignedIn) -> None:
+    there = AtModelManagement(service)
+    service.answer("POST", there.path, Answer(status, {"code": "Busy", "message": "not now"}))
+    finished = in_a_dag(**OF_V1)
+    assert finished.errors == {}
+    (body,) = there.asked
+    assert (body["computeType"], body["environmentImageRequest"]) == ("ACI", {"modelIds": ["mymodel:1"]})
+    assert "overwrite" not in body
+
+
+def test_a_service_of_somebody_else_is_replaced_where_that_is_wanted(service: SignedIn) -> None:
+    there = AtModelManagement(service)
+    there.kept = {"name": "myservice", "kvTags": {}}
+    service.answer("POST", there.path, Answer(202, headers={"Operation-Location": f"{service.url}/operations/op"}))
+    (error,) = in_a_dag(**OF_V1).errors["it"]
+    assert isinstance(error, AirflowFailException)
+    assert there.asked == []
+    assert in_a_dag(**OF_V1, overwrite=True).errors == {}
+    assert [body["overwrite"] for body in there.asked] == [True]
+
+
+def test_a_service_that_fails_says_why_and_is_made_anew_by_the_next_try(service: SignedIn) -> None:
+    there = AtModelManagement(service)
+    looks = iter(["Failed", "Failed", "Failed"])
+
+    def shown() -> Answer:
+        answer = there.shown()
+        if there.asked:
+            error = {"code": "KubernetesDeploymentFailed", "message": "the container has crashed"}
+            answer.body["state"] = "Healthy" if len(there.asked) > 1 else next(looks)
+            answer.body["error"] = error if len(there.asked) == 1 else None
+        return answer
+
+    service.when("GET", f"{there.path}/myservice", shown)
+    service.holds({f"{there.path}/myservice/logs": {"content": "one\nno such weights"}})
+    service.answer("POST", there.path, Answer(202, headers={"Operation-Location": f"{service.url}/operations/op"}))
+    finished = in_a_dag(**OF_V1, retries=1, retry_delay=0.1)
+    (error,) = finished.errors["it"]
+    assert "KubernetesDeploymentFailed: the container has crashed" in str(error)
+    assert "no such weights" in str(error)
+    assert finished.value("it")["status"] == "Healthy"
+    assert [body.get("overwrite") for body in there.asked] == [None, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"generation": "v3"}, "generation: is 'v3'; it must be 'v2' or 'v1'"),
+        ({"file": "deployment.yml"}, "file: is for files of CLI v2"),
+        ({"models": "mymodel:1"}, "models: is 'mymodel:1'; it must be a list"),
+        ({"pip_packages": ["a"]}, "pip_packages: counts with environment alone"),
+        ({"deployment_config": {"computeType": "local"}, "model_framework": "Onnx"}, "Azure has no such machine"),
+        ({"deployment_config": {"computeType": "local"}, "generation": "v1"}, "no service of v1 ran"),
+        ({"deployment_config": {"computeType": "aksendpoint"}, "generation": "v1"}, "a preview that has ended"),
+        ({"models": [], "generation": "v1"}, "models: must be one where inference_config is left out"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_named(
+    arguments: dict[str, Any], reason: str, service: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AtModelManagement(service)
+    monkeypatch.setattr(clouds, "LOOPBACK", ())
+    (error,) = in_a_dag(**{"name": "myservice", "models": ["mymodel:1"], **arguments}).errors["it"]
+    assert isinstance(error, AirflowFailException)
+    assert reason in str(error)
+    assert service.puts() == []
