@@ -307,13 +307,15 @@ class V1DataPlane(PublishedPipelines):
 
     # -- the first preview of today's interface ------------------------------------------------------------------
 
-    def put_preview(self, kind: str, name: str, body: Json, *, version: str | None = None) -> Json:
+    def put_preview(
+        self, kind: str, name: str, body: str | Path | Mapping[str, object], *, version: str | None = None
+    ) -> Json:
         """Put what a body of api-version 2021-03-01-preview describes, in the words of today's interface.
 
         Args:
             kind: What it is: ``code``, ``data``, ``datastore``, ``environment``, ``job`` or ``model``.
             name: Its name, which stood in the URL.
-            body: The body, with ``properties``.
+            body: The body, with ``properties``, or the path of a file that has it.
             version: Its version, where it has versions; by default the next one.
 
         Returns:
@@ -323,12 +325,14 @@ class V1DataPlane(PublishedPipelines):
             SpecError: The body is wrong, or says what has no equal today; nothing was sent.
 
         Example:
-            >>> hook.v1.put_preview("job", "train-7", json.loads(Path("job.json").read_text()))["properties"]["status"]
+            >>> hook.v1.put_preview("job", "train-7", "job.json")["properties"]["status"]
             'NotStarted'
         """
+        from airflow_provider_azml.spec.source import as_written
         from airflow_provider_azml.spec.v1 import preview_2021_puts
 
-        return self._run(preview_2021_puts.put(kind, name, version, body, self._hook.target)).body
+        given = as_written(Path(body)) if isinstance(body, (str, Path)) else dict(body)
+        return self._run(preview_2021_puts.put(kind, name, version, given, self._hook.target)).body
 
     # ------------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -45,13 +46,20 @@ def test_what_a_script_of_curl_has_put_is_put_by_the_hook(azml_connection: str, 
         "compute": {"target": workspace.child("compute", "serverless"), "instanceCount": 1},
     }
     name = f"j-{mark}"
-    assert put("job", name, {"properties": job})["properties"]["inputs"]["iris"]["jobInputType"] == "uri_file"
+    (tmp_path / "job.json").write_text(json.dumps({"properties": job}))
+    assert put("job", name, tmp_path / "job.json")["properties"]["inputs"]["iris"]["jobInputType"] == "uri_file"
     while hook.get("job", name)["properties"]["status"] not in ("Completed", "Failed"):
         time.sleep(0.05)
     assert hook.job_logs(name).strip() == "2"
 
 
-def test_a_body_that_has_no_equal_is_refused_before_anything_is_sent(azml_connection: str) -> None:
+def test_a_body_that_has_no_equal_is_refused_before_anything_is_sent(azml_connection: str, tmp_path: Path) -> None:
     hook = AzmlHook(azml_connection)
+    (tmp_path / "job.json").write_text('{"Properties": {\n"jobtype": "Command",\n"Priority": 3,\n"comand": "x"}}')
+    with pytest.raises(SpecError) as error:
+        hook.v1.put_preview("job", "x", tmp_path / "job.json")
+    told = str(error.value)
+    assert "job.json:3:1: properties.priority: today's interface gives priorities to queues alone" in told
+    assert "job.json:4:1: properties.comand: unknown key; did you mean 'command'?" in told
     with pytest.raises(SpecError, match=r"<body>: properties.datasetType: is Dataflow"):
         hook.v1.put_preview("data", "x", {"properties": {"path": "https://x.org/y", "datasetType": "Dataflow"}})

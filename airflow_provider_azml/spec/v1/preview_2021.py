@@ -9,6 +9,7 @@ Azure/azureml-examples, which sends ``Docker`` and ``DockerSpecificationType``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +54,12 @@ KINDS = frozenset({"code", "data", "datastore", "environment", "job", "model"})
 """The kinds whose bodies had other words; those of computes and workspaces had today's."""
 
 
-def problems(kind: str, body: Json) -> Sequence[Problem]:
+def problems(kind: str, body: Json | Source) -> Sequence[Problem]:
     """What is wrong with a body of that version, and what today's interface cannot say; notes among them.
 
     Args:
         kind: What it is of, one of :data:`KINDS`.
-        body: The body, with its ``properties``.
+        body: The body, with its ``properties``; problems of one that was read from a file have its lines.
 
     Example:
         >>> [str(problem) for problem in problems("code", {"properties": {}})]
@@ -75,7 +76,7 @@ def problems(kind: str, body: Json) -> Sequence[Problem]:
     return sorted(found)
 
 
-def today(kind: str, body: Json, known: Known | None = None) -> Json:
+def today(kind: str, body: Json | Source, known: Known | None = None) -> Json:
     """A body of that version as today's interface takes it.
 
     Args:
@@ -101,9 +102,9 @@ def today(kind: str, body: Json, known: Known | None = None) -> Json:
     return {_PROPERTIES: {key: value for key, value in made.items() if value is not None}}
 
 
-def named(body: Json) -> Sequence[str]:
+def named(body: Json | Source) -> Sequence[str]:
     """The ARM ids of data and datastores that a body names, of which :func:`today` wants to know more."""
-    return list(dict.fromkeys(_ids(body)))
+    return list(dict.fromkeys(_ids(body.value if isinstance(body, Source) else body)))
 
 
 def is_body(source: Source) -> bool:
@@ -127,29 +128,30 @@ def _definition(kind: str, source: Source) -> str:
     return f"{lower(source.value.get('jobType') or '')}_job" if kind == "job" else kind
 
 
-def _spelt(kind: str, body: Json) -> Source:
+def _spelt(kind: str, body: Json | Source) -> Source:
     """The properties of a body with its keys as that version spelt them."""
-    key = next((key for key in body if str(key).lower() == _PROPERTIES), _PROPERTIES)
-    given = mapping(body.get(key))
-    type_of_job = next((value for name, value in given.items() if str(name).lower() == "jobtype"), "")
+    whole = body if isinstance(body, Source) else Source(body, Path(), marks=Marks(BODY))
+    given = whole.at(next((key for key in whole.value if str(key).lower() == _PROPERTIES), _PROPERTIES))
+    type_of_job = next((value for name, value in given.value.items() if str(name).lower() == "jobtype"), "")
     named = f"{lower(type_of_job or '')}_job" if kind == "job" else kind
     definitions = schema_files.load(SCHEMA)["$defs"]
     schema = schema_files.whole(f"{SCHEMA}#/$defs/{named if named in definitions else 'command_job'}")
-    return Source(_respelt(given, schema), Path(), marks=Marks(BODY), place=(_PROPERTIES,))
+    value, marks = _respelt(given.value, given.marks, schema)
+    return replace(given, value=value, marks=marks, place=(_PROPERTIES,))
 
 
-def _respelt(value: Any, schema: Json) -> Any:  # any part of a body
+def _respelt(value: Any, marks: Marks, schema: Json) -> tuple[Any, Marks]:  # any part of a body
     if not isinstance(value, dict):
-        return value
-    spelling = {name.lower(): name for name in schema.get("properties", {})}
-    names = {key: spelling.get(str(key).lower(), str(key)) for key in value}
+        return value, marks
+    known = schema.get("properties", {})
+    spelling = {name.lower(): name for name in known}
     others = schema.get("additionalProperties")
-    return {
-        name: _respelt(
-            value[key], schema.get("properties", {}).get(name) or (others if isinstance(others, dict) else {})
-        )
-        for key, name in names.items()
-    }
+    made, inside = {}, {}
+    for key, member in value.items():
+        name = spelling.get(str(key).lower(), str(key))
+        below = known.get(name) or (others if isinstance(others, dict) else {})
+        made[name], inside[name] = _respelt(member, marks.inside.get(key, Marks(marks.file)), below)
+    return made, marks._replace(inside=inside)
 
 
 def _ids(value: object) -> Iterator[str]:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Ticket
+    from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.target import Target
 
 
-def put(kind: str, name: str, version: str | None, body: Json, target: Target) -> Flow[Ticket]:
+def put(kind: str, name: str, version: str | None, body: Json | Source, target: Target) -> Flow[Ticket]:
     """Put a resource by a body of that version, in today's words.
 
     What the body names is looked up first: the types of data, and for code the containers of datastores.
@@ -28,7 +29,7 @@ def put(kind: str, name: str, version: str | None, body: Json, target: Target) -
         kind: What it is, one of ``preview_2021.KINDS``.
         name: Its name.
         version: Its version, where it has versions; ``None`` for the next one.
-        body: The body.
+        body: The body, with ``properties``.
         target: Where to.
 
     Returns:
