@@ -149,8 +149,17 @@ def test_several_models_lie_where_v1_had_them(hook: AzmlHook, folder: Path, mode
     (folder / "model" / "other.txt").write_text("4")
     source = {"name": f"other-{uuid.uuid4().hex[:8]}", "version": 1, "path": "model/other.txt", "type": "custom_model"}
     other = hook.apply(source, kind="model", base_path=folder)
-    finished = deployed(name, folder, models=[model, other["id"]], inference_config=INFERENCE)
+    cluster = {
+        "type": "kubernetes",
+        "name": "akscomputetarget",
+        "resource_id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/c",
+        "namespace": "default",
+    }
+    hook.apply(cluster, kind="compute")
+    given = {"deployment_config": {"computeType": "aks", "numReplicas": 1}, "compute_target": "akscomputetarget"}
+    finished = deployed(name, folder, models=[model, other["id"]], inference_config=INFERENCE, deferrable=True, **given)
     assert finished.errors == {}
+    assert hook.get("online_endpoint", name)["properties"]["compute"].endswith("/computes/akscomputetarget")
     found = {f"{model.replace(':', '/')}/factor.txt": "2", f"{source['name']}/1/other.txt": "4"}
     assert hook.score(name, {})["found"] == found
 
