@@ -9,7 +9,7 @@ from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import names, table, validate
 from airflow_provider_azml.spec.kind_names import inferred, meant, of_schema
 from airflow_provider_azml.spec.table import KINDS, Kind
-from airflow_provider_azml.spec.v1 import foreign_steps
+from airflow_provider_azml.spec.v1 import foreign_steps, preview_2021
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,6 +101,9 @@ def kind_of(source: Source) -> str:
     if misspelt:
         key, word = misspelt
         raise SpecError([source.problem((key,), f"{str(source.value[key])[:80]!r} is unknown; did you mean {word!r}?")])
+    if preview_2021.is_body(source):
+        reason = f"is a body of api-version {preview_2021.API_VERSION}; AzmlHook.v1.put_preview puts it"
+        raise SpecError([source.problem((), reason)])
     reason = f"neither $schema nor type tells what this is; give the kind: {', '.join(KINDS)}"
     raise SpecError([source.problem((), reason)])
 

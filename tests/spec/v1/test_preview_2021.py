@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_azml.emulator.arm.body_checks import checked_body
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
+from airflow_provider_azml.spec import kinds
 from airflow_provider_azml.spec.source import from_mapping
 from airflow_provider_azml.spec.v1 import preview_2021
 from airflow_provider_azml.spec.v1.preview_2021_assets import Known
@@ -260,6 +261,11 @@ def test_what_a_body_names_is_told_to_be_looked_up() -> None:
     bindings = {"x": {"DataId": IRIS}, "y": {"dataId": IRIS}}
     body = {"properties": {"inputDataBindings": bindings, "outputDataBindings": {"z": {"datastoreId": STORE}}}}
     assert preview_2021.named(body) == [IRIS, STORE]
+
+
+def test_a_body_that_is_taken_for_a_file_is_told_what_it_is() -> None:
+    with pytest.raises(SpecError, match=r"api-version 2021-03-01-preview; AzmlHook.v1.put_preview puts it"):
+        kinds.check(from_mapping({"properties": COMMAND}))
 
 
 def test_a_body_is_known_by_its_words() -> None:
