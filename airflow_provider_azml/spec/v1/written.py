@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,11 +76,10 @@ class _Writer:
 
     def prose(self, sentence: str, indent: str) -> list[str]:
         """A comment."""
-        width = WIDTH - len(indent)
-        return [
-            f"{indent}# {line}"
-            for line in textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
-        ]
+        said = "".join(character if character.isprintable() else " " for character in sentence)
+        width = WIDTH - len(f"{indent}# ")
+        wrapped = textwrap.wrap(said, width, break_long_words=False, break_on_hyphens=False)
+        return [f"{indent}# {line}" for line in wrapped]
 
     def comments(self, place: Place, indent: str) -> list[str]:
         """The comments on a value."""
@@ -114,13 +114,16 @@ class _Writer:
     def _is_long(self, begun: str, value: Sequence[Any]) -> bool:
         """Whether a list takes a line for each of its items."""
         nested = any(isinstance(item, (dict, list)) and item for item in value)
-        return bool(value) and (nested or len(f"{begun} {_flow(value)}") > WIDTH)
+        lines = any(isinstance(item, str) and _LINES.search(item) for item in value)
+        return bool(value) and (nested or lines or len(f"{begun} {_flow(value)}") > WIDTH)
 
     def _tells_inside(self, place: Place) -> bool:
         return any(other[: len(place)] == place and other != place for other in self.said)
 
 
 _LINE = "\n"
+_LINES = re.compile("[\n\r\x85\u2028\u2029]")
+"""What YAML takes for the end of a line. Source: YAML 1.1, section 5.4."""
 
 
 def _is_block(value: str) -> bool:
@@ -134,7 +137,10 @@ def _flow(value: object) -> str:
     """A value on one line."""
     import yaml
 
-    found: str = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
+    style = '"' if isinstance(value, str) and _LINES.search(value) else None
+    found: str = yaml.safe_dump(
+        value, default_style=style, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False
+    )
     return found.removesuffix("\n").removesuffix("\n...")
 
 
