@@ -69,7 +69,8 @@ def command_job(source: Source, known: Known) -> Json:
         "jobType": "Command",
         **_kept(source),
         **_run(source, _variables(source) + str(source.value["command"])),
-        "resources": _resources(source, ()),
+        "computeId": source.value_at(("compute", "target")),
+        "resources": _resources(source),
         "distribution": _distribution(source, source),
         "inputs": _inputs(source, known),
         "outputs": _outputs(source),
@@ -84,8 +85,11 @@ def sweep_job(source: Source, known: Known) -> Json:
     """
     trial = source.at("trial")
     space = {_plain(name): value for name, value in mapping(source.value.get("searchSpace")).items()}
-    told = {"distribution": _distribution(trial, source), "resources": _resources(source, ())}
-    run = {**_run(trial, _variables(trial) + _swept(trial, mapping(source.value.get("searchSpace")))), **told}
+    run = {
+        **_run(trial, _variables(trial) + _swept(trial, mapping(source.value.get("searchSpace")))),
+        "distribution": _distribution(trial, source),
+        "resources": _resources(source),
+    }
     limits = {
         "maxTotalTrials": source.value.get("maxTotalTrials"),
         "maxConcurrentTrials": source.value.get("maxConcurrentTrials"),
@@ -97,7 +101,7 @@ def sweep_job(source: Source, known: Known) -> Json:
         "jobType": "Sweep",
         **_kept(source),
         "computeId": source.value_at(("compute", "target")),
-        "trial": {key: value for key, value in run.items() if value is not None and key != "computeId"},
+        "trial": {key: value for key, value in run.items() if value is not None},
         "inputs": _inputs(trial, known),
         "outputs": _outputs(trial),
         "searchSpace": space,
@@ -165,7 +169,6 @@ def _kept(source: Source) -> Json:
 def _run(trial: Source, command: str) -> Json:
     """What runs, where a job and a trial say the same."""
     return {
-        "computeId": trial.value_at(("compute", "target")),
         "codeId": trial.value.get("codeId"),
         "command": command,
         "environmentId": trial.value["environmentId"],
@@ -204,8 +207,8 @@ def _nodes(source: Source) -> int:
     return found if isinstance(found, int) and found > 0 else 1
 
 
-def _resources(source: Source, path: tuple[str, ...]) -> Json | None:
-    compute = mapping(source.value_at((*path, "compute")))
+def _resources(source: Source) -> Json | None:
+    compute = mapping(source.value.get("compute"))
     found = {
         key: compute[key] for key in ("instanceCount", "instanceType", "properties") if compute.get(key) is not None
     }

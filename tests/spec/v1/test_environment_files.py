@@ -121,6 +121,14 @@ def test_a_registered_environment_is_written_so_that_it_registers_again(
     assert {key: body.get(key, "linux" if key == "osType" else None) for key in expected} == expected
 
 
+def test_what_is_downloaded_is_read_by_azureml_core_too() -> None:
+    case = GOLDEN["cases"]["as it is downloaded"]
+    properties = {"image": case["read"]["docker"]["baseImage"], "condaFile": case["given"][CONDA_FILE]}
+    registered = {"id": "/x/environments/mine/versions/7", "name": "7", "properties": properties}
+    assert environment_files.written(registered) == case["given"]
+    assert (case["read"]["name"], case["read"]["version"]) == ("mine", "7")
+
+
 def test_routes_of_a_server_are_nothing_for_a_file_of_v1() -> None:
     properties = {"image": "x", "inferenceConfig": {"scoringRoute": {"path": "/", "port": 1}}}
     with pytest.raises(SpecError, match=r"environment e:1: properties.inferenceConfig: files of CLI v1 have no routes"):

@@ -240,6 +240,7 @@ def test_what_has_no_equal_is_refused_by_name() -> None:
         "properties.outputDataBindings.b: has one of datastoreId and pathOnDatastore; give both, or none",
     ]
     assert len(refused("job", **{**COMMAND, "compute": {"target": "c", "instanceCount": "2"}})) == 1
+    assert len(refused("job", **{**COMMAND, "compute": {"target": "c", "instanceCount": 0}})) == 1
     twice = {"--lr": ["choice", [[1]]], "lr": ["choice", [[2]]], "a b": ["choice", [[1]]]}
     assert len(refused("job", **{**SWEEP, "searchSpace": twice})) == 3
     distribution = {"distributionType": "PyTorch", "processCount": 3}
