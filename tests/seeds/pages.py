@@ -1,7 +1,8 @@
 """How-to pages that say, command by command, what replaces ``az``; their code runs here as it stands there.
 
-A block of code on such a page is a list of entries. An entry begins with the old command, behind ``#``; what follows,
-up to the next one, replaces it: Python whose last expression is an operator or a value, or command lines behind ``$``.
+A block of code on such a page is a list of entries. An entry begins with the old command, or call of the SDK, behind
+``#``; what follows, up to the next one, replaces it: Python whose last expression is an operator or a value, or command
+lines behind ``$``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[2] / "docs" / "how-to"
 PAGES = ("moving-from-cli-v1.md", "workspaces.md")
+_BEGINS = re.compile(r"# (az |[\w.]+\()")
 _FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -55,8 +57,8 @@ def of_page(page: str) -> Iterator[Entry]:
     """The entries of a page."""
     for language, code in _FENCED.findall((DOCS / page).read_text(encoding="utf-8")):
         command, lines, joined = "", list[str](), False
-        for line in [*code.splitlines(), "# az"]:
-            if joined or line.startswith("# az"):
+        for line in [*code.splitlines(), "# az "]:
+            if joined or _BEGINS.match(line):
                 if not joined:
                     if command:
                         yield Entry(page, command, language, "\n".join(lines).strip())
@@ -71,7 +73,7 @@ def of_page(page: str) -> Iterator[Entry]:
 def preamble(page: str) -> str:
     """What the entries of a page have before them: its Python blocks without an entry."""
     found = _FENCED.findall((DOCS / page).read_text(encoding="utf-8"))
-    return "\n".join(code for language, code in found if language == "python" and "# az" not in code)
+    return "\n".join(code for language, code in found if language == "python" and not _BEGINS.match(code))
 
 
 def value(entry: Entry, names: Mapping[str, Any], file: Path) -> Any:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
+
+from airflow_provider_azml.spec.source import Source
+from airflow_provider_azml.spec.v1.web_services import web_service
+from tests.seeds.pages import entries
 
 if TYPE_CHECKING:
     from tests.seeds.bench import Bench
@@ -31,12 +38,55 @@ def run(bench: Bench) -> Bench:
     return bench
 
 
+def test_003_connect_to_your_workspace_2(bench: Bench, block: Block) -> None:
+    assert '.file-path/ws_config.json"' in block.text
+    (bench.folder / ".file-path").mkdir()
+    names = {"resource_group": bench.id.resource_group, "workspace_name": bench.id.name}
+    written = json.dumps({"subscription_id": bench.id.subscription_id, **names})
+    (bench.folder / ".file-path" / "ws_config.json").write_text(written)
+    hook = bench.do('Workspace.from_config(path=".file-path/ws_config.json")')
+    assert str(hook.workspace_id) == str(bench.id)
+
+
 def test_003_register_a_model_from_an_azure_ml_training_run_1(run: Bench, block: Block) -> None:
     made = run.do(block.text)
     assert made["name"] == "sklearn_mnist"
     shown = run.get("model", "sklearn_mnist", made["version"])["properties"]
     assert shown["tags"]["area"] == "mnist"
     assert run.read(shown["modelUri"]) == "digits\n"
+
+
+def test_003_register_a_model_from_an_azure_ml_training_run_2(run: Bench, block: Block) -> None:
+    (command,) = (each for each in entries() if each[0].startswith("run.register_model("))
+    given = ast.parse(block.text).body[0]
+    assert isinstance(given, ast.Assign)
+    assert ast.dump(given.value) == ast.dump(ast.parse(entries()[command].command, mode="eval").body)
+    made = run.do(entries()[command].command)
+    assert run.read(run.get("model", "sklearn_mnist", made["version"])["properties"]["modelUri"]) == "digits\n"
+
+
+def test_003_register_a_model_from_an_azure_ml_training_run_3(run: Bench, block: Block) -> None:
+    assert "run.register_model(description = description" in block.text
+    for name, tags in (("myautomlrun_0", {}), ("myautomlrun", {"automl_best_child_run_id": "myautomlrun_0"})):
+        command = "mkdir outputs && echo best > outputs/model.pkl"
+        properties = {"jobType": "Command", "command": command, "experimentName": "automl", "tags": tags}
+        properties["environmentId"] = run.shared_environment()
+        run.call("PUT", run.id.child("job", name), json={"properties": properties})
+        run.until(name, ["Completed"])
+    made = run.do("AutoMLRun.register_model(description='My AutoML Model', tags={'area': 'mnist'})")
+    shown = run.get("model", made["name"], made["version"])["properties"]
+    assert (shown["description"], shown["tags"]["area"]) == ("My AutoML Model", "mnist")
+    assert run.read(shown["modelUri"]) == "best\n"
+
+
+def test_003_register_a_model_from_a_local_file_2(bench: Bench, block: Block) -> None:
+    (bench.folder / "mnist").mkdir()
+    (bench.folder / "mnist" / "model.onnx").write_text("digits")
+    (command,) = (each for each in entries() if each[0].startswith("Model.register("))
+    made = bench.do(entries()[command].command)
+    shown = bench.get("model", "onnx_mnist", made["version"])["properties"]
+    assert shown["tags"]["onnx"] == "demo"
+    assert f'"{shown["description"]}"' in block.text
 
 
 def test_003_register_a_model_from_a_local_file_1(bench: Bench, block: Block) -> None:
@@ -51,6 +101,58 @@ def test_003_define_an_inference_configuration_1(serving: Serving, block: Block)
     serving.describe({"computeType": "aci"}, json.loads(block.text))
     serving.deploy()
     assert serving.score([2]) == [6]
+
+
+def test_003_define_an_inference_configuration_2(serving: Serving, block: Block) -> None:
+    """Its curated environment is none of today: one of that name stands for it. Its script no SDK would take."""
+    bench = serving.bench
+    properties = {"image": "local", "condaFile": "dependencies: [python=3.11, pip]"}
+    bench.put("environment", "AzureML-Minimal", "1", properties=properties)
+    serving.describe({"computeType": "aci"})
+    (command,) = (each for each in entries() if each[0].startswith("Environment.get("))
+    assert '"AzureML-Minimal"' in block.text
+    bench.do(entries()[command].command, **{"scikit-learn": "isodate"})  # is quicker to install
+    made = bench.get("online_deployment", "myservice", "default")["properties"]
+    assert "isodate" in bench.call("GET", made["environmentId"]).json()["properties"]["condaFile"]
+    assert serving.score([2]) == [6]
+
+
+CONFIGURATIONS = {
+    "LocalWebservice": ("deploy_configuration(port=8890)", "local"),
+    "AciWebservice": ("deploy_configuration(cpu_cores = 1, memory_gb = 1)", "aci"),
+    "AksWebservice": ("deploy_configuration(cpu_cores = 1, memory_gb = 1)", "aks"),
+}
+
+
+def test_003_define_a_deployment_configuration_1(bench: Bench, block: Block) -> None:
+    imported = ast.parse(block.text).body[0]
+    assert isinstance(imported, ast.ImportFrom)
+    assert {name.name for name in imported.names} == CONFIGURATIONS.keys()
+    for name, (call, kind) in CONFIGURATIONS.items():
+        written = bench.do(f"{name}.{call}")
+        assert written["computeType"] == kind
+        service = web_service(
+            "myservice",
+            ["mymodel:1"],
+            None,
+            Source(written, bench.folder),
+            compute_target="aks" if kind == "aks" else None,
+            framework="Onnx",
+        )
+        assert (service.local_port == 8890) == (kind == "local")
+
+
+def test_003_using_a_local_model_2(serving: Serving, block: Block) -> None:
+    """Another port than the document's, which may be taken on the machine that runs the tests."""
+    assert "deploy_configuration(port=8890)" in block.text
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    serving.describe({"computeType": "local"})
+    (command,) = (each for each in entries() if each[0].startswith("Model.deploy("))
+    made = serving.bench.do(entries()[command].command, **{"8890": port})
+    assert made["scoring_uri"] == f"http://localhost:{port}/score"
+    assert requests.post(made["scoring_uri"], json={"data": [2]}, timeout=30).json() == [6]
 
 
 def test_003_using_a_registered_model_1(serving: Serving, block: Block) -> None:

@@ -11,7 +11,6 @@ from tests.seeds.documents import NUMBERS, SEEDS, blocks
 from tests.seeds.pages import PAGES, entries, of_page, words
 
 HERE = Path(__file__).parent
-not_yet = pytest.mark.xfail(strict=True, reason="a part that is still to come")
 needs_documents = pytest.mark.skipif(not SEEDS.is_dir(), reason="needs ../shared/seeds")
 
 
@@ -24,7 +23,6 @@ def called_after_documents() -> list[str]:
 
 @pytest.mark.shared
 @needs_documents
-@not_yet
 def test_every_block_has_a_test_and_every_test_a_block() -> None:
     assert sorted(called_after_documents()) == sorted(blocks())
 
