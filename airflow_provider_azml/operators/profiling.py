@@ -54,7 +54,8 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
     Returns:
         The profile: ``{"name", "state", "totalQueries", "successRate", "averageLatencyInMs", "latencyPercentile50InMs",
         "latencyPercentile95InMs", "latencyPercentile99InMs", "measuredQueriesPerSecond", "maxUtilizedCpu",
-        "maxUtilizedMemoryInGB", "recommendedCpu", "recommendedMemoryInGB", "cpu", "memoryInGB"...}``; names of v1.
+        "maxUtilizedMemoryInGB", "recommendedCpu", "recommendedMemoryInGB", "recommendedInstanceType", "cpu",
+        "memoryInGB"...}``, with the names of v1's.
 
     Raises:
         RunFailed: The models could not be deployed, or no request was answered with success.
@@ -212,6 +213,7 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
         from airflow_provider_azml.rest import flows, loads
         from airflow_provider_azml.rest.profiles import utilized
         from airflow_provider_azml.rest.utilization import peak
+        from airflow_provider_azml.spec.instance_sizes import smallest
 
         begun = datetime.now(timezone.utc)
         load = self.hook.run(
@@ -229,6 +231,9 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
         if float(self.metrics_seconds):
             taken = self.hook.run(peak(deployment, begun, patience_seconds=float(self.metrics_seconds)))
             measured |= utilized(taken.cores, taken.memory_gb)
+            if taken.cores is not None and taken.memory_gb is not None:
+                size = smallest(measured["recommendedCpu"], measured["recommendedMemoryInGB"])
+                measured["recommendedInstanceType"] = size.name if size else None
         self.log.info("Deleting endpoint %s", self._endpoint)
         self.hook.delete("online_endpoint", str(self._endpoint))
         if "recommendedCpu" not in measured:

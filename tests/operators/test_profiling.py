@@ -85,6 +85,7 @@ def test_a_profile_recommends_a_size_and_leaves_nothing_behind(deferrable: bool,
     assert profile["latencyPercentile99InMs"] >= profile["latencyPercentile50InMs"] >= 2
     assert profile["cpu"] == profile["recommendedCpu"] >= profile["maxUtilizedCpu"] > 0
     assert profile["memoryInGB"] == profile["recommendedMemoryInGB"] >= profile["maxUtilizedMemoryInGB"] > 32 / 1024
+    assert profile["recommendedInstanceType"] == "Standard_DS1_v2"
     assert json.loads(target.read_text()) == profile
     assert left_behind(hook) == []
 
