@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.spec.source import Source
 
-_ENDS = (".yml", ".yaml", ".json")
+_ENDS = (".yml", ".yaml", ".json", ".runconfig")
+_HIDDEN = ".azureml"
+"""The hidden folder that is looked into: CLI v1 keeps run configurations there."""
 _NOT_LOOKED_INTO = frozenset({"__pycache__", "node_modules", "_build"})
 _MAY_TELL = re.compile(rf"\$schema|\btype\b|\b({'|'.join(sources.MAY_BE_V1)})\b")
 _TELLS = re.compile(r"\$schema\W.*azureml", re.IGNORECASE)
@@ -95,5 +97,6 @@ def _meant(argument: str) -> Iterator[Candidate]:
 
 def _below(folder: Path) -> Iterator[Path]:
     for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _NOT_LOOKED_INTO and not name.startswith("."))
+        seen = (name for name in folders if name == _HIDDEN or not name.startswith("."))
+        folders[:] = sorted(name for name in seen if name not in _NOT_LOOKED_INTO)
         yield from (Path(where, name) for name in sorted(names) if name.lower().endswith(_ENDS))

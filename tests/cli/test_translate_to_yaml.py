@@ -361,6 +361,15 @@ def test_options_that_do_not_go_together(
     assert done.err.startswith(reason)
 
 
+def test_a_file_of_today_becomes_yaml_too(old: Path, azml: Callable[..., Done]) -> None:
+    job = {"type": "command", "command": "true", "code": "src", "environment": "azureml:e:1", "compute": "azureml:c"}
+    (old / "job.json").write_text(json.dumps(job))
+    made = azml("translate", str(old / "job.json"), "--to", "yaml")
+    assert (made.code, made.err) == (0, "")
+    assert made.lines[0] == "$schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json"
+    assert yaml.safe_load(made.out) | {"$schema": ""} == {"$schema": "", **job, "code": "./old/src"}
+
+
 def test_an_option_that_says_nothing_of_the_files_is_refused(old: Path, azml: Callable[..., Done]) -> None:
     done = azml("translate", str(old / "data.json"), "--script", "train.py")
     assert (done.code, done.out) == (1, "")

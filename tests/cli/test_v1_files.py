@@ -48,10 +48,14 @@ def test_each_file_is_valid_as_it_is(azml: Callable[..., Done]) -> None:
 
 def test_files_of_v1_are_found_in_folders(azml: Callable[..., Done]) -> None:
     Path("hdconfig.yml").write_text(HDCONFIG.replace("policy", "polcy"))
+    Path(".azureml/sklearn.runconfig").write_text(RUNCONFIG.replace("nodeCount", "nodeCout"))
     Path("settings.json").write_text('{"runtime": "python", "policy": 3}')
     done = azml("validate", ".")
     assert done.code == 1
-    assert next(line for line in done.lines if ": note: " not in line).startswith("hdconfig.yml:")
+    wrong = [line for line in done.lines if ": note: " not in line]
+    assert any(line.startswith("hdconfig.yml:") for line in wrong)
+    assert any(line.startswith(".azureml/sklearn.runconfig:6:1: nodeCout: ") for line in wrong)
+    assert done.err.splitlines()[-1].startswith("11 files, 3 errors, ")
     # settings, conda files, and parts of the pipeline that say nothing alone
     assert done.err.splitlines()[0].startswith("left out: ")
 
