@@ -128,8 +128,8 @@ def _located(emulator: Emulator, target: Target, uri: str) -> Json:
     workspace = arm_ids.parse(target.workspace_id).workspace
     try:
         uri = Locations(emulator.store, workspace).long_uri(uri)
-    except LocationError:
-        return {"datastoreId": None, "path": uri}  # elsewhere on the web, or gone
+    except (LocationError, ValueError):
+        return {"datastoreId": None, "path": uri}  # elsewhere on the web, gone, or no URL at all
     found = _IN_DATASTORE.match(uri)
     if found is None:
         return {"datastoreId": None, "path": uri}
