@@ -140,7 +140,7 @@ class DeployedModels:
         kind = (
             "mlflow_model" if self.framework == frameworks.MLFLOW or (local / "MLmodel").is_file() else "custom_model"
         )
-        return {"name": self.name_of(name), "path": path.as_posix(), "type": kind}
+        return {"name": self.name_of(name).replace(".", "-"), "path": path.as_posix(), "type": kind}
 
     def _framework_problems(self) -> Iterator[Problem]:
         """What azureml-core refuses of models without an inference configuration."""

@@ -298,7 +298,7 @@ def test_a_local_model_is_registered_after_its_file(folder: Path) -> None:
     (folder / "model.pkl").write_text("")
     made = service(folder, models=("model.pkl",))
     assert checked(made.deployment, folder)["model"] == {
-        "name": "model.pkl",
+        "name": "model-pkl",  # v2 has no dots in names of models
         "path": "model.pkl",
         "type": "custom_model",
     }
