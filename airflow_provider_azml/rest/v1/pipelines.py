@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 ACTIVE: Literal["Active"] = "Active"
 DISABLED: Literal["Disabled"] = "Disabled"
+_NUMBERS = {ACTIVE: "0", DISABLED: "2"}
+"""Status -> its number, which is what is sent; answers have either. Source: ``entity_status_to_enum``."""
+_RECURRENCE, _DATASTORE = "0", "1"
+"""Types of schedules. Source: ``create_schedule`` of azureml-pipeline-core's provider."""
 
 
 def published(place: WorkspaceId | DataPlane, *, active_only: bool = True) -> Flow[list[Json]]:
@@ -134,7 +138,7 @@ def schedule_of(
 
     Example:
         >>> schedule_of("nightly", "f2a1...", "train", recurrence={"Frequency": "Day", "Interval": 1})["ScheduleType"]
-        'Recurrence'
+        '0'
     """
     submission = {
         "ExperimentName": experiment,
@@ -146,7 +150,7 @@ def schedule_of(
         "Name": name,
         "PipelineId": pipeline,
         "PipelineSubmissionInfo": {key: value for key, value in submission.items() if value is not None},
-        "ScheduleType": "DataStore" if datastore else "Recurrence",
+        "ScheduleType": _DATASTORE if datastore else _RECURRENCE,
         "Recurrence": recurrence,
         "DataStoreTriggerInfo": datastore,
     }
@@ -186,9 +190,9 @@ def set_schedule_status(
     Source: azureml-pipeline-core's ``Schedule.disable``: the schedule is read and PUT back with ``EntityStatus``.
     """
     found = yield from schedule(place, schedule_id)
-    if found.get("EntityStatus") == status:
+    if found.get("EntityStatus") in (status, _NUMBERS[status]):
         return found
-    changed = {**found, "EntityStatus": status}
+    changed = {**found, "EntityStatus": _NUMBERS[status]}
     return (yield from data_plane.told(place, "pipelines", "PUT", "Schedules", schedule_id, json=changed))
 
 
