@@ -199,7 +199,7 @@ def test_environments_data_and_lists_are_shown_in_its_words(preview: Preview, en
     assert {key: version["properties"][key] for key in expected} == expected
     assert preview.workspace.get("data", "web", "1")["properties"]["dataType"] == "uri_file"
     assert preview.get("compute")["value"] is not None
-    for path in ("http://[broken", "azureml://jobs/gone/outputs/x"):
+    for path in ("http://broken]", "azureml://jobs/gone/outputs/x"):
         shown = preview.put("data", f"odd-{uuid.uuid4().hex[:8]}", "1", path=path)
         assert (shown["properties"]["path"], shown["properties"]["datastoreId"]) == (path, None)
 
