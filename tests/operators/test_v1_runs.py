@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
 
+from airflow_provider_azml.cli import main
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlSubmitHyperDriveOperator, AzmlSubmitScriptRunOperator
 from tests.airflow.running import run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.operators.conftest import SignedIn
 
 RUNCONFIG = """\
@@ -143,6 +146,23 @@ def test_values_of_arguments_are_tried(deferrable: bool, azml_connection: str, p
     best = finished.value("tune")["best_trial"]
     assert (best["parameters"], best["primary_metric"], best["metric"]) == ({"penalty": 1}, "Accuracy", 1)
     assert "tried 1.0 20" in AzmlHook(azml_connection).job_logs(best["name"])
+
+
+def test_the_how_to_page_works_as_shown(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs/how-to/v1-runs.md").read_text()
+    (code,), (commands,) = (re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) for language in ("python", "bash"))
+    shown: dict[str, Any] = {}
+    exec(code, shown)
+    assert (shown["train"].runconfig, shown["tune"].hdconfig) == ("sklearn", "hdconfig.yml")
+    monkeypatch.chdir(project)
+    (project / ".azureml/sklearn.runconfig").write_text(RUNCONFIG.replace("{{ ds }}", "today"))
+    shutil.move(".azureml/hdconfig.yml", "hdconfig.yml")
+    for line in commands.splitlines():
+        assert main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
+    assert sorted(file.name for file in Path("today").iterdir()) == ["hdconfig.yml", "sklearn.yml"]
+    assert main(["validate", "today/hdconfig.yml", "today/sklearn.yml"]) == 0
 
 
 def refused(service: SignedIn, operator: type[Any], folder: Path, **arguments: Any) -> str:
