@@ -46,7 +46,8 @@ _TELLING = frozenset({
     *("credentialPassthrough", "autoPrepareEnvironment"),
 })
 """Keys of which one is enough."""
-_OF_OTHERS = frozenset({"$schema", "type", "entryScript", "computeType", "jobs", "properties"})
+_OF_TODAY = frozenset({"$schema", "type"})
+_OF_OTHERS = frozenset({*_OF_TODAY, "entryScript", "computeType", "jobs", "properties"})
 WITH_ANY_TEXT: Sequence[Place] = (
     ("communicator",),
     ("hdi", "yarnDeployMode"),
@@ -145,6 +146,9 @@ class RunConfig:
     def problems(self) -> Iterator[Problem]:
         """What is wrong with it, and what v2 cannot say."""
         source = self.source
+        if not _OF_TODAY.isdisjoint(source.value):
+            yield source.problem((), "is a file of CLI v2, and a run configuration of CLI v1 is wanted")
+            return
         yield from validate.problems(source, SCHEMA)
         yield from unsayable.none_texts(source, but=WITH_ANY_TEXT)
         yield from unsayable.problems(source, _UNSAYABLE)

@@ -281,6 +281,7 @@ def test_a_script_for_spark_becomes_a_spark_job(folder: Path) -> None:
         ("command: ls\narguments: [x]", "arguments: goes with a script alone"),
         ("priority: 3", "1:1: priority: v2 gives priorities to queues alone"),
         ("target: amlcompute", "amlcompute: 'vmSize' is missing"),
+        ("type: command\ncode: src", "1:1: is a file of CLI v2, and a run configuration of CLI v1 is wanted"),
         ("target: amlcompute\namlcompute: {vmSize: x, retainCluster: true}", "retainCluster: v2 keeps no compute"),
         ("target: amlcompute\namlcompute: {vmSize: x, name: y}", "2:25: amlcompute.name: v2 gives the compute"),
         ("target: amlcompute\namlcompute: {vmSize: x, vmPriority: y}", "vmPriority: is 'y'; it must be one of"),
