@@ -80,6 +80,29 @@ def test_a_run_is_started_found_and_told_of(hook: AzmlHook, project: Path) -> No
     assert any(each["path"].startswith("user_logs/") for each in hook.v1.artifacts(run_id))
 
 
+def test_a_sweep_is_begun_by_its_configuration_and_cancelled(hook: AzmlHook, project: Path) -> None:
+    (project / "train.py").write_text("import sys, time; print(sys.argv[1:]); time.sleep(60)\n")
+    first = hook.v1.start_run("of-hook", CONFIGURATION, project)
+    hook.v1.cancel_run("of-hook", first)
+    snapshot = hook.v1.run(first)["properties"]["ContentSnapshotId"]
+    config = {
+        "name": "of-hook",
+        "platform": "AML",
+        "platform_config": {"Definition": {"Overrides": CONFIGURATION, "SnapshotId": snapshot}},
+        "generator_config": {"name": "RANDOM", "parameter_space": {"--lr": ["uniform", [0, 1]]}},
+        "policy_config": {"name": "DEFAULT"},
+        "primary_metric_config": {"name": "acc", "goal": "MAXIMIZE"},
+        "max_concurrent_jobs": 1,
+        "max_total_jobs": 2,
+        "max_duration_minutes": 10,
+    }
+    run_id = f"sweep-{time.time_ns()}"
+    assert hook.v1.tune("of-hook", config, run_id=run_id)["platform_config"]["ParentRunId"] == run_id
+    hook.v1.cancel_tuning("of-hook", run_id)
+    with pytest.raises(RunFailed, match=f"run '{run_id}' ended as Canceled"):
+        hook.v1.wait_for_run("of-hook", run_id)
+
+
 def test_a_run_that_is_cancelled_is_no_success(hook: AzmlHook, project: Path) -> None:
     (project / "train.py").write_text("import time; time.sleep(60)\n")
     run_id = hook.v1.start_run("of-hook", CONFIGURATION, project)
