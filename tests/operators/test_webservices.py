@@ -58,7 +58,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "working_dir" / "score.py").write_text(SCORE)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "factor.txt").write_text("2")
-    (tmp_path / "inferenceconfig.json").write_text(json.dumps(INFERENCE))
+    templated = json.dumps(INFERENCE).replace("hello", "{{ 'hel' ~ 'lo' }}")
+    (tmp_path / "inferenceconfig.json").write_text(templated)
     return tmp_path
 
 
