@@ -11,12 +11,11 @@ import pytest
 import requests
 
 from tests.emulator.execution import Workspace
-from tests.emulator.v1_requests import V1
+from tests.emulator.v1_requests import PIPELINES, V1, publish
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
-PIPELINES = "pipelines/v1.0"
 HOURLY = {"Frequency": "Hour", "Interval": 1, "StartTime": "2030-01-01T00:00:00"}
 
 
@@ -30,22 +29,6 @@ def pipeline(v1: V1) -> dict[str, Any]:
     """A pipeline that says a word, as it is published."""
     name = f"talk-{uuid.uuid4().hex[:8]}"
     return publish(v1, name)
-
-
-def publish(v1: V1, name: str) -> dict[str, Any]:
-    workspace = v1.workspace
-    inputs = {"word": {"type": "string", "default": "hi"}, "data": {"type": "uri_folder", "optional": True}}
-    say = {"command": "echo ${{inputs.word}}", "environment": workspace.shared_environment(), "inputs": {"word": {}}}
-    step = {"name": "say", "version": "1", "type": "command", **say, "inputs": {"word": {"type": "string"}}}
-    step_id = workspace.put("component", f"say-{name}", "1", properties={"componentSpec": step})
-    given = {"word": {"job_input_type": "literal", "value": "${{parent.inputs.word}}"}}
-    jobs = {"say": {"type": "command", "componentId": step_id, "inputs": given}}
-    whole = {"name": name, "version": "1", "type": "pipeline", "display_name": name, "inputs": inputs, "jobs": jobs}
-    workspace.put("component", name, "1", properties={"componentSpec": whole})
-    found = [one for one in call(v1, "Pipelines") if one["Name"] == name]
-    assert len(found) == 1
-    pipeline: dict[str, Any] = found[0]
-    return pipeline
 
 
 def call(v1: V1, path: str, method: str = "GET", **options: Any) -> Any:

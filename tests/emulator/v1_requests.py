@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.emulator.execution import Workspace
 
 EXPERIMENT = "v1-tests"
+PIPELINES = "pipelines/v1.0"
 _TERMINAL = ("Completed", "Failed", "Canceled")
 
 
@@ -72,6 +73,23 @@ def compute(workspace: Workspace) -> str:
     cluster = {"vmSize": "Standard_DS3_v2", "scaleSettings": scale}
     workspace.put("compute", name, location="local", properties={"computeType": "AmlCompute", "properties": cluster})
     return name
+
+
+def publish(v1: V1, name: str) -> dict[str, Any]:
+    """Register a pipeline component that says a word; it, as a published pipeline."""
+    workspace = v1.workspace
+    inputs = {"word": {"type": "string", "default": "hi"}, "data": {"type": "uri_folder", "optional": True}}
+    say = {"command": "echo ${{inputs.word}}", "environment": workspace.shared_environment(), "inputs": {"word": {}}}
+    step = {"name": "say", "version": "1", "type": "command", **say, "inputs": {"word": {"type": "string"}}}
+    step_id = workspace.put("component", f"say-{name}", "1", properties={"componentSpec": step})
+    given = {"word": {"job_input_type": "literal", "value": "${{parent.inputs.word}}"}}
+    jobs = {"say": {"type": "command", "componentId": step_id, "inputs": given}}
+    whole = {"name": name, "version": "1", "type": "pipeline", "display_name": name, "inputs": inputs, "jobs": jobs}
+    workspace.put("component", name, "1", properties={"componentSpec": whole})
+    found = [one for one in v1.call(PIPELINES, "Pipelines").json() if one["Name"] == name]
+    assert len(found) == 1
+    pipeline: dict[str, Any] = found[0]
+    return pipeline
 
 
 def configuration(target: str, **more: object) -> dict[str, Any]:
