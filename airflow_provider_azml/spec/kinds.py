@@ -9,7 +9,7 @@ from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import names, table, validate
 from airflow_provider_azml.spec.kind_names import inferred, meant, of_schema
 from airflow_provider_azml.spec.table import KINDS, Kind
-from airflow_provider_azml.spec.v1 import foreign_steps, preview_2021
+from airflow_provider_azml.spec.v1 import foreign_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,6 +101,8 @@ def kind_of(source: Source) -> str:
     if misspelt:
         key, word = misspelt
         raise SpecError([source.problem((key,), f"{str(source.value[key])[:80]!r} is unknown; did you mean {word!r}?")])
+    from airflow_provider_azml.spec.v1 import preview_2021  # noqa: PLC0415 (nobody else needs it)
+
     if preview_2021.is_body(source):
         reason = f"is a body of api-version {preview_2021.API_VERSION}; AzmlHook.v1.put_preview puts it"
         raise SpecError([source.problem((), reason)])
