@@ -18,7 +18,12 @@ from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 if TYPE_CHECKING:
     from tests.kills.lives import How
 
-TASKS = {"blocking": ["blocking"], "deferred": ["deferred"], "both": ["blocking", "deferred"]}
+TASKS = {
+    "blocking": ["blocking"],
+    "deferred": ["deferred"],
+    "both": ["blocking", "deferred"],
+    "v1": ["v1_blocking", "v1_deferred"],
+}
 WAYS: dict[str, list[How]] = {"kill": ["kill"], "redeploy": ["redeploy"], "both": ["kill", "redeploy"]}
 
 
@@ -34,7 +39,8 @@ def main() -> int:
     parser.add_argument("--beside", type=int, default=4, help="tasks beside each other (default: %(default)s)")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
-    options = ["--simulate", "1", "--create-workspace", *(["--faults", given.faults] if given.faults else [])]
+    faults = ["--faults", given.faults] if given.faults else []
+    options = ["--simulate", str(given.job_seconds), "--create-workspace", *faults]
     with running_emulator(folder / "emulator", *options) as emulator:
         os.environ.update(emulator.environment)
         wrong = _run(given, folder)
@@ -50,6 +56,10 @@ def _run(given: argparse.Namespace, folder: Path) -> list[str]:
     from tests.kills.lives import Story, live_side_by_side
     from tests.kills.reckoning import Reckoning
 
+    if given.tasks == "v1":
+        from airflow_provider_azml.hooks.azml import AzmlHook
+
+        AzmlHook().apply({"name": "cpu", "type": "amlcompute", "size": "Standard_DS3_v2"}, kind="compute")
     kinds = cycle(product(WAYS[given.how], TASKS[given.tasks]))
     stories = [
         Story(f"{how}-{number}", task_id, how, given.job_seconds)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "KILLS_MOMENTS"
 """Environment variable that names the socket which moments are told to."""
-_JOB = re.compile(r"/jobs/[^/?]+")
+_SUBMISSIONS = {"PUT": re.compile(r"/jobs/[^/?]+"), "POST": re.compile(r"/startrun\b")}
 
 MOMENTS = {
     "executing": "before the PUT",
@@ -40,12 +40,12 @@ def tell(moment: str) -> None:
 
 
 def watch_requests() -> None:
-    """Tell, from now on, when a PUT of a job is sent and when it is answered."""
+    """Tell, from now on, when a PUT of a job, or the start of a run of v1, is sent and when it is answered."""
     putrequest, getresponse = HTTPConnection.putrequest, HTTPConnection.getresponse
     puts: set[int] = set()
 
     def telling_putrequest(self: HTTPConnection, method: str, url: str, *args: Any, **options: Any) -> None:
-        if method == "PUT" and _JOB.search(url):
+        if method in _SUBMISSIONS and _SUBMISSIONS[method].search(url):
             puts.add(id(self))
             tell("sending")
         putrequest(self, method, url, *args, **options)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG
 
-from airflow_provider_azml.operators import AzmlSubmitCommandJobOperator
+from airflow_provider_azml.operators import AzmlSubmitCommandJobOperator, AzmlSubmitScriptRunOperator
 from tests.kills import moments
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ SECONDS = "KILLS_JOB_SECONDS"
 """Environment variable that says how long a job takes."""
 
 
-class ToldOperator(AzmlSubmitCommandJobOperator):
-    """Tells the moments of its execution."""
+class Told:
+    """Tells the moments of an operator's execution."""
 
     def execute(self, context: Context) -> Any:
         moments.watch_requests()
@@ -39,16 +39,32 @@ class ToldOperator(AzmlSubmitCommandJobOperator):
         return super().resume(context, event)
 
 
+class ToldOperator(Told, AzmlSubmitCommandJobOperator):
+    """Submits a job."""
+
+
+class ToldRunOperator(Told, AzmlSubmitScriptRunOperator):
+    """Starts a run of v1."""
+
+
+WAITING = {"poll_seconds": 0.2, "retries": 20, "retry_delay": timedelta(0)}
 JOB = {
+    **WAITING,
     "command": "sh train.sh",
     "code": "code",
     "environment": {"image": "local"},
     "properties": {"simulate.seconds": os.environ.get(SECONDS, "1")},
-    "poll_seconds": 0.2,
-    "retries": 20,
-    "retry_delay": timedelta(0),
+}
+RUN = {
+    **WAITING,
+    "runconfig": {"command": "sh train.sh", "target": "cpu"},
+    "source_directory": "code",
+    "experiment_name": "killed",
+    "generation": "v1",
 }
 
 with DAG("killed", schedule=None):
     ToldOperator(task_id="blocking", deferrable=False, **JOB)
     ToldOperator(task_id="deferred", deferrable=True, **JOB)
+    ToldRunOperator(task_id="v1_blocking", deferrable=False, **RUN)
+    ToldRunOperator(task_id="v1_deferred", deferrable=True, **RUN)
