@@ -15,6 +15,8 @@ from airflow_provider_azml.spec.v1.web_services import web_service
 from tests.seeds.pages import entries
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tests.seeds.bench import Bench
     from tests.seeds.documents import Block
     from tests.seeds.serving import Serving
@@ -170,9 +172,8 @@ def test_003_using_a_local_model_1(serving: Serving, block: Block) -> None:
 
 
 def test_003_delete_resources_1(serving: Serving, block: Block) -> None:
-    serving.describe({"computeType": "aci"})
-    serving.deploy()
     bench = serving.bench
+    bench.put("online_endpoint", "myservice", location="local", properties={"authMode": "Key"})
     assert bench.do(block.text)["status"] == "Deleted"
     assert bench.call("GET", bench.id.child("online_endpoint", "myservice"), ok=False).status_code == 404
 
@@ -181,3 +182,36 @@ def test_003_delete_resources_2(serving: Serving, block: Block) -> None:
     bench = serving.bench
     assert bench.do(block.text)["status"] == "Deleted"
     assert bench.call("GET", bench.id.child("model", "mymodel", "1"), ok=False).status_code == 404
+
+
+def test_what_else_the_page_has(serving: Serving, run: Bench) -> None:
+    bench = serving.bench
+    properties = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"maxNodeCount": 1}}
+    described = {"computeType": "AmlCompute", "properties": properties}
+    bench.put("compute", "cpu-cluster", location="local", properties=described)
+    serving.describe({"computeType": "aci", "authEnabled": True})
+    serving.deploy()
+    assert "cpu-cluster" in names(bench.do("az ml computetarget list"))
+    assert bench.do("az ml computetarget show -n cpu-cluster")["name"] == "cpu-cluster"
+    assert "workspaceblobstore" in names(bench.do("az ml datastore list"))
+    assert bench.do("az ml datastore show -n workspaceblobstore")["name"] == "workspaceblobstore"
+    runs = bench.do("az ml run list --experiment-name myexperiment")
+    assert "myrunid" in [each["runId"] for each in runs]
+    assert bench.do("az ml run show -r myrunid")["properties"]["status"] == "Completed"
+    assert isinstance(bench.do("az ml run monitor-logs -r myrunid"), str)
+    bench.do("az ml run download-logs -r myrunid -d logs")
+    assert list((bench.folder / "logs").rglob("std_log.txt"))
+    assert bench.do("az ml run cancel -r myrunid")["status"] == "Completed"
+    assert "mymodel" in names(bench.do("az ml model list"))
+    assert bench.do("az ml model show --model-id mymodel:1")["name"] == "1"
+    bench.do("az ml model download --model-id mymodel:1 -t models")
+    assert [file.read_text() for file in (bench.folder / "models").rglob("*.txt")] == ["3"]
+    assert "myservice" in names(bench.do("az ml service list"))
+    assert bench.do("az ml service show -n myservice")["name"] == "myservice"
+    assert bench.do("""az ml service run -n myservice -d '{"data": [2]}'""") == [6]
+    assert bench.do("az ml service get-keys -n myservice").keys() == {"primaryKey", "secondaryKey"}
+    assert bench.do("az ml service get-logs -n myservice")["content"]
+
+
+def names(found: Sequence[Mapping[str, str]]) -> list[str]:
+    return [each["name"] for each in found]
