@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _log = logging.getLogger(__name__)
+_ENDING_OF_V1 = ".runconfig"
 MAX_BYTES = 10_000_000
 MAPPING = "<mapping>"
 OVERRIDES = "<overrides>"
@@ -137,7 +138,8 @@ class Source:
         if resolved not in self.opened.files:
             try:
                 # of files of v1, today's files pull in pipelines alone; those of v1 pull in others as they are
-                found = _of_today(as_written(shown, render=self.render), _PIPELINE)
+                written = as_written(shown, render=self.render)
+                found = written if _PIPELINE.isdisjoint(written.value) else _of_today(written)
             except SpecError as error:
                 (first, *_) = error.problems
                 if first.line:  # in the file itself
@@ -247,8 +249,9 @@ def for_service(source: Source, overrides: Mapping[str, Any]) -> Source:
     return formats.for_service(source).merged(told)
 
 
-def _of_today(source: Source, telling: frozenset[str] = MAY_BE_V1) -> Source:
-    if telling.isdisjoint(source.value):
+def _of_today(source: Source) -> Source:
+    ends = source.file is not None and source.file.suffix == _ENDING_OF_V1
+    if MAY_BE_V1.isdisjoint(source.value) and not ends:
         return source
     from airflow_provider_azml.spec.v1 import formats  # noqa: PLC0415 (for files of v1 alone; it reads files itself)
 

@@ -59,6 +59,11 @@ class Format:
     is_whole: Callable[[Source], bool] = lambda _: True
 
 
+def _is_runconfig(source: Source) -> bool:
+    """Whether a source is a run configuration, by its content or else by the ending of its file."""
+    return runconfigs.is_runconfig(source) or (source.file is not None and source.file.suffix == runconfigs.ENDING)
+
+
 def _names_script(runconfig: Source) -> bool:
     return not all(is_unset(runconfig.value.get(key)) for key in ("script", "command"))
 
@@ -69,7 +74,7 @@ FORMATS: Mapping[str, Format] = {
         "schedule", schedules.is_schedule, schedules.check, todays_schedules.schedule, is_whole=lambda _: False
     ),
     RUN_CONFIGURATION: Format(
-        "run configuration", runconfigs.is_runconfig, runconfigs.check, script_runs.command_job, is_whole=_names_script
+        "run configuration", _is_runconfig, runconfigs.check, script_runs.command_job, is_whole=_names_script
     ),
     HYPERDRIVE: Format(
         "HyperDrive configuration",

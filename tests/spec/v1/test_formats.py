@@ -43,6 +43,13 @@ def test_a_file_is_of_one_format(name: str, tmp_path: Path) -> None:
     assert not MAY_BE_V1.isdisjoint(source.value), "what reads files would not look at it closely"
 
 
+def test_a_run_configuration_of_a_command_is_known_by_its_ending(tmp_path: Path) -> None:
+    for name, expected in (("echo.runconfig", "run_configuration"), ("echo.yml", None)):
+        (tmp_path / name).write_text("command: [echo, hello]\nenvironment: {docker: {baseImage: ubuntu}}\n")
+        assert formats.name_of(as_written(tmp_path / name)) == expected
+    assert read(tmp_path / "echo.runconfig").value["command"] == "echo hello"
+
+
 def test_every_format_has_a_file_here() -> None:
     assert set(NAMES.values()) == set(FORMATS)
 
