@@ -203,3 +203,12 @@ def test_a_run_gets_a_token_that_opens_the_data_plane(v1: V1) -> None:
     headers = {"Authorization": f"Bearer {found['token']}"}
     assert v1.workspace.session.get(url, headers=headers, verify=bundle, timeout=10).json()["runId"] == run_id
     assert found["tokenExpiryTimeUtc"] > v1.run_of(run_id)["createdUtc"]
+
+
+@pytest.mark.parametrize("what", ["", "/details", "/children"])
+def test_a_run_is_in_one_experiment(v1: V1, what: str) -> None:
+    run_id = led(v1)
+    experiment = history(v1, f"experiments/{v1.experiment}")
+    history(v1, f"experimentids/{experiment['experimentId']}/runs/{run_id}{what}")
+    for other in (f"experiments/other/runs/{run_id}", f"experimentids/{uuid.uuid4()}/runs/{run_id}"):
+        assert v1.call(HISTORY, other + what, ok=False).status_code == 404

@@ -64,10 +64,12 @@ def test_a_script_that_fails_is_a_run_that_failed(v1: V1, target: str) -> None:
 
 def test_data_references_are_paths(v1: V1, target: str) -> None:
     v1.workspace.data({"a.txt": "from the store"}, "v1/in")
+    file = {"DataStoreName": "workspaceblobstore", "Mode": "download", "PathOnDataStore": "v1/in/a.txt"}
     given = configuration(
         target,
         Arguments=["--from", "$AZUREML_DATAREFERENCE_given", "--to", "$AZUREML_DATAREFERENCE_made"],
         DataReferences={
+            "file": file,
             "given": {"DataStoreName": "workspaceblobstore", "Mode": "mount", "PathOnDataStore": "v1/in"},
             "made": {"DataStoreName": "workspaceblobstore", "Mode": "upload", "PathOnDataStore": "v1/out"},
         },
@@ -75,6 +77,7 @@ def test_data_references_are_paths(v1: V1, target: str) -> None:
     script = (
         "import os, sys, pathlib\n_, _, source, _, target = sys.argv\n"
         "assert source == os.environ['AZUREML_DATAREFERENCE_given'], source\n"
+        "assert open(os.environ['AZUREML_DATAREFERENCE_file']).read() == 'from the store'\n"
         "text = (pathlib.Path(source) / 'a.txt').read_text()\n"
         "(pathlib.Path(target) / 'b.txt').write_text(text.upper())\n"
     )
@@ -112,6 +115,7 @@ def test_a_run_is_canceled(v1: V1, target: str) -> None:
         ({"MaxRunDurationSeconds": 0}, "'Configuration.MaxRunDurationSeconds' must be from 1"),
         ({"NodeCount": 3}, "3"),
         ({"DataReferences": {"a b": {}}}, "'a b' cannot name a data reference"),
+        ({"DataReferences": {"d": {"DataStoreName": "none"}}}, "data reference 'd' cannot be used"),
         ({"Data": {"d": {"DataLocation": {"Dataset": {"Id": "1"}}}}}, "names a dataset for 'd'"),
         (
             {"Environment": {"Docker": {"BaseDockerfile": "FROM x"}}},

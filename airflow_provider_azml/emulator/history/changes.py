@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation
+from airflow_provider_azml.emulator.history.named_runs import EXPERIMENT, named_run
 from airflow_provider_azml.emulator.history.runs import Runs
 from airflow_provider_azml.emulator.history.views import shown
 from airflow_provider_azml.emulator.identity import AML_AUDIENCE
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.rest.flows import Json
 
-_EXPERIMENT = "(?:experiments/(?P<experiment>[^/]+)|experimentids/(?P<experiment_id>[^/]+))"
 _DESCRIBING = ("displayName", "description", "tags", "properties", "hidden")
 _OF_OTHERS = ("target", "scriptName", "runType", "status", "startTimeUtc", "endTimeUtc", "parentRunId")
 _TOKEN_SECONDS = 21 * 24 * 3600
@@ -49,11 +49,11 @@ class Changes:
         tokens, and the names of events: azureml-core 1.61 (``RunOperations.get_token``, ``azureml._restclient``).
         """
         return [
-            Operation("PATCH", f"{_EXPERIMENT}/runs/(?P<run>[^/]+)", self._make_or_change),
-            Operation("PATCH", f"{_EXPERIMENT}/batch/runs", self._batch),
-            Operation("POST", f"{_EXPERIMENT}/runs/(?P<run>[^/]+)/events", self._event),
-            Operation("POST", f"{_EXPERIMENT}/batch/events", self._events),
-            Operation("GET", f"{_EXPERIMENT}/runs/(?P<run>[^/]+)/token", self._token),
+            Operation("PATCH", f"{EXPERIMENT}/runs/(?P<run>[^/]+)", self._make_or_change),
+            Operation("PATCH", f"{EXPERIMENT}/batch/runs", self._batch),
+            Operation("POST", f"{EXPERIMENT}/runs/(?P<run>[^/]+)/events", self._event),
+            Operation("POST", f"{EXPERIMENT}/batch/events", self._events),
+            Operation("GET", f"{EXPERIMENT}/runs/(?P<run>[^/]+)/token", self._token),
         ]
 
     def _make_or_change(self, call: Call) -> Json:
@@ -71,6 +71,7 @@ class Changes:
         if runs.get(run_id) is None:
             runs.create(run_id, experiment=self._experiment(call, runs), fields=_new(run_id, {**fields, **own}))
         else:
+            named_run(self._emulator.store, call, run_id)
             runs.change(run_id, fields if runs.is_job(run_id) else {**fields, **own})
         return shown(runs.get(run_id) or {})
 
@@ -103,8 +104,7 @@ class Changes:
 
     def _take(self, call: Call, run_id: str, event: Json) -> None:
         runs = Runs(self._emulator.store, call.workspace)
-        if runs.get(run_id) is None:
-            raise DataPlaneError(404, "UserError", f"Run {run_id} was not found in workspace {call.workspace.name}.")
+        named_run(self._emulator.store, call, run_id)
         name = str(event.get("name") or "").removeprefix(_EVENT)
         given = _any_case(event.get("data") or {})
         if name == "Warning":
@@ -120,11 +120,7 @@ class Changes:
             runs.change(run_id, {"status": _STATUSES[name], **timed})
 
     def _token(self, call: Call) -> Json:
-        runs = Runs(self._emulator.store, call.workspace)
-        run = runs.get(unquote(call.names["run"]))
-        if run is None:
-            name = call.names["run"]
-            raise DataPlaneError(404, "UserError", f"Run {name} was not found in workspace {call.workspace.name}.")
+        run = named_run(self._emulator.store, call)
         token = self._emulator.auth.issue(AML_AUDIENCE, seconds=_TOKEN_SECONDS, claims={"runid": run["runId"]})
         ends = timestamp(datetime.now(timezone.utc) + timedelta(seconds=_TOKEN_SECONDS))
         return {**shown(run), "token": token, "tokenExpiryTimeUtc": ends}

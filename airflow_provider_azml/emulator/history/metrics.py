@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
+from airflow_provider_azml.emulator.history.named_runs import RUN, named_run
 from airflow_provider_azml.emulator.history.queries import QueryError, condition
 from airflow_provider_azml.emulator.history.runs import Runs
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 PREFIX = "/metric/v2.0"
 SCALAR = "azureml.v1.scalar"
-_RUN = r"(?:experiment(?:ids|s)/(?P<experiment>[^/]+)/)?runs/(?P<run>[^/]+)"
 _OF_NUMBERS = (SCALAR, "azureml.v1.list")
 _NUMBER_TYPES = ("double", "float", "int", "integer", "long")
 
@@ -63,9 +63,9 @@ class Metrics:
         Sources: the 2019-09-30 run history file; ``metricsingest``: ``RunMetricOperations`` of azureml-core 1.61.
         """
         return [
-            Operation("POST", f"{_RUN}/metrics", self._log),
-            Operation("POST", f"{_RUN}/batch/metrics", self._log_batch),
-            Operation("GET", f"{_RUN}/metricsingest/wait", self._settled),
+            Operation("POST", f"{RUN}/metrics", self._log),
+            Operation("POST", f"{RUN}/batch/metrics", self._log_batch),
+            Operation("GET", f"{RUN}/metricsingest/wait", self._settled),
             Operation("GET", r"experiments/(?P<experiment>[^/]+)/metrics/(?P<metric>[^/:]+)", self._get),
             Operation("POST", r"experiments/(?P<experiment>[^/]+)/metrics:query", self._query),
         ]
@@ -149,11 +149,7 @@ class Metrics:
                 yield from (_older(run, row) for row in rows)
 
     def _run(self, call: Call) -> Json:
-        name = unquote(call.names["run"])
-        run = Runs(self._emulator.store, call.workspace).get(name)
-        if run is None:
-            raise DataPlaneError(404, "UserError", f"Run {name} was not found in workspace {call.workspace.name}.")
-        return run
+        return named_run(self._emulator.store, call)
 
     def _rows(self, call: Call, run: Json) -> dict[str, list[Json]]:
         """The rows of each metric of a run, by its name: numbers first, then those that are something else."""

@@ -12,6 +12,7 @@ from airflow_provider_azml.emulator.history.changes import Changes
 from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint, json_value
 from airflow_provider_azml.emulator.history.experiments import Experiments
 from airflow_provider_azml.emulator.history.metrics import Metrics
+from airflow_provider_azml.emulator.history.named_runs import RUN, named_run
 from airflow_provider_azml.emulator.history.queries import QueryError, condition, ordered
 from airflow_provider_azml.emulator.history.runs import Runs, enumerated, page_of
 from airflow_provider_azml.emulator.history.views import shown
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _LOG_FOLDERS = ("user_logs/", "azureml-logs/", "logs/", "system_logs/")
 _CHANGEABLE = ("displayName", "description", "tags", "properties", "hidden")
-_RUN = r"(?:experiment(?:ids|s)/(?P<experiment>[^/]+)/)?runs/(?P<run>[^/]+)"
 _DIGITS = 18
 """As many as a number has at most."""
 _METHODS = ["GET", "POST", "PATCH", "DELETE"]
@@ -63,19 +63,20 @@ class History:
     def operations(self) -> list[Operation]:
         """What can be asked. Source: the run history client of azure-ai-ml 1.35.2."""
         return [
-            Operation("GET", _RUN, self._get),
-            Operation("POST", _RUN, self._change),
+            Operation("GET", RUN, self._get),
+            Operation("POST", RUN, self._change),
             Operation("PATCH", "runs/(?P<run>[^/]+)", self._change),
-            Operation("GET", f"{_RUN}/details", self._details),
-            Operation("GET", f"{_RUN}/children", self._children),
-            Operation("GET", rf"{_RUN}/serviceinstances/\d+", self._service_instances),
-            Operation("DELETE", f"{_RUN}/tags", self._delete_tags, body="raw"),
-            Operation("POST", f"{_RUN}/cancel", self._cancel),
-            Operation("GET", rf"{_RUN}/serviceinstances/(?P<node>\d+)", self._services),
-            Operation("GET", rf"{_RUN}/artifacts(?:/path)?", self._artifacts),
-            Operation("GET", rf"{_RUN}/artifacts/prefix/contentinfo", self._contents),
-            Operation("GET", rf"{_RUN}/artifacts/contentinfo", self._content),
-            Operation("GET", rf"{_RUN}/artifacts/artifacturi", self._content_uri),
+            Operation("GET", f"{RUN}/details", self._details),
+            Operation("GET", f"{RUN}/children", self._children),
+            Operation("GET", rf"{RUN}/serviceinstances/\d+", self._service_instances),
+            Operation("DELETE", f"{RUN}/tags", self._delete_tags, body="raw"),
+            Operation("POST", f"{RUN}/cancel", self._cancel),
+            Operation("GET", rf"{RUN}/serviceinstances/(?P<node>\d+)", self._services),
+            Operation("GET", rf"{RUN}/artifacts(?:/path)?", self._artifacts),
+            Operation("GET", rf"{RUN}/artifacts/prefix/contentinfo", self._contents),
+            Operation("GET", rf"{RUN}/artifacts/contentinfo", self._content),
+            Operation("GET", rf"{RUN}/artifacts/artifacturi", self._content_uri),
+            Operation("GET", rf"{RUN}/artifacts/metadata", self._metadata),
             Operation("POST", "rundata", self._data),
             Operation("POST", "batchrundata", self._batch_data),
             *Changes(self._emulator).operations(),
@@ -84,11 +85,7 @@ class History:
         ]
 
     def _run(self, call: Call, run_id: str | None = None) -> Json:
-        name = unquote(call.names["run"]) if run_id is None else run_id
-        run = Runs(self._emulator.store, call.workspace).get(name)
-        if run is None:
-            raise DataPlaneError(404, "UserError", f"Run {name} was not found in workspace {call.workspace.name}.")
-        return run
+        return named_run(self._emulator.store, call, run_id)
 
     def _get(self, call: Call) -> Json:
         return shown(self._run(call))
@@ -196,6 +193,9 @@ class History:
         if path not in self._paths(place, path):
             raise DataPlaneError(404, "UserError", f"Run {call.names['run']} has no artifact {path}.")
         return self._with_url(place, path)
+
+    def _metadata(self, call: Call) -> Json:
+        return {name: value for name, value in self._content(call).items() if name != "contentUri"}
 
     def _content_uri(self, call: Call) -> Response:
         return Response(self._content(call)["contentUri"], media_type="text/plain")

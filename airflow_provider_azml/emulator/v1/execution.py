@@ -17,9 +17,11 @@ from airflow_provider_azml.emulator.arm.asset_versions import component_version
 from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.arm.jobs import start_job
 from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
+from airflow_provider_azml.emulator.history.named_runs import named_run
 from airflow_provider_azml.emulator.history.runs import Runs
 from airflow_provider_azml.emulator.jobs.python_environments import curated
 from airflow_provider_azml.emulator.request_json import parsed
+from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
 from airflow_provider_azml.emulator.threads import done_in_thread
 from airflow_provider_azml.emulator.v1.run_definitions import command_properties, environment_properties
 from airflow_provider_azml.emulator.v1.sections import Section
@@ -111,10 +113,7 @@ class Execution:
         return run_id
 
     def _cancel(self, call: Call) -> Json:
-        run_id = unquote(call.names["run"])
-        run = Runs(self._emulator.store, call.workspace).get(run_id)
-        if run is None:
-            raise DataPlaneError(404, "UserError", f"Run {run_id} was not found in workspace {call.workspace.name}.")
+        run = named_run(self._emulator.store, call)
         self._emulator.jobs.cancel(call.workspace.child("job", run["runId"]))
         return {"runId": run["runId"]}
 
@@ -175,11 +174,24 @@ def job_properties(emulator: Emulator, workspace: WorkspaceId, definition: Secti
         DataPlaneError: It asks for something that cannot be.
     """
     snapshots = Snapshots(emulator, workspace)
+    properties = command_properties(definition, workspace)
+    for name, given in properties["inputs"].items():
+        given["jobInputType"] = _type_of(emulator, workspace, name, given["uri"])
     return {
-        **command_properties(definition, workspace),
+        **properties,
         "codeId": snapshots.code_id(snapshot_id),
         "environmentId": _environment_id(emulator, workspace, definition, partial(_conda_file, snapshots, snapshot_id)),
     }
+
+
+def _type_of(emulator: Emulator, workspace: WorkspaceId, name: str, uri: str) -> str:
+    """What kind of thing a data reference leads to: run definitions do not say."""
+    try:
+        place = Locations(emulator.store, workspace).find(uri)
+    except LocationError as error:
+        raise DataPlaneError(400, "UserError", f"The data reference '{name}' cannot be used: {error}.") from error
+    is_file = place.path in emulator.blobs.names(place.container, place.path)
+    return "uri_file" if is_file and place.path else "uri_folder"
 
 
 def _conda_file(snapshots: Snapshots, snapshot_id: str, path: str) -> str:

@@ -16,6 +16,7 @@ from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.arm.jobs import start_job
 from airflow_provider_azml.emulator.clock import timestamp
 from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
+from airflow_provider_azml.emulator.history.named_runs import named_run
 from airflow_provider_azml.emulator.history.runs import Runs
 from airflow_provider_azml.emulator.request_json import parsed
 from airflow_provider_azml.emulator.v1.execution import job_properties
@@ -136,10 +137,7 @@ class HyperDrive:
         }
 
     def _cancel(self, call: Call) -> Json:
-        run_id = unquote(call.names["run"])
-        run = Runs(self._emulator.store, call.workspace).get(run_id)
-        if run is None:
-            raise DataPlaneError(404, "UserError", f"Run {run_id} was not found in workspace {call.workspace.name}.")
+        run = named_run(self._emulator.store, call)
         self._emulator.jobs.cancel(call.workspace.child("job", run["runId"]))
         return {"code": 200, "result": f"Cancellation of run {run['runId']} was requested."}
 
