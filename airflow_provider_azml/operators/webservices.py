@@ -144,6 +144,9 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         for name in ("models", "pip_packages"):
             if isinstance(getattr(self, name), str):
                 raise refused(name, f"is {getattr(self, name)!r:.80}; it must be a list")
+        for name in ("tags", "properties"):
+            if getattr(self, name) is not None and not isinstance(getattr(self, name), dict):
+                raise refused(name, f"is {getattr(self, name)!r:.80}; it must be a mapping")
         if self.pip_packages and not self.environment:
             raise refused("pip_packages", "counts with environment alone; an inference configuration has its own")
 

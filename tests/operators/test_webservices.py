@@ -304,6 +304,7 @@ def test_a_service_that_fails_says_why_and_is_made_anew_by_the_next_try(service:
         ({"generation": "v3"}, "generation: is 'v3'; it must be 'v2' or 'v1'"),
         ({"file": "deployment.yml"}, "file: is for files of CLI v2"),
         ({"models": "mymodel:1"}, "models: is 'mymodel:1'; it must be a list"),
+        ({"tags": "a=b"}, "tags: is 'a=b'; it must be a mapping"),
         ({"pip_packages": ["a"]}, "pip_packages: counts with environment alone"),
         ({"deployment_config": {"computeType": "local"}, "model_framework": "Onnx"}, "Azure has no such machine"),
         ({"deployment_config": {"computeType": "local"}, "generation": "v1"}, "no service of v1 ran"),

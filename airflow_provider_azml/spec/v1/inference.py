@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import ast
 import keyword
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import references, validate, yaml_text
 from airflow_provider_azml.spec import source as sources
-from airflow_provider_azml.spec import validate, yaml_text
 from airflow_provider_azml.spec.rules import lower, mapping
 from airflow_provider_azml.spec.v1 import clones, environments, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
@@ -95,7 +96,7 @@ class InferenceConfig:
     @property
     def script_file(self) -> Path:
         """The script, on this machine."""
-        return self.code / self.script
+        return self.source.local(f"{self.folder or '.'}/{self.script}")
 
     @property
     def uses_gpu(self) -> bool:
@@ -130,15 +131,26 @@ class InferenceConfig:
             base: Folder that paths of the new file start from.
         """
         if self.registered:
-            name, _, version = self.registered.partition(":")
+            name, version = self.registered_name
+            if references.is_remote(name):
+                return put(name, self.source)
             if name in RETIRED:
                 return environments.default(self.source)
-            return put(environments.reference(name, version or None), self.source)
+            return put(environments.reference(name, version), self.source)
         made = environments.translated(self.written, self._folders, base)
         if isinstance(made.value, dict) and self._adds_server:
             conda = put(clones.added(self.conda, [SERVER]), self.written, _STACK)
             return gathered({"image": made._replace(value=made.value["image"]), "conda_file": conda}, self.source)
         return made
+
+    @property
+    def registered_name(self) -> tuple[str, str | None]:
+        """Name and version of the registered environment, as v1 or v2 names it; an id as its name."""
+        named = str(self.registered)
+        if references.is_remote(named):
+            return named, None
+        name, _, version = named.removeprefix(references.PREFIX).removesuffix(f"@{references.LATEST}").partition(":")
+        return name, version or None
 
     @property
     def conda(self) -> Json:
@@ -197,7 +209,7 @@ class InferenceConfig:
         if not isinstance(named, str) or is_unset(named):
             return None
         places = (folder / named.replace("\\", "/") for folder in self._folders)
-        return next((file for file in places if file.is_file()), None)
+        return next((file for file in places if _is(file, stat.S_ISREG)), None)
 
     @property
     def _says_environment(self) -> bool:
@@ -218,10 +230,10 @@ class InferenceConfig:
     def _script_problems(self) -> Iterator[Problem]:
         """What keeps the script from being loaded; azureml-core refuses the same."""
         source, place, name = self.source, (_SCRIPT,), Path(self.script)
-        if not self.code.is_dir():
+        if not _is(self.code, stat.S_ISDIR):
             yield source.problem((_FOLDER,), f"there is no folder {self.folder!r:.200} in {source.base_path}")
             return
-        if not self.script_file.resolve().is_relative_to(self.code.resolve()):
+        if not self.script_file.is_relative_to(self.code):
             where = f"sourceDirectory {self.folder!r:.200}" if self.folder else f"the folder of this file, {self.code}"
             yield source.problem(place, f"{self.script!r:.200} is outside of {where}; give a path inside of it")
             return
@@ -229,7 +241,7 @@ class InferenceConfig:
             yield source.problem(place, f"{self.script!r:.200} is no Python script; its name must end in .py")
         elif not name.stem.isidentifier() or keyword.iskeyword(name.stem):
             yield source.problem(place, f"{name.stem!r:.200} cannot be imported: it is no name of a Python module")
-        if not self.script_file.is_file():
+        if not _is(self.script_file, stat.S_ISREG):
             yield source.problem(place, f"there is no file {self.script!r:.200} in {self.code}")
             return
         try:
@@ -268,6 +280,14 @@ class InferenceConfig:
             yield written.problem((_STACK,), f"is {stack!r:.80}; there is 'latest' alone")
         elif in_image or not is_unset(written.value_at(("docker", "buildContext"))):
             yield written.problem((_STACK,), f"v2 adds no server to an image; install {SERVER} in it", at_key=True)
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether there is a file of a kind; there is none at what is no path."""
+    try:
+        return kind(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def is_inference_config(source: Source) -> bool:

@@ -89,7 +89,7 @@ class ScoringCode:
             return {}
         script = self.inference.script_file
         if self.inference.folder is None:
-            return {f"{CODE}/{script.name}": script}
+            return {f"{CODE}/{PurePosixPath(self.inference.script).name}": script}
         return {CODE: self.inference.code}
 
     @property
@@ -110,7 +110,7 @@ class ScoringCode:
             if self.inference.folder is None:
                 text = "without a source directory v1 sent the entry script alone"
                 found.append(Remark(("code_configuration",), text))
-            if (self.inference.registered or "").partition(":")[0] in RETIRED:
+            if self.inference.registered_name[0] in RETIRED:
                 text = f"{self.inference.registered} is retired; this is what v1 installs where nothing is said"
                 found.append(Remark(("environment",), text))
             if self.inference.lacks_server:

@@ -342,8 +342,14 @@ def test_a_registered_environment_instead(folder: Path) -> None:
     assert "AzureML-Minimal:9 is retired; this is what v1 installs where nothing is said" in {
         remark.text for remark in retired.remarks
     }
-    value = checked(service(folder, environment="mine:3").deployment, folder)
-    assert value["environment"] == "azureml:mine:3"
+    registry = "azureml://registries/azureml/environments/sklearn-1.5/labels/latest"
+    for named, reference in {
+        "mine:3": "azureml:mine:3",
+        "azureml:mine@latest": "azureml:mine@latest",
+        registry: registry,
+    }.items():
+        value = checked(service(folder, environment=named).deployment, folder)
+        assert value["environment"] == reference
     shown = {"id": "x", "properties": {"image": "i", "condaFile": "dependencies: [python=3.10, {pip: [a]}]"}}
     made = clones.with_packages(shown, ["a", "scikit-learn"])
     assert made == {"image": "i", "conda_file": {"dependencies": ["python=3.10", {"pip": ["a", "scikit-learn"]}]}}
