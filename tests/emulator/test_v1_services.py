@@ -288,3 +288,13 @@ def test_a_model_whose_framework_the_service_does_not_know_needs_a_script(
     })
     assert operation["state"] == "Failed"
     assert "is of framework Custom, which needs a script" in operation["error"]["details"][0]["message"]
+
+
+def test_a_service_whose_server_is_silent_is_unhealthy_for_that_time(own: ModelManagement) -> None:
+    script = "rules: [{fault: silent_server, path: services/silent, seconds: 4, times: 1}]"
+    emulator = own.workspace.emulator
+    sent = requests.put(f"{emulator.url}/emulator/faults", data=script, headers=emulator.headers, timeout=60)
+    assert sent.ok, sent.text
+    assert own.deploy(own.request("silent", ["factor:1"]))["state"] == "Succeeded"
+    own.until("silent", "Unhealthy")
+    own.until("silent", "Healthy")

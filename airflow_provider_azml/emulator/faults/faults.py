@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import signal
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_azml.emulator.faults.kinds import (
@@ -16,9 +18,11 @@ from airflow_provider_azml.emulator.faults.kinds import (
     Refusal,
     Reset,
     ShortToken,
+    SilentServer,
     StuckOperation,
     Truncation,
 )
+from airflow_provider_azml.emulator.jobs.processes import signal_group
 from airflow_provider_azml.emulator.refusals import expired_token, is_azure, refusal
 
 if TYPE_CHECKING:
@@ -118,6 +122,19 @@ class Faults:
         match self.plan.draw("compute", "", compute_id.rpartition("/")[2]) if compute_id else []:
             case [Preemption(seconds)]:
                 loop.call_later(seconds, _lose, losses.preempt, compute_id)
+
+    def server_runs(self, arm_id: str, pid: int) -> None:
+        """Called when a server answers for the first time: it may fall silent.
+
+        Args:
+            arm_id: What it serves.
+            pid: The process that leads its group.
+        """
+        match self.plan.draw("server", "", arm_id):
+            case [SilentServer(seconds)]:
+                signal_group(pid, signal.SIGSTOP)
+                if seconds < math.inf:
+                    asyncio.get_running_loop().call_later(seconds, signal_group, pid, signal.SIGCONT)
 
     async def _truncate(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, size: int | None) -> None:
         body = _Beginning(send, size)

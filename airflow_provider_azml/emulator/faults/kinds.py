@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Occasion: TypeAlias = Literal["request", "token", "operation", "job", "compute"]
+Occasion: TypeAlias = Literal["request", "token", "operation", "job", "compute", "server"]
 RETRY_AFTER_SECONDS = 1.0
 
 
@@ -125,6 +125,17 @@ class Preemption:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class SilentServer:
+    """The server of a deployment or a web service answers nothing, from its start on.
+
+    Args:
+        seconds: For so long; until it is started again when not given.
+    """
+
+    seconds: float = math.inf
+
+
 Fault: TypeAlias = (
     Latency
     | Refusal
@@ -137,6 +148,7 @@ Fault: TypeAlias = (
     | FailedOperation
     | LostWorker
     | Preemption
+    | SilentServer
 )
 OCCASIONS: dict[type[Fault], Occasion] = {
     Latency: "request",
@@ -150,4 +162,5 @@ OCCASIONS: dict[type[Fault], Occasion] = {
     FailedOperation: "operation",
     LostWorker: "job",
     Preemption: "compute",
+    SilentServer: "server",
 }

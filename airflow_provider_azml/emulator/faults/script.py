@@ -69,6 +69,7 @@ _KINDS: Mapping[str, _Kind] = {
     ),
     "lost_worker": _Kind(lambda given: kinds.LostWorker(given.get("seconds", 0)), ("seconds",), about="job"),
     "preemption": _Kind(lambda given: kinds.Preemption(given.get("seconds", 0)), ("seconds",), about="compute"),
+    "silent_server": _Kind(lambda given: kinds.SilentServer(given.get("seconds", math.inf)), ("seconds",)),
 }
 _ALWAYS = ("fault", "name", "probability", "times", "skip", "seed")
 

@@ -61,12 +61,12 @@ async def end_group(process: Process, grace_seconds: float = GRACE_SECONDS) -> N
     """
     try:
         if process.returncode is None:
-            _signal_group(process.pid, signal.SIGTERM)
+            signal_group(process.pid, signal.SIGTERM)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(process.wait(), grace_seconds)
     finally:
         # what the leader left behind is nobody's any more; no less so when the grace itself is cut short
-        _signal_group(process.pid, signal.SIGKILL)
+        signal_group(process.pid, signal.SIGKILL)
     await process.wait()
 
 
@@ -91,7 +91,8 @@ async def output_pipe(limit: int) -> AsyncIterator[tuple[asyncio.StreamReader, i
         transport.close()
 
 
-def _signal_group(group: int, number: signal.Signals) -> None:
+def signal_group(group: int, number: signal.Signals) -> None:
+    """Send a signal to a process that leads a group, and to everything in that group, if it is there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
@@ -113,4 +114,4 @@ def end_leftover(pid: int, born: str | None) -> None:
 
 def kill_group(pid: int) -> None:
     """Kill a process that leads a group, with everything in that group, without giving it time."""
-    _signal_group(pid, signal.SIGKILL)
+    signal_group(pid, signal.SIGKILL)

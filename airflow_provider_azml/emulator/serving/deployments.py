@@ -230,6 +230,7 @@ class Deployments:
             if not healthy:
                 await self._stop(server, _BRIEF_GRACE_SECONDS)
         self.usages.begin(deployment["id"], server.process.pid)
+        self._emulator.faults.server_runs(deployment["id"], server.process.pid)
         journal.succeed("UserContainerStart", "Started", "Started container inference-server")
         return server
 
