@@ -14,7 +14,6 @@ from airflow.sdk import BaseHook
 from airflow_provider_azml.exceptions import ApiError, AzmlError, ConnectionIncomplete
 from airflow_provider_azml.hooks.airflow_versions import AirflowNotFoundException
 from airflow_provider_azml.hooks.connection import ConnectionSettings, settings_of
-from airflow_provider_azml.hooks.v1 import V1DataPlane
 from airflow_provider_azml.rest import flows, history, job_files, scoring, waiting
 from airflow_provider_azml.rest.arm_ids import WorkspaceId, parse
 from airflow_provider_azml.rest.client import Client
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection
 
+    from airflow_provider_azml.hooks.v1 import V1DataPlane
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
@@ -188,6 +188,8 @@ class AzmlHook(BaseHook):
     @cached_property
     def v1(self) -> V1DataPlane:
         """The data plane of CLI and SDK v1: what they have made, and what still speaks to it."""
+        from airflow_provider_azml.hooks.v1 import V1DataPlane
+
         return V1DataPlane(self)
 
     # -- resources -----------------------------------------------------------------------------------------------
