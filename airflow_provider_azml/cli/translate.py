@@ -46,7 +46,8 @@ exit codes: 0 translated, 1 the file has errors, 2 the command line is wrong
 
 Files of CLI v1 that belong together are given together, and known by what is in them: a pipeline and its schedule, a
 run configuration and its hdconfig, an inference configuration and a deployment configuration. --to yaml makes files of
-CLI v2 of them, with a comment wherever a choice was made.
+CLI v2 of them, with a comment wherever a choice was made. With --kind component a pipeline becomes what publishing it
+makes today.
 
 A DAG file does what azml_dag() of the AML file does. It is to stand beside that file, where the components and the code
 lie that it names; the AML file itself it does not need.
@@ -56,6 +57,7 @@ examples:
   azml translate train.yml --json | jq '.steps[-1].body'
   azml translate pipeline.yml --to dag > pipeline.py
   azml translate old/pipeline.yml old/schedule.yml --to yaml -o new
+  azml translate old/pipeline.yml --kind component --name retrain --to yaml > retrain.yml
 """
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import kinds
-from airflow_provider_azml.spec.v1 import formats, hyperdrive, script_runs, web_services
+from airflow_provider_azml.spec.v1 import formats, hyperdrive, published, script_runs, web_services
 from airflow_provider_azml.spec.v1.formats import (
     DEPLOYMENT,
     FORMATS,
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 _OF_SERVICES = frozenset({INFERENCE, DEPLOYMENT})
 _OF_RUNS = frozenset({RUN_CONFIGURATION})
+_PUBLISHED = "component"
+"""The kind of what ``az ml pipeline create`` of CLI v1 made of a pipeline file."""
 _GO_WITH: Mapping[str, frozenset[str]] = {
     "script": _OF_RUNS,
     "arguments": _OF_RUNS,
     "source_directory": _OF_RUNS,
     "experiment_name": _OF_RUNS | {PIPELINE, SCHEDULE},
-    "name": _OF_SERVICES | {SCHEDULE},
+    "name": _OF_SERVICES | {PIPELINE, SCHEDULE},
     **dict.fromkeys(("model", "compute_target", "environment", "model_framework"), _OF_SERVICES),
 }
 """Options -> the formats of which one has to be among the files."""
@@ -85,7 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     told.add_argument("--arguments", metavar="TEXT", help="its arguments, e.g. --arguments='--epochs 3'")
     told.add_argument("--source-directory", type=Path, metavar="FOLDER", help="folder of the code")
     told.add_argument("--experiment-name", metavar="NAME", help="experiment of the job, or of a schedule's jobs")
-    told.add_argument("--name", metavar="NAME", help="name of the web service, or of the schedule")
+    told.add_argument("--name", metavar="NAME", help="name of the service, schedule or component")
     told.add_argument(
         "--model", action="append", metavar="NAME[:VERSION]", help="a model of the web service; repeatable"
     )
@@ -155,6 +157,11 @@ class _Files:
 
 def _pipelines(files: _Files, arguments: argparse.Namespace) -> list[Product]:
     """Pipelines, and after them the schedule of one."""
+    if arguments.kind == _PUBLISHED:
+        return [
+            Product(_stem(one), published.component(one, arguments.name or _stem(one)), (one,))
+            for one in files.of(PIPELINE)
+        ]
     found = [Product(_stem(one), _alone(one), (one,)) for one in files.of(PIPELINE)]
     schedules = files.of(SCHEDULE)
     if arguments.experiment_name and not schedules:

@@ -186,8 +186,10 @@ class Case(NamedTuple):
 
 SERVICE = ("--name", "irises", "--model", "iris:1")
 CLUSTER = (*SERVICE, "--compute-target", "akscluster")
+PUBLISHED = ("--kind", "component", "--name", "retrain")
 CASES = {
     "pipeline": Case(("pipeline.yml",), "pipeline.yml", "load_job"),
+    "component": Case(("pipeline.yml",), "pipeline.yml", "load_component", PUBLISHED),
     "schedule": Case(("pipeline.yml", "schedule.yml"), "schedule.yml", "load_schedule"),
     "run_configuration": Case((".azureml/sklearn.runconfig",), "sklearn.yml", "load_job"),
     "environment": Case(("azureml_environment.json",), "azureml_environment.yml", "load_environment"),

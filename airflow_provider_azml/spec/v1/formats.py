@@ -170,7 +170,7 @@ def source_of(made: Translation, folder: Path | None = None) -> Source:
     """
     source = made.beside(folder or made.source.opened.scratch) if made.files or made.copies else made.source
     chosen = [source.problem(remark.place, remark.text, severity="note") for remark in made.remarks]
-    value = source.value if inferred(source.value) else with_schema(made.kind, source.value)
+    value = source.value if inferred(source.value) == made.kind else with_schema(made.kind, source.value)
     return replace(source, value=value, notes=(*source.notes, *made.notes, *chosen))
 
 
