@@ -298,3 +298,17 @@ def test_a_service_whose_server_is_silent_is_unhealthy_for_that_time(own: ModelM
     assert own.deploy(own.request("silent", ["factor:1"]))["state"] == "Succeeded"
     own.until("silent", "Unhealthy")
     own.until("silent", "Healthy")
+
+
+def test_a_service_that_waits_for_room_can_be_made_smaller_or_deleted(services: ModelManagement, factor: str) -> None:
+    large = {"containerResourceRequirements": {"cpu": 9}, "authEnabled": False}
+    services.call("POST", "services", json=services.request("large", [factor], **large))
+    assert "'9' CPU" in services.until("large", "Unschedulable")["error"]["details"][0]["message"]
+    patch = [{"op": "replace", "path": "/containerResourceRequirements/cpu", "value": 1}]
+    assert services.settle(services.call("PATCH", "services/large", json=patch))["state"] == "Succeeded"
+    assert services.score("large", {"data": [1]}).json()["answer"] == [2.0]
+    services.call("POST", "services", json=services.request("larger", [factor], **large))
+    services.until("larger", "Unschedulable")
+    for name in ("large", "larger"):
+        assert services.settle(services.call("DELETE", f"services/{name}"))["state"] == "Succeeded"
+        assert services.call("GET", f"services/{name}", ok=False).status_code == 404
