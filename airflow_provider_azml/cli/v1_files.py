@@ -36,7 +36,7 @@ _GO_WITH: Mapping[str, frozenset[str]] = {
     "arguments": _OF_RUNS,
     "source_directory": _OF_RUNS,
     "experiment_name": _OF_RUNS | {PIPELINE, SCHEDULE},
-    "name": _OF_SERVICES | {PIPELINE, SCHEDULE},
+    "name": _OF_SERVICES | {SCHEDULE},
     **dict.fromkeys(("model", "compute_target", "environment", "model_framework"), _OF_SERVICES),
 }
 """Options -> the formats of which one has to be among the files."""
@@ -126,6 +126,8 @@ def products(files: Sequence[Source], arguments: argparse.Namespace, overrides: 
 def _refuse_pointless(files: Sequence[Source], arguments: argparse.Namespace) -> None:
     """Refuse options that say nothing of any of the files."""
     given = {formats.name_of(one) for one in files}
+    if arguments.kind == _PUBLISHED and PIPELINE in given:
+        given.add(SCHEDULE)  # a component has a name as well
     for option in (option for option, names in _GO_WITH.items() if getattr(arguments, option) and not names & given):
         nouns = " or ".join(FORMATS[name].noun for name in FORMATS if name in _GO_WITH[option])
         shown = f"--{option.replace('_', '-')}"

@@ -376,6 +376,7 @@ def test_an_option_that_says_nothing_of_the_files_is_refused(old: Path, azml: Ca
     done = azml("translate", str(old / "data.json"), "--script", "train.py")
     assert (done.code, done.out) == (1, "")
     assert done.err == "--script: goes with a run configuration of CLI v1, and none is given\n"
+    assert azml("translate", str(old / "pipeline.yml"), "--name", "irises").code == 1
     named = azml("translate", str(old / "pipeline.yml"), "--to", "yaml", "--experiment-name", "irises")
     assert yaml.safe_load(named.out)["experiment_name"] == "irises"
 

@@ -47,7 +47,7 @@ def test_each_file_is_valid_as_it_is(azml: Callable[..., Done]) -> None:
 
 
 def test_files_of_v1_are_found_in_folders(azml: Callable[..., Done]) -> None:
-    Path("hdconfig.yml").write_text(HDCONFIG.replace("policy", "polcy"))
+    Path("hdconfig.yml").write_text(HDCONFIG.replace("policy", "policyy"))
     Path(".azureml/sklearn.runconfig").write_text(RUNCONFIG.replace("nodeCount", "nodeCout"))
     Path("settings.json").write_text('{"runtime": "python", "policy": 3}')
     done = azml("validate", ".")
@@ -105,7 +105,7 @@ BAD = {
     "a script outside": ({"inferenceconfig.json": changed(INFERENCE, entryScript="../score.py")}, "entryScript"),
     "None as a text": ({"aks.json": changed(AKS, scoringTimeoutMs="None")}, "scoringTimeoutMs"),
     "an unknown key": ({"aci.json": changed(ACI, authEnabed=True)}, "did you mean 'authEnabled'?"),
-    "an unknown key of a run": ({".azureml/sklearn.runconfig": "framwork: Python\n" + RUNCONFIG}, "'framework'?"),
+    "an unknown key of a run": ({".azureml/sklearn.runconfig": "frameworkk: Python\n" + RUNCONFIG}, "'framework'?"),
     "an unknown key of a dataset": ({"data.json": FILES["data.json"].replace("tags", "tgs")}, "'tags'?"),
 }
 
