@@ -38,18 +38,19 @@ def begin(operator: AzmlDeployWebserviceOperator, context: Context) -> Ticket:
     from airflow_provider_azml.rest.v1 import services, tickets
 
     hook, name, mark = operator.hook, operator.name, submission_hash(context)
-    place = hook.workspace_id
+    place, bears = hook.workspace_id, operator.unschedulable_seconds
     request = _Request(operator, context, mark)
     found = hook.run(services.find(place, name))
     if found is not None and _is_of(found, mark) and found.get("state") != "Failed":
         operator.log.info("Web service %s was asked for by an earlier try", name)
-        return tickets.web_service(place, name, operation=found.get("operationId"), body=found)
+        act = found.get("operationId")
+        return tickets.web_service(place, name, operation=act, unschedulable_seconds=bears, body=found)
     if found is not None and not operator.overwrite and not _is_of(found, mark):
         reason = f"is {name!r}, and there is a web service of that name; give overwrite=True, or another name"
         raise refused("name", reason)
     operator.log.info("Deploying web service %s", name)
-    act = _create(operator, request.body(replaces=found is not None), mark)
-    return tickets.web_service(place, name, operation=act.id)
+    made = _create(operator, request.body(replaces=found is not None), mark)
+    return tickets.web_service(place, name, operation=made.id, unschedulable_seconds=bears)
 
 
 def ended(operator: AzmlDeployWebserviceOperator, context: Context, outcome: Outcome) -> Json:

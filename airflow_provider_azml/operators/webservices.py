@@ -52,6 +52,8 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         instance_type: Size of its machines, instead of the smallest that is enough.
         instance_count: Number of its machines.
         generation: ``v2`` for an endpoint of today, ``v1`` for a web service of v1.
+        unschedulable_seconds: How long a web service of v1 may lack a place to run, in seconds; without it, until the
+            service itself gives up.
 
     Returns:
         ``{"name", "deployment", "id", "status", "scoring_uri", "traffic", "studio_url"}``; ``name`` is the endpoint's.
@@ -109,6 +111,7 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         instance_type: str | None = None,
         instance_count: int | None = None,
         generation: Generation = "v2",
+        unschedulable_seconds: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -126,6 +129,7 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         self.properties = properties
         self.overwrite = overwrite
         self.generation = generation
+        self.unschedulable_seconds = unschedulable_seconds
         self.keep(locals())
 
     def check_arguments(self) -> None:
@@ -134,11 +138,12 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         Raises:
             SpecError: One cannot be used; it is named.
         """
-        from airflow_provider_azml.operators.arguments import one_of, refused, yes_or_no
+        from airflow_provider_azml.operators.arguments import one_of, optional_seconds, refused, yes_or_no
 
         super().check_arguments()
         self.generation = one_of("generation", self.generation, GENERATIONS)
         self.overwrite = yes_or_no("overwrite", self.overwrite)
+        self.unschedulable_seconds = optional_seconds("unschedulable_seconds", self.unschedulable_seconds)
         for name in (name for name in _TODAYS if getattr(self, name) is not None):
             raise refused(name, "is for files of CLI v2; give inference_config and deployment_config")
         for name in ("models", "pip_packages"):

@@ -10,9 +10,10 @@ import pytest
 import requests
 from airflow.sdk import DAG
 
+from airflow_provider_azml.exceptions import NotFound
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.operators import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator
+from airflow_provider_azml.operators import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator, v1_models
 from airflow_provider_azml.rest import clouds
 from airflow_provider_azml.rest.v1 import scoring, services
 from tests.airflow.running import run
@@ -175,6 +176,16 @@ def test_a_registered_environment_gets_more_packages(generation: str, hook: Azml
     asked = {key: INFERENCE[key] for key in ("entryScript", "sourceDirectory")}
     given = {"inference_config": asked, "environment": name, "pip_packages": ["isodate"], "generation": generation}
     assert deployed(name, folder, **given).errors == {}
+
+
+def test_a_curated_environment_gets_more_packages(hook: AzmlHook) -> None:
+    """Today's are in a registry, without what began their names in v1."""
+    made = v1_models.environment_with(hook, "azureml:AzureML-sklearn-1.5@latest", ["isodate"])
+    assert isinstance(made, dict)
+    assert {"scikit-learn=1.5", "numpy"} < set(made["conda_file"]["dependencies"][:-1])
+    assert made["conda_file"]["dependencies"][-1] == {"pip": ["isodate"]}
+    with pytest.raises(NotFound):
+        v1_models.environment_with(hook, "azureml:not-there@latest", ["isodate"])
 
 
 def test_a_model_of_scikit_learn_needs_no_code(hook: AzmlHook, folder: Path) -> None:
