@@ -105,7 +105,7 @@ BAD = {
     "a script outside": ({"inferenceconfig.json": changed(INFERENCE, entryScript="../score.py")}, "entryScript"),
     "None as a text": ({"aks.json": changed(AKS, scoringTimeoutMs="None")}, "scoringTimeoutMs"),
     "an unknown key": ({"aci.json": changed(ACI, authEnabed=True)}, "did you mean 'authEnabled'?"),
-    "an unknown key of a run": ({".azureml/sklearn.runconfig": "frameworkk: Python\n" + RUNCONFIG}, "'framework'?"),
+    "an unknown key of a run": ({".azureml/sklearn.runconfig": "frameworks: Python\n" + RUNCONFIG}, "'framework'?"),
     "an unknown key of a dataset": ({"data.json": FILES["data.json"].replace("tags", "tgs")}, "'tags'?"),
 }
 
