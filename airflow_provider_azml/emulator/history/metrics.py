@@ -73,10 +73,12 @@ class Metrics:
     def _log_series(self, call: Call) -> Json:
         run = self._run(call)
         for series in _objects(call.body, "values"):
-            name, columns = str(series.get("name") or ""), series.get("columns") or {}
-            kind = (series.get("properties") or {}).get("uxMetricType") or SCALAR
+            columns, kind = _object(series, "columns"), _object(series, "properties").get("uxMetricType")
             for value in _objects(series, "value"):
-                self._keep(call, run, {**value, "name": name, "columns": columns, "type": kind})
+                data = _object(value, "data")
+                self._keep(
+                    call, run, {**value, "data": data, "name": series.get("name"), "columns": columns, "type": kind}
+                )
         self._tell(call, run)
         return {"errors": []}
 
@@ -111,7 +113,7 @@ class Metrics:
     def _log_older(self, call: Call, metrics: list[Json]) -> None:
         run = self._run(call)
         for metric in metrics:
-            properties = _objects(metric.get("schema") or {}, "properties")
+            properties = _objects(_object(metric, "schema"), "properties")
             columns = {str(column.get("propertyId")): str(column.get("type") or "string") for column in properties}
             for cell in _objects(metric, "cells") or [{}]:
                 shared = {key: metric.get(key) for key in ("metricId", "createdUtc", "dataLocation", "description")}
@@ -166,11 +168,8 @@ class Metrics:
         runs, name = Runs(self._emulator.store, call.workspace), str(row.get("name") or "")
         if not name:
             raise DataPlaneError(400, "UserError", "A metric has no name.")
-        row = {
-            "metricId": str(uuid.uuid4()),
-            "createdUtc": timestamp(),
-            **{k: v for k, v in row.items() if v is not None},
-        }
+        known = {key: value for key, value in row.items() if value is not None}
+        row = {"metricId": str(uuid.uuid4()), "createdUtc": timestamp(), "type": SCALAR, **known}
         value = row.get("data", {}).get(name)
         kind = str(row["columns"].get(name, "")).lower()
         if row.get("type") not in _OF_NUMBERS or kind not in _NUMBER_TYPES or value is None:
@@ -243,6 +242,18 @@ def _objects(holder: Json, name: str) -> list[Json]:
     given: Any = holder.get(name) or []
     if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise DataPlaneError(400, "UserError", f"The '{name}' of the request's body must be a list of JSON objects.")
+    return given
+
+
+def _object(holder: Json, name: str) -> Json:
+    """The object at a key; an empty one when nothing is there.
+
+    Raises:
+        DataPlaneError: Something else is there.
+    """
+    given: Any = holder.get(name) or {}
+    if not isinstance(given, dict):
+        raise DataPlaneError(400, "UserError", f"The '{name}' of the request's body must be a JSON object.")
     return given
 
 
