@@ -181,9 +181,14 @@ def _found(plane: DataPlane, run_id: str, patience: Patience) -> Flow[bool]:
 
 def _say(plane: DataPlane, run: ScriptRun, run_id: str, owner: Mapping[str, str]) -> Flow[None]:
     """Say of a run whose it is, and what is said of it besides; that it cannot be said is no reason to end it."""
-    properties = {**(run.said.properties or {}), **owner}
-    said = replace(run.said, properties=properties)
-    try:
-        yield from runs.amend(plane, run.experiment, run_id, **asdict(said))
-    except ApiError as error:
-        _log.warning("Run %s is started, but it cannot be said whose it is: %s", run_id, error)
+    said = asdict(replace(run.said, properties={**(run.said.properties or {}), **owner}))
+    for pause in (*APPEARING_SECONDS, None):
+        try:
+            yield from runs.amend(plane, run.experiment, run_id, **said)
+        except ApiError as error:
+            if pause is None:
+                _log.warning("Run %s is started, but it cannot be said whose it is: %s", run_id, error)
+            else:
+                yield Sleep(pause)
+        else:
+            return
