@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from airflow_provider_azml.exceptions import NotFound
 from airflow_provider_azml.rest import families, flows, history
 from airflow_provider_azml.rest.v1 import data_plane
+from airflow_provider_azml.rest.v1.multipart import Form, Part, Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,8 +61,6 @@ def start(
     Source: ``POST startrun``: the parts ``runDefinitionFile`` and ``projectZipFile``; seed example of "Use REST to
     manage Azure ML resources".
     """
-    from airflow_provider_azml.rest.v1.multipart import Form, Part, Pieces
-
     written = Pieces(json.dumps(definition, indent=4, sort_keys=True).encode())
     form = Form([
         Part("runDefinitionFile", DEFINITION, written, "application/json"),
