@@ -117,7 +117,7 @@ class Session:
         """The data, as the emulator's own storage has them: it fetches nothing from the internet."""
         self.workspace.data({"iris.csv": "5.1\n4.9\n"}, "datasets")
         url = self.workspace.blob_url("datasets/iris.csv").partition("?")[0]
-        described = {"description": "Iris datset", "datasetType": "Simple", "path": url}
+        described = {"description": "Iris", "datasetType": "Simple", "path": url}
         return self.put("data/iris-data/versions/1", **described)
 
     def uploaded(self) -> Answer:
