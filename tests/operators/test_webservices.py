@@ -14,7 +14,7 @@ from airflow_provider_azml.exceptions import NotFound
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator, v1_models
-from airflow_provider_azml.rest import clouds
+from airflow_provider_azml.rest import clouds, waiting
 from airflow_provider_azml.rest.v1 import scoring, services
 from tests.airflow.running import run
 from tests.rest.scripted_service import Answer
@@ -229,6 +229,30 @@ def test_a_service_of_the_first_generation(deferrable: bool, hook: AzmlHook, fol
     assert gone.errors == {}
     assert gone.value("it")["status"] == "Deleted"
     assert hook.run(services.find(hook.workspace_id, name)) is None
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_service_without_a_place_to_run_is_not_waited_for_long(
+    deferrable: bool, hook: AzmlHook, folder: Path
+) -> None:
+    properties = {"agentCount": 1, "agentVmSize": "Standard_D2_v2"}
+    resource_id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/c"
+    cluster = {"computeType": "AKS", "resourceId": resource_id, "properties": properties}
+    hook.run(waiting.submit(hook.workspace_id.child("compute", "aks"), {"location": "local", "properties": cluster}))
+    config = {"computeType": "aks", "numReplicas": 1, "containerResourceRequirements": {"cpu": 16, "memoryInGB": 1}}
+    finished = deployed(
+        new_name(),
+        folder,
+        deferrable=deferrable,
+        inference_config=INFERENCE,
+        deployment_config=config,
+        compute_target="aks",
+        generation="v1",
+        unschedulable_seconds=0.5,
+    )
+    (error,) = finished.errors["it"]
+    assert "Unschedulable" in str(error)
+    assert "16" in str(error) or "cpu" in str(error).lower()
 
 
 class AtModelManagement:
