@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PREFIXES = ("/content/v2.0", "/content/v1.0")
 _NONE = "00000000-0000-0000-0000-000000000000"
+_UPLOADS = "upload-"
 _SNAPSHOT = "snapshots/(?P<snapshot>[0-9a-fA-F-]{36})"
 
 
@@ -64,7 +65,7 @@ class Content:
     def _places(self, call: Call) -> Json:
         """URLs that files can be uploaded to."""
         names = Section(call.body).items("fileNames")
-        container = f"upload-{uuid.uuid4()}"
+        container = f"{_UPLOADS}{uuid.uuid4()}"
         self._emulator.blobs.create_container(container)
         return {
             "fileNodes": [
@@ -89,6 +90,8 @@ class Content:
         container = f"code-{uuid.uuid4()}"
         self._emulator.blobs.create_container(container)
         await done_in_thread(self._copy, places, container)
+        for used in {place.container for _, place in places if place.container.startswith(_UPLOADS)}:
+            self._emulator.blobs.delete_container(used)
         Snapshots(self._emulator, call.workspace).keep(
             snapshot_id, container, properties=given.section("properties").values
         )

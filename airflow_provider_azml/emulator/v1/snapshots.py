@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
-import tempfile
 import uuid
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from airflow_provider_azml.emulator.history.data_plane import DataPlaneError
@@ -15,6 +15,8 @@ from airflow_provider_azml.emulator.storage.blobs import ACCOUNT, SUFFIX
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_azml.emulator.emulator import Emulator
     from airflow_provider_azml.emulator.storage.locations import Location
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
@@ -104,17 +106,20 @@ class Snapshots:
         Raises:
             DataPlaneError: It is no zip file, holds what leads out of its folder, or too much.
         """
-        with tempfile.TemporaryDirectory(dir=self.emulator.home) as folder:
-            try:
-                with zipfile.ZipFile(archive) as opened:
-                    _extract(opened, Path(folder))
-            except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-                raise DataPlaneError(
-                    400, "UserError", f"The project is not a zip file that can be read: {error}"
-                ) from error
+        # what is left there when an emulator ends is cleared away at the next start
+        folder = self.emulator.blobs.scratch()
+        folder.mkdir()
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                _extract(opened, folder)
             container = f"code-{uuid.uuid4()}"
             self.emulator.blobs.create_container(container)
-            self.emulator.blobs.collect(Path(folder), container, FOLDER)
+            self.emulator.blobs.collect(folder, container, FOLDER)
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+            message = f"The project is not a zip file that can be read: {error}"
+            raise DataPlaneError(400, "UserError", message) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         return self.keep(str(uuid.uuid4()), container)
 
     def keep(self, snapshot_id: str, container: str, *, properties: Json | None = None) -> str:
