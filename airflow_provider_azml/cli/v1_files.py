@@ -217,9 +217,18 @@ def _services(files: _Files, arguments: argparse.Namespace) -> list[Product]:
         framework=arguments.model_framework,
         base_path=Path(),
     )
-    endpoint, deployment = Product("endpoint", made.endpoint, given), Product("deployment", made.deployment, given)
+    deployed = made.deployment
+    if made.local_port is not None:
+        reason = (
+            "v1 served it on a port of this machine; the emulator does, and 'az ml online-deployment create --local'"
+        )
+        here = configs[0].problem(("computeType",), reason, severity="note")
+        deployed = replace(deployed, notes=(*deployed.notes, here))
     told = f"Once it is there, its endpoint is to send it its traffic: {web_services.DEPLOYMENT}={made.traffic}."
-    return [endpoint, replace(deployment, afterwards=told)]
+    return [
+        Product("endpoint", made.endpoint, given),
+        Product("deployment", deployed, given, afterwards=told),
+    ]
 
 
 def _named(made: Product, name: str) -> Product:

@@ -372,6 +372,22 @@ def test_a_file_of_today_becomes_yaml_too(old: Path, azml: Callable[..., Done]) 
     assert yaml.safe_load(made.out) | {"$schema": ""} == {"$schema": "", **job, "code": "./old/src"}
 
 
+def test_what_v1_served_on_this_machine_is_told(old: Path, azml: Callable[..., Done]) -> None:
+    (old / "local.json").write_text('{"computeType": "local", "port": 32267}')
+    given = (str(old / "inferenceconfig.json"), str(old / "local.json"))
+    done = azml("translate", *given, *SERVICE, "--to", "yaml", "-o", "new")
+    assert (done.code, done.lines) == (0, ["new/endpoint.yml", "new/deployment.yml"])
+    assert "# Left out: computeType (line 1): v1 served it on a port of this" in Path("new/deployment.yml").read_text()
+
+
+def test_a_model_without_code_gets_some(old: Path, azml: Callable[..., Done]) -> None:
+    done = azml("translate", str(old / "aci.json"), *SERVICE, "--model-framework", "Onnx", "--to", "yaml", "-o", "new")
+    assert done.code == 0, done.err
+    made = yaml.safe_load(Path("new/deployment.yml").read_text())
+    assert Path("new", made["code_configuration"]["code"], made["code_configuration"]["scoring_script"]).is_file()
+    assert azml("validate", "new").code == 0
+
+
 def test_an_option_that_says_nothing_of_the_files_is_refused(old: Path, azml: Callable[..., Done]) -> None:
     done = azml("translate", str(old / "data.json"), "--script", "train.py")
     assert (done.code, done.out) == (1, "")
