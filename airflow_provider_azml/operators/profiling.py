@@ -6,12 +6,13 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.exceptions import AzmlError, RunFailed
+from airflow_provider_azml.exceptions import ApiError, AzmlError, RunFailed
 from airflow_provider_azml.hooks.airflow_versions import AirflowTaskTimeout
 from airflow_provider_azml.operators.webservices import AzmlDeployWebserviceOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from airflow.sdk import Context
 
@@ -211,9 +212,6 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
         from datetime import datetime, timezone
 
         from airflow_provider_azml.rest import flows, loads
-        from airflow_provider_azml.rest.profiles import utilized
-        from airflow_provider_azml.rest.utilization import peak
-        from airflow_provider_azml.spec.instance_sizes import smallest
 
         begun = datetime.now(timezone.utc)
         load = self.hook.run(
@@ -225,27 +223,39 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
                 warm_up=int(self.warm_up),
             )
         )
-        measured = load.profile()
         self._check_answers(load, deployment_id)
         deployment = self.hook.run(flows.get(deployment_id))
-        if float(self.metrics_seconds):
-            taken = self.hook.run(peak(deployment, begun, patience_seconds=float(self.metrics_seconds)))
-            measured |= utilized(taken.cores, taken.memory_gb)
-            if taken.cores is not None and taken.memory_gb is not None:
-                size = smallest(measured["recommendedCpu"], measured["recommendedMemoryInGB"])
-                measured["recommendedInstanceType"] = size.name if size else None
+        taken = self._taken(deployment, begun)
         self.log.info("Deleting endpoint %s", self._endpoint)
         self.hook.delete("online_endpoint", str(self._endpoint))
-        if "recommendedCpu" not in measured:
-            self.log.warning("Azure Monitor has told nothing of the machine: the profile recommends no size")
         return self._told({
             "name": self.name,
             "state": "Succeeded",
             "description": self.description,
             "modelIds": [str(model) for model in self.models],
             "instanceType": deployment["properties"].get("instanceType"),
-            **measured,
+            **load.profile(),
+            **taken,
         })
+
+    def _taken(self, deployment: Json, begun: datetime) -> Json:
+        """What the deployment has used at most, and what is recommended for it; nothing where nobody tells."""
+        from airflow_provider_azml.rest.profiles import utilized
+        from airflow_provider_azml.rest.utilization import Peak, peak
+        from airflow_provider_azml.spec.instance_sizes import smallest
+
+        taken, why = Peak(None, None), "Azure Monitor has told nothing of the machine"
+        try:
+            if self.metrics_seconds:
+                taken = self.hook.run(peak(deployment, begun, patience_seconds=float(self.metrics_seconds)))
+        except ApiError as error:  # what was measured of the answers is worth keeping
+            why = str(error)
+        if taken.cores is None or taken.memory_gb is None:
+            self.log.warning("The profile recommends no size: %s", why)
+            return utilized(taken.cores, taken.memory_gb)
+        told = utilized(taken.cores, taken.memory_gb)
+        size = smallest(told["recommendedCpu"], told["recommendedMemoryInGB"])
+        return {**told, "recommendedInstanceType": size.name if size else None}
 
     def _told(self, profile: Json) -> Json:
         """The profile as CLI v1 had it; it is written to the file that was asked for."""

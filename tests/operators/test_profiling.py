@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from airflow.sdk import DAG
 
 from airflow_provider_azml.exceptions import RunFailed
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
     from tests.airflow.running import Finished
 
 SCORE = """\
@@ -87,6 +89,21 @@ def test_a_profile_recommends_a_size_and_leaves_nothing_behind(deferrable: bool,
     assert profile["memoryInGB"] == profile["recommendedMemoryInGB"] >= profile["maxUtilizedMemoryInGB"] > 32 / 1024
     assert profile["recommendedInstanceType"] == "Standard_DS1_v2"
     assert json.loads(target.read_text()) == profile
+    assert left_behind(hook) == []
+
+
+def test_a_profile_without_metrics_recommends_nothing(
+    hook: AzmlHook, folder: Path, azml_emulator: RunningEmulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = {"spec": "403=1", "path": "Microsoft.Insights", "times": 1}
+    url = f"{azml_emulator.url}/emulator/faults"
+    requests.put(url, json=fault, headers=azml_emulator.headers, timeout=60).raise_for_status()
+    finished = profiled(folder, requests=5)
+    requests.delete(url, headers=azml_emulator.headers, timeout=60).raise_for_status()
+    assert finished.errors == {}
+    assert finished.value("it")["successRate"] == 100.0
+    assert "cpu" not in finished.value("it")
+    assert "The profile recommends no size" in capsys.readouterr().out
     assert left_behind(hook) == []
 
 
