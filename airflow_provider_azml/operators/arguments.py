@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 T = TypeVar("T", bound=str)
+Generation: TypeAlias = Literal["v2", "v1"]
+GENERATIONS: tuple[Generation, ...] = ("v2", "v1")
+"""Of Azure ML: today's, and the retired one."""
 ARGUMENTS = "<arguments>"
 """What stands for the file in a problem with an operator's own arguments."""
 LONGEST_SECONDS = 52 * 7 * 86_400.0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_azml.exceptions import ApiError, ScheduleStillFires
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSkipException
+from airflow_provider_azml.operators.arguments import GENERATIONS, Generation
 from airflow_provider_azml.operators.schedules import AzmlScheduleActOperator
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
 Takeover = Literal["check", "disable"]
-Generation = Literal["v2", "v1"]
 TAKEOVERS: tuple[Takeover, ...] = ("check", "disable")
-GENERATIONS: tuple[Generation, ...] = ("v2", "v1")
 _GONE = frozenset({404, 410})
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.operators.arguments import GENERATIONS, Generation
 from airflow_provider_azml.operators.jobs import AzmlSubmitJobOperator
 from airflow_provider_azml.operators.v1_files import as_written
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.v1.run_definitions import RunDefinition
     from airflow_provider_azml.spec.v1.translation import Translation
 
-Generation: TypeAlias = Literal["v2", "v1"]
-GENERATIONS: tuple[Generation, ...] = ("v2", "v1")
 _OF_TODAY = ("name", "inputs", "outputs", "identity")
 """Arguments that runs of v1 have nothing for."""
 

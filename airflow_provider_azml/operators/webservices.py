@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_azml.operators.arguments import GENERATIONS, Generation
 from airflow_provider_azml.operators.base import AzmlOperator
 from airflow_provider_azml.operators.deploying import DeployingOperator
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.v1.web_services import WebService
 
-Generation: TypeAlias = Literal["v2", "v1"]
-GENERATIONS: tuple[Generation, ...] = ("v2", "v1")
 _TODAYS = ("file", "spec")
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FOLDER = "models"
 """Folder that several models are gathered in, each in its own below: ``models/<name>/<version>``."""
+WRAPPER = "azml_entry.py"
+"""Entry script that tells another one where they are."""
 _REGISTERED = re.compile(r"(?P<name>[A-Za-z0-9][\w.\-]{0,254})(:(?P<version>\d+|[\w.\-]+))?", re.ASCII)
 _PATH = re.compile(r"[/\\]")
 _NOT_IN_NAMES = re.compile(r"[^\w.\-]", re.ASCII)
@@ -116,7 +118,7 @@ class DeployedModels:
         """The choices that were made."""
         found = []
         if self.files:
-            found.append(Remark(("model",), _SEVERAL.format(folder=FOLDER, wrapper="azml_entry.py")))
+            found.append(Remark(("model",), _SEVERAL.format(folder=FOLDER, wrapper=WRAPPER)))
         elif self.names and self.is_local(self.names[0]):
             found.append(Remark(("model",), "registered under the name of its file when it is deployed, as v1 did"))
         return found

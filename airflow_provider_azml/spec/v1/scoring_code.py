@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.spec.v1.deployed_models import FOLDER
+from airflow_provider_azml.spec.v1 import environments
+from airflow_provider_azml.spec.v1.deployed_models import FOLDER, WRAPPER
 from airflow_provider_azml.spec.v1.inference import RETIRED, SERVERS
 from airflow_provider_azml.spec.v1.no_code import frameworks
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 CODE = "code"
 """Folder for a script that goes alone, or that is called by another one."""
-WRAPPER = "azml_entry.py"
 _CODE_PLACE: Place = ("code_configuration", "code")
-_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 _WRAPPED = '''\
 """Entry script of several models: it shows them to {script} where CLI v1 had them, right below AZUREML_MODEL_DIR."""
 
@@ -137,7 +136,7 @@ class ScoringCode:
         if made is None:  # of MLflow v2 knows how to ask
             return {}
         code = {"code": frameworks.FOLDER, "scoring_script": frameworks.SCRIPT}
-        environment = {"image": _IMAGE, "conda_file": made.conda(self.models.framework_version)}
+        environment = {"image": environments.IMAGE, "conda_file": made.conda(self.models.framework_version)}
         return {
             "code_configuration": put(code, arguments, "model_framework"),
             "environment": put(environment, arguments, "model_framework"),
