@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.seeds.bench import Bench
-from tests.seeds.documents import SEEDS, Block, blocks
+from tests.seeds.documents import NUMBERS, SEEDS, Block, blocks, text
 from tests.seeds.serving import Serving
 from tests.seeds.shell import Shell
 
@@ -23,6 +23,14 @@ def block(request: pytest.FixtureRequest) -> Block:
     if not SEEDS.is_dir():
         pytest.skip("needs ../shared/seeds")
     return blocks()[request.function.__name__]
+
+
+@pytest.fixture
+def document(request: pytest.FixtureRequest) -> str:
+    """The whole document whose number the test has in its name."""
+    if not SEEDS.is_dir():
+        pytest.skip("needs ../shared/seeds")
+    return text(next(number for number in NUMBERS if number in request.function.__name__))
 
 
 @pytest.fixture

@@ -60,11 +60,18 @@ class Block:
 
     def other(self, number: int) -> Block:
         """Another block of the same section."""
-        return self.of(f"{self.name.rpartition('-')[0]}-{number}")
+        return self.named(f"{self.name.rpartition('-')[0]}-{number}")
 
-    def of(self, name: str) -> Block:
-        """Another block."""
+    @staticmethod
+    def named(name: str) -> Block:
+        """The block of a name."""
         return next(each for each in blocks().values() if each.name == name)
+
+
+def text(number: str) -> str:
+    """A whole document."""
+    (file,) = SEEDS.glob(f"{number}_*.txt")
+    return file.read_text(encoding="utf-8")
 
 
 @cache
@@ -77,9 +84,8 @@ def blocks() -> dict[str, Block]:
 
 
 def _numbered(number: str) -> Iterator[Block]:
-    (file,) = SEEDS.glob(f"{number}_*.txt")
-    text = file.read_text(encoding="utf-8")
-    pieces = list(_of_markdown(text) if "```" in text else _of_plain_text(text))
+    whole = text(number)
+    pieces = list(_of_markdown(whole) if "```" in whole else _of_plain_text(whole))
     counts: dict[str, int] = {}
     for section, language, code in pieces:
         fenced = [other for _, kind, other in pieces if kind != "sentence"]
@@ -89,10 +95,10 @@ def _numbered(number: str) -> Iterator[Block]:
         yield Block(f"{number}-{section}-{counts[section]}", language, code)
 
 
-def _of_markdown(text: str) -> Iterator[tuple[str, str, str]]:
+def _of_markdown(whole: str) -> Iterator[tuple[str, str, str]]:
     """Section, language and code of each block."""
     section, fence, lines = "", None, list[str]()
-    for line in text.splitlines():
+    for line in whole.splitlines():
         opened = _FENCE.match(line)
         if opened and fence is None:
             fence, lines = opened[1], []
@@ -110,9 +116,9 @@ def _of_markdown(text: str) -> Iterator[tuple[str, str, str]]:
             yield from ((section, "sentence", command) for command in _IN_A_SENTENCE.findall(line))
 
 
-def _of_plain_text(text: str) -> Iterator[tuple[str, str, str]]:
+def _of_plain_text(whole: str) -> Iterator[tuple[str, str, str]]:
     section, code = "", list[str]()
-    for line in [*text.splitlines(), ""]:
+    for line in [*whole.splitlines(), ""]:
         stripped = line.strip()
         if code and _goes_on(code, stripped):
             code.append(stripped if code[0].startswith(("az ", "#")) else line)

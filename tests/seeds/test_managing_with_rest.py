@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 import zipfile
@@ -13,11 +14,11 @@ from isodate import parse_duration
 
 from tests.emulator.execution import Workspace
 from tests.emulator.model_management import ModelManagement
+from tests.seeds.documents import Block
 from tests.seeds.shapes import differences
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
-    from tests.seeds.documents import Block
     from tests.seeds.shell import Shell
 
 pytestmark = pytest.mark.shared
@@ -52,9 +53,9 @@ def command(block: Block) -> str:
 
 
 @pytest.fixture
-def signed_in(shell: Shell, block: Block) -> Shell:
+def signed_in(shell: Shell, document: str) -> Shell:
     """The shell, with the token that the document lets one get."""
-    token = block.of("004-retrieve-a-service-principal-authentication-token-1").text
+    token = Block.named("004-retrieve-a-service-principal-authentication-token-1").text
     return shell.knowing({"your-access-token": shell.run(token).body["access_token"]})
 
 
@@ -273,3 +274,20 @@ def test_004_create_a_workspace_using_rest_1(signed_in: Shell, command: str, wor
     properties = workspace.call("GET", made).json()["properties"]
     assert properties["friendlyName"] == "Made by REST"
     assert properties["keyVault"].endswith(f"/of{name}")
+
+
+def test_paths_in_the_table_of_004_are_served(document: str, workspace: Workspace) -> None:
+    areas = set(re.findall(r"(\w+)/v\d\.0/", document.partition("|-|-|-|")[2].partition("\n\n")[0]))
+    assert areas == {"artifact", "datastore", "hyperdrive", "modelmanagement", "execution", "history"}
+    unknown = {area: workspace.call("GET", f"/{area}/nothing", ok=False).json() for area in areas}
+    assert all("nothing" in json.dumps(answer) for answer in unknown.values())
+    token = {"headers": {"Authorization": "Bearer none"}, "ok": False}
+    assert {workspace.call("GET", f"/{area}/v1.0{workspace.id}", **token).status_code for area in areas} == {401}
+
+
+def test_who_names_no_version_is_told_those_that_there_are_as_004_says(signed_in: Shell) -> None:
+    url = "https://management.azure.com/subscriptions/{your-subscription-id}/resourceGroups/{your-resource-group}"
+    path = "providers/Microsoft.MachineLearningServices/workspaces/{your-workspace-name}"
+    answer = signed_in.run(f"curl '{url}/{path}' -H 'Authorization: Bearer {{your-access-token}}'")
+    assert answer.status == 400
+    assert "2019-11-01" in answer.body["error"]["message"]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.azureml_core.asking import driven
 from tests.emulator.execution import Workspace
-from tests.seeds.documents import SEEDS, blocks
+from tests.seeds.documents import SEEDS, Block
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,7 @@ def workspace(azml_emulator: RunningEmulator) -> Workspace:
 
 def told(workspace: Workspace, folder: Path, name: str, *names: str, run: str = "") -> list[str]:
     """What some names stand for after a piece of the document has run."""
-    (block,) = (each for each in blocks().values() if each.name == f"003-{name}")
-    (folder / "piece.py").write_text(block.text)
+    (folder / "piece.py").write_text(Block.named(f"003-{name}").text)
     arguments = (str(folder / "piece.py"), run, *names)
     found: list[str] = driven("drive_document.py", workspace.emulator, folder, *arguments)
     return found

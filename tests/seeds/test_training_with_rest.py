@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.emulator.execution import CONDA_FILE, Workspace
+from tests.seeds.documents import Block
 
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
-    from tests.seeds.documents import Block
     from tests.seeds.shell import Answer, Shell
 
 pytestmark = pytest.mark.shared
@@ -62,7 +62,6 @@ class Session:
 
     shell: Shell
     workspace: Workspace
-    block: Block
 
     def run(self, *commands: str) -> Answer:
         """Run commands, after those that set the variables of all of them."""
@@ -86,7 +85,7 @@ class Session:
 
     def text(self, name: str) -> str:
         """A block, put right."""
-        block = self.block.of(f"002-{name}")
+        block = Block.named(f"002-{name}")
         wrong, right = CORRECTIONS.get(block.name, ("", ""))
         assert wrong in block.text
         return block.text.replace(wrong, right) if wrong else block.text
@@ -154,12 +153,12 @@ class Session:
 
 
 @pytest.fixture
-def session(shell: Shell, azml_emulator: RunningEmulator, block: Block) -> Session:
+def session(shell: Shell, azml_emulator: RunningEmulator, document: str) -> Session:
     workspace = Workspace(azml_emulator).ensure()
     properties = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"maxNodeCount": 4}}
     described = {"computeType": "AmlCompute", "properties": properties}
     workspace.put("compute", "cpu-cluster", location="local", properties=described)
-    return Session(shell, workspace, block)
+    return Session(shell, workspace)
 
 
 def test_002_create_machine_learning_assets_1(session: Session) -> None:

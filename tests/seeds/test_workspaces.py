@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from airflow_provider_azml.operators import AzmlCreateWorkspaceOperator
+from airflow_provider_azml.operators import AzmlCreateWorkspaceOperator, AzmlRegisterResourceProvidersOperator
 from tests.seeds.shapes import differences
 
 if TYPE_CHECKING:
@@ -233,6 +233,13 @@ def test_what_else_the_page_has(bench: Bench) -> None:
     assert bench.do("az ml workspace diagnose -n <workspace-name> -g <resource-group-name>")["findings"] == {}
     registered = bench.do("az provider register --namespace Microsoft.MachineLearningServices")
     assert registered == {"namespaces": ["Microsoft.MachineLearningServices"], "status": "Registered"}
+
+
+def test_all_providers_of_001_can_be_registered(bench: Bench, document: str) -> None:
+    namespaces = sorted(set(re.findall(r"^(Microsoft\.\w+) ", document, re.MULTILINE)))
+    assert len(namespaces) == 8
+    register = AzmlRegisterResourceProvidersOperator(task_id="register", namespaces=namespaces, poll_seconds=0.1)
+    assert bench.run_task(register) == {"namespaces": namespaces, "status": "Registered"}
 
 
 def test_what_is_in_a_zone_needs_the_zone(bench: Bench) -> None:
