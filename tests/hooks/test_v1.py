@@ -12,7 +12,9 @@ from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound, RunFa
 from airflow_provider_azml.hooks import v1
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlScoreOperator
-from airflow_provider_azml.rest.v1 import services
+from airflow_provider_azml.rest import waiting
+from airflow_provider_azml.rest.following import Follower
+from airflow_provider_azml.rest.v1 import services, tickets
 from airflow_provider_azml.sensors import AzmlWaitForServiceHealthySensor
 from tests.airflow.running import run
 from tests.emulator.execution import Workspace
@@ -78,6 +80,15 @@ def test_a_run_is_started_found_and_told_of(hook: AzmlHook, project: Path) -> No
     assert hook.v1.run_details(run_id)["status"] == "Completed"
     assert hook.v1.run_children(run_id) == []
     assert any(each["path"].startswith("user_logs/") for each in hook.v1.artifacts(run_id))
+
+
+def test_what_a_run_writes_is_told_as_it_is_waited_for(hook: AzmlHook, project: Path) -> None:
+    run_id = hook.v1.start_run("of-hook", CONFIGURATION, project)
+    ticket, said = tickets.run(hook.workspace_id, "of-hook", run_id), []
+    follower = Follower(ticket.arm_id, lambda _, line: said.append(line), stream_logs=True)
+    assert hook.run(waiting.settle(ticket, poll_seconds=0.1, follow=follower.look)).succeeded
+    assert "trained" in said
+    assert f"{run_id} is Completed" in said
 
 
 def test_a_sweep_is_begun_by_its_configuration_and_cancelled(hook: AzmlHook, project: Path) -> None:

@@ -141,6 +141,12 @@ def test_a_run_is_started_once_and_told_of_as_a_job(deferrable: bool, runs: Runs
     assert runs.starts == 1
 
 
+def test_a_run_need_not_be_waited_for(runs: Runs, project: Path) -> None:
+    runs.status = "Running"
+    result = in_a_dag(project, wait=False).value("it")
+    assert (result["name"], result["status"]) == (runs.begun[0], "Running")
+
+
 def test_a_start_whose_answer_was_lost_is_found_and_not_sent_again(runs: Runs, project: Path) -> None:
     runs.loses = 1
     finished = in_a_dag(project)
@@ -287,6 +293,15 @@ def test_a_run_that_does_not_respond_is_cancelled_before_the_next_attempt(runs: 
 def compute(azml_connection: str) -> str:
     AzmlHook(azml_connection).apply({"name": "cpu", "type": "amlcompute", "size": "Standard_DS3_v2"}, kind="compute")
     return azml_connection
+
+
+def test_a_script_that_fails_is_told_with_the_end_of_its_log(compute: str, project: Path) -> None:
+    (project / "train.py").write_text("print('about to fail'); raise SystemExit('no such data')\n")
+    (error,) = in_a_dag(project, dag_id=f"v1-{time.time_ns()}", deferrable=True).errors["it"]
+    assert isinstance(error, RunFailed)
+    assert (error.kind, error.status, error.error_class) == ("run", "Failed", "user_error")
+    assert {"about to fail", "no such data"} <= set(error.log_tail)
+    assert compute
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
