@@ -20,8 +20,10 @@ _SECRETS_OF_CREDENTIALS = frozenset({
     "secret_access_key",
 })
 """Keys under ``credentials`` that hold a secret."""
-_SECRETS_ANYWHERE = frozenset({"admin_password", "api_key"})
-"""Keys that hold one wherever they stand; the others are ordinary words."""
+_SECRETS_ANYWHERE = frozenset({"admin_password", "api_key", "primaryKey", "secondaryKey"})
+"""Keys that hold one wherever they stand, of files of CLI v1 too; the others are ordinary words."""
+_OF_SECRETS = frozenset({"credentials", "baseImageRegistry"})
+"""Keys of mappings in which those words are none."""
 _NAMED_SECRETS = "secret_config"
 """Key of a mapping whose values are all secrets, under names that the author of a file chose."""
 
@@ -40,4 +42,4 @@ def secrets_in(value: object, *, inside: bool = False) -> Iterator[str]:
         elif key == _NAMED_SECRETS and isinstance(member, dict):
             yield from (secret for secret in member.values() if isinstance(secret, str))
         else:
-            yield from secrets_in(member, inside=inside or key == "credentials")
+            yield from secrets_in(member, inside=inside or key in _OF_SECRETS)

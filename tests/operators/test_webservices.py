@@ -14,6 +14,7 @@ from airflow_provider_azml.exceptions import NotFound
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator, v1_models
+from airflow_provider_azml.operators.masking import secrets_in
 from airflow_provider_azml.rest import clouds, waiting
 from airflow_provider_azml.rest.v1 import scoring, services
 from tests.airflow.running import run
@@ -331,6 +332,15 @@ def test_a_service_that_fails_says_why_and_is_made_anew_by_the_next_try(service:
     assert "no such weights" in str(error)
     assert finished.value("it")["status"] == "Healthy"
     assert [body.get("overwrite") for body in there.asked] == [None, True]
+
+
+def test_secrets_of_files_of_v1_are_masked_where_they_are_given_as_mappings() -> None:
+    registry = {"address": "mine.azurecr.io", "password": "of the registry"}
+    given = [
+        {"keys": {"primaryKey": "one", "secondaryKey": "two"}},
+        {"environment": {"docker": {"baseImageRegistry": registry}}},
+    ]
+    assert list(secrets_in(given)) == ["one", "two", "of the registry"]
 
 
 @pytest.mark.parametrize(
