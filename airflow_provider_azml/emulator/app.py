@@ -30,6 +30,7 @@ from airflow_provider_azml.emulator.v1 import (
     artifacts,
     content,
     datastores,
+    environments,
     execution,
     hyperdrive,
     model_management,
@@ -48,7 +49,17 @@ if TYPE_CHECKING:
 def make_app(emulator: Emulator) -> ASGIApp:
     """The application of an emulator; the same one answers on both listeners."""
     parts = (cloud_metadata, controls, monitor, arm, batch_jobs, blob, history, mlflow, scoring, studio, token_endpoint)
-    retired = (run_metrics, artifacts, execution, content, model_management, hyperdrive, pipelines, datastores)
+    retired = (
+        run_metrics,
+        artifacts,
+        environments,
+        execution,
+        content,
+        model_management,
+        hyperdrive,
+        pipelines,
+        datastores,
+    )
     app = Starlette(
         routes=[route for part in (*parts, *retired) for route in part.routes(emulator)],
         middleware=[Middleware(RequestIds), Middleware(Tokens, emulator=emulator)],

@@ -27,6 +27,7 @@ DATA_PLANE = (
     "content",
     "hyperdrive",
     "datastore",
+    "environment",
     "pipelines",
     "rp",
     "mferp",
