@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 MODULES = 40
 BROUGHT = 25
-CPU_SECONDS = 0.1
+SHARE, SHARE_OF_WORKERS = 0.06, 0.2
+"""Of the processor time that ``airflow.sdk`` takes, in the same process: seconds would depend on what else runs."""
 INFO = get_provider_info()
 OF_DAG_FILES = ("airflow_provider_azml.operators", "airflow_provider_azml.sensors")
 OF_WORKERS = ("airflow_provider_azml.hooks.azml", "airflow_provider_azml.triggers.wait")
@@ -38,20 +39,24 @@ HEAVY = {
 MEASURE = """
 import gc, importlib, json, sys, time
 before, added = sys.argv[1].split(), sys.argv[2].split()
+began = time.process_time()
 for name in before:
     importlib.import_module(name)
 gc.disable()  # it would strike one of the modules, by chance
-known, began = set(sys.modules), time.process_time()
+known, of_airflow, began = set(sys.modules), time.process_time() - began, time.process_time()
 for name in added:
     module = importlib.import_module(name)
     for public in getattr(module, "__all__", ()):
         getattr(module, public)
-print(json.dumps({"cpu_seconds": time.process_time() - began, "modules": sorted(set(sys.modules) - known)}))
+cpu_seconds = time.process_time() - began
+modules = sorted(set(sys.modules) - known)
+print(json.dumps({"cpu_seconds": cpu_seconds, "of_airflow": cpu_seconds / of_airflow, "modules": modules}))
 """
 
 
 class Cost(TypedDict):
     cpu_seconds: float
+    of_airflow: float
     modules: list[str]
 
 
@@ -75,13 +80,13 @@ def test_operators_and_sensors_cost_a_dag_file_next_to_nothing(record_property: 
     own = {name for kind in ("operators", "sensors") for row in INFO[kind] for name in row["python-modules"]}
     brought = set(measured["modules"]) - own  # a DAG file takes a few of its own modules, and all of these with them
     assert len(brought) <= BROUGHT, brought
-    assert measured["cpu_seconds"] <= 3 * CPU_SECONDS  # the budget itself is for a machine that does nothing else
+    assert measured["of_airflow"] <= SHARE
 
 
 def test_hook_and_trigger_bring_nothing_but_this_package() -> None:
     measured = cost([*OF_DAG_FILES, *OF_WORKERS], after=["airflow.sdk", "airflow.triggers.base"])
     assert heavy(measured["modules"]) == set()
-    assert measured["cpu_seconds"] <= 3 * CPU_SECONDS
+    assert measured["of_airflow"] <= SHARE_OF_WORKERS
 
 
 def test_the_trigger_of_asset_watchers_costs_a_dag_file_next_to_nothing() -> None:
@@ -89,7 +94,7 @@ def test_the_trigger_of_asset_watchers_costs_a_dag_file_next_to_nothing() -> Non
     measured = cost(["airflow_provider_azml.triggers.datastore"], after=before)
     assert heavy(measured["modules"]) == set()
     assert len(measured["modules"]) <= MODULES, measured["modules"]
-    assert measured["cpu_seconds"] <= CPU_SECONDS
+    assert measured["of_airflow"] <= SHARE
 
 
 def test_timetables_bring_nothing_but_this_package() -> None:
