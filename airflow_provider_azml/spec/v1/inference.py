@@ -52,11 +52,11 @@ _OLDER = (
     "baseImageRegistry",
 )
 """Keys of older files, which say in parts what ``environment`` says."""
+_NO_SPARK = "v2 has no Spark behind endpoints; name an image that has it"
 _STEPS = "v2 builds an image from a folder; put its Dockerfile into one, as docker.buildContext of an environment"
 _REGISTRY = "a file of v2 holds no credentials of a registry; give the endpoint's identity the role AcrPull on it"
 _UNSAYABLE = (Unsayable(("schemaFile",), "v2 takes the schema from the script; write it there, with inference-schema"),)
 _UNSAYABLE_PARTS = (
-    Unsayable(("runtime",), "v2 has no Spark behind endpoints; name an image that has it", ("python", "python-slim")),
     Unsayable(("extraDockerfileSteps",), _STEPS),
     Unsayable(("extraDockerFileSteps",), _STEPS),
     Unsayable(("cudaVersion",), "v2 takes CUDA from the image; name one as baseImage instead"),
@@ -118,9 +118,9 @@ class InferenceConfig:
         if self._says_environment:
             yield from self._environment_problems(environments.UNSAYABLE if today else ())
         elif today:
-            if lower(source.value.get("runtime") or "") not in ("python", "python-slim"):
-                yield from unsayable.problems(source, _UNSAYABLE_PARTS[:1])
-            yield from unsayable.problems(source, _UNSAYABLE_PARTS[1:])
+            if lower(source.value.get("runtime")) == "spark-py":
+                yield source.problem(("runtime",), _NO_SPARK, at_key=True)
+            yield from unsayable.problems(source, _UNSAYABLE_PARTS)
         if not self._says_environment:
             yield from self._conda_problems()
 
