@@ -69,19 +69,17 @@ def uploads(source: Source, kind: str) -> Iterator[Upload]:
     """
     driver = Offline.for_kind(kind)
     driver.run(kinds.submit(source, kind, ANYWHERE))
-    taken = {
-        id(file): snapshot
-        for snapshot in source.opened.snapshots.values()
-        if not isinstance(snapshot, list)
-        for file in snapshot.files
-    }
+    snapshots = [one for one in source.opened.snapshots.values() if not isinstance(one, list)]
+    taken = {id(file): snapshot for snapshot in snapshots for file in snapshot.files}
+    by_name = {snapshot.path.name: snapshot for snapshot in snapshots}  # of folders that are completed in a copy
     places = _places(source)
     digest = ""
     for step in driver.sent:
         if isinstance(step, Request):
             digest = step.query.get("hash", digest)
             continue
-        snapshot = taken[id(step.files[0][0])]
+        file, _ = step.files[0]
+        snapshot = taken.get(id(file)) or by_name[file.path.parent.name]
         folder, _, rest = step.files[0][1].partition("/")
         in_name = rest.partition("/")[0] if folder == _DATASTORE_FOLDER else digest
         yield _upload(snapshot, step, in_name, places)

@@ -19,6 +19,7 @@ from airflow_provider_azml.rest.progress import amount
 from airflow_provider_azml.spec import kinds
 from airflow_provider_azml.spec.sidecars import is_sidecar
 from airflow_provider_azml.spec.source import TEMPLATE_FAILS
+from airflow_provider_azml.spec.v1 import formats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,7 +116,8 @@ class _Report:
                 return
             found = self.reading.problems(source)
             self.tell(found)
-            if self.uploads and all(problem.severity != "error" for problem in found):
+            is_whole = formats.of(source) is None  # else a file of v1 that is nothing without another
+            if self.uploads and is_whole and all(problem.severity != "error" for problem in found):
                 self._find_uploads(source)
         except SpecError as error:
             self.tell(error.problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
 import shlex
@@ -35,6 +36,7 @@ def printed(command: str) -> str:
 
 
 def test_commands_print_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    importlib.import_module("airflow.configuration")  # tells of itself when it is first imported
     folder = tmp_path / "forecasts"
     (folder / "src").mkdir(parents=True)
     for name, content in FILES.items():

@@ -46,6 +46,15 @@ def test_each_file_is_valid_as_it_is(azml: Callable[..., Done]) -> None:
     assert done.err.startswith(f"{len(ALONE)} files, 0 errors, 0 warnings, ")
 
 
+def test_uploads_are_those_of_what_a_file_becomes(azml: Callable[..., Done]) -> None:
+    done = azml("validate", "--uploads", *ALONE)
+    assert done.code == 0, done.out
+    uploaded = [line.removeprefix("upload ").partition(":")[0] for line in done.lines if line.startswith("upload ")]
+    assert {"src", "."} < set(uploaded)
+    assert any(path.endswith("/irises-mltable") for path in uploaded)
+    assert "  named at table.json:1:51: path" in done.lines
+
+
 def test_files_of_v1_are_found_in_folders(azml: Callable[..., Done]) -> None:
     Path("hdconfig.yml").write_text(HDCONFIG.replace("policy", "policyy"))
     Path(".azureml/sklearn.runconfig").write_text(RUNCONFIG.replace("nodeCount", "nodeCout"))
