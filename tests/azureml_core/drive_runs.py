@@ -198,6 +198,29 @@ def datastores(workspace: Workspace) -> dict[str, Any]:
     }
 
 
+def environments(workspace: Workspace) -> dict[str, Any]:
+    from azureml.core import Environment, Experiment
+    from azureml.core.conda_dependencies import CondaDependencies
+
+    environment, dependencies = Environment(f"core-{uuid.uuid4()}"), CondaDependencies()
+    dependencies._conda_dependencies = {"name": "e", "dependencies": ["python=3.11", "pip"]}
+    environment.python.conda_dependencies = dependencies
+    versions = [environment.register(workspace).version for _ in range(2)]
+    environment.docker.base_image = "another"
+    versions.append(environment.register(workspace).version)
+    again = Environment.get(workspace, environment.name, "1")
+    submitted = script_run("print('in it')")
+    submitted.run_config.environment = Environment.get(workspace, environment.name)
+    run = Experiment(workspace, f"core-{uuid.uuid4()}").submit(submitted)
+    run.wait_for_completion()
+    return {
+        "versions": versions,
+        "dependencies": again.python.conda_dependencies.as_dict()["dependencies"],
+        "listed": environment.name in Environment.list(workspace),
+        "run": [run.get_status(), run.get_environment().docker.base_image],
+    }
+
+
 def main() -> dict[str, Any]:
     # files of azureml-core's own are called after this
     tempfile.tempdir = "."
@@ -206,7 +229,7 @@ def main() -> dict[str, Any]:
     exchanges = Exchanges(Path(FILE), TARGET)
     place = workspace()
     exchanges.begin()
-    scenarios = (runs, canceled, led, searches, pipelines, datastores)
+    scenarios = (runs, canceled, led, searches, pipelines, datastores, environments)
     result = next(scenario for scenario in scenarios if scenario.__name__ == SCENARIO)(place)
     exchanges.write()
     return result

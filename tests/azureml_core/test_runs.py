@@ -20,6 +20,12 @@ RECORDED = Path(__file__).parent / "exchanges"
 FOUND: dict[str, Any] = {
     "canceled": {"status": "Canceled"},
     "datastores": {"made": ["acc", "c"], "listed": [True, True, False]},
+    "environments": {
+        "versions": ["1", "1", "2"],
+        "dependencies": ["python=3.11", "pip"],
+        "listed": True,
+        "run": ["Completed", "another"],
+    },
     "led": {
         "children": 3,
         "metrics": [0.5, 0.75],
