@@ -220,15 +220,12 @@ def test_what_azureml_core_asks_before_it_sends_is_answered(
 
 
 @pytest.fixture(scope="module")
-def own_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("of-services")
-
-
-@pytest.fixture
-def own(own_home: Path) -> Iterator[ModelManagement]:
-    """Model management of an emulator whose clock can be moved, and which can be started anew."""
-    with running_emulator(own_home) as emulator:
-        yield ModelManagement(Workspace(emulator).ensure())
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelManagement]:
+    """Model management of an emulator whose clock can be moved, and in which things may go wrong."""
+    with running_emulator(tmp_path_factory.mktemp("of-services")) as emulator:
+        management = ModelManagement(Workspace(emulator).ensure())
+        management.model("factor", {"factor.txt": "2"})
+        yield management
 
 
 def on_aks(services: ModelManagement, name: str, cores: float) -> dict[str, Any]:
@@ -238,7 +235,6 @@ def on_aks(services: ModelManagement, name: str, cores: float) -> dict[str, Any]
 
 
 def test_a_service_without_room_waits_for_it_and_fails_in_the_end(own: ModelManagement) -> None:
-    own.model("factor", {"factor.txt": "2"})
     own.workspace.put("compute", "small", location="local", properties=CLUSTER)
     assert own.deploy(on_aks(own, "first", 1.5))["state"] == "Succeeded"
     begun = own.call("POST", "services", json=on_aks(own, "second", 1.5))
@@ -263,11 +259,20 @@ def test_a_service_without_room_waits_for_it_and_fails_in_the_end(own: ModelMana
     assert own.service("third")["state"] == "Failed"
 
 
-def test_a_service_is_served_again_by_the_next_emulator_in_the_home(own: ModelManagement) -> None:
-    assert own.service("second")["state"] == "Unhealthy"
-    own.until("second", "Healthy")
-    assert own.score("second", {"data": [3]}).json()["answer"] == [6.0]
-    assert own.service("third")["state"] == "Failed"
+def test_a_service_is_served_again_by_the_next_emulator_in_the_home(tmp_path: Path) -> None:
+    with running_emulator(tmp_path) as emulator:
+        first = ModelManagement(Workspace(emulator).ensure())
+        factor = first.model("factor", {"factor.txt": "2"})
+        first.deploy(first.request("lasting", [factor]))
+        waiting = first.request("waiting", [factor], containerResourceRequirements={"cpu": 9})
+        first.call("POST", "services", json=waiting)
+        first.until("waiting", "Unschedulable")
+    with running_emulator(tmp_path) as emulator:
+        second = ModelManagement(Workspace(emulator))
+        assert second.service("lasting")["state"] == "Unhealthy"
+        second.until("lasting", "Healthy")
+        assert second.score("lasting", {"data": [3]}).json()["answer"] == [6.0]
+        assert second.service("waiting")["state"] == "Failed"
 
 
 def test_a_fault_lets_a_service_fail(own: ModelManagement) -> None:
@@ -291,7 +296,7 @@ def test_a_model_whose_framework_the_service_does_not_know_needs_a_script(
 
 
 def test_a_service_whose_server_is_silent_is_unhealthy_for_that_time(own: ModelManagement) -> None:
-    script = "rules: [{fault: silent_server, path: services/silent, seconds: 4, times: 1}]"
+    script = "rules: [{fault: silent_server, path: services/silent, seconds: 3, times: 1}]"
     emulator = own.workspace.emulator
     sent = requests.put(f"{emulator.url}/emulator/faults", data=script, headers=emulator.headers, timeout=60)
     assert sent.ok, sent.text
