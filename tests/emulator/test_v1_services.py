@@ -97,6 +97,10 @@ def test_a_patch_of_tags_is_done_at_once_and_one_of_more_takes_its_time(services
     assert services.score("changing", {}, keys(services, "changing")["primaryKey"]).json() == "other"
     wrong = services.call("PATCH", "services/changing", json=[{"op": "remove", "path": "/nothing"}], ok=False)
     assert (wrong.status_code, wrong.json()["code"]) == (400, "BadRequest")
+    given = {"primaryKey": "first-of-mine", "secondaryKey": None}
+    again = services.request("changing", [factor], authEnabled=True, keys=given, overwrite=True)
+    assert services.deploy(again)["state"] == "Succeeded"
+    assert services.score("changing", {"data": [1]}, "first-of-mine").json()["answer"] == [2.0]
     assert services.settle(services.call("DELETE", "services/changing"))["state"] == "Succeeded"
     assert services.call("GET", "services/changing", ok=False).json()["code"] == "ServiceNotFound"
     assert services.call("DELETE", "services/changing").status_code == 204
@@ -127,6 +131,15 @@ def test_a_source_directory_and_several_models_lie_as_in_the_image(services: Mod
     }
     refused = services.call("DELETE", f"models/{factor}", ok=False)
     assert (refused.status_code, refused.json()["code"]) == (412, "DeletionRequired")
+
+
+def test_an_archive_that_leads_out_of_the_image_is_refused(services: ModelManagement) -> None:
+    for name, data in (("out.tar.gz", archive({"../out.py": ""})), ("none.tar.gz", b"\x1f\x8b\x08 no archive")):
+        request = services.request("leading-out", [], overwrite=True)
+        request["environmentImageRequest"]["assets"].append(services.asset(name, data, unpack=True))
+        operation = services.deploy(request)
+        assert operation["state"] == "Failed"
+        assert name in operation["error"]["message"]
 
 
 def test_a_token_opens_a_service_that_tokens_open(services: ModelManagement, factor: str) -> None:

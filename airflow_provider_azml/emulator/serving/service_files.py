@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -122,7 +123,7 @@ def unpack(archive: Path, target: Path) -> None:
     try:
         with tarfile.open(archive) as opened:
             opened.extractall(target, filter="data")
-    except tarfile.TarError as error:
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise JobFilesError(f"the archive {archive.name!r} cannot be unpacked: {error}") from error
 
 

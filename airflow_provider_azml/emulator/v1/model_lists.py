@@ -46,7 +46,7 @@ def page(call: Call, https_url: str, found: Iterable[Json]) -> Json:
         raise bad_request(f"'{order}' is no order: CreatedAtDesc, CreatedAtAsc, UpdatedAtDesc or UpdatedAtAsc.")
     field, newest_first = _ORDERS[order]
     rows.sort(key=lambda one: _moment(one, field), reverse=newest_first)
-    start, size = _number(query.get("$skipToken"), 0), _number(query.get("count"), _PAGE)
+    start, size = _number(query.get("$skipToken"), 0), _number(query.get("count"), _PAGE) or _PAGE
     shown: Json = {"value": rows[start : start + size]}
     if start + size < len(rows):
         following = urlencode({**query, "$skipToken": str(start + size)})

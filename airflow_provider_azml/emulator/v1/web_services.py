@@ -93,6 +93,10 @@ class WebServices:
         before = self.found(workspace, name)
         arm_id = service_id(workspace, name)
         endpoint_keys.make_keys(self._emulator, arm_id, keys)
+        known = endpoint_keys.keys_of(self._emulator, arm_id)
+        for key, value in (keys or {}).items():
+            if value and value != known.get(key):
+                endpoint_keys.change_key(self._emulator, arm_id, key, value)
         status = {"createdTime": timestamp(), **(before["properties"]["status"] if before else {})}
         properties = {"provisioningState": "Creating", **(before["properties"] if before else {})}
         status = {key: value for key, value in status.items() if key not in ("error", "scheduled")}
