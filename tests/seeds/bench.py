@@ -53,6 +53,16 @@ class Bench(Workspace):
         super().ensure()
         return self
 
+    def drop(self, arm_id: str, **params: str) -> None:
+        """Delete a resource, if it is there, and wait until it is gone."""
+        answer = self.call("DELETE", arm_id, params=params, ok=False)
+        self.settle(answer)  # of computes
+        while answer.status_code == 202 and "Location" in answer.headers:  # of workspaces
+            time.sleep(0.05)
+            answer = self.call(
+                "GET", answer.headers["Location"].removeprefix(self.emulator.https_url).partition("?")[0]
+            )
+
     @property
     def connection(self) -> str:
         """A connection to it, as ``AIRFLOW_CONN_AZML_DEFAULT`` has it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.emulator.execution import Workspace
 from tests.seeds.bench import Bench
 from tests.seeds.documents import NUMBERS, SEEDS, Block, blocks, text
 from tests.seeds.serving import Serving
@@ -33,6 +34,12 @@ def document(request: pytest.FixtureRequest) -> str:
     return text(next(number for number in NUMBERS if number in request.function.__name__))
 
 
+@pytest.fixture(scope="session")
+def workspace(azml_emulator: RunningEmulator) -> Workspace:
+    """The emulator's own workspace; its connection and its tokens serve all tests."""
+    return Workspace(azml_emulator).ensure()
+
+
 @pytest.fixture
 def shell(azml_connection: str, azml_emulator: RunningEmulator, tmp_path: Path) -> Shell:
     """A shell beside a workspace."""
@@ -49,12 +56,10 @@ def shell(azml_connection: str, azml_emulator: RunningEmulator, tmp_path: Path) 
 
 
 @pytest.fixture
-def bench(
-    azml_connection: str, azml_emulator: RunningEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Bench:
+def bench(azml_connection: str, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """The workspace of the commands, in a working folder of its own."""
     monkeypatch.chdir(tmp_path)
-    made = Bench(azml_emulator, folder=tmp_path).ensure()
+    made = Bench(workspace.emulator, workspace.tokens, workspace.session, folder=tmp_path).ensure()
     monkeypatch.setenv("AIRFLOW_CONN_AZML_DEFAULT", made.connection)
     monkeypatch.setenv("AZML_RESOURCE_GROUP", made.id.resource_group)
     monkeypatch.setenv("AZML_WORKSPACE", made.id.name)

@@ -99,10 +99,7 @@ def test_000_resource_management_6(bench: Bench, block: Block) -> None:
 
 def without(bench: Bench, name: str) -> None:
     """Delete a compute, whatever it is: the document has a cluster and an instance of one name."""
-    gone = bench.call(
-        "DELETE", bench.id.child("compute", name), params={"underlyingResourceAction": "Delete"}, ok=False
-    )
-    bench.settle(gone)
+    bench.drop(bench.id.child("compute", name), underlyingResourceAction="Delete")
 
 
 def shown(bench: Bench, name: str) -> tuple[str, dict[str, Any]]:

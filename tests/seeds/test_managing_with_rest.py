@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from isodate import parse_duration
 
-from tests.emulator.execution import Workspace
 from tests.emulator.model_management import ModelManagement
 from tests.seeds.documents import Block
 from tests.seeds.shapes import differences
 
 if TYPE_CHECKING:
-    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+    from tests.emulator.execution import Workspace
     from tests.seeds.shell import Shell
 
 pytestmark = pytest.mark.shared
@@ -57,11 +56,6 @@ def signed_in(shell: Shell, document: str) -> Shell:
     """The shell, with the token that the document lets one get."""
     token = Block.named("004-retrieve-a-service-principal-authentication-token-1").text
     return shell.knowing({"your-access-token": shell.run(token).body["access_token"]})
-
-
-@pytest.fixture
-def workspace(azml_emulator: RunningEmulator) -> Workspace:
-    return Workspace(azml_emulator).ensure()
 
 
 def test_004_retrieve_a_service_principal_authentication_token_1(shell: Shell, block: Block) -> None:

@@ -8,24 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.azureml_core.asking import driven
-from tests.emulator.execution import Workspace
 from tests.seeds.documents import SEEDS, Block
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+    from tests.emulator.execution import Workspace
+
 
 pytestmark = [
     pytest.mark.azureml_core,
     pytest.mark.shared,
     pytest.mark.skipif(not SEEDS.is_dir(), reason="needs ../shared/seeds"),
 ]
-
-
-@pytest.fixture
-def workspace(azml_emulator: RunningEmulator) -> Workspace:
-    return Workspace(azml_emulator).ensure()
 
 
 def told(workspace: Workspace, folder: Path, name: str, *names: str, run: str = "") -> list[str]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.emulator.execution import CONDA_FILE, Workspace
+from tests.emulator.execution import CONDA_FILE
 from tests.seeds.documents import Block
 
 if TYPE_CHECKING:
-    from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
+    from tests.emulator.execution import Workspace
     from tests.seeds.shell import Answer, Shell
 
 pytestmark = pytest.mark.shared
@@ -153,8 +153,7 @@ class Session:
 
 
 @pytest.fixture
-def session(shell: Shell, azml_emulator: RunningEmulator, document: str) -> Session:
-    workspace = Workspace(azml_emulator).ensure()
+def session(shell: Shell, workspace: Workspace, document: str) -> Session:
     properties = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"maxNodeCount": 4}}
     described = {"computeType": "AmlCompute", "properties": properties}
     workspace.put("compute", "cpu-cluster", location="local", properties=described)

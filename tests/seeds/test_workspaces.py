@@ -39,10 +39,7 @@ def resource(bench: Bench) -> Bench:
 
 def purge(bench: Bench, name: str | None = None) -> None:
     """Delete a workspace so that its name is free again."""
-    gone = bench.call(
-        "DELETE", bench.id.sibling("workspace", name or bench.id.name), params={"forceToPurge": "true"}, ok=False
-    )
-    bench.settle(gone)
+    bench.drop(bench.id.sibling("workspace", name or bench.id.name), forceToPurge="true")
 
 
 def test_001_connect_to_the_azure_subscription_1(bench: Bench, block: Block) -> None:
