@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.emulator import Emulator
 
 CONTENT_BYTES = 4 << 20
+PROJECT_BYTES = 304 << 20
+"""How much the execution service takes with the project of a run: 300 MB, and what stands around it.
+
+Source: ``SNAPSHOT_MAX_SIZE_BYTES`` of azureml-core 1.61.
+"""
 URL_BYTES = 16 << 10
 HEADER_BYTES = 64 << 10
 _OWN_HOST = re.compile(r"(?:localhost|127\.0\.0\.1)(?::\d{1,5})?", re.IGNORECASE)
@@ -55,7 +60,7 @@ class Gate:
         elif _is_bounded_elsewhere(scope["path"]):
             await self._app(scope, receive, send)
         else:
-            await self._app(scope, _bounded(receive), send)
+            await self._app(scope, _bounded(receive, _most(scope["path"])), send)
 
     def _refusal(self, scope: Scope) -> ArmError | None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
@@ -76,16 +81,22 @@ class Gate:
         if b"origin" in told and told[b"origin"].lower() not in self._own:
             return ArmError(403, "ForeignOrigin", f"Web pages of '{told[b'origin']}' may not use the emulator.")
         length = told.get(b"content-length", "0")
-        if length.isdecimal() and int(length) > CONTENT_BYTES and not _is_bounded_elsewhere(scope["path"]):
-            return too_large()
+        most = _most(scope["path"])
+        if length.isdecimal() and int(length) > most and not _is_bounded_elsewhere(scope["path"]):
+            return too_large(most)
         return None
 
 
-def too_large() -> ArmError:
-    """The error for a body that is longer than Resource Manager takes."""
+def too_large(most: int = CONTENT_BYTES) -> ArmError:
+    """The error for a body that is longer than the service takes."""
     return ArmError(
-        413, "RequestContentTooLarge", f"The request content size exceeds the maximum size of {CONTENT_BYTES >> 20} MB."
+        413, "RequestContentTooLarge", f"The request content size exceeds the maximum size of {most >> 20} MB."
     )
+
+
+def _most(path: str) -> int:
+    """How many bytes a request may have."""
+    return PROJECT_BYTES if first_part(path) == "execution" and path.endswith("/startrun") else CONTENT_BYTES
 
 
 def _is_bounded_elsewhere(path: str) -> bool:
@@ -93,8 +104,8 @@ def _is_bounded_elsewhere(path: str) -> bool:
     return first_part(path) in (STORAGE, SCORING) or _ARTIFACTS in path
 
 
-def _bounded(receive: Receive) -> Receive:
-    left = CONTENT_BYTES
+def _bounded(receive: Receive, most: int) -> Receive:
+    left = most
 
     async def receive_within() -> Message:
         nonlocal left
@@ -102,7 +113,7 @@ def _bounded(receive: Receive) -> Receive:
         left -= len(message.get("body", b""))
         if left < 0:
             # what is not announced by a length is noticed when it has come
-            raise too_large()
+            raise too_large(most)
         return message
 
     return receive_within

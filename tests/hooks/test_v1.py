@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,7 @@ def management(azml_emulator: RunningEmulator) -> ModelManagement:
 
 
 def test_a_run_is_started_found_and_told_of(hook: AzmlHook, project: Path) -> None:
+    (project / "noise.bin").write_bytes(os.urandom(6 << 20))  # more than Resource Manager takes
     run_id = f"run-{time.time_ns()}"
     assert hook.v1.start_run("of-hook", CONFIGURATION, project, run_id=run_id) == run_id
     with pytest.raises(Conflict, match=run_id):
