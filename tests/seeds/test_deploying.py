@@ -120,18 +120,18 @@ def test_003_define_an_inference_configuration_2(serving: Serving, block: Block)
 
 
 CONFIGURATIONS = {
-    "LocalWebservice": ("deploy_configuration(port=8890)", "local"),
-    "AciWebservice": ("deploy_configuration(cpu_cores = 1, memory_gb = 1)", "aci"),
-    "AksWebservice": ("deploy_configuration(cpu_cores = 1, memory_gb = 1)", "aks"),
+    "LocalWebservice.deploy_configuration(port=8890)": "local",
+    "AciWebservice.deploy_configuration(cpu_cores = 1, memory_gb = 1)": "aci",
+    "AksWebservice.deploy_configuration(cpu_cores = 1, memory_gb = 1)": "aks",
 }
 
 
 def test_003_define_a_deployment_configuration_1(bench: Bench, block: Block) -> None:
     imported = ast.parse(block.text).body[0]
     assert isinstance(imported, ast.ImportFrom)
-    assert {name.name for name in imported.names} == CONFIGURATIONS.keys()
-    for name, (call, kind) in CONFIGURATIONS.items():
-        written = bench.do(f"{name}.{call}")
+    assert {name.name for name in imported.names} == {call.partition(".")[0] for call in CONFIGURATIONS}
+    for call, kind in CONFIGURATIONS.items():
+        written = bench.do(call)
         assert written["computeType"] == kind
         service = web_service(
             "myservice",
