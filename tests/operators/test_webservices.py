@@ -90,8 +90,11 @@ def new_name() -> str:
     return f"svc-{uuid.uuid4().hex[:8]}"
 
 
-def test_a_service_of_aci_answers_at_an_endpoint(hook: AzmlHook, folder: Path, model: str) -> None:
+def test_a_service_of_aci_answers_at_an_endpoint(
+    hook: AzmlHook, folder: Path, model: str, caplog: pytest.LogCaptureFixture
+) -> None:
     name = new_name()
+    caplog.set_level("INFO")
     (folder / "deploymentconfig.json").write_text('{"computeType": "ACI", "authEnabled": true}')
     finished = deployed(
         name,
@@ -109,6 +112,8 @@ def test_a_service_of_aci_answers_at_an_endpoint(hook: AzmlHook, folder: Path, m
     made = hook.get("online_deployment", "default", parent=name)
     assert made["properties"]["instanceType"] == "Standard_DS1_v2"
     assert made["tags"]["of"] == "v1"
+    assert "<arguments>: name: note: unique in its Azure region" in caplog.text
+    assert "earlier try" not in caplog.text
 
     again = deployed(name, folder, models=[model], inference_config=INFERENCE)
     (error,) = again.errors["it"]
@@ -351,18 +356,30 @@ def test_secrets_of_files_of_v1_are_masked_where_they_are_given_as_mappings() ->
         ({"models": "mymodel:1"}, "models: is 'mymodel:1'; it must be a list"),
         ({"tags": "a=b"}, "tags: is 'a=b'; it must be a mapping"),
         ({"pip_packages": ["a"]}, "pip_packages: counts with environment alone"),
+        ({"unschedulable_seconds": -1}, "unschedulable_seconds: is -1; it must be a number of seconds"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_named(arguments: dict[str, Any], reason: str) -> None:
+    operator = AzmlDeployWebserviceOperator(task_id="it", **{"name": "myservice", "models": ["mymodel:1"], **arguments})
+    with pytest.raises(AirflowFailException, match=reason):
+        operator.execute({})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
         ({"deployment_config": {"computeType": "local"}, "model_framework": "Onnx"}, "Azure has no such machine"),
         ({"deployment_config": {"computeType": "local"}, "generation": "v1"}, "no service of v1 ran"),
         ({"deployment_config": {"computeType": "aksendpoint"}, "generation": "v1"}, "a preview that has ended"),
         ({"models": [], "generation": "v1"}, "models: must be one where inference_config is left out"),
     ],
 )
-def test_arguments_that_cannot_be_used_are_named(
+def test_what_cannot_be_deployed_is_refused_before_anything_is_sent(
     arguments: dict[str, Any], reason: str, service: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    AtModelManagement(service)
+    there = AtModelManagement(service)
     monkeypatch.setattr(clouds, "LOOPBACK", ())
     (error,) = in_a_dag(**{"name": "myservice", "models": ["mymodel:1"], **arguments}).errors["it"]
     assert isinstance(error, AirflowFailException)
     assert reason in str(error)
-    assert service.puts() == []
+    assert service.puts() == there.asked == []
