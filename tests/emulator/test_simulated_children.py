@@ -117,7 +117,7 @@ def test_children_come_in_pages_filtered_and_in_order(workspace: Workspace, hist
     assert history.children(job, filter="(status eq Running)") == []
     assert [run.run_id for run in history.children(job, orderby="runId desc")] == names[::-1]
     refused = workspace.history(f"runs/{job}/children?$filter=startswith(status,'R')", ok=False)
-    assert "is not a comparison" in refused["error"]["message"]
+    assert "is not made of comparisons" in refused["error"]["message"]
 
 
 def test_children_are_jobs_that_no_list_has(workspace: Workspace) -> None:
