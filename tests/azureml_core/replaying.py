@@ -44,7 +44,7 @@ def replay(workspace: Workspace, recording: Path, target: str) -> None:
     """
     host = urlsplit(workspace.emulator.https_url).netloc
     text = recording.read_text().replace("{host}", host).replace("{target}", target)
-    names = {name: name for name in _MADE.findall(workspace.id.child("job", "none"))}
+    names = {name: name for name in _MADE.findall(f"{workspace.id} {target}")}
     for exchange in json.loads(text)["exchanges"]:
         _Exchange(workspace, exchange, names).again()
 
@@ -132,9 +132,13 @@ class _Exchange:
         return None
 
     def _between_lists(self, then: list[Any], now: list[Any], where: str) -> str | None:
-        if then and isinstance(then[0], dict) and "Name" in then[0]:
-            by_name = {one["Name"]: one for one in now}
-            now = [by_name.get(one["Name"]) for one in then]
+        names = [self._now(str(_name(one))) for one in then]
+        if "None" not in names and len({*names}) == len(names):
+            # what others have made is in some lists, too
+            by_name = {str(_name(one)): one for one in now}
+            if missing := [name for name in names if name not in by_name]:
+                return f"{where}: {missing} are not there"
+            now = [by_name[name] for name in names]
         then, now = ([one for one in some if _IF_BUILT not in str(one)] for some in (then, now))
         if len(now) < len(then):
             return f"{where}: there were {len(then)}, and are {len(now)}"
@@ -149,6 +153,11 @@ class _Exchange:
         if len(old) == len(new):
             for one, other in zip(old, new, strict=True):
                 self._names.setdefault(one, other)
+
+
+def _name(one: Any) -> Any:
+    """The name of what is in a list, if it has one."""
+    return (one.get("Name") or one.get("name")) if isinstance(one, dict) else None
 
 
 def _fresh(name: str) -> str:
