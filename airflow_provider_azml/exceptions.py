@@ -48,14 +48,17 @@ class Problem:
 
 
 class SpecError(AzmlError):
-    """An AML file or mapping cannot be used; lists all its problems, in the order in which they stand in it."""
+    """An AML file or mapping cannot be used; lists all its problems, in the order in which they stand in it.
+
+    Its text leaves notes out: nothing has to be done about them, and they would hide what is wrong.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(problems)
         self.problems = sorted(problems)
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        return "\n".join(str(problem) for problem in self.problems if problem.severity != "note")
 
 
 class ApiError(AzmlError):

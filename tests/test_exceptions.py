@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_azml.exceptions import ApiError, AuthError, RunFailed, WaitTimeout
+from airflow_provider_azml.exceptions import ApiError, AuthError, Problem, RunFailed, SpecError, WaitTimeout
 
 QUOTING = "Execution failed. User process 'bash' exited with status code 1. Error: "
 
@@ -42,6 +42,13 @@ def test_the_log_is_told_once(message: str, reason: str) -> None:
         "  epoch 1",
         "  no flowers",
     ]
+
+
+def test_what_is_wrong_with_a_file_does_not_hide_among_notes() -> None:
+    note = Problem("sklearn.runconfig", 2, 1, "docker.enabled", "not sent: jobs always run in a container", "note")
+    wrong = SpecError([Problem("sklearn.runconfig", 6, 9, "target", "is missing"), note])
+    assert str(wrong) == "sklearn.runconfig:6:9: target: is missing"
+    assert wrong.problems[0] == note
 
 
 def test_the_log_of_a_child_is_told_as_such() -> None:

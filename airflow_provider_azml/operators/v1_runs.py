@@ -247,19 +247,15 @@ class AzmlSubmitScriptRunOperator(AzmlScriptRunOperator):
         return v1_script_runs.told(self.hook.v1.place, self._experiment(context), arm_id, studio_url)
 
     def _run_definition(self, context: Context) -> RunDefinition:
-        from airflow_provider_azml.spec.kinds import LEVELS
         from airflow_provider_azml.spec.v1.run_definitions import run_definition
 
-        made = run_definition(
+        return run_definition(
             self.run_configuration(context),
             script=self.script,
             arguments=self.arguments,
             source_directory=self.code,
             target=None if self.compute is None else self.compute.removeprefix("azureml:"),
         )
-        for told in made.notes:
-            self.log.log(LEVELS[told.severity], "%s", told)
-        return made
 
     def _starting(self, context: Context, configuration: Json, project: ProjectArchive) -> Flow[Ticket]:
         """What starts the run, once; only while the task is wanted."""

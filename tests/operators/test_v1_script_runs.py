@@ -141,6 +141,15 @@ def test_a_run_is_started_once_and_told_of_as_a_job(deferrable: bool, runs: Runs
     assert runs.starts == 1
 
 
+def test_what_v1_is_sent_is_not_told_to_be_left_out(
+    runs: Runs, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_a_dag(project, runconfig={**RUNCONFIG, "autoPrepareEnvironment": True}).errors == {}
+    (start,) = [asked for asked in runs.service.asked if asked.path == STARTRUN]
+    assert b'"autoPrepareEnvironment": true' in start.body
+    assert "not sent" not in capsys.readouterr().out
+
+
 def test_a_run_need_not_be_waited_for(runs: Runs, project: Path) -> None:
     runs.status = "Running"
     result = in_a_dag(project, wait=False).value("it")

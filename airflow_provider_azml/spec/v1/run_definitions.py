@@ -33,12 +33,10 @@ class RunDefinition:
     Args:
         configuration: The run configuration, complete.
         code: Folder of the code.
-        notes: What is to be told of the file.
     """
 
     configuration: Json
     code: Path
-    notes: Sequence[Problem] = ()
 
 
 def run_definition(
@@ -66,9 +64,10 @@ def run_definition(
         'train.py'
     """
     run = script_run(runconfig, script=script, arguments=arguments, source_directory=source_directory, target=target)
-    notes = validate.told(_problems(run), strict=True)
+    # notes tell what v2 is not sent, and v1 is sent all
+    validate.told(_problems(run), strict=True)
     value: dict[str, Any] = {**run.source.value, "environment": _environment(run)}
-    return RunDefinition(value, run.code, notes)
+    return RunDefinition(value, run.code)
 
 
 def _problems(run: ScriptRun) -> Iterator[Problem]:
