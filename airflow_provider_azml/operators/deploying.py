@@ -97,7 +97,7 @@ class DeployingOperator(AzmlSpecOperator):
                 return self._deploy(context, deployment)
             if found["properties"]["provisioningState"] != "Succeeded":
                 return Ticket(deployment_id, None, found)
-            self.log.info("An earlier try has deployed %s to endpoint %s", name, endpoint_name)
+            self.log.info("Deployment %s of endpoint %s is there", name, endpoint_name)
         pending = self.hook.run(self._give_traffic(endpoint_id, name))
         return pending or self._result(context, endpoint_id, deployment_id)
 

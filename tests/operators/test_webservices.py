@@ -15,8 +15,8 @@ from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlDeleteWebserviceOperator, AzmlDeployWebserviceOperator, v1_models
 from airflow_provider_azml.operators.masking import secrets_in
-from airflow_provider_azml.rest import clouds, waiting
-from airflow_provider_azml.rest.v1 import scoring, services
+from airflow_provider_azml.rest import clouds, snapshot, waiting
+from airflow_provider_azml.rest.v1 import models, scoring, services
 from tests.airflow.running import run
 from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import WS
@@ -91,10 +91,9 @@ def new_name() -> str:
 
 
 def test_a_service_of_aci_answers_at_an_endpoint(
-    hook: AzmlHook, folder: Path, model: str, caplog: pytest.LogCaptureFixture
+    hook: AzmlHook, folder: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = new_name()
-    caplog.set_level("INFO")
     (folder / "deploymentconfig.json").write_text('{"computeType": "ACI", "authEnabled": true}')
     finished = deployed(
         name,
@@ -112,8 +111,9 @@ def test_a_service_of_aci_answers_at_an_endpoint(
     made = hook.get("online_deployment", "default", parent=name)
     assert made["properties"]["instanceType"] == "Standard_DS1_v2"
     assert made["tags"]["of"] == "v1"
-    assert "<arguments>: name: note: unique in its Azure region" in caplog.text
-    assert "earlier try" not in caplog.text
+    log = capsys.readouterr().out
+    assert "<arguments>: name: note: unique in its Azure region" in log
+    assert "earlier try" not in log
 
     again = deployed(name, folder, models=[model], inference_config=INFERENCE)
     (error,) = again.errors["it"]
@@ -192,6 +192,15 @@ def test_a_curated_environment_gets_more_packages(hook: AzmlHook) -> None:
     assert made["conda_file"]["dependencies"][-1] == {"pip": ["isodate"]}
     with pytest.raises(NotFound):
         v1_models.environment_with(hook, "azureml:not-there@latest", ["isodate"])
+
+
+def test_the_framework_of_a_model_is_what_v1_was_told(hook: AzmlHook, folder: Path) -> None:
+    about = {"framework": "Onnx", "frameworkVersion": "1.3"}
+    files = snapshot.take(folder / "model")
+    made = hook.run(models.register_files(hook.workspace_id, new_name(), files, about=about))
+    assert v1_models.framework_of(hook, made["id"]) == ("Onnx", "1.3")
+    made = hook.run(models.register_files(hook.workspace_id, new_name(), files))
+    assert v1_models.framework_of(hook, made["id"]) == (None, None)
 
 
 def test_a_model_of_scikit_learn_needs_no_code(hook: AzmlHook, folder: Path) -> None:

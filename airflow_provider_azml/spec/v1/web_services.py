@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec.marks import Marks
 from airflow_provider_azml.spec.source import Source
 from airflow_provider_azml.spec.v1.deployed_models import DeployedModels
 from airflow_provider_azml.spec.v1.deployment import ACI, AKS, LOCAL, DeploymentConfig
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 DEPLOYMENT = "default"
 """Name of the one deployment that a service becomes; v1 had no name for it."""
 ALL = 100
+_ARGUMENTS = "<arguments>"
 _NAME = re.compile(r"[a-z](?!.*--)[-a-z0-9]{1,30}[a-z0-9]")
 _NO_KEY = "v1 let everybody ask; an endpoint of v2 always wants a key or a token"
 _UNIQUE = "unique in its Azure region; v1 wanted it to be unique in the workspace alone"
@@ -114,6 +116,7 @@ def web_service(
             "properties": dict(properties or {}),
         },
         (base_path or folder).absolute(),
+        marks=Marks(_ARGUMENTS),
     )
     config = DeploymentConfig(deployment_config or replace(arguments, value={}), AKS if compute_target else ACI)
     inference = None if inference_config is None else InferenceConfig(inference_config, environment)
