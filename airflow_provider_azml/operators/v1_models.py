@@ -35,6 +35,37 @@ def registered_model(hook: AzmlHook, name: str) -> Json | None:
     return hook.get("model", found[0], version=None if found[1] == "latest" else found[1])
 
 
+def framework_of(hook: AzmlHook, name: str) -> tuple[str | None, str | None]:
+    """The framework of a registered model, and its version, as far as anybody tells them.
+
+    Args:
+        hook: The hook.
+        name: As v1 or v2 names it.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    from airflow_provider_azml.exceptions import ApiError
+    from airflow_provider_azml.rest.arm_ids import parse
+    from airflow_provider_azml.rest.v1 import models
+    from airflow_provider_azml.spec.v1.no_code import frameworks
+
+    body = registered_model(hook, name)
+    if body is None:
+        return None, None
+    known = frameworks.of_model(body)
+    if known[0] is not None:
+        return known
+    made = parse(body["id"])
+    try:  # what v1 was told when the model was registered, Resource Manager does not show
+        found = hook.run(models.find(hook.workspace_id, f"{made.name}:{made.version}")) or {}
+    except ApiError as error:
+        _log.warning("The interface of v1 does not tell the framework of model %s: %s", name, error)
+        return known
+    word = str(found.get("framework") or "")
+    return frameworks.named(word), found.get("frameworkVersion") or None
+
+
 def gather(hook: AzmlHook, names: Sequence[str], folder: Path) -> None:
     """Bring the files of several models together, each as ``<name>/<version>`` below a folder, as v1 had them.
 

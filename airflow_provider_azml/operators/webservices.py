@@ -275,14 +275,12 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
 
     def _framework(self, inference: Source | None) -> tuple[str | None, str | None]:
         """The framework of what is deployed without code, and its version: as it is said here, or by the model."""
-        from airflow_provider_azml.operators.v1_models import registered_model
-        from airflow_provider_azml.spec.v1.no_code import frameworks
+        from airflow_provider_azml.operators.v1_models import framework_of
 
         said = self.model_framework or None, self.model_framework_version or None
         if inference is not None or said[0] or len(self.models) != 1:
             return said
-        found = registered_model(self.hook, str(self.models[0]))
-        return said if found is None else frameworks.of_model(found)
+        return framework_of(self.hook, str(self.models[0]))
 
     def _check_local(self) -> None:
         from urllib.parse import urlsplit

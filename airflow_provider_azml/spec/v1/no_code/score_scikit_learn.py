@@ -14,7 +14,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-ENDINGS = (".pkl", ".pickle", ".joblib", ".sav")
+ENDINGS = (".pkl", ".pickle", ".joblib")
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
 _loaded: dict[str, Any] = {}
 
