@@ -1,4 +1,4 @@
-"""Registers, deploys, scores, changes and deletes by azureml-core, and notes what goes over the wire.
+"""Registers, deploys, scores, changes, profiles and deletes by azureml-core, and notes what goes over the wire.
 
 Run by a Python that has azureml-core 1.61, in a folder of its own, with the environment of an emulator:
 ``drive_model_management.py RECORDING``. The last line that it prints is what came of it, as JSON.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 import tempfile
 from importlib import metadata
@@ -70,6 +71,45 @@ def told(response: requests.Response) -> Any:
         return None
 
 
+def on_a_cluster(place: Any, inference: Any) -> list[Any]:
+    """Deploy to AKS, where tokens open a service, and one that is too large; profile."""
+    from azureml._model_management._util import submit_mms_operation
+    from azureml.core import Model
+    from azureml.core.profile import ModelProfile
+    from azureml.core.webservice import AksWebservice
+    from azureml.core.webservice.container_resource_requirements import ContainerResourceRequirements
+    from azureml.exceptions import WebserviceException
+
+    names = (place.subscription_id, place.resource_group, place.name)
+    path = "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.MachineLearningServices/workspaces/{}"
+    cluster = {"computeType": "AKS", "properties": {"agentCount": 1, "agentVmSize": "Standard_D2_v2"}}
+    requests.put(
+        f"{os.environ['AZURE_AUTHORITY_HOST'].rstrip('/')}{path.format(*names)}/computes/by-core",
+        params={"api-version": "2024-04-01"},
+        headers=place._auth_object.get_authentication_header(),
+        json={"location": "local", "properties": cluster},
+        timeout=30,
+    ).raise_for_status()
+    by_token = {"auth_enabled": False, "token_auth_enabled": True, "compute_target_name": "by-core", "memory_gb": 0.5}
+    configuration = AksWebservice.deploy_configuration(cpu_cores=0.5, **by_token)
+    service = Model.deploy(place, "by-core-aks", [], inference, configuration)
+    service.wait_for_deployment()
+    found = [service.state, service.run("{}"), service.deployment_status["availableReplicas"]]
+    try:
+        Model.deploy(place, "too-large", [], inference, AksWebservice.deploy_configuration(cpu_cores=8, **by_token))
+    except WebserviceException as error:
+        found.append("1 Insufficient cpu" in error.message)
+    service.delete()
+    need = ContainerResourceRequirements(1, 1)
+    asked = inference.build_profile_payload("by-core", None, place, [], None, need, "d")
+    operation = submit_mms_operation(place, "POST", "/profiles", {**asked, "inputData": "{}"})
+    profile = ModelProfile(place, "by-core")
+    profile.create_operation_id = operation
+    profile.wait_for_completion()
+    details = profile.get_details()
+    return [*found, details["state"], details["successRate"], "recommendedCpu" in details]
+
+
 def main() -> dict[str, Any]:
     requests.Session.send = noted
     # files of azureml-core's own are called after this
@@ -122,6 +162,8 @@ def main() -> dict[str, Any]:
     found["changed"] = service.auth_enabled
     service.delete()
     again.delete()
+    Path("work/score.py").write_text("def init(): ...\ndef run(raw):\n    return len(raw)\n")
+    found["cluster"] = on_a_cluster(place, inference)
     found["left"] = [len(Webservice.list(place)), [one.id for one in Model.list(place, name="by-core")]]
     return found
 
