@@ -94,14 +94,7 @@ class PublishedPipelines:
             continue_on_step_failure: Whether steps that do not need the failed one run on.
 
         Returns:
-            The schedule; ``Id`` names it from then on.
-
-        Raises:
-            SpecError: The file is no valid schedule file; with all its problems at once.
-
-        Example:
-            >>> hook.v1.create_schedule("nightly", pipeline_id, "retrain", file="myschedule.yml")["EntityStatus"]
-            'Active'
+            The schedule; ``Id`` names it from then on. A file that is wrong is a ``SpecError``.
         """
         if file is not None:
             said = _said(Path(file))
