@@ -27,7 +27,9 @@ class _Row:
 
 _COMMANDS = {
     "validate": _Row("airflow_provider_azml.cli.validate", "check AML files, and list what they would upload"),
-    "translate": _Row("airflow_provider_azml.cli.translate", "show the requests that an AML file amounts to"),
+    "translate": _Row(
+        "airflow_provider_azml.cli.translate", "show the requests that AML files amount to; write those of CLI v1 anew"
+    ),
     "template": _Row("airflow_provider_azml.cli.template", "print a commented AML file to start from"),
     "schedule": _Row("airflow_provider_azml.cli.schedule", "explain schedule files, and list schedules of a workspace"),
     "folder": _Row("airflow_provider_azml.cli.folder", "attach folders to a workspace"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.v1 import formats, hyperdrive, published, script_runs, web_services
 from airflow_provider_azml.spec.v1.formats import (
     DEPLOYMENT,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 _OF_SERVICES = frozenset({INFERENCE, DEPLOYMENT})
 _OF_RUNS = frozenset({RUN_CONFIGURATION})
+_A_JOB = "--set create_job.job=azureml:NAME of a job that ran"
 _PUBLISHED = "component"
 """The kind of what ``az ml pipeline create`` of CLI v1 made of a pipeline file."""
 _GO_WITH: Mapping[str, frozenset[str]] = {
@@ -111,7 +113,7 @@ def products(files: Sequence[Source], arguments: argparse.Namespace, overrides: 
     _refuse_pointless(files, arguments)
     sorted_ = _Files(files)
     found = [
-        *_pipelines(sorted_, arguments),
+        *_pipelines(sorted_, arguments, overrides),
         *_runs(sorted_, arguments),
         *_services(sorted_, arguments),
         *(Product(_stem(one), _alone(one, overrides, arguments.kind), (one,)) for one in sorted_.rest),
@@ -157,7 +159,7 @@ class _Files:
         return [one for found in self._by.values() for one in found]
 
 
-def _pipelines(files: _Files, arguments: argparse.Namespace) -> list[Product]:
+def _pipelines(files: _Files, arguments: argparse.Namespace, overrides: Json) -> list[Product]:
     """Pipelines, and after them the schedule of one."""
     if arguments.kind == _PUBLISHED:
         return [
@@ -165,19 +167,28 @@ def _pipelines(files: _Files, arguments: argparse.Namespace) -> list[Product]:
             for one in files.of(PIPELINE)
         ]
     found = [Product(_stem(one), _alone(one), (one,)) for one in files.of(PIPELINE)]
-    schedules = files.of(SCHEDULE)
-    if arguments.experiment_name and not schedules:
+    given = files.of(SCHEDULE)
+    if arguments.experiment_name and not given:
         found = [one.merged({"experiment_name": arguments.experiment_name}) for one in found]
-    for one in schedules:
-        made = _named(Product(_stem(one), _alone(one), (one,)), arguments.name or _stem(one))
-        if arguments.experiment_name:
-            made = made.merged({"create_job": {"experiment_name": arguments.experiment_name}})
-        if len(found) == 1:
-            submitted = found[0]
-            file = submitted.origins[0].file
-            made = replace(made.merged({"create_job": {"job": str(file and file.absolute())}}), pipeline=submitted.name)
-        found.append(made)
-    return found
+    names_job = "job" in mapping(overrides.get("create_job"))
+    return [*found, *(_schedule(one, arguments, found, names_job=names_job) for one in given)]
+
+
+def _schedule(
+    source: Source, arguments: argparse.Namespace, pipelines: Sequence[Product], *, names_job: bool
+) -> Product:
+    """A schedule of the one pipeline that is given beside it, or of the job that is named."""
+    made = _named(Product(_stem(source), _alone(source), (source,)), arguments.name or _stem(source))
+    if arguments.experiment_name:
+        made = made.merged({"create_job": {"experiment_name": arguments.experiment_name}})
+    if len(pipelines) == 1:
+        file = pipelines[0].origins[0].file
+        job = str(file and file.absolute())
+        return replace(made.merged({"create_job": {"job": job}}), pipeline=pipelines[0].name)
+    if not names_job:
+        reason = f"goes with one pipeline, and there are {len(pipelines)}; give the file of one beside it, or {_A_JOB}"
+        raise SpecError([source.problem((), reason)])
+    return made
 
 
 def _runs(files: _Files, arguments: argparse.Namespace) -> list[Product]:

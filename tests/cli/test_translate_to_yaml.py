@@ -319,11 +319,19 @@ def test_what_the_command_line_of_v1_said_is_taken(old: Path, azml: Callable[...
 def test_a_schedule_alone_wants_to_know_its_pipeline(old: Path, azml: Callable[..., Done]) -> None:
     alone = azml("translate", str(old / "schedule.yml"), "--to", "yaml")
     assert (alone.code, alone.out) == (1, "")
-    assert "create_job: 'job' is missing" in alone.err
+    assert "goes with one pipeline, and there are 0; give the file of one beside it, or --set create_job" in alone.err
     told = azml("translate", str(old / "schedule.yml"), "--to", "yaml", "--set", "create_job.job=azml:ran")
     assert told.code == 1
     ran = azml("translate", str(old / "schedule.yml"), "--to", "yaml", "--set", "create_job.job=azureml:ran")
     assert yaml.safe_load(ran.out)["create_job"]["job"] == "azureml:ran"
+
+
+def test_a_pipeline_may_have_two_schedules(old: Path, azml: Callable[..., Done]) -> None:
+    (old / "monthly.yml").write_text((old / "schedule.yml").read_text())
+    files = [str(old / name) for name in ("pipeline.yml", "schedule.yml", "monthly.yml")]
+    assert azml("translate", *files, "--to", "yaml", "-o", "new").code == 0
+    for name in ("schedule.yml", "monthly.yml"):
+        assert yaml.safe_load(Path("new", name).read_text())["create_job"]["job"] == "./pipeline.yml"
 
 
 @pytest.mark.parametrize(
