@@ -192,11 +192,11 @@ class Workspace:
         return self.download(url) if url else ""
 
     def artifact(self, job: str, path: str) -> str:
-        place = self.history(f"experiments/tests/runs/{job}/artifacts/contentinfo?path={path}")
+        place = self.history(f"runs/{job}/artifacts/contentinfo?path={path}")
         return self.download(place["contentUri"])
 
     def artifacts(self, job: str) -> list[str]:
-        return [entry["path"] for entry in self.history(f"experiments/tests/runs/{job}/artifacts")["value"]]
+        return [entry["path"] for entry in self.history(f"runs/{job}/artifacts")["value"]]
 
     def output(self, job: str, output: str, path: str) -> str:
         """What a job wrote to a file of an output."""
