@@ -40,13 +40,14 @@ def test_many_runs_are_looked_at_by_few_requests(service: JobsService) -> None:
     async def wait_for_all() -> list[Any]:
         waits = [waiting_for(tickets.run(WORKSPACE, "iris", run), poll_seconds=1) for run in RUNS]
         tasks = [asyncio.create_task(payload(trigger)) for trigger in waits]
-        await until(lambda: len(service.batches) == 2)
+        await until(lambda: set().union(*service.batches) == set(RUNS))
         service.has(dict.fromkeys(RUNS, "Completed"))
         return await asyncio.gather(*tasks)
 
     events = asyncio.run(wait_for_all())
     assert all(outcome_of(event).succeeded for event in events)
-    assert [len(batch) for batch in service.batches[:2]] == [100, 20]
+    assert max(map(len, service.batches)) > 1
+    assert len(service.batches) < len(RUNS) / 10
     assert service.looks == []  # run history has the last word, not Resource Manager
     assert service.count("GET", "/discovery") == 1
 
