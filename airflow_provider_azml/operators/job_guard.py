@@ -12,7 +12,7 @@ from airflow_provider_azml.exceptions import ApiError, AzmlError, NotFound
 from airflow_provider_azml.hooks.airflow_versions import AirflowException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators.killing import Kill
-from airflow_provider_azml.rest import arm_ids, flows, goals
+from airflow_provider_azml.rest import arm_ids, flows, goals, wrapped_flows
 from airflow_provider_azml.rest.flows import Send, Sleep
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.patience import Patience
@@ -128,7 +128,7 @@ class JobGuard:
                 return None
             return (yield step)
 
-        return flows.around(flow, do)
+        return wrapped_flows.around(flow, do)
 
     def watch(self, arm_id: str) -> None:
         """Take a job that is submitted into custody.
@@ -154,7 +154,7 @@ class JobGuard:
             self._check_wanted()
             return result
 
-        return flows.around(flow, do)
+        return wrapped_flows.around(flow, do)
 
     def hand_over(self) -> None:
         """Leave the job to a trigger; if the task was ended in the meantime, there will be none.
@@ -231,7 +231,7 @@ class JobGuard:
         own.settings = self._hook.settings
         try:
             cancelling = goals.cancel(plane, arm_id, self._goal, self._wanted)
-            own.run(flows.once(cancelling, timeout_seconds=_CANCEL_SECONDS))
+            own.run(wrapped_flows.once(cancelling, timeout_seconds=_CANCEL_SECONDS))
         except NotFound:
             self._end = "was not submitted"
             self._log.info("%s is not there, so there is nothing to cancel", called)

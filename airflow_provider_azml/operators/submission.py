@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_azml.exceptions import ApiError, Conflict, JobNameTaken
 from airflow_provider_azml.hooks.airflow_versions import conf
-from airflow_provider_azml.rest import arm_ids, failures, flows, goals
+from airflow_provider_azml.rest import arm_ids, failures, flows, goals, wrapped_flows
 from airflow_provider_azml.rest.flows import Sleep
 from airflow_provider_azml.rest.goals import GOALS
 from airflow_provider_azml.rest.history import DataPlane
@@ -324,7 +324,7 @@ def _cancel(arm_id: str, ways: Ways) -> Flow[None]:
     name, called = arm_ids.parse(arm_id), ways.noun.capitalize()
     try:
         cancelling = goals.cancel(DataPlane(name.workspace), arm_id, ways.goal, ways.wanted)
-        yield from flows.once(cancelling, timeout_seconds=_CANCEL_SECONDS)
+        yield from wrapped_flows.once(cancelling, timeout_seconds=_CANCEL_SECONDS)
     except ApiError as error:
         _log.warning("%s %s does not respond, and could not be cancelled either: %s", called, name.name, error)
     else:

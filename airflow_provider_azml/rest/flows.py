@@ -17,7 +17,7 @@ import math
 import re
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -27,7 +27,7 @@ from airflow_provider_azml.exceptions import ApiError, AuthError, Conflict, NotF
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from azure.core.rest import HttpRequest, HttpResponse
@@ -179,74 +179,6 @@ def call(send: Send) -> Flow[HttpResponse]:
     if response.status_code < HTTPStatus.BAD_REQUEST:
         return response
     raise error_of(send.request, response)
-
-
-def around(flow: Flow[T], do: Callable[[Step], Flow[Any]]) -> Flow[T]:
-    """A flow whose every step is done by another flow.
-
-    Args:
-        flow: The flow.
-        do: What is done for a step: it yields the step, or what stands for it, and answers the step's result. Steps
-            inside of ``All`` are not asked about.
-
-    Example:
-        >>> client.run(around(submission, lambda step: (yield step)))
-    """
-    result: object = None
-    error: ApiError | None = None
-    try:
-        while True:
-            try:
-                step = flow.send(result) if error is None else flow.throw(error)
-            except StopIteration as stop:
-                value: T = stop.value
-                return value
-            result, error = None, None
-            try:
-                result = yield from do(step)
-            except ApiError as caught:
-                error = caught
-    finally:
-        flow.close()
-
-
-def resumed(flow: Flow[T], step: Step) -> Flow[T]:
-    """The rest of a flow whose first step was taken from it already."""
-    try:
-        while True:
-            try:
-                result = yield step
-            except ApiError as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(result)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    finally:
-        flow.close()
-
-
-def once(flow: Flow[T], *, timeout_seconds: float) -> Flow[T]:
-    """The same flow, each of its requests sent once and for so long: for whoever has a clock of his own for retries.
-
-    Args:
-        flow: Any flow.
-        timeout_seconds: How long a request may take that has no time of its own, in seconds.
-    """
-
-    def do(step: Step) -> Flow[object]:
-        return (yield _sent_once(step, timeout_seconds))
-
-    return around(flow, do)
-
-
-def _sent_once(step: Step, timeout_seconds: float) -> Step:
-    if isinstance(step, Send):
-        return replace(step, retry="never", timeout_seconds=step.timeout_seconds or timeout_seconds)
-    if isinstance(step, All):
-        return All([once(flow, timeout_seconds=timeout_seconds) for flow in step.flows])
-    return step
 
 
 def error_of(sent: HttpRequest, response: HttpResponse) -> ApiError:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
-from airflow_provider_azml.rest import arm_ids, families, flows
+from airflow_provider_azml.rest import arm_ids, families, wrapped_flows
 from airflow_provider_azml.rest.children import Children
 from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
 from airflow_provider_azml.rest.goals import GOALS
@@ -170,7 +170,7 @@ class Follower:
         if trouble and now < trouble.until and not glance.outcome:
             return
         try:
-            yield from flows.once(telling(glance), timeout_seconds=_REQUEST_SECONDS)
+            yield from wrapped_flows.once(telling(glance), timeout_seconds=_REQUEST_SECONDS)
         except (ApiError, AttributeError, LookupError, TypeError, ValueError) as error:
             # also what comes of an answer in an unknown shape: what is only told must not end a wait
             name, level = arm_ids.parse(self._arm_id).name, logging.DEBUG if trouble else logging.WARNING

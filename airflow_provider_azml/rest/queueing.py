@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
-from airflow_provider_azml.rest import arm_ids, flows, history, readings
+from airflow_provider_azml.rest import arm_ids, flows, history, readings, wrapped_flows
 from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def give_reasons(late: WaitTimeout, arm_id: str) -> Flow[None]:
         arm_id: What was waited for.
     """
     if late.last_status in BEFORE_RUNNING and arm_ids.parse(arm_id).kind == "job":
-        explained = flows.once(explain_queue(arm_id), timeout_seconds=_EXPLAINING_SECONDS)
+        explained = wrapped_flows.once(explain_queue(arm_id), timeout_seconds=_EXPLAINING_SECONDS)
         late.reasons = tuple((yield from explained))
 
 

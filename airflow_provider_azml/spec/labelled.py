@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.rest import flows, registries, versions
+from airflow_provider_azml.rest import flows, registries, versions, wrapped_flows
 from airflow_provider_azml.spec.needs import Named, Need
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class OfRegistry(Named, Labelled):
     def look_up(self, target: Target, as_of: datetime | None) -> Flow[Pin]:
         """Find out which was created last, by the registry."""
         asking = registries.newest_version(target.cloud, self.registry, self.segment, self.name, as_of=as_of)
-        return _pin((yield from flows.once(asking, timeout_seconds=_PATIENCE_SECONDS)), as_of)
+        return _pin((yield from wrapped_flows.once(asking, timeout_seconds=_PATIENCE_SECONDS)), as_of)
 
     def id_in(self, target: Target) -> str:
         """Its id."""

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_azml.exceptions import ApiError, AuthError, NotFound
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.rest import datastores, flows, listed_blobs, pace
+from airflow_provider_azml.rest import datastores, listed_blobs, pace, wrapped_flows
 from airflow_provider_azml.rest.patience import Patience
 from airflow_provider_azml.triggers.session import Session
 
@@ -298,4 +298,4 @@ class DatastorePoll:
             return self._container
 
     async def _arun(self, flow: Flow[T]) -> T:
-        return await self._session.arun(flows.once(flow, timeout_seconds=REQUEST_SECONDS))
+        return await self._session.arun(wrapped_flows.once(flow, timeout_seconds=REQUEST_SECONDS))

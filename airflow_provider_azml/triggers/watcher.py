@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_azml.exceptions import ApiError, AuthError
-from airflow_provider_azml.rest import arm_ids, flows, pace
+from airflow_provider_azml.rest import arm_ids, pace, wrapped_flows
 from airflow_provider_azml.rest.goals import GOALS
 from airflow_provider_azml.rest.history import DataPlane, data_plane
 from airflow_provider_azml.rest.line_budget import LineBudget
@@ -152,7 +152,7 @@ class Watcher:
 
     async def arun(self, flow: Flow[T]) -> T:
         """Drive a flow in the task of whoever calls; its requests are sent once."""
-        return await self._session.arun(flows.once(flow, timeout_seconds=REQUEST_SECONDS))
+        return await self._session.arun(wrapped_flows.once(flow, timeout_seconds=REQUEST_SECONDS))
 
     async def follow(self, flow: Flow[T]) -> T:
         """Drive a flow that tells of what is waited for; of those that ask the service only so many go on at once."""
@@ -162,7 +162,7 @@ class Watcher:
             value: T = done.value
             return value
         async with self._following:
-            return await self.arun(flows.resumed(flow, step))
+            return await self.arun(wrapped_flows.resumed(flow, step))
 
     @property
     def stopped(self) -> bool:

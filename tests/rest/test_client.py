@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_azml.exceptions import ApiError, AuthError, Conflict, NotFound, Throttled
-from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest import flows, wrapped_flows
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.credentials import TokenCache
@@ -275,7 +275,7 @@ def test_a_service_that_is_silent_for_too_long_has_not_answered(service, drive):
 def test_a_flow_is_sent_once_by_whoever_has_a_clock_of_his_own(service, drive):
     service.answer("GET", JOB, Answer(503))
     with pytest.raises(ApiError):
-        drive(flows.once(flows.get(JOB), timeout_seconds=5))
+        drive(wrapped_flows.once(flows.get(JOB), timeout_seconds=5))
     assert len(service.asked) == 1
 
 
