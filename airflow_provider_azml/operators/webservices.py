@@ -335,9 +335,13 @@ class AzmlDeleteWebserviceOperator(AzmlOperator):
 
     def submit(self, context: Context) -> Ticket:
         """Delete it."""
+        from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.v1 import services, tickets
 
         if self.generation == "v2":
-            return self._delete(self.hook.workspace_id.child("online_endpoint", self.name))
+            endpoint = self.hook.workspace_id.child("online_endpoint", self.name)
+            if self.hook.run(flows.find(endpoint)) is None:
+                self.log.warning("There is no endpoint %s; generation='v1' deletes a web service of v1", self.name)
+            return self._delete(endpoint)
         act = self.hook.run(services.delete(self.hook.workspace_id, self.name))
         return tickets.web_service_gone(self.hook.workspace_id, self.name, operation=act.id)

@@ -217,7 +217,9 @@ def test_a_model_of_scikit_learn_needs_no_code(hook: AzmlHook, folder: Path) -> 
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_service_of_the_first_generation(deferrable: bool, hook: AzmlHook, folder: Path, model: str) -> None:
+def test_a_service_of_the_first_generation(
+    deferrable: bool, hook: AzmlHook, folder: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     name = new_name()
     arguments = {
         "models": [model] if deferrable else ["model/factor.txt"],
@@ -238,6 +240,10 @@ def test_a_service_of_the_first_generation(deferrable: bool, hook: AzmlHook, fol
     assert [each["name"] for each in service["models"]] == ["factor.txt"]
     (error,) = deployed(name, folder, **arguments).errors["it"]
     assert "give overwrite=True" in str(error)
+    with DAG("not_gone", schedule=None, default_args={"poll_seconds": 0.2}) as dag:
+        AzmlDeleteWebserviceOperator(task_id="it", name=name)
+    assert run(dag).errors == {}
+    assert f"There is no endpoint {name}; generation='v1' deletes" in capsys.readouterr().out
     with DAG("gone", schedule=None, default_args={"poll_seconds": 0.2}) as dag:
         AzmlDeleteWebserviceOperator(task_id="it", name=name, generation="v1")
     gone = run(dag)

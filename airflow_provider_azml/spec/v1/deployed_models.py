@@ -152,8 +152,8 @@ class DeployedModels:
             yield arguments.problem(("models",), f"{count} cannot be deployed without inference_config; give it")
         elif self.framework is None:
             known = ", ".join(frameworks.NAMES)
-            said = f"{word!r:.80} is none of the frameworks" if word else "the framework of the model is not known"
-            reason = f"{said} that are deployed without inference_config ({known}); give it, or model_framework"
+            found = f"is {word!r:.80}" if word else "is not known of the model"
+            reason = f"{found}; without inference_config it must be one of {known}; give it, or inference_config"
             yield arguments.problem(("model_framework",), reason)
 
 

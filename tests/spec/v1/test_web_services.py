@@ -440,8 +440,11 @@ def test_arguments_are_refused_by_name(folder: Path) -> None:
         web_service("My", [], None, None)
     assert "no model cannot be deployed without" in problems(folder, None, None, models=())[0]
     assert "2 models cannot be deployed without" in problems(folder, None, None, models=("a", "b"))[0]
-    assert "the framework of the model is not known" in problems(folder, None, None)[0]
-    assert "'PyTorch' is none of the frameworks" in problems(folder, None, None, framework="PyTorch")[0]
+    assert (
+        "is not known of the model; without inference_config it must be one of ScikitLearn"
+        in problems(folder, None, None)[0]
+    )
+    assert "is 'PyTorch'; without inference_config it must be" in problems(folder, None, None, framework="PyTorch")[0]
     assert "'a b' is no model" in problems(folder, None, INFERENCE, models=("a b",))[0]
     assert "counts with computeType aks alone" in problems(folder, {"computeType": "aci"}, compute_target="c")[0]
     assert "compute_target is 'c'" in problems(folder, AKS, compute_target="c")[0]
