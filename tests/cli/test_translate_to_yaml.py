@@ -326,6 +326,18 @@ def test_a_schedule_alone_wants_to_know_its_pipeline(old: Path, azml: Callable[.
     assert yaml.safe_load(ran.out)["create_job"]["job"] == "azureml:ran"
 
 
+@pytest.mark.parametrize(("config", "schema"), [("aci.json", "managed"), ("aks.json", "kubernetes")])
+def test_an_editor_checks_an_endpoint_with_the_schema_of_its_place(
+    old: Path, azml: Callable[..., Done], config: str, schema: str
+) -> None:
+    told = CLUSTER if config == "aks.json" else SERVICE
+    files = [str(old / name) for name in ("inferenceconfig.json", config)]
+    assert azml("translate", *files, *told, "--to", "yaml", "-o", "new").code == 0
+    for made in ("endpoint", "deployment"):
+        found = yaml.safe_load(Path("new", f"{made}.yml").read_text())
+        assert found["$schema"].endswith(f"/{schema}Online{made.capitalize()}.schema.json")
+
+
 def test_a_pipeline_may_have_two_schedules(old: Path, azml: Callable[..., Done]) -> None:
     (old / "monthly.yml").write_text((old / "schedule.yml").read_text())
     files = [str(old / name) for name in ("pipeline.yml", "schedule.yml", "monthly.yml")]

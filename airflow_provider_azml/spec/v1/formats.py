@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.v1.translation import Translation
 
 _SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
+_OF_CLUSTERS = {"": "kubernetesOnlineEndpoint"}
+"""Endpoints on Kubernetes have a schema of their own, and no type.
+
+Source: the list of schemas in https://learn.microsoft.com/azure/machine-learning/reference-yaml-overview.
+"""
 PIPELINE, SCHEDULE = "pipeline", "schedule"
 RUN_CONFIGURATION, HYPERDRIVE = "run_configuration", "hyperdrive"
 ENVIRONMENT, DATASET = "environment", "dataset"
@@ -182,6 +187,8 @@ def with_schema(kind: str, value: Json) -> Json:
         'https://azuremlschemas.azureedge.net/latest/environment.schema.json'
     """
     names = SCHEMAS[kind]
+    if kind == "online_endpoint" and value.get("compute"):
+        names = _OF_CLUSTERS
     name = names.get(str(value.get("type", ""))) or next(iter(names.values()))
     return {"$schema": f"{_SCHEMAS}/{name}.schema.json", **value}
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
     from airflow_provider_azml.spec.v1.script_runs import ScriptRun
 
-_ON_THIS_MACHINE = "is this machine in v1, and nothing runs there; name a compute of the workspace"
+_ON_THIS_MACHINE = "is this machine in v1, and nothing runs there; name a compute of the workspace here, or as compute"
 
 
 @dataclass(frozen=True)
