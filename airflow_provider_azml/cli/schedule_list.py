@@ -12,6 +12,8 @@ from airflow_provider_azml.exceptions import ApiError, AzmlError, ConnectionInco
 from airflow_provider_azml.rest import schedules
 from airflow_provider_azml.rest.flows import All
 from airflow_provider_azml.rest.history import DataPlane
+from airflow_provider_azml.rest.v1 import pipeline_schedules
+from airflow_provider_azml.rest.v1.pipelines import field
 from airflow_provider_azml.spec.schedule_explanations import MOMENT
 from airflow_provider_azml.spec.service_schedules import of_retired, of_today
 
@@ -76,7 +78,7 @@ def both_generations(
     found = [of_today(body, now) for body in (yield from schedules.listed(workspace))]
     refusal, plane = None, DataPlane(workspace)
     try:
-        found += [of_retired(entity, now) for entity in (yield from schedules.retired(plane))]
+        found += [of_retired(entity, now) for entity in (yield from pipeline_schedules.each(plane, active_only=False))]
     except ApiError as error:  # the older interface is none of every workspace's, nor every role's
         refusal = error
     last = yield All([_last_status(plane, one) for one in found])
@@ -132,9 +134,9 @@ def _last_status(plane: DataPlane, schedule: ServiceSchedule) -> Flow[str | None
         if schedule.generation == "v2":
             job = yield from schedules.last_job(plane.workspace, schedule.name)
             return str(job["properties"].get("status")) if job else None
-        found = yield from schedules.retired_run(plane, schedule.key)
+        found = yield from pipeline_schedules.last_run(plane, schedule.key)
     except ApiError:  # a list without it is better than none
         return None
-    status = schedules.field(found, "Status") if found else None
-    word = schedules.field(status, "StatusCode") if isinstance(status, dict) else None
+    status = field(found, "Status") if found else None
+    word = field(status, "StatusCode") if isinstance(status, dict) else None
     return str(word) if word is not None else None

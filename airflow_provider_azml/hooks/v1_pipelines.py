@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_azml.rest.history import DataPlane
-from airflow_provider_azml.rest.v1 import pipelines
+from airflow_provider_azml.rest.v1 import pipeline_schedules, pipelines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +104,7 @@ class PublishedPipelines:
             description = said.description if description is None else description
             if continue_on_step_failure is None:
                 continue_on_step_failure = said.continue_on_step_failure
-        body = pipelines.schedule_of(
+        body = pipeline_schedules.described(
             name,
             pipeline_id,
             experiment,
@@ -114,24 +114,24 @@ class PublishedPipelines:
             description=description,
             continue_on_step_failure=continue_on_step_failure,
         )
-        return self._run(pipelines.create_schedule(self.place, body))
+        return self._run(pipeline_schedules.create(self.place, body))
 
     def schedules(self, pipeline_id: str | None = None, *, active_only: bool = True) -> Sequence[Json]:
         """The schedules of the workspace, or of a published pipeline."""
-        return self._run(pipelines.schedules(self.place, pipeline=pipeline_id, active_only=active_only))
+        return self._run(pipeline_schedules.each(self.place, pipeline=pipeline_id, active_only=active_only))
 
     def schedule(self, schedule_id: str) -> Json:
         """A schedule of a published pipeline, by its id."""
-        return self._run(pipelines.schedule(self.place, schedule_id))
+        return self._run(pipeline_schedules.get(self.place, schedule_id))
 
     def set_schedule(self, schedule_id: str, *, enabled: bool) -> Json:
         """Enable or disable a schedule of a published pipeline."""
-        status = pipelines.ACTIVE if enabled else pipelines.DISABLED
-        return self._run(pipelines.set_schedule_status(self.place, schedule_id, status))
+        status = pipeline_schedules.ACTIVE if enabled else pipeline_schedules.DISABLED
+        return self._run(pipeline_schedules.set_status(self.place, schedule_id, status))
 
     def schedule_runs(self, schedule_id: str) -> Sequence[Json]:
         """The runs that a schedule has started."""
-        return self._run(pipelines.runs_of_schedule(self.place, schedule_id))
+        return self._run(pipeline_schedules.runs(self.place, schedule_id))
 
     def _run(self, flow: Flow[T]) -> T:
         return self._hook.run(flow)
@@ -139,6 +139,6 @@ class PublishedPipelines:
 
 def _said(file: Path) -> PipelineSchedule:
     from airflow_provider_azml.spec.source import as_written
-    from airflow_provider_azml.spec.v1 import pipeline_schedules
+    from airflow_provider_azml.spec.v1.pipeline_schedules import read
 
-    return pipeline_schedules.read(as_written(file))
+    return read(as_written(file))

@@ -103,36 +103,38 @@ class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
         return self._told(self.schedule_id, took_over=took_over)
 
     def _of_retired(self) -> Json:
-        from airflow_provider_azml.rest import schedules
         from airflow_provider_azml.rest.history import DataPlane
+        from airflow_provider_azml.rest.v1.pipeline_schedules import DISABLED, is_active, set_status
+        from airflow_provider_azml.rest.v1.pipelines import field
 
         plane = DataPlane(self.hook.workspace_id)
-        firing = [entity for entity in self._same(plane) if schedules.is_active(entity)]
-        ids = [str(schedules.field(entity, "Id")) for entity in firing]
+        firing = [entity for entity in self._same(plane) if is_active(entity)]
+        ids = [str(field(entity, "Id")) for entity in firing]
         if not ids:
             return self._told(None, took_over=False)
         self._refuse_to_run(", ".join(ids))
         if ids[1:]:
             reason = f"{len(ids)} enabled schedules have that name; give the id of one: {', '.join(ids)}"
             raise AirflowFailException(str(ScheduleStillFires(self.name, str(plane.workspace), reason=reason)))
-        if schedules.is_active(self.hook.run(schedules.disable_retired(plane, ids[0]))):
+        if is_active(self.hook.run(set_status(plane, ids[0], DISABLED))):
             raise ScheduleStillFires(self.name, str(plane.workspace), reason="somebody has enabled it again")
         self.log.info("Schedule %r (%s) of CLI v1 is disabled; this DAG fires in its place", self.name, ids[0])
         return self._told(ids[0], took_over=True)
 
     def _same(self, plane: DataPlane) -> list[Json]:
         """The schedules of CLI v1 of that id or, where there is none, of that name."""
-        from airflow_provider_azml.rest import schedules
+        from airflow_provider_azml.rest.v1 import pipeline_schedules
+        from airflow_provider_azml.rest.v1.pipelines import field
 
         try:
-            found = self.hook.run(schedules.retired(plane))
+            found = self.hook.run(pipeline_schedules.each(plane, active_only=False))
         except ApiError as error:
             if error.status not in _GONE:
                 raise
             self.log.warning("The workspace has no schedules of CLI v1 any more: %s", error)
             return []
-        of_id = [entity for entity in found if schedules.field(entity, "Id") == self.name]
-        return of_id or [entity for entity in found if schedules.field(entity, "Name") == self.name]
+        of_id = [entity for entity in found if field(entity, "Id") == self.name]
+        return of_id or [entity for entity in found if field(entity, "Name") == self.name]
 
     def _refuse_to_run(self, known_as: str) -> None:
         """Fail for good, unless it is to be disabled."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.rest.schedules import field, is_active
+from airflow_provider_azml.rest.v1.pipeline_schedules import is_active
+from airflow_provider_azml.rest.v1.pipelines import field
 from airflow_provider_azml.spec.firings import firing
 from airflow_provider_azml.spec.schedule_explanations import words_of
 from airflow_provider_azml.spec.schedule_triggers import DEFAULT_ZONE

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import schedules
+from airflow_provider_azml.rest.v1 import pipeline_schedules
 from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import TARGET, WS, StandIn
 
@@ -49,11 +50,11 @@ def test_the_job_of_a_time_is_looked_for_until_jobs_are_older(service: StandIn) 
 def test_schedules_of_v1_come_as_a_list_or_in_a_page(service: StandIn, body: object) -> None:
     service.holds({WS: {"properties": {"discoveryUrl": f"{service.url}/d"}}, "/d": {"api": service.url}})
     service.answer("GET", f"/pipelines/v1.0{WS}/Schedules", Answer(body=body))
-    assert service.run(schedules.retired(TARGET.workspace)) == []
+    assert service.run(pipeline_schedules.each(TARGET.workspace)) == []
 
 
 def test_an_answer_that_is_no_list_of_schedules_is_told_of(service: StandIn) -> None:
     service.holds({WS: {"properties": {"discoveryUrl": f"{service.url}/d"}}, "/d": {"api": service.url}})
     service.answer("GET", f"/pipelines/v1.0{WS}/Schedules", Answer(body=b"<html>a proxy</html>"))
     with pytest.raises(ApiError, match="the answer is no JSON list: '<html>a proxy"):
-        service.run(schedules.retired(TARGET.workspace))
+        service.run(pipeline_schedules.each(TARGET.workspace))

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_azml.exceptions import ApiError, NotFound
 from airflow_provider_azml.rest.clouds import CLOUDS
 from airflow_provider_azml.rest.history import DataPlane
-from airflow_provider_azml.rest.v1 import models, pipelines, runs, scoring, services
+from airflow_provider_azml.rest.v1 import models, pipeline_schedules, runs, scoring, services
 from tests.rest.scripted_service import Answer
 from tests.rest.v1.conftest import WORKSPACE, scripted
 
@@ -76,10 +76,12 @@ def test_a_workspace_that_is_not_there_is_no_missing_run(plane, drive):
 
 def test_a_schedule_is_put_back_as_it_was_but_disabled(plane, drive):
     kept = {"Id": "s-1", "Name": "nightly", "EntityStatus": "0", "Recurrence": {"Frequency": "Day"}}
-    scripted(plane, "pipelines/v1.0", "GET", "Schedules/s-1", Answer(body=kept))
-    scripted(plane, "pipelines/v1.0", "PUT", "Schedules/s-1", Answer(body={**kept, "EntityStatus": "Disabled"}))
-    assert drive(pipelines.set_schedule_status(WORKSPACE, "s-1", "Disabled"))["EntityStatus"] == "Disabled"
-    assert json.loads(plane.asked[-1].body) == {**kept, "EntityStatus": "2"}
+    disabled = {**kept, "EntityStatus": "Disabled"}
+    scripted(plane, "pipelines/v1.0", "GET", "Schedules/s-1", Answer(body=kept), Answer(body=disabled))
+    scripted(plane, "pipelines/v1.0", "PUT", "Schedules/s-1", Answer(body=disabled))
+    assert drive(pipeline_schedules.set_status(WORKSPACE, "s-1", "Disabled")) == disabled
+    (sent,) = (asked for asked in plane.asked if asked.method == "PUT")
+    assert json.loads(sent.body) == disabled
     before = len(plane.asked)
-    drive(pipelines.set_schedule_status(WORKSPACE, "s-1", "Active"))
+    drive(pipeline_schedules.set_status(WORKSPACE, "s-1", "Disabled"))
     assert {asked.method for asked in plane.asked[before:]} == {"GET"}
