@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_azml.emulator.clock import timestamp
@@ -17,7 +18,6 @@ from airflow_provider_azml.rest import arm_ids
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from starlette.datastructures import UploadFile
     from starlette.requests import Request
 
     from airflow_provider_azml.emulator.emulator import Emulator
@@ -184,3 +184,22 @@ async def json_value(request: Request) -> object:
         return parsed(raw) if raw else None
     except ValueError as error:
         raise DataPlaneError(400, "UserError", f"The request's body is not JSON: {error}") from error
+
+
+async def json_part(call: Call, name: str) -> Json:
+    """The JSON object in a part of a form.
+
+    Raises:
+        DataPlaneError: There is no such part, or something else in it.
+    """
+    given = call.form.get(name)
+    raw = await given.read() if isinstance(given, UploadFile) else (given or "").encode()
+    if not raw:
+        raise DataPlaneError(400, "UserError", f"The form has no part '{name}'.")
+    try:
+        value = parsed(raw)
+    except ValueError as error:
+        raise DataPlaneError(400, "UserError", f"The form's part '{name}' is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise DataPlaneError(400, "UserError", f"The form's part '{name}' is not a JSON object.")
+    return value

@@ -16,11 +16,10 @@ from starlette.routing import Route
 from airflow_provider_azml.emulator.arm.asset_versions import component_version
 from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.arm.jobs import start_job
-from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
+from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint, json_part
 from airflow_provider_azml.emulator.history.named_runs import named_run
 from airflow_provider_azml.emulator.history.runs import Runs
 from airflow_provider_azml.emulator.jobs.python_environments import curated
-from airflow_provider_azml.emulator.request_json import parsed
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
 from airflow_provider_azml.emulator.threads import done_in_thread
 from airflow_provider_azml.emulator.v1.run_definitions import command_properties, environment_properties
@@ -73,7 +72,7 @@ class Execution:
         ]
 
     async def _start(self, call: Call) -> Json:
-        definition = Section(await _definition(call))
+        definition = Section(await json_part(call, "runDefinitionFile"))
         # before the project is unpacked, so that what is refused costs nothing
         run_id = self._run_id(call)
         command_properties(definition, call.workspace)
@@ -214,20 +213,6 @@ def _environment_id(
     if emulator.store.get(arm_id) is None:
         emulator.store.put(arm_id, {"properties": properties})
     return arm_id
-
-
-async def _definition(call: Call) -> Json:
-    given = call.form.get("runDefinitionFile")
-    raw = await given.read() if isinstance(given, UploadFile) else (given or "").encode()
-    if not raw:
-        raise DataPlaneError(400, "UserError", "The form has no part 'runDefinitionFile'.")
-    try:
-        definition = parsed(raw)
-    except ValueError as error:
-        raise DataPlaneError(400, "UserError", f"The run definition is not JSON: {error}") from error
-    if not isinstance(definition, dict):
-        raise DataPlaneError(400, "UserError", "The run definition is not a JSON object.")
-    return definition
 
 
 def _project(call: Call) -> IO[bytes]:

@@ -8,17 +8,15 @@ import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.arm.jobs import start_job
 from airflow_provider_azml.emulator.clock import timestamp
-from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint
+from airflow_provider_azml.emulator.history.data_plane import Call, DataPlaneError, Operation, endpoint, json_part
 from airflow_provider_azml.emulator.history.named_runs import named_run
 from airflow_provider_azml.emulator.history.runs import Runs
-from airflow_provider_azml.emulator.request_json import parsed
 from airflow_provider_azml.emulator.v1.execution import job_properties
 from airflow_provider_azml.emulator.v1.sections import Section
 from airflow_provider_azml.emulator.v1.snapshots import Snapshots
@@ -84,7 +82,7 @@ class HyperDrive:
         ]
 
     async def _create(self, call: Call) -> Response:
-        config = Section(await _config(call))
+        config = Section(await json_part(call, "config"))
         if config.text("platform", _PLATFORM) != _PLATFORM:
             raise config.wrong("platform", "must be AML: the emulator searches no pipelines")
         run_id = unquote(call.names.get("run") or "") or f"HD_{uuid.uuid4()}"
@@ -140,20 +138,6 @@ class HyperDrive:
         run = named_run(self._emulator.store, call)
         self._emulator.jobs.cancel(call.workspace.child("job", run["runId"]))
         return {"code": 200, "result": f"Cancellation of run {run['runId']} was requested."}
-
-
-async def _config(call: Call) -> Json:
-    given = call.form.get("config")
-    raw = await given.read() if isinstance(given, UploadFile) else (given or "").encode()
-    if not raw:
-        raise DataPlaneError(400, "UserError", "The form has no part 'config'.")
-    try:
-        config = parsed(raw)
-    except ValueError as error:
-        raise DataPlaneError(400, "UserError", f"The configuration is not JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise DataPlaneError(400, "UserError", "The configuration is not a JSON object.")
-    return config
 
 
 def _configuration(config: Section) -> Section:
