@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import ApiError, SpecError
+from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.operators.base import LOG_LINES
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class _Request:
 
     def _check(self) -> None:
         from airflow_provider_azml.operators.arguments import refused
+        from airflow_provider_azml.spec import validate
         from airflow_provider_azml.spec.v1.deployment import AKS_ENDPOINT, LOCAL
 
         found = [*self._config.problems(today=False), *self._models.problems(without_code=False)]
@@ -166,8 +167,7 @@ class _Request:
             found += self._inference.problems(today=False)
         elif len(self._models.names) != 1:
             raise refused("models", "must be one where inference_config is left out")
-        if any(problem.severity == "error" for problem in found):
-            raise SpecError(list(dict.fromkeys(found)))
+        validate.told(found)
         for kind, reason in ((LOCAL, _NO_LOCAL), (AKS_ENDPOINT, _NO_VERSIONS)):
             if self._config.type == kind:
                 raise refused("deployment_config", reason)

@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import validate
 from airflow_provider_azml.spec.places import closest
 from airflow_provider_azml.spec.rules import lower
@@ -195,7 +194,4 @@ def check(source: Source) -> Sequence[Problem]:
     Raises:
         SpecError: It is no valid configuration, or says what v2 cannot say; with all its problems at once.
     """
-    found = list(dict.fromkeys(DeploymentConfig(source).problems()))
-    if any(problem.severity == "error" for problem in found):
-        raise SpecError(found)
-    return sorted(found)
+    return validate.told(DeploymentConfig(source).problems())

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import schema_files, validate
 from airflow_provider_azml.spec.marks import Marks
 from airflow_provider_azml.spec.rules import lower, mapping
@@ -94,9 +93,7 @@ def today(kind: str, body: Json | Source, known: Known | None = None) -> Json:
         >>> today("data", {"properties": {"datasetType": "Simple", "path": "https://example.com/iris.csv"}})
         {'properties': {'dataType': 'uri_file', 'dataUri': 'https://example.com/iris.csv'}}
     """
-    found = problems(kind, body)
-    if any(problem.severity == "error" for problem in found):
-        raise SpecError(found)
+    validate.told(problems(kind, body))
     source = _spelt(kind, body)
     made = _TODAY[_definition(kind, source)](source, known or Known())
     return {_PROPERTIES: {key: value for key, value in made.items() if value is not None}}

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_azml.exceptions import SpecError
+from airflow_provider_azml.spec import validate
 from airflow_provider_azml.spec.marks import Marks
 from airflow_provider_azml.spec.source import Source
 from airflow_provider_azml.spec.v1.deployed_models import DeployedModels
@@ -121,10 +121,7 @@ def web_service(
     config = DeploymentConfig(deployment_config or replace(arguments, value={}), AKS if compute_target else ACI)
     inference = None if inference_config is None else InferenceConfig(inference_config, environment)
     service = _Service(arguments, inference, config, framework_version)
-    found = list(dict.fromkeys(service.problems()))
-    if any(problem.severity == "error" for problem in found):
-        raise SpecError(found)
-    notes = tuple(sorted(found))
+    notes = validate.told(service.problems())
     traffic = config.number("trafficPercentile")
     return WebService(
         service.endpoint(),
