@@ -56,7 +56,7 @@ _OTHER_ENCODINGS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 _NO_FILES = {
-    stat.S_IFDIR: "a folder",
+    stat.S_IFDIR: "a folder; name the file in it",
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",

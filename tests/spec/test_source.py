@@ -59,7 +59,7 @@ def test_the_place_of_a_byte_that_is_not_utf_8(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="cannot be read: it is a folder"):
+    with pytest.raises(SpecError, match="cannot be read: it is a folder; name the file in it"):
         source.read(tmp_path)
 
 
