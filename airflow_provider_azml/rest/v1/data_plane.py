@@ -33,6 +33,8 @@ Source: the table of https://learn.microsoft.com/azure/machine-learning/how-to-m
 azureml-pipeline-core 1.62 addresses it.
 """
 JSON_PATCH = "application/json-patch+json"
+MISSING_PARENTS = flows.MISSING_PARENTS | {"WorkspaceNotFound"}
+"""Codes of a 404 that does not mean that what was asked for is gone; the last is the data plane's own."""
 
 
 def ask(
@@ -92,7 +94,7 @@ def found(
     try:
         return (yield from told(place, service, "GET", *below, params=params))
     except NotFound as error:
-        if error.code in flows.MISSING_PARENTS or error.code == "WorkspaceNotFound":
+        if error.code in MISSING_PARENTS:
             raise
         return None
 

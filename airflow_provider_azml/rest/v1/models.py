@@ -154,7 +154,7 @@ def delete(place: WorkspaceId | DataPlane, model_id: str) -> Flow[None]:
     try:
         yield from data_plane.ask(place, "modelmanagement", "DELETE", _PLACE, model_id)
     except NotFound as error:
-        if error.code in flows.MISSING_PARENTS:
+        if error.code in data_plane.MISSING_PARENTS:
             raise
 
 

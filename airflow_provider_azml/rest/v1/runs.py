@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.v1.multipart import Content
 
 DEFINITION, PROJECT = "definition.json", "project.zip"
-_MISSING = frozenset({*flows.MISSING_PARENTS, "WorkspaceNotFound"})
 
 
 def definition(configuration: Json, *, parent_run_id: str | None = None) -> Json:
@@ -139,7 +138,7 @@ def find(place: WorkspaceId | DataPlane, run_id: str) -> Flow[Json | None]:
     try:
         return (yield from get(place, run_id))
     except NotFound as error:
-        if error.code in _MISSING:
+        if error.code in data_plane.MISSING_PARENTS:
             raise
         return None
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_azml.exceptions import ApiError, NotFound
-from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.flows import Sleep
 from airflow_provider_azml.rest.v1 import data_plane
 
@@ -129,7 +128,7 @@ def delete(place: WorkspaceId | DataPlane, name: str) -> Flow[Operation]:
     try:
         response = yield from data_plane.ask(place, "modelmanagement", "DELETE", "services", name)
     except NotFound as error:
-        if error.code in flows.MISSING_PARENTS:
+        if error.code in data_plane.MISSING_PARENTS:
             raise
         return Operation(None, "Succeeded")
     return _begun(response)

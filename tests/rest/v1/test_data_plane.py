@@ -74,6 +74,14 @@ def test_a_workspace_that_is_not_there_is_no_missing_run(plane, drive):
         drive(runs.find(WORKSPACE, "r"))
 
 
+@pytest.mark.parametrize(("path", "delete"), [("services/iris", services.delete), ("models/iris", models.delete)])
+def test_nothing_is_deleted_from_a_workspace_that_is_not_there(plane, drive, path, delete):
+    missing = {"error": {"code": "WorkspaceNotFound", "message": "There is no workspace"}}
+    scripted(plane, AREA, "DELETE", path, Answer(404, missing))
+    with pytest.raises(NotFound, match="There is no workspace"):
+        drive(delete(WORKSPACE, "iris"))
+
+
 def test_a_schedule_is_put_back_as_it_was_but_disabled(plane, drive):
     kept = {"Id": "s-1", "Name": "nightly", "EntityStatus": "0", "Recurrence": {"Frequency": "Day"}}
     disabled = {**kept, "EntityStatus": "Disabled"}
