@@ -163,6 +163,7 @@ class Deployments:
     async def close(self) -> None:
         """End all servers."""
         await self.usages.close()
+        await self._ports.close_all()
         serving = [*self._serving.values()]
         self._serving.clear()
         await asyncio.gather(*(self._end(each) for each in serving))
