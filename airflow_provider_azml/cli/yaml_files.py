@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from airflow_provider_azml.cli import written_files
 from airflow_provider_azml.cli.written_files import refuse_present
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec.v1 import written
+from airflow_provider_azml.spec.v1.translation import copy
 
 if TYPE_CHECKING:
     import argparse
@@ -82,14 +82,10 @@ def write(made: Written, *, force: bool) -> None:
         SpecError: One is there already; none was written.
     """
     refuse_present(made.files, force=force)
-    for copy, origin in made.copies.items():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if origin.is_dir():
-            shutil.copytree(origin, copy, symlinks=True, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(origin, copy)
+    for target, origin in made.copies.items():
+        copy(origin, target)
     written_files.write(made.texts, force=force)
-    sys.stdout.writelines(f"{copy}\n" for copy in made.copies)
+    sys.stdout.writelines(f"{target}\n" for target in made.copies)
 
 
 def _text(product: Product, folder: Path) -> str:

@@ -69,13 +69,6 @@ def distribution(value: Mapping[str, Any]) -> list[Any]:
     return [kind, [_number(value[key]) for key in ARGUMENTS[kind]]]
 
 
-def distribution_in_words(value: Mapping[str, Any]) -> Json:
-    """A distribution as nodes of pipelines have it: in the keys of the file."""
-    kind = lower(value["type"])
-    _, arguments = distribution(value)
-    return {"type": kind, **dict(zip(ARGUMENTS[kind], arguments, strict=True))}
-
-
 def sampling_algorithm(value: str | Mapping[str, Any]) -> Json:
     """How values are picked, given as a word or as a mapping."""
     return translated({"type": value} if isinstance(value, str) else value, _SAMPLING_RULES)

@@ -6,8 +6,6 @@ import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.spec.marks import Marks
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -60,12 +58,7 @@ class Translation:
             folder: An empty folder, which has to stay until the content was submitted.
         """
         for path, origin in self.copies.items():
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if origin.is_dir():
-                shutil.copytree(origin, target, symlinks=True, dirs_exist_ok=True)
-            else:
-                shutil.copyfile(origin, target)
+            copy(origin, folder / path)
         for path, text in self.files.items():
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -76,10 +69,18 @@ class Translation:
         return replace(self.source, value=value)
 
 
-def marked(made: Mapping[str, Any], source: Source, *path: str | int) -> Source:
-    """A source of other content, all problems of which point to one place of this one."""
-    mark = source.marks.at(path)
-    return replace(source, value=dict(made), marks=Marks(mark.file, mark.line, mark.column, mark.key))
+def copy(origin: Path, target: Path) -> None:
+    """Copy a file, or a folder with all that is in it; folders that lead there are made.
+
+    Args:
+        origin: The file or folder.
+        target: Where it goes, under its new name.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if origin.is_dir():
+        shutil.copytree(origin, target, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(origin, target)
 
 
 def _with(value: Any, place: Place, new: str) -> Any:

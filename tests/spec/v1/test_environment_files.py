@@ -33,7 +33,7 @@ def folder(path: Path, files: dict[str, str]) -> Path:
 
 def made(path: Path, content: dict[str, Any], **files: str) -> Translation:
     return environment_files.environment(
-        environment_files.opened(folder(path, {FILE: json.dumps(content, indent=1), **files}))
+        as_written(folder(path, {FILE: json.dumps(content, indent=1), **files}) / FILE)
     )
 
 
@@ -52,7 +52,7 @@ def todays_body(translation: Translation, path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("name", GOLDEN["cases"])
 def test_an_environment_is_read_as_azureml_core_reads_it(name: str, tmp_path: Path) -> None:
     case = GOLDEN["cases"][name]
-    translation = environment_files.environment(environment_files.opened(folder(tmp_path, case["given"])))
+    translation = environment_files.environment(as_written(folder(tmp_path, case["given"]) / FILE))
     body, theirs = todays_body(translation, tmp_path), case["read"]
     python, docker = theirs["python"], theirs["docker"]
     assert translation.source.value["name"] == theirs["name"]
@@ -89,7 +89,7 @@ def test_a_scaffold_says_what_azureml_core_scaffolds(tmp_path: Path) -> None:
         del expected["docker"][key]
     del expected["docker"]["baseImageRegistry"]["registryIdentity"], expected["r"], expected["assetId"]
     assert ours == expected
-    translation = environment_files.environment(environment_files.opened(folder(tmp_path, dict(files))))
+    translation = environment_files.environment(as_written(folder(tmp_path, dict(files)) / FILE))
     assert todays_body(translation, tmp_path)["image"]
 
 
@@ -108,7 +108,7 @@ def test_a_registered_environment_is_written_so_that_it_registers_again(
 ) -> None:
     arm_id = "/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/environments/mine/versions/7"
     files = environment_files.written({"id": arm_id, "name": "7", "properties": properties})
-    translation = environment_files.environment(environment_files.opened(folder(tmp_path, dict(files))))
+    translation = environment_files.environment(as_written(folder(tmp_path, dict(files)) / FILE))
     assert (translation.source.value["name"], translation.source.value["version"]) == ("mine", "7")
     assert not translation.remarks
     body = todays_body(translation, tmp_path)
@@ -234,7 +234,7 @@ def test_packages_for_an_image_that_is_built_are_refused(tmp_path: Path) -> None
 
 def test_a_folder_without_an_environment_says_so(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=re.escape(f"{tmp_path / FILE}: there is no such file")):
-        environment_files.opened(tmp_path)
+        as_written(tmp_path / FILE)
 
 
 def test_files_of_v2_and_run_configurations_are_none(tmp_path: Path) -> None:
