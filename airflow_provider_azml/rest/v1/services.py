@@ -54,7 +54,7 @@ def create(place: WorkspaceId | DataPlane, request: Json) -> Flow[Operation]:
             replaced.
 
     Returns:
-        What makes it, to be waited for with :func:`tickets.web_service`.
+        What makes it, to be waited for with :func:`~airflow_provider_azml.rest.v1.tickets.web_service`.
 
     Raises:
         Conflict: There is one of that name.
