@@ -200,7 +200,7 @@ def test_everything_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
             "header": "some",
         },
         "timeSeries": {"fineGrainTimestamp": "t"},
-        "registration": {"nam": "x", "tags": {"a": "None"}, "createNewVersion": "yes"},
+        "registration": {"nameX": "x", "tags": {"a": "None"}, "createNewVersion": "yes"},
     }
     told = "\n".join(refused(tmp_path, given))
     for expected in (
@@ -214,7 +214,7 @@ def test_everything_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
         "parameters.separator: counts with sourceType delimited_files alone",
         "parameters.header: ",
         "timeSeries: v2's tables do not know which column tells the time",
-        "registration.nam: unknown key; did you mean 'name'?",
+        "registration.nameX: unknown key; did you mean 'name'?",
         "registration: 'name' is missing",
         "registration.createNewVersion: ",
     ):

@@ -169,7 +169,7 @@ def test_everything_that_cannot_be_said_is_told_with_its_line(tmp_path: Path) ->
     given = {
         "name": "AzureML-mine",
         "version": "None",
-        "pyton": {},
+        "pythoon": {},
         "python": {"baseCondaEnvironment": "base", "condaDependenciesFile": "missing.yml"},
         "docker": {
             "baseImage": "x",
@@ -190,7 +190,7 @@ def test_everything_that_cannot_be_said_is_told_with_its_line(tmp_path: Path) ->
     for expected in (
         f"{FILE}:2: name: is 'AzureML-mine'; names that begin with Microsoft or AzureML are the service's",
         f"{FILE}:3: version: is the text 'None'; write null, or leave it out",
-        f"{FILE}:4: pyton: unknown key; did you mean 'python'?",
+        f"{FILE}:4: pythoon: unknown key; did you mean 'python'?",
         f"{FILE}:6: python.baseCondaEnvironment: v2 starts from an image",
         f"{FILE}:7: python.condaDependenciesFile: there is no file 'missing.yml'",
         f"{FILE}:11: docker.baseDockerfile: v2 installs no conda packages into an image of a Dockerfile",

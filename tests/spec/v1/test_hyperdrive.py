@@ -158,7 +158,7 @@ def test_what_v1_did_not_heed_is_noted(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"polcy": 1}, "polcy: unknown key; did you mean 'policy'?"),
+        ({"polizy": 1}, "polizy: unknown key; did you mean 'policy'?"),
         ({"max_total_runs": 0}, "max_total_runs: is 0; it must be at least 1"),
         ({"max_concurrent_runs": 9}, "max_concurrent_runs: is 9, and there are 8 runs in all (max_total_runs)"),
         ({"primary_metric_name": "None"}, "primary_metric_name: is the text 'None'"),

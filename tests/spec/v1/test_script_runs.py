@@ -274,7 +274,7 @@ def test_a_script_for_spark_becomes_a_spark_job(folder: Path) -> None:
         ("script: no.py", "1:9: script: there is no file 'no.py' in"),
         ("script: ../no.py", "1:9: script: '../no.py' is outside of"),
         ('script: "a\\0b"', "script: there is no file 'a\\x00b' in"),
-        ("scrip: x\ntarget: None", "1:1: scrip: unknown key; did you mean 'script'?"),
+        ("scrript: x\ntarget: None", "1:1: scrript: unknown key; did you mean 'script'?"),
         ("target: None", "1:9: target: is the text 'None'; write null, or leave it out"),
         ("nodeCount: 0", "1:12: nodeCount: is 0; it must be at least 1"),
         ("script: train.py\ncommand: ls", "2:10: command: goes without a script, and 'train.py' is one"),
