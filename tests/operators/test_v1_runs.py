@@ -202,7 +202,10 @@ def test_what_is_wrong_is_told_with_its_place_before_anything_is_sent(service: S
             {"runconfig": "plain", "script": "train.py", "arguments": "--x 3"},
             "arguments: is '--x 3'; it must be a list",
         ),
-        ({"runconfig": {"scrript": "train.py"}, "source_directory": "."}, "scrript: unknown key; did you mean 'script'?"),
+        (
+            {"runconfig": {"scrript": "train.py"}, "source_directory": "."},
+            "scrript: unknown key; did you mean 'script'?",
+        ),
     ],
 )
 def test_arguments_that_cannot_be_used_are_told(
