@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
 AZURE = ("https://management.azure.com", "https://login.microsoftonline.com", "https://{regional-api-server}")
+
+
+TOOLS = ("curl", "jq")
+"""Programs that the documents use."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,9 @@ class Shell:
             command: As the document has it.
             variables: Variables of the shell.
         """
+        for tool in (tool for tool in TOOLS if re.search(rf"\b{tool}\b", command)):
+            if shutil.which(tool) is None:
+                pytest.skip(f"there is no {tool}")
         headers = self.folder / "headers"
         settings = ["silent", "show-error", f"cacert = {self.emulator.environment['REQUESTS_CA_BUNDLE']}"]
         (self.folder / ".curlrc").write_text("\n".join([*settings, f"dump-header = {headers}"]))
