@@ -178,7 +178,7 @@ def test_a_sweep_of_that_version_really_runs(preview: Preview, environment: str,
         assert shown[key] == sent[key]
     assert sorted(shown["searchSpace"]) == ["boosting", "learning_rate"]
     preview.workspace.until(name, ["Completed"])
-    children = preview.workspace.history(f"experiments/tests/runs/{name}/children")["value"]
+    children = preview.workspace.history(f"experiments/{sent['experimentName']}/runs/{name}/children")["value"]
     assert len(children) == 2
     for child in children:
         lines, rate, boosting = preview.workspace.log(child["runId"]).split()
