@@ -15,6 +15,7 @@ from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import v1_script_runs
 from airflow_provider_azml.operators.submission import TI_ID, Terms
 from airflow_provider_azml.operators.v1_runs import AzmlSubmitScriptRunOperator
+from airflow_provider_azml.rest import patience
 from airflow_provider_azml.rest.v1.multipart import Pieces
 from airflow_provider_azml.spec.target import SUBMISSION
 from tests.airflow.running import run
@@ -168,6 +169,7 @@ def test_a_start_that_the_service_did_not_take_is_sent_again_once_it_is_sure(
     runs: Runs, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(v1_script_runs, "APPEARING_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.1)
     runs.refuses = 1
     assert in_a_dag(project).errors == {}
     assert (runs.starts, len(runs.begun)) == (2, 1)
@@ -237,9 +239,9 @@ def test_a_task_that_was_ended_takes_its_run_with_it(task: TaskProcess, runs: Ru
 
 
 def test_a_run_that_is_being_started_is_cancelled_once_it_is_there(task: TaskProcess, runs: Runs) -> None:
-    runs.takes_seconds = 1.5
-    task.until(lambda: bool(runs.names))
-    time.sleep(0.5)
+    runs.takes_seconds = 1
+    task.until(lambda: runs.starts == 1)
+    assert not runs.begun
     task.terminate()
     task.until(lambda: runs.status == "Canceled")
     task.until(lambda: LAST_WORDS in task.log)
