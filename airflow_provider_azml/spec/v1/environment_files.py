@@ -245,6 +245,7 @@ def _problems(source: Source) -> Iterator[Problem]:
     yield from unsayable.none_texts(source, but=[("environmentVariables",)])
     given = _with_files(source)
     yield from environments.problems(given, [given.base_path], rows=_UNSAYABLE)
+    yield from environments.interpreter_problems(given)
     yield from _name_problems(source)
     both = [
         key for key in ("baseImage", "baseDockerfile", "buildContext") if not is_unset(given.value_at(("docker", key)))

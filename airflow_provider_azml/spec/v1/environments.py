@@ -39,6 +39,8 @@ _NO_CONDA_IN_BUILD = (
 )
 _CONTEXT = ("docker", "buildContext")
 _RESERVED = ("microsoft", "azureml")
+_NAMES_OF_NONE = ("default-environment", "project_environment")
+"""What v1 calls environments without a name."""
 _WITHIN = frozenset({".azureml", "aml_config"})
 """Folders of run configurations; the project is the folder around."""
 UNSAYABLE = (
@@ -62,6 +64,9 @@ UNSAYABLE = (
     Unsayable(("r",), "v2 installs no packages of R; use an image that has them"),
 )
 """What no environment of v2 can say."""
+_INTERPRETER = Unsayable(
+    ("python", "interpreterPath"), "not sent: counts with userManagedDependencies alone", ("python",)
+)
 
 
 def problems(source: Source, folders: Sequence[Path], *, rows: Sequence[Unsayable] = UNSAYABLE) -> Iterator[Problem]:
@@ -147,6 +152,18 @@ def reference(name: str, version: object) -> str:
     return f"{PREFIX}{name}@{LATEST}" if is_unset(version) else f"{PREFIX}{name}:{version}"
 
 
+def written_out(source: Source) -> str | None:
+    """What to say of an environment that is written out although it has a name; ``None`` for one without.
+
+    Args:
+        source: The environment.
+    """
+    name = source.value.get("name")
+    if is_unset(name) or name in _NAMES_OF_NONE:
+        return None
+    return f"written out as in v1; name azureml:{name}@latest instead if it is registered"
+
+
 def variables(source: Source) -> dict[str, Placed]:
     """The environment variables that an environment sets."""
     given = mapping(source.value.get("environmentVariables"))
@@ -161,6 +178,12 @@ def interpreter(source: Source) -> str:
     """The Python that runs scripts."""
     python = mapping(source.value.get("python"))
     return str(python.get("interpreterPath") or "python") if python.get("userManagedDependencies") else "python"
+
+
+def interpreter_problems(source: Source) -> Iterator[Problem]:
+    """A note where a Python is named that v1 did not heed."""
+    if _has_conda(source):
+        yield from unsayable.problems(source, [_INTERPRETER], severity="note")
 
 
 def container(source: Source) -> Mapping[str, Placed]:

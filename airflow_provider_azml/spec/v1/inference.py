@@ -20,6 +20,7 @@ from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.rules import lower, mapping
 from airflow_provider_azml.spec.v1 import clones, environments, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put
+from airflow_provider_azml.spec.v1.unheeded import PACKAGES, REPOSITORIES
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
 if TYPE_CHECKING:
@@ -63,6 +64,19 @@ _UNSAYABLE_PARTS = (
     Unsayable(("baseImageRegistry", "username"), _REGISTRY),
     Unsayable(("baseImageRegistry", "password"), _REGISTRY),
 )
+_NO_SPARK = "v2 has no Spark behind endpoints; leave it out"
+_UNSAYABLE_ENVIRONMENT = (
+    *environments.UNSAYABLE,
+    Unsayable(("spark", "repositories"), _NO_SPARK, REPOSITORIES),
+    Unsayable(("spark", "packages"), _NO_SPARK, PACKAGES),
+    Unsayable(("databricks",), "v2 has no Databricks behind endpoints; leave it out"),
+)
+_OF_RUNS = (
+    Unsayable(("docker", "shmSize"), "not sent: counts in runs alone", ("2g", "2G")),
+    Unsayable(("docker", "arguments"), "not sent: counts in runs alone"),
+    Unsayable(("python", "interpreterPath"), "not sent: the server of the image runs the script", ("python",)),
+)
+"""What environments say of runs, and no deployment heeds."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +130,7 @@ class InferenceConfig:
         if isinstance(source.value.get(_SCRIPT), str):
             yield from self._script_problems()
         if self._says_environment:
-            yield from self._environment_problems(environments.UNSAYABLE if today else ())
+            yield from self._environment_problems(today=today)
         elif today:
             if lower(source.value.get("runtime")) == "spark-py":
                 yield source.problem(("runtime",), _NO_SPARK, at_key=True)
@@ -187,6 +201,12 @@ class InferenceConfig:
         return {} if self.registered else environments.variables(self.written)
 
     @property
+    def written_out(self) -> str | None:
+        """What to say of its environment where that has a name and is written out nevertheless."""
+        made = self.environment(self.source.base_path).value
+        return environments.written_out(self.written) if isinstance(made, dict) and not self.registered else None
+
+    @property
     def lacks_server(self) -> bool:
         """Whether nothing of its packages answers requests, as far as a file here tells."""
         made = self.environment(self.source.base_path).value
@@ -254,9 +274,12 @@ class InferenceConfig:
         except (RecursionError, MemoryError):  # nested deeper than it can be read here, at this depth of calls
             return
 
-    def _environment_problems(self, rows: Sequence[Unsayable]) -> Iterator[Problem]:
+    def _environment_problems(self, *, today: bool) -> Iterator[Problem]:
         source = self.source
+        rows = _UNSAYABLE_ENVIRONMENT if today else ()
         yield from environments.problems(source.at(_ENVIRONMENT), self._folders, rows=rows)
+        if today:
+            yield from unsayable.problems(source.at(_ENVIRONMENT), _OF_RUNS, severity="note")
         yield from unsayable.none_texts(source.at(_ENVIRONMENT))
         yield from self._stack_problems()
         if self.registered:

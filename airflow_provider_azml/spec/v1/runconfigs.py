@@ -72,9 +72,6 @@ _UNSAYABLE = (
     Unsayable(("datacaches",), "v2 has no caches of data; take the data as an input"),
     Unsayable(("autoClusterComputeSpecification",), "v2 makes no cluster for a run; name one, or serverless"),
 )
-_INTERPRETER = Unsayable(
-    ("python", "interpreterPath"), "not sent: counts with userManagedDependencies alone", ("python",)
-)
 _TARGETS: Mapping[str, str] = {
     "containerinstance": "v2 runs no jobs on container instances; name a compute, or serverless",
 }
@@ -174,8 +171,7 @@ class RunConfig:
         if found is not None:
             yield from validate.problems(found, f"{SCHEMA}#/$defs/environment")
         yield from environments.problems(self.environment, self.folders, rows=rows)
-        if self.environment.value_at(("python", "userManagedDependencies")) is not True:
-            yield from unsayable.problems(self.environment, [_INTERPRETER], severity="note")
+        yield from environments.interpreter_problems(self.environment)
 
     def _process_problems(self) -> Iterator[Problem]:
         source, framework, communicator = self.source, self.framework, self.communicator

@@ -112,6 +112,9 @@ class ScoringCode:
             if self.inference.registered_name[0] in RETIRED:
                 text = f"{self.inference.registered} is retired; this is what v1 installs where nothing is said"
                 found.append(Remark(("environment",), text))
+            named = self.inference.written_out
+            if named:
+                found.append(Remark(("environment",), named))
             if self.inference.lacks_server:
                 text = f"its packages must have {' or '.join(SERVERS)}, unless the image has"
                 found.append(Remark(("environment",), text))

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 _NO_COMPUTE = "v1 ran this on the machine that submitted it; without a compute Azure ML runs it on serverless compute"
 _DEFAULTS = "the image and packages that v1 took where nothing was said; name an environment of the workspace instead"
-_NAMES_OF_NONE = ("default-environment", "project_environment")
-"""What v1 calls environments without a name."""
 _VARIABLES = "v1 told the script in environment variables where its data are; so does this"
 _READ_ONLY = "v1 mounted data in datastores to be written too; Azure ML mounts inputs to be read alone"
 _AS_FOLDER = "taken as a folder; for a dataset that is still one of v1, write type mltable and mode eval_mount"
@@ -167,9 +165,9 @@ class ScriptRun:
             return
         made = self.runconfig.translated(self.code)["environment"]
         said = mapping(None if made is None else made.value)
-        name = self.runconfig.environment.value.get("name")
-        if said and not is_unset(name) and name not in _NAMES_OF_NONE:
-            yield Remark(place, f"written out as in v1; name azureml:{name}@latest instead if it is registered")
+        named = environments.written_out(self.runconfig.environment)
+        if said and named:
+            yield Remark(place, named)
         if said.get("image") == environments.IMAGE:
             yield Remark((*place, "image"), "the image that v1 took where none was named")
         if said.get("conda_file") == environments.CONDA:

@@ -95,7 +95,7 @@ SILENT = {
 
 def leaves(schema: dict[str, Any], path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """The fields of a schema that hold no others."""
-    parts = [schema, *schema.get("anyOf", ())]
+    parts = [schema, *schema.get("anyOf", ()), *schema.get("allOf", ())]
     known = {key: member for part in parts for key, member in part.get("properties", {}).items()}
     more = next((part["additionalProperties"] for part in parts if part.get("additionalProperties")), None)
     items = schema.get("items", {})
@@ -114,7 +114,11 @@ def sample(path: tuple[str | int, ...], schema: dict[str, Any]) -> Any:
     for key in (dotted(path), path[-1]):
         if key in SAMPLES:
             return SAMPLES[key]
-    types = [one for part in (schema, *schema.get("anyOf", ())) for one in _types(part)]
+    parts = (schema, *schema.get("anyOf", ()))
+    words = [word for part in parts for word in part.get("enum", ()) if word is not None]
+    if words:
+        return words[-1]
+    types = [one for part in parts for one in _types(part)]
     return BY_TYPE[next(one for one in types if one != "null")]
 
 
