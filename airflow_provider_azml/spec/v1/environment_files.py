@@ -81,18 +81,6 @@ def is_environment(source: Source) -> bool:
     return tells and _OF_OTHERS.isdisjoint(keys) and not {"image", "build"} & keys
 
 
-def opened(folder: Path) -> Source:
-    """The environment in a folder, as ``az ml environment register -d`` takes it.
-
-    Args:
-        folder: The folder.
-
-    Raises:
-        SpecError: It has no such file, or one that cannot be read.
-    """
-    return sources.as_written(folder / FILE)
-
-
 def check(source: Source) -> Sequence[Problem]:
     """Check an environment file, and what lies beside it, before anything is made of it.
 
@@ -117,7 +105,7 @@ def environment(source: Source) -> Translation:
         SpecError: It is no valid environment file, or says what v2 cannot say; with all its problems at once.
 
     Example:
-        >>> environment(opened(Path("myenv"))).source.value["conda_file"]
+        >>> environment(as_written(Path("myenv", FILE))).source.value["conda_file"]
         'conda_dependencies.yml'
     """
     notes = check(source)

@@ -41,8 +41,8 @@ _CONTEXT = ("docker", "buildContext")
 _RESERVED = ("microsoft", "azureml")
 _NAMES_OF_NONE = ("default-environment", "project_environment")
 """What v1 calls environments without a name."""
-_WITHIN = frozenset({".azureml", "aml_config"})
-"""Folders of run configurations; the project is the folder around."""
+FOLDERS = ("aml_config", ".azureml")
+"""Where run configurations are below the folder of a project, the one that v1 looks into first before the other."""
 UNSAYABLE = (
     Unsayable(("python", "baseCondaEnvironment"), "v2 starts from an image; name one that has that environment"),
     Unsayable(
@@ -209,7 +209,7 @@ def folders_of(runconfig: Source, code: Path) -> list[Path]:
         code: Folder of the code.
     """
     folder = runconfig.base_path
-    around = [folder.parent] if folder.name in _WITHIN else []
+    around = [folder.parent] if folder.name in FOLDERS else []
     return list(dict.fromkeys([*around, code, folder]))
 
 

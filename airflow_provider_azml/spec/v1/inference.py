@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import references, validate, yaml_text
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.rules import lower, mapping
@@ -327,7 +326,4 @@ def check(source: Source) -> Sequence[Problem]:
     Raises:
         SpecError: It is no valid configuration, or says what v2 cannot say; with all its problems at once.
     """
-    found = list(dict.fromkeys(InferenceConfig(source).problems()))
-    if any(problem.severity == "error" for problem in found):
-        raise SpecError(found)
-    return sorted(found)
+    return validate.told(InferenceConfig(source).problems())

@@ -38,8 +38,6 @@ _OLDER_FRAMEWORKS: Mapping[str, tuple[str, str]] = {
     "pythonintelmpi": ("python", "intelmpi"),
 }
 """Frameworks of older files -> framework and communicator that they stand for."""
-FOLDERS = ("aml_config", ".azureml")
-"""Where run configurations are below the folder of a project, the one that v1 looks into first before the other."""
 _TELLING = frozenset({
     *("script", "framework", "communicator", "maxRunDurationSeconds", "nodeCount", "history", "dataReferences"),
     *("outputData", "hdi", "mpi", "pytorch", "amlcompute", "paralleltask", "sourceDirectoryDataStore"),
@@ -287,7 +285,7 @@ def check(source: Source) -> Sequence[Problem]:
 def project_folder(source: Source) -> Path:
     """The folder of the project that a run configuration is for: that of its file, or the one around ``.azureml``."""
     folder = source.base_path
-    return folder.parent if folder.name in FOLDERS else folder
+    return folder.parent if folder.name in environments.FOLDERS else folder
 
 
 def find_runconfig(folder: Path, name: str) -> Path:
@@ -307,10 +305,10 @@ def find_runconfig(folder: Path, name: str) -> Path:
     Source: azureml-core 1.61, ``RunConfiguration.load`` and ``get_run_config_dir_name``.
     """
     named = name.replace("\\", "/")
-    places = [folder / below / f"{named}{ending}" for below in (*FOLDERS, "") for ending in ("", ENDING)]
+    places = [folder / below / f"{named}{ending}" for below in (*environments.FOLDERS, "") for ending in ("", ENDING)]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
-        where = " or ".join(str(folder / below) for below in (*FOLDERS, ""))
+        where = " or ".join(str(folder / below) for below in (*environments.FOLDERS, ""))
         reason = f"there is no run configuration of that name in {where}, with the ending {ENDING} or without"
         raise SpecError([Problem(name, 0, 0, "", reason)])
     return file
