@@ -10,6 +10,7 @@ from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import local_paths, references, yaml_text
 from airflow_provider_azml.spec import source as sources
 from airflow_provider_azml.spec.environments import reference_problems
+from airflow_provider_azml.spec.local_paths import is_file, is_folder
 from airflow_provider_azml.spec.made_tables import MLTABLE, MadeTable
 from airflow_provider_azml.spec.needs import Asset, Local, LongUri
 from airflow_provider_azml.spec.rules import Rule, each, lower, nested, sendable, texts, translated, words
@@ -109,9 +110,9 @@ def data_problems(source: Source) -> Iterator[Problem]:
     if found:
         return
     kind, local = value.get("type", "uri_folder"), source.local(path)
-    if kind == "uri_file" and not local.is_file():
+    if kind == "uri_file" and not is_file(local):
         yield source.problem(("path",), f"{path} is a folder, but type is uri_file")
-    if kind == "uri_folder" and not local.is_dir():
+    if kind == "uri_folder" and not is_folder(local):
         yield source.problem(("path",), f"{path} is a file, but type is uri_folder; write type: uri_file")
     if kind == "mltable":
         try:
@@ -139,7 +140,7 @@ def _model_path_problems(source: Source, path: Path, value: Json) -> Iterator[Pr
     if references.is_mlflow_run(where):
         return
     yield from local_paths.problems(source, path, where)
-    if lower(value.get("type")) == "mlflow_model" and not references.is_remote(where) and source.local(where).is_file():
+    if lower(value.get("type")) == "mlflow_model" and not references.is_remote(where) and is_file(source.local(where)):
         yield source.problem(path, f"{where} is a file; an MLflow model is a folder")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import keywords
 from airflow_provider_azml.spec.identities import managed_identity
+from airflow_provider_azml.spec.local_paths import is_file
 from airflow_provider_azml.spec.needs import GroupResource, WorkspaceLocation
 from airflow_provider_azml.spec.rules import (
     Rule,
@@ -153,7 +154,7 @@ def problems(source: Source) -> Iterator[Problem]:
     """What is wrong with a compute besides what its schema says."""
     settings = source.value.get("ssh_settings")
     key = settings.get("ssh_private_key_file") if isinstance(settings, dict) else None
-    if isinstance(key, str) and not source.local(key).is_file():
+    if isinstance(key, str) and not is_file(source.local(key)):
         yield source.problem(("ssh_settings", "ssh_private_key_file"), f"there is no such file: {source.local(key)}")
     network = source.value.get("network_settings")
     if isinstance(network, dict) and network.get("vnet_name") and not network.get("subnet"):

@@ -10,10 +10,27 @@ from airflow_provider_azml.spec import references
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path as LocalPath
 
     from airflow_provider_azml.rest.snapshot import Snapshot
     from airflow_provider_azml.spec.marks import Path
     from airflow_provider_azml.spec.source import Source
+
+
+def is_file(path: LocalPath) -> bool:
+    """Whether there is a file; there is none under a name that is longer than names can be."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: LocalPath) -> bool:
+    """Whether there is a folder; there is none under a name that is longer than names can be."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def problems(source: Source, path: Path, text: str) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.spec import command_jobs, environments, job_io, jobs, references
+from airflow_provider_azml.spec.local_paths import is_file, is_folder
 from airflow_provider_azml.spec.rules import Rule, nested, sendable, translated
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def entry_problems(source: Source) -> Iterator[Problem]:
     if not isinstance(code, str) or not isinstance(file, str) or references.is_remote(code):
         return
     folder = source.local(code)
-    if folder.is_dir() and not (folder / file).is_file():
+    if is_folder(folder) and not is_file(folder / file):
         yield source.problem(("entry", "file"), f"there is no {file} in {code}")
 
 

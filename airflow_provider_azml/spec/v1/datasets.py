@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "v1_dataset.schema.json"
 _PATH = ("parameters", "path")
+_LONGEST_FOLDER = 100
 _SOURCE_TYPE = ("parameters", "sourceType")
 _URL = re.compile(r"^(https?|adl|wasbs?|abfss?)://", re.IGNORECASE)
 _WITH_SAS = re.compile(r"^https?://\w*\.blob\.[\w./]*\?|[?&]sig=", re.IGNORECASE)
@@ -127,7 +128,7 @@ def data_asset(source: Source) -> Translation:
     remarks = tuple(_remarks(source, found, is_table=is_table))
     if not is_table:
         return Translation("data", new, remarks=remarks, notes=notes)
-    folder = f"{name}-mltable"
+    folder = f"{name[:_LONGEST_FOLDER]}-mltable"
     text = mltable_files.text([{place.word: place.uri} for place in found], _transformations(source))
     files = {f"{folder}/MLTable": text}
     return Translation("data", new, files=files, named={("path",): folder}, remarks=remarks, notes=notes)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import names, validate
 from airflow_provider_azml.spec import source as sources
+from airflow_provider_azml.spec.local_paths import is_file
 from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.source import Source
 from airflow_provider_azml.spec.v1 import environments, unsayable
@@ -53,6 +54,7 @@ _INFERENCE = "azureml-inference-server-http"
 _SERVES = (_INFERENCE, "azureml-defaults")
 """Packages with the server that a deployment needs; the second one depends on the first."""
 _LATEST = "latest"
+_LONGEST_FOLDER = 100
 _UNSAYABLE = (
     *(row for row in environments.UNSAYABLE if row.path != _BASE_DOCKERFILE),
     Unsayable(("spark", "repositories"), "v2 names repositories in the conf of a job of type spark"),
@@ -281,7 +283,7 @@ def _with_files(source: Source) -> Source:
             "baseDockerfile": sources.text_of(source.base_path / DOCKERFILE),
             "baseImage": None,
         }
-    elif isinstance(text, str) and _MAY_BE_FILE.fullmatch(text) and source.local(text).is_file():
+    elif isinstance(text, str) and _MAY_BE_FILE.fullmatch(text) and is_file(source.local(text)):
         value["docker"] = {**docker, "baseDockerfile": sources.text_of(source.local(text))}
     return replace(source, value=value)
 
@@ -296,7 +298,7 @@ def _dockerfile(given: Source) -> tuple[Mapping[str, str], Mapping[Place, str]]:
     text = given.value_at(_BASE_DOCKERFILE)
     if not isinstance(text, str) or is_unset(text):
         return {}, {}
-    folder = f"{given.value['name']}-build"
+    folder = f"{str(given.value['name'])[:_LONGEST_FOLDER]}-build"
     return {f"{folder}/Dockerfile": text}, {("build", "path"): folder}
 
 

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.spec.local_paths import is_file
 from airflow_provider_azml.spec.references import LATEST, PREFIX
 from airflow_provider_azml.spec.rules import mapping
 from airflow_provider_azml.spec.v1 import unsayable
@@ -152,6 +153,11 @@ def reference(name: str, version: object) -> str:
     return f"{PREFIX}{name}@{LATEST}" if is_unset(version) else f"{PREFIX}{name}:{version}"
 
 
+def names_no_image(source: Source) -> bool:
+    """Whether an environment leaves its image to v1."""
+    return is_unset(source.value_at(("docker", "baseImage")))
+
+
 def written_out(source: Source) -> str | None:
     """What to say of an environment that is written out although it has a name; ``None`` for one without.
 
@@ -251,7 +257,7 @@ def conda_file(source: Source, folders: Sequence[Path]) -> Path | None:
     if not isinstance(named, str) or is_unset(named):
         return None
     found = (folder / named.replace("\\", "/") for folder in folders)
-    return next((file for file in found if file.is_file()), None)
+    return next((file for file in found if is_file(file)), None)
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.rules import lower, mapping
-from airflow_provider_azml.spec.v1 import runconfigs, unsayable
+from airflow_provider_azml.spec.v1 import runconfigs, scripts, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
@@ -130,8 +130,9 @@ class ForeignStep:
         if not is_unset(script):
             if is_unset(folder):
                 yield source.problem((SCRIPT,), "counts with source_directory, which is missing", at_key=True)
-            elif not (step.code_folder / str(script)).is_file():
-                yield source.problem((SCRIPT,), f"there is no file {str(script)!r} in {step.code!r}")
+            else:
+                named = str(script).replace("\\", "/")
+                yield from scripts.problems(source, (SCRIPT,), named, step.code_folder, step.code)
         runconfig = runconfigs.found(source, ("runconfig",), step.code_folder)
         if isinstance(runconfig, SpecError):
             yield from runconfig.problems

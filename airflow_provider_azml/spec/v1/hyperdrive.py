@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import validate
+from airflow_provider_azml.spec.local_paths import is_file
 from airflow_provider_azml.spec.rules import lower
 from airflow_provider_azml.spec.v1 import script_runs, unsayable
 from airflow_provider_azml.spec.v1.parameter_spaces import Parameter
@@ -189,7 +190,7 @@ def find_hdconfig(folder: Path, name: str) -> Path:
 
     Source: azureml-core 1.61, ``submit_hyperdrive``, which takes any of several.
     """
-    if (folder / name).is_file():
+    if is_file(folder / name):
         return folder / name
     found = [Path(place, file) for place, _, files in os.walk(folder) for file in files if file.endswith(name)]
     if len(found) != 1:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 import keyword
-import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import references, validate, yaml_text
 from airflow_provider_azml.spec import source as sources
+from airflow_provider_azml.spec.local_paths import is_file, is_folder
 from airflow_provider_azml.spec.rules import lower, mapping
 from airflow_provider_azml.spec.v1 import clones, environments, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put
@@ -23,7 +23,7 @@ from airflow_provider_azml.spec.v1.unheeded import PACKAGES, REPOSITORIES
 from airflow_provider_azml.spec.v1.unsayable import Unsayable, is_unset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_azml.exceptions import Problem
     from airflow_provider_azml.rest.flows import Json
@@ -228,7 +228,7 @@ class InferenceConfig:
         if not isinstance(named, str) or is_unset(named):
             return None
         places = (folder / named.replace("\\", "/") for folder in self._folders)
-        return next((file for file in places if _is(file, stat.S_ISREG)), None)
+        return next((file for file in places if is_file(file)), None)
 
     @property
     def _says_environment(self) -> bool:
@@ -249,7 +249,7 @@ class InferenceConfig:
     def _script_problems(self) -> Iterator[Problem]:
         """What keeps the script from being loaded; azureml-core refuses the same."""
         source, place, name = self.source, (_SCRIPT,), Path(self.script)
-        if not _is(self.code, stat.S_ISDIR):
+        if not is_folder(self.code):
             yield source.problem((_FOLDER,), f"there is no folder {self.folder!r:.200} in {source.base_path}")
             return
         if not self.script_file.is_relative_to(self.code):
@@ -260,7 +260,7 @@ class InferenceConfig:
             yield source.problem(place, f"{self.script!r:.200} is no Python script; its name must end in .py")
         elif not name.stem.isidentifier() or keyword.iskeyword(name.stem):
             yield source.problem(place, f"{name.stem!r:.200} cannot be imported: it is no name of a Python module")
-        if not _is(self.script_file, stat.S_ISREG):
+        if not is_file(self.script_file):
             yield source.problem(place, f"there is no file {self.script!r:.200} in {self.code}")
             return
         try:
@@ -302,14 +302,6 @@ class InferenceConfig:
             yield written.problem((_STACK,), f"is {stack!r:.80}; there is 'latest' alone")
         elif in_image or not is_unset(written.value_at(("docker", "buildContext"))):
             yield written.problem((_STACK,), f"v2 adds no server to an image; install {SERVER} in it", at_key=True)
-
-
-def _is(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Whether there is a file of a kind; there is none at what is no path."""
-    try:
-        return kind(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def is_inference_config(source: Source) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec import validate
 from airflow_provider_azml.spec.rules import lower, mapping
-from airflow_provider_azml.spec.v1 import environments
+from airflow_provider_azml.spec.v1 import environments, scripts
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, kept, put, unless_empty
 from airflow_provider_azml.spec.v1.unsayable import is_unset
 
@@ -107,9 +107,7 @@ class ParallelRunStep:
         if self._appends and not step.names("outputs"):
             yield config.problem(("output_action",), "append_row writes to an output, and the step has none")
         script = str(config.value.get("entry_script")).replace("\\", "/")
-        folder = self._code_folder
-        if folder.is_dir() and not (folder / script).is_file():
-            yield config.problem(("entry_script",), f"there is no file {script!r} in {self._code!r}")
+        yield from scripts.problems(config, ("entry_script",), script, self._code_folder, self._code)
         yield from self._environment_problems()
 
     def node(self) -> Placed:

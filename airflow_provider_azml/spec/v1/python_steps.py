@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.spec.places import closest
-from airflow_provider_azml.spec.v1 import environments, run_clusters, runconfigs, unsayable
+from airflow_provider_azml.spec.v1 import environments, run_clusters, runconfigs, scripts, unsayable
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.runconfigs import RunConfig
 from airflow_provider_azml.spec.v1.unsayable import Unsayable
@@ -73,8 +73,7 @@ class PythonScriptStep:
             if run_clusters.is_asked_for(runconfig.source):
                 yield runconfig.source.problem(("target",), _NO_CLUSTER)
         script = str(step.source.value.get("script_name")).replace("\\", "/")
-        if step.code_folder.is_dir() and not (step.code_folder / script).is_file():
-            yield step.source.problem(("script_name",), f"there is no file {script!r} in {step.code!r}")
+        yield from scripts.problems(step.source, ("script_name",), script, step.code_folder, step.code)
         for name in step.names(_ASSIGNED):
             if name not in _PLACES:
                 meant = closest(name, _PLACES)

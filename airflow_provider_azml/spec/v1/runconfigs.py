@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import validate
+from airflow_provider_azml.spec.local_paths import is_file
 from airflow_provider_azml.spec.rules import lower
 from airflow_provider_azml.spec.v1 import environments, unsayable
 from airflow_provider_azml.spec.v1.camel_keys import in_camel_case
@@ -100,7 +101,7 @@ class RunConfig:
         if not isinstance(named, str) or is_unset(named):
             return None
         places = (folder / named.replace("\\", "/") for folder in self.folders)
-        file = next((place for place in places if place.is_file()), None)
+        file = next((place for place in places if is_file(place)), None)
         if file is None:
             where = " nor in ".join(map(str, self.folders))
             return SpecError([self.source.problem(("environment",), f"there is no file {named!r} in {where}")])
@@ -306,7 +307,7 @@ def find_runconfig(folder: Path, name: str) -> Path:
     """
     named = name.replace("\\", "/")
     places = [folder / below / f"{named}{ending}" for below in (*environments.FOLDERS, "") for ending in ("", ENDING)]
-    file = next((place for place in places if place.is_file()), None)
+    file = next((place for place in places if is_file(place)), None)
     if file is None:
         where = " or ".join(str(folder / below) for below in (*environments.FOLDERS, ""))
         reason = f"there is no run configuration of that name in {where}, with the ending {ENDING} or without"
@@ -326,7 +327,7 @@ def read(source: Source, path: Place, code: Path) -> RunConfig:
         SpecError: It cannot be read.
     """
     named = str(source.value_at(path)).replace("\\", "/")
-    ends = not source.local(named).is_file() and source.local(named + ENDING).is_file()
+    ends = not is_file(source.local(named)) and is_file(source.local(named + ENDING))
     return RunConfig(in_camel_case(source.pulled(named + ENDING if ends else named, at=path), SCHEMA), code)
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.spec import validate
+from airflow_provider_azml.spec.local_paths import is_folder
 from airflow_provider_azml.spec.rules import mapping
-from airflow_provider_azml.spec.v1 import environments, run_clusters, run_services, runconfigs, spark_runs
+from airflow_provider_azml.spec.v1 import environments, run_clusters, run_services, runconfigs, scripts, spark_runs
 from airflow_provider_azml.spec.v1.camel_keys import in_camel_case
 from airflow_provider_azml.spec.v1.placed import Placed, gathered, put, unless_empty
 from airflow_provider_azml.spec.v1.run_data import REFERENCES, RunData
@@ -93,21 +94,17 @@ class ScriptRun:
 
     def script_problems(self) -> Iterator[Problem]:
         """What is wrong with what it runs."""
-        source, opened = self.source, self.source.opened
+        source = self.source
         if self.script and self.line:
             yield source.problem(("command",), f"goes without a script, and {self.script!r} is one; leave one of them")
         elif not self.script and not self.line:
             yield source.problem(("script",), "is missing: say here, or to what submits this, which script runs")
         elif self.line and self.arguments:
             yield source.problem(("arguments",), "goes with a script alone; write them into the command", at_key=True)
-        if not self.code.is_dir():
+        if not is_folder(self.code):
             yield source.problem((), f"there is no folder {str(self.code)!r} with the code")
-        elif self.script and not opened.local(self.code, self.script).is_relative_to(opened.real(self.code)):
-            yield source.problem(
-                ("script",), f"{self.script!r} is outside of {str(self.code)!r}, which is what is sent"
-            )
-        elif self.script and not (self.code / self.script).is_file():
-            yield source.problem(("script",), f"there is no file {self.script!r} in {str(self.code)!r}")
+        elif self.script:
+            yield from scripts.problems(source, ("script",), self.script, self.code, str(self.code))
 
     def job(self, more: Mapping[str, str] | None = None) -> Mapping[str, Placed | None]:
         """The keys of the command job that it becomes.
@@ -168,7 +165,7 @@ class ScriptRun:
         named = environments.written_out(self.runconfig.environment)
         if said and named:
             yield Remark(place, named)
-        if said.get("image") == environments.IMAGE:
+        if said.get("image") == environments.IMAGE and environments.names_no_image(self.runconfig.environment):
             yield Remark((*place, "image"), "the image that v1 took where none was named")
         if said.get("conda_file") == environments.CONDA:
             yield Remark((*place, "conda_file"), "the packages that v1 took where none were named")
