@@ -81,7 +81,7 @@ def test_schedules_of_an_emulator(azml_connection: str, azml: Callable[..., Done
     assert (done.code, done.lines[0].split()) == (0, TITLES)
     (line,) = [line for line in done.lines if line.startswith("listed-nightly")]
     assert line.split()[:3] == ["listed-nightly", "v2", "yes"]
-    assert line.endswith("+0000  -     every day at 03:00, UTC")
+    assert " ".join(line.split()).endswith("+0000 - every day at 03:00, UTC")
     assert done.err == ""
     assert (shown["is_enabled"], shown["time_zone"], shown["last_status"]) == (True, "UTC", None)
     assert shown["next_firing"].endswith("T03:00:00Z")
