@@ -68,7 +68,7 @@ class V1:
 
 def compute(workspace: Workspace) -> str:
     """A new cluster; its name."""
-    name = f"v1-{uuid.uuid4().hex[:8]}"
+    name = f"v1-{uuid.uuid4().hex[:8]}c"  # digits alone may not stand at its end
     scale = {"minNodeCount": 0, "maxNodeCount": 2, "nodeIdleTimeBeforeScaleDown": "PT1M"}
     cluster = {"vmSize": "Standard_DS3_v2", "scaleSettings": scale}
     workspace.put("compute", name, location="local", properties={"computeType": "AmlCompute", "properties": cluster})

@@ -104,9 +104,10 @@ class _Writer:
             here = (*place, number)
             yield from self.comments(here, indent)
             if isinstance(item, dict) and item:
-                lines = list(self.mapping(item, here, indent + _STEP))
-                first = next(at for at, line in enumerate(lines) if not line.lstrip().startswith("#"))
-                lines[first] = f"{indent}- {lines[first].lstrip()}"
+                inner = indent + _STEP
+                lines = list(self.mapping(item, here, inner))
+                first = next(at for at, line in enumerate(lines) if not line.startswith(f"{inner}#"))
+                lines[first] = f"{indent}- {lines[first].removeprefix(inner)}"
                 yield from lines
             else:
                 yield from self._after(f"{indent}-", item, here, indent)

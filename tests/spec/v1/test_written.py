@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_azml.spec.source import Source
@@ -32,6 +32,9 @@ TEXTS = st.text(
     "a: b",
     "'",
     "{{ ds }}",
+    "\u00a0",
+    "\u00a00",
+    "\u00a0#",
 ])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
@@ -46,6 +49,7 @@ def made(value: dict[str, Any], **more: Any) -> Translation:
 
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.text("xyz", min_size=1, max_size=3), VALUES, max_size=4))
+@example({"x": [{"\u00a0": None}, {"\u00a00": 1}, {"\u00a0#": 2}]})
 def test_yaml_reads_what_was_written(value: dict[str, Any]) -> None:
     found = yaml.safe_load(text(made(value), HERE))
     del found["$schema"]
