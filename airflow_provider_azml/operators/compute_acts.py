@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.links import AzmlStudioLink
-from airflow_provider_azml.operators.base import AzmlOperator
 from airflow_provider_azml.operators.files import AzmlSpecOperator
+from airflow_provider_azml.operators.named import AzmlNamedOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,43 +17,14 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
 
 
-class AzmlComputeActOperator(AzmlOperator):
-    """Base of operators that act on a compute which is there.
-
-    Args:
-        name: Name of the compute.
-    """
-
-    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "name")
-    operator_extra_links = (AzmlStudioLink(),)
-
-    def __init__(self, *, name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.name = name
-
-    @property
-    def compute_id(self) -> str:
-        """ARM id of the compute."""
-        return self.hook.workspace_id.child("compute", self.name)
-
-    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
-        """The compute as it is now."""
-        from airflow_provider_azml.rest import flows, results
-
-        studio_url = self._show(context, "compute", self.name)
-        if not outcome.succeeded:
-            raise outcome.failure(studio_url=studio_url)
-        body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
-        return results.result(outcome.arm_id, body, studio_url)
-
-
-class AzmlSwitchComputeOperator(AzmlComputeActOperator):
+class AzmlSwitchComputeOperator(AzmlNamedOperator):
     """Base of operators that bring a compute instance into a state.
 
     Args:
         name: Name of the compute instance.
     """
 
+    kind = "compute"
     action: ClassVar[str]
     """The action, by the name that the resource table gives it."""
     under_way: ClassVar[frozenset[str]]
@@ -68,7 +38,7 @@ class AzmlSwitchComputeOperator(AzmlComputeActOperator):
         """Ask for the state, unless the instance is in it, or on its way there."""
         from airflow_provider_azml.rest import compute_states, flows, waiting
 
-        arm_id, wanted = self.compute_id, compute_states.checked({"state": self.state})
+        arm_id, wanted = self.arm_id, compute_states.checked({"state": self.state})
         self._show(context, "compute", self.name)
         found = self.hook.run(flows.get(arm_id))
         pending = waiting.Ticket(arm_id, None, found, "state", wanted)
@@ -78,6 +48,10 @@ class AzmlSwitchComputeOperator(AzmlComputeActOperator):
             return pending
         response = self.hook.run(flows.act(arm_id, self.action))
         return replace(waiting.ticket(arm_id, response, goal="state"), wanted=wanted)
+
+    def advance(self, context: Context, outcome: Outcome) -> Json:
+        """The instance as it is now."""
+        return self.as_it_is(context, outcome)
 
 
 class AzmlStartComputeOperator(AzmlSwitchComputeOperator):
@@ -147,7 +121,7 @@ class AzmlRestartComputeOperator(AzmlSwitchComputeOperator):
     reached_at_once = False
 
 
-class AzmlDeleteComputeOperator(AzmlComputeActOperator):
+class AzmlDeleteComputeOperator(AzmlNamedOperator):
     """Deletes a compute, or detaches one that was attached; one that is gone already is no error.
 
     Args:
@@ -164,7 +138,8 @@ class AzmlDeleteComputeOperator(AzmlComputeActOperator):
     Source: ``DELETE computes/{name}`` of the service's OpenAPI file, with ``underlyingResourceAction``.
     """
 
-    template_fields: Sequence[str] = (*AzmlComputeActOperator.template_fields, "detach")
+    kind = "compute"
+    template_fields: Sequence[str] = (*AzmlNamedOperator.template_fields, "detach")
 
     def __init__(self, *, detach: bool | str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -186,16 +161,12 @@ class AzmlDeleteComputeOperator(AzmlComputeActOperator):
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.waiting import Ticket
 
-        found = self.hook.run(flows.find(self.compute_id))
+        found = self.hook.run(flows.find(self.arm_id))
         if found is None:
-            return Ticket(self.compute_id, goal="deleted")
+            return Ticket(self.arm_id, goal="deleted")
         attached = bool(found["properties"].get("isAttachedCompute"))
         action = "Detach" if (attached if self.detach is None else self.detach) else "Delete"
-        return self._delete(self.compute_id, {"underlyingResourceAction": action})
-
-    def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
-        """That it is gone."""
-        return AzmlOperator.advance(self, context, outcome)
+        return self._delete(self.arm_id, {"underlyingResourceAction": action})
 
 
 class AzmlUpdateComputeOperator(AzmlSpecOperator):

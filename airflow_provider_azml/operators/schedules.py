@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.links import AzmlStudioLink
-from airflow_provider_azml.operators.base import AzmlOperator
 from airflow_provider_azml.operators.files import AzmlSpecOperator
+from airflow_provider_azml.operators.named import AzmlNamedOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,33 +77,14 @@ class AzmlCreateScheduleOperator(AzmlSpecOperator):
         self.keep(locals())
 
 
-class AzmlScheduleActOperator(AzmlOperator):
-    """Base of operators that do something to a schedule that is there.
-
-    Args:
-        name: Name of the schedule.
-    """
-
-    template_fields: Sequence[str] = (*AzmlOperator.template_fields, "name")
-    operator_extra_links = (AzmlStudioLink(),)
-
-    def __init__(self, *, name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.name = name
-
-    @property
-    def schedule_id(self) -> str:
-        """ARM id of the schedule."""
-        return self.hook.workspace_id.child("schedule", self.name)
-
-
-class AzmlSwitchScheduleOperator(AzmlScheduleActOperator):
+class AzmlSwitchScheduleOperator(AzmlNamedOperator):
     """Base of operators that enable or disable a schedule.
 
     Args:
         name: Name of the schedule.
     """
 
+    kind = "schedule"
     enabled: ClassVar[bool]
     """Whether it is to be enabled."""
 
@@ -112,17 +92,11 @@ class AzmlSwitchScheduleOperator(AzmlScheduleActOperator):
         """Switch it, unless it is so already."""
         from airflow_provider_azml.rest.changes import switch
 
-        return self.hook.run(switch(self.schedule_id, "isEnabled", on=self.enabled))
+        return self.hook.run(switch(self.arm_id, "isEnabled", on=self.enabled))
 
     def advance(self, context: Context, outcome: Outcome) -> Json:
         """The schedule as it is now."""
-        from airflow_provider_azml.rest import flows, results
-
-        studio_url = self._show(context, "schedule", self.name)
-        if not outcome.succeeded:
-            raise outcome.failure(studio_url=studio_url)
-        body = outcome.body or self.hook.run(flows.get(outcome.arm_id))
-        return results.result(outcome.arm_id, body, studio_url)
+        return self.as_it_is(context, outcome)
 
 
 class AzmlEnableScheduleOperator(AzmlSwitchScheduleOperator):
@@ -161,7 +135,7 @@ class AzmlDisableScheduleOperator(AzmlSwitchScheduleOperator):
     enabled = False
 
 
-class AzmlDeleteScheduleOperator(AzmlScheduleActOperator):
+class AzmlDeleteScheduleOperator(AzmlNamedOperator):
     """Deletes a schedule, disabled first where it is not; one that is gone already is no error.
 
     Args:
@@ -177,15 +151,17 @@ class AzmlDeleteScheduleOperator(AzmlScheduleActOperator):
     disabled before deletion".
     """
 
+    kind = "schedule"
+
     def submit(self, context: Context) -> Ticket:
         """Disable it, or delete it if it is disabled."""
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.changes import switch
 
-        found = self.hook.run(flows.find(self.schedule_id))
+        found = self.hook.run(flows.find(self.arm_id))
         if found and found["properties"].get("isEnabled", True):
-            return self.hook.run(switch(self.schedule_id, "isEnabled", on=False))
-        return self._delete(self.schedule_id)
+            return self.hook.run(switch(self.arm_id, "isEnabled", on=False))
+        return self._delete(self.arm_id)
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """From disabled to deleted, from there to the result."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_azml.exceptions import ApiError, ScheduleStillFires
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, AirflowSkipException
 from airflow_provider_azml.operators.arguments import GENERATIONS, Generation
-from airflow_provider_azml.operators.schedules import AzmlScheduleActOperator
+from airflow_provider_azml.operators.named import AzmlNamedOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ TAKEOVERS: tuple[Takeover, ...] = ("check", "disable")
 _GONE = frozenset({404, 410})
 
 
-class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
+class AzmlTakeOverScheduleOperator(AzmlNamedOperator):
     """Sees to it that a schedule of Azure ML no longer fires, before a DAG does in its place what it did.
 
     It never deletes one, and reads back what it has changed. A schedule that is not there, or is disabled, is none to
@@ -46,7 +46,8 @@ class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
     Sources: azure-ai-ml 1.35.2, ``schedules.begin_disable``; azureml-pipeline-core 1.62.0, ``Schedule.disable``.
     """
 
-    template_fields: Sequence[str] = (*AzmlScheduleActOperator.template_fields, "takeover", "generation")
+    kind = "schedule"
+    template_fields: Sequence[str] = (*AzmlNamedOperator.template_fields, "takeover", "generation")
 
     def __init__(self, *, takeover: Takeover = "check", generation: Generation = "v2", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -68,14 +69,14 @@ class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.rest.changes import switch
 
-        found = self.hook.run(flows.find(self.schedule_id))
+        found = self.hook.run(flows.find(self.arm_id))
         if found is None:
             return self._told(None, took_over=False)
         if not found["properties"].get("isEnabled", True):
             return self._taken(context, took_over=False)
         self._show(context, "schedule", self.name)
         self._refuse_to_run(self.name)
-        return self.hook.run(switch(self.schedule_id, "isEnabled", on=False))
+        return self.hook.run(switch(self.arm_id, "isEnabled", on=False))
 
     def advance(self, context: Context, outcome: Outcome) -> Json:
         """Read back that it is disabled."""
@@ -83,7 +84,7 @@ class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
 
         if not outcome.succeeded:
             raise outcome.failure()
-        found = self.hook.run(flows.find(self.schedule_id))
+        found = self.hook.run(flows.find(self.arm_id))
         if found and found["properties"].get("isEnabled", True):
             raise ScheduleStillFires(self.name, str(self.hook.workspace_id), reason="somebody has enabled it again")
         self.log.info("Schedule %r of Azure ML is disabled; this DAG fires in its place", self.name)
@@ -100,7 +101,7 @@ class AzmlTakeOverScheduleOperator(AzmlScheduleActOperator):
                 f"Azure ML's schedule {self.name!r} has started job {job['name']!r} for {due:%Y-%m-%d %H:%M} UTC "
                 "already. To run it once more, start a run of this DAG by hand"
             )
-        return self._told(self.schedule_id, took_over=took_over)
+        return self._told(self.arm_id, took_over=took_over)
 
     def _of_retired(self) -> Json:
         from airflow_provider_azml.rest.history import DataPlane

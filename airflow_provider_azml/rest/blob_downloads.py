@@ -52,18 +52,7 @@ def fetch_files(
         max_single_get_size=AT_ONCE,
         max_chunk_get_size=_BLOCK,
     ) as container:
-        try:
-            found = _targets(container, step)
-        except AzureError as error:
-            raise api_error(container, error, said(error), method="GET") from error
-        if not found:
-            raise NotFound(
-                method="GET",
-                url=f"{container.primary_endpoint.partition('?')[0]}/{step.path}",
-                status=404,
-                code=NO_BLOBS,
-                message="there is no such blob, and none below it",
-            )
+        found = _found(container, step)
 
         def fetch(pair: tuple[str, Path], beside: Group) -> int:
             try:
@@ -77,6 +66,25 @@ def fetch_files(
     if done.errors:
         raise done.errors[0]
     return Downloaded(len(done.results), sum(done.results))
+
+
+def _found(container: ContainerClient, step: Download) -> dict[str, Path]:
+    """Blob -> the file that it becomes, of one blob at least."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        found = _targets(container, step)
+    except AzureError as error:
+        raise api_error(container, error, said(error), method="GET") from error
+    if found:
+        return found
+    raise NotFound(
+        method="GET",
+        url=f"{container.primary_endpoint.partition('?')[0]}/{step.path}",
+        status=404,
+        code=NO_BLOBS,
+        message="there is no such blob, and none below it",
+    )
 
 
 def _targets(container: ContainerClient, step: Download) -> dict[str, Path]:
