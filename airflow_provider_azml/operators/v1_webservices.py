@@ -40,7 +40,7 @@ def begin(operator: AzmlDeployWebserviceOperator, context: Context) -> Ticket:
     hook, name, mark = operator.hook, operator.name, submission_hash(context)
     place, bears = hook.workspace_id, operator.unschedulable_seconds
     request = _Request(operator, context, mark)
-    found = hook.run(services.find(place, name))
+    found = hook.run(services.find(hook.v1.place, name))
     if found is not None and _is_of(found, mark) and found.get("state") != "Failed":
         operator.log.info("Web service %s was asked for by an earlier try", name)
         act = found.get("operationId")
@@ -64,9 +64,9 @@ def ended(operator: AzmlDeployWebserviceOperator, context: Context, outcome: Out
     hook, name = operator.hook, operator.name
     studio_url = operator.show_service(context, name)
     if not outcome.succeeded:
-        tail = hook.run(services.log(hook.workspace_id, name, lines=LOG_LINES)).splitlines()[-LOG_LINES:]
+        tail = hook.run(services.log_tail(hook.v1.place, name, lines=LOG_LINES))
         raise outcome.failure(studio_url=studio_url, log_tail=tail)
-    service = hook.run(services.get(hook.workspace_id, name))
+    service = hook.run(services.get(hook.v1.place, name))
     return {
         "name": name,
         "status": service["state"],
@@ -95,9 +95,9 @@ def _create(operator: AzmlDeployWebserviceOperator, body: Json, mark: str) -> Op
 
     hook = operator.hook
     try:
-        return hook.run(services.create(hook.workspace_id, body))
+        return hook.run(services.create(hook.v1.place, body))
     except ApiError:
-        found = hook.run(services.find(hook.workspace_id, operator.name))
+        found = hook.run(services.find(hook.v1.place, operator.name))
         if found is None or not _is_of(found, mark) or found.get("state") == "Failed":
             raise
         return services.Operation(found.get("operationId"))
@@ -201,7 +201,7 @@ class _Request:
         from airflow_provider_azml.rest.v1 import models
         from airflow_provider_azml.spec.target import SUBMISSION
 
-        hook, place = self._operator.hook, self._operator.hook.workspace_id
+        hook, place = self._operator.hook, self._operator.hook.v1.place
         if not self._models.is_local(name):
             body = registered_model(hook, name)
             made = parse(body["id"] if body else name)
@@ -242,7 +242,7 @@ class _Request:
         from airflow_provider_azml.spec.v1.service_requests import Uploaded
 
         hook = self._operator.hook
-        named = hook.run(artifacts.upload(hook.workspace_id, uuid.uuid4().hex[:8], snapshot.take(file)))
+        named = hook.run(artifacts.upload(hook.v1.place, uuid.uuid4().hex[:8], snapshot.take(file)))
         return Uploaded(file.name, f"aml://artifact/{named}", unpack)
 
 
