@@ -6,10 +6,10 @@ import json
 import threading
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_azml.rest.arm_ids import WorkspaceId, parse
-from tests.operators.conftest import SignedIn
+from tests.operators.conftest import TENANT, SignedIn
 from tests.rest.scripted_service import Answer, Asked
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WORKSPACE = WorkspaceId("s", "rg", "ws")
+TOKENS = f"/{TENANT}/oauth2/v2.0/token"
 BATCH = f"/history/v1.0{WORKSPACE}/batchrundata"
 
 
@@ -38,6 +39,7 @@ class JobsService(SignedIn):
         self.clients: set[tuple[str, int]] = set()
         self.at: list[float] = []
         self.headers: dict[str, str] = {}
+        self.expired_secret: str | None = None
         self._lock = threading.Lock()
 
     def has(self, statuses: Mapping[str, str]) -> JobsService:
@@ -78,6 +80,9 @@ class JobsService(SignedIn):
         self._closing.wait(self._silences.get(path, 0))
         self.clients.add(handler.client_address)
         scripted = self._answers.get((handler.command, path))
+        if path == TOKENS and self.expired_secret:
+            self._send(handler, self._noted(handler, path))
+            return
         if scripted or not (path == BATCH or (handler.command == "GET" and "/jobs/" in path)):
             if scripted and len(scripted) == 1 and (path == BATCH or "/jobs/" in path):
                 self._answers[handler.command, path] = []
@@ -94,6 +99,10 @@ class JobsService(SignedIn):
             self.at.append(time.monotonic())
         if scripted:
             return scripted
+        if path == TOKENS:
+            expired = {"error": "invalid_client", "error_description": "AADSTS7000222: The client secret has expired."}
+            asked = parse_qs(body.decode())["client_secret"]
+            return Answer(401, expired) if asked == [self.expired_secret] else self._answers["POST", TOKENS][0]
         return self._batch(json.loads(body)) if path == BATCH else self._job(parse(path).name)
 
     def _batch(self, asked: dict[str, dict[str, dict[str, str]]]) -> Answer:

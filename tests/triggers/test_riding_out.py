@@ -11,12 +11,9 @@ import pytest
 from airflow_provider_azml.exceptions import AuthError, ConnectionIncomplete, NotFound
 from airflow_provider_azml.rest import patience as bearing
 from airflow_provider_azml.triggers.wait import outcome_of
-from tests.operators.conftest import TENANT
 from tests.rest.scripted_service import Answer
-from tests.triggers.jobs_service import BATCH, WORKSPACE, job_id
+from tests.triggers.jobs_service import BATCH, TOKENS, WORKSPACE, job_id
 from tests.triggers.triggerer import fired, payload, stop, until, waiting
-
-TOKENS = f"/{TENANT}/oauth2/v2.0/token"
 
 
 def test_errors_of_the_service_pass(service, capsys):
@@ -111,16 +108,13 @@ def test_a_secret_that_is_changed_meanwhile_is_taken(service, monkeypatch):
     monkeypatch.setattr("airflow_provider_azml.triggers.session._REREAD_SECONDS", 0)
     monkeypatch.setattr("airflow_provider_azml.rest.credentials._NEW_SECONDS", 0)
     service.has({"train": "Running"})
-    wrong = {"error": "invalid_client", "error_description": "AADSTS7000222: The client secret has expired."}
 
     async def change():
         task = asyncio.create_task(payload(waiting("train")))
         await until(lambda: len(service.looks) == 2)
-        good = service._answers["POST", TOKENS]
-        service._answers["POST", TOKENS] = [Answer(401, wrong)]
+        service.expired_secret = "never said"
         service.refuse(job_id("train"), 401, "InvalidAuthenticationToken")
-        await until(lambda: b"client_secret=never+said" in service.asked[-1].body)
-        service._answers["POST", TOKENS] = good
+        await until(lambda: service.asked[-1].path == TOKENS)
         connection = json.loads(service.connection)
         monkeypatch.setenv("AIRFLOW_CONN_AZML_DEFAULT", json.dumps({**connection, "password": "another"}))
         service.has({"train": "Completed"})
