@@ -50,6 +50,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.sweeps",
                 "operators.models",
                 "operators.endpoints",
+                "operators.scoring",
                 "operators.schedules",
                 "operators.takeover",
                 "operators.v1_runs",

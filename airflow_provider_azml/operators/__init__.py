@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         AzmlRegisterDataOperator,
         AzmlUploadToDatastoreOperator,
     )
-    from airflow_provider_azml.operators.endpoints import AzmlDeployModelOperator, AzmlScoreOperator
+    from airflow_provider_azml.operators.deployments import AzmlDeployModelOperator
     from airflow_provider_azml.operators.environments import AzmlRegisterEnvironmentOperator
     from airflow_provider_azml.operators.job_acts import (
         AzmlCancelJobOperator,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         AzmlDisableScheduleOperator,
         AzmlEnableScheduleOperator,
     )
+    from airflow_provider_azml.operators.scoring import AzmlScoreOperator
     from airflow_provider_azml.operators.spark import AzmlSubmitSparkJobOperator
     from airflow_provider_azml.operators.sweeps import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
     from airflow_provider_azml.operators.takeover import AzmlTakeOverScheduleOperator
@@ -151,7 +152,7 @@ _MODULE_OF = {
     "AzmlDeleteScheduleOperator": "schedules",
     "AzmlDeleteWebserviceOperator": "webservices",
     "AzmlDeleteWorkspaceOperator": "workspace_acts",
-    "AzmlDeployModelOperator": "endpoints",
+    "AzmlDeployModelOperator": "deployments",
     "AzmlDeployWebserviceOperator": "webservices",
     "AzmlDiagnoseWorkspaceOperator": "workspace_acts",
     "AzmlDisableScheduleOperator": "schedules",
@@ -170,7 +171,7 @@ _MODULE_OF = {
     "AzmlRegisterResourceProvidersOperator": "resource_groups",
     "AzmlRestartComputeOperator": "compute_acts",
     "AzmlRunJobAgainOperator": "jobs",
-    "AzmlScoreOperator": "endpoints",
+    "AzmlScoreOperator": "scoring",
     "AzmlStartComputeOperator": "compute_acts",
     "AzmlStopComputeOperator": "compute_acts",
     "AzmlSubmitAutoMLOperator": "sweeps",
