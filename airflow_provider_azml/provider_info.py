@@ -49,7 +49,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.spark",
                 "operators.sweeps",
                 "operators.models",
-                "operators.endpoints",
+                "operators.deployments",
                 "operators.scoring",
                 "operators.schedules",
                 "operators.takeover",

@@ -1,4 +1,4 @@
-"""Operators for online endpoints: deploy to one."""
+"""Operators for deployments of online endpoints."""
 
 from __future__ import annotations
 
