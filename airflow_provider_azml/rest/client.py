@@ -15,7 +15,7 @@ from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest.blob_downloads import fetch_files
 from airflow_provider_azml.rest.blobs import send_files
 from airflow_provider_azml.rest.clouds import STORAGE_SCOPE
-from airflow_provider_azml.rest.flows import UNTRUSTED_HOST, All, Download, Flow, Send, Sleep, Step, Upload
+from airflow_provider_azml.rest.flows import UNTRUSTED_HOST, All, Download, Flow, Send, Sleep, Step, Upload, Work
 from airflow_provider_azml.rest.http_log import HTTP_LOG
 from airflow_provider_azml.rest.time_limits import within
 from airflow_provider_azml.rest.unanswered import no_answer, no_token
@@ -145,6 +145,8 @@ class Client:
         if isinstance(step, Sleep):
             group.sleep(step.seconds)
             return None
+        if isinstance(step, Work):
+            return step.do()
         if isinstance(step, Upload):
             send_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
             return None
@@ -168,6 +170,8 @@ class Client:
         if isinstance(step, Sleep):
             await asyncio.sleep(step.seconds)
             return None
+        if isinstance(step, Work):
+            return await asyncio.to_thread(step.do)
         if isinstance(step, All):
             return await _together([asyncio.ensure_future(self.arun(flow)) for flow in step.flows])
         raise TypeError("uploads and downloads are for the blocking driver: files would hold the event loop up")

@@ -27,7 +27,7 @@ from airflow_provider_azml.exceptions import ApiError, AuthError, Conflict, NotF
 from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from azure.core.rest import HttpRequest, HttpResponse
@@ -124,13 +124,26 @@ class Sleep:
 
 
 @dataclass(frozen=True)
+class Work:
+    """Reckon with much that has come already; the result is what it comes to.
+
+    On the event loop it is done beside the loop, so that it holds nobody up.
+
+    Args:
+        do: What reckons; it does no I/O.
+    """
+
+    do: Callable[[], object]
+
+
+@dataclass(frozen=True)
 class All:
     """Run flows beside each other; the result is the list of theirs, in their order. The first error ends it."""
 
     flows: Sequence[Flow[Any]]
 
 
-Step: TypeAlias = Send | Upload | Download | Sleep | All
+Step: TypeAlias = Send | Upload | Download | Sleep | Work | All
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 

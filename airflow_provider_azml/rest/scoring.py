@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _SECRETS: Mapping[str, tuple[str, str]] = {"key": ("list_keys", "primaryKey"), "amltoken": ("get_token", "accessToken")}
 """Auth mode -> the action that tells the secret, and its name in the answer; an AAD token is the identity's own."""
+CHOSEN = "azureml-model-deployment"
+"""Header that names the deployment which is to answer, whatever the traffic split says."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def door(endpoint_id: str, deployment: str | None = None) -> Flow[Door]:
         )
     headers = yield from _authorization(endpoint_id, endpoint)
     if deployment:
-        headers["azureml-model-deployment"] = deployment
+        headers[CHOSEN] = deployment
     return Door(str(uri), headers)
 
 
