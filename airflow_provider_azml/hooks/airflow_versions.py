@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from airflow.sdk.bases.branch import BranchMixIn
     from airflow.sdk.bases.skipmixin import SkipMixin
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     )
 else:
     try:
+        from airflow.sdk.bases.branch import BranchMixIn
         from airflow.sdk.bases.skipmixin import SkipMixin
         from airflow.sdk.configuration import conf
         from airflow.sdk.exceptions import (
@@ -37,6 +39,7 @@ else:
             AirflowSkipException,
             AirflowTaskTimeout,
         )
+        from airflow.providers.standard.operators.branch import BranchMixIn
         from airflow.providers.standard.utils.skipmixin import SkipMixin
 
 __all__ = [
@@ -46,6 +49,7 @@ __all__ = [
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",
+    "BranchMixIn",
     "SkipMixin",
     "conf",
 ]

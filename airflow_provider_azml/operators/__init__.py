@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
     from airflow_provider_azml.operators.profiling import AzmlProfileModelOperator
+    from airflow_provider_azml.operators.quality_gates import AzmlQualityGateOperator
     from airflow_provider_azml.operators.resource_groups import (
         AzmlCreatePrivateEndpointOperator,
         AzmlCreateResourceGroupOperator,
@@ -108,6 +109,7 @@ __all__ = [
     "AzmlLoopOutputsOperator",
     "AzmlPipelineNodeOperator",
     "AzmlProfileModelOperator",
+    "AzmlQualityGateOperator",
     "AzmlRegisterDataOperator",
     "AzmlRegisterEnvironmentOperator",
     "AzmlRegisterModelOperator",
@@ -165,6 +167,7 @@ _MODULE_OF = {
     "AzmlLoopOutputsOperator": "control_flow",
     "AzmlPipelineNodeOperator": "pipeline_nodes",
     "AzmlProfileModelOperator": "profiling",
+    "AzmlQualityGateOperator": "quality_gates",
     "AzmlRegisterDataOperator": "data",
     "AzmlRegisterEnvironmentOperator": "environments",
     "AzmlRegisterModelOperator": "models",

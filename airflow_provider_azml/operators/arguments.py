@@ -52,6 +52,35 @@ def optional_seconds(name: str, value: object) -> float | None:
     return None if value in (None, "", "None") else seconds(name, value)
 
 
+def number(name: str, value: object) -> float:
+    """A number.
+
+    Args:
+        name: The argument.
+        value: What it was given: a number, or text that is one, as templates make it.
+
+    Raises:
+        SpecError: It is none.
+
+    Example:
+        >>> number("min_improvement", "0.01")
+        0.01
+    """
+    given = _number(value)
+    if given is None:
+        raise refused(name, f"is {value!r:.80}; it must be a number")
+    return given
+
+
+def optional_number(name: str, value: object) -> float | None:
+    """A number, or ``None`` where none is given; a template that renders to nothing gives none.
+
+    Raises:
+        SpecError: It is neither.
+    """
+    return None if value in (None, "", "None") else number(name, value)
+
+
 def whole(name: str, value: object, least: int, most: int) -> int:
     """A whole number.
 
