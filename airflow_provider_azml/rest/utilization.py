@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.rest import arm_ids, flows
+from airflow_provider_azml.rest import arm_ids, flows, vm_sizes
 from airflow_provider_azml.rest.flows import Sleep, call
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _CPU, _MEMORY = "CpuUtilizationPercentage", "CpuMemoryUtilizationPercentage"
 _API_VERSION = "2018-01-01"
-_SIZES_API_VERSION = "2024-04-01"
 _LOOK_AGAIN_SECONDS = 15.0
 _HUNDRED = 100
 
@@ -93,11 +92,7 @@ def _machine(deployment: Json) -> Flow[Json | None]:
     if not size or not location or deployment["properties"].get("endpointComputeType") == "Kubernetes":
         return None
     subscription = arm_ids.parse(deployment["id"]).workspace.subscription_id
-    path = f"/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{location}/vmSizes"
-    sent = flows.request("GET", path, params={"api-version": _SIZES_API_VERSION})
-    body = flows.json_object(sent, (yield from call(flows.Send(sent))))
-    sizes: list[Json] = list(body.get("value") or ())
-    return next((one for one in sizes if str(one.get("name")).lower() == str(size).lower()), None)
+    return vm_sizes.named((yield from vm_sizes.listed(subscription, str(location))), str(size))
 
 
 def _part(share: float | None, whole: float) -> float | None:
