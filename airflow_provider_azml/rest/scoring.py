@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import arm_ids, flows
-from airflow_provider_azml.rest.flows import Flow, Json, Send, call, request
+from airflow_provider_azml.rest.flows import Flow, Json, Scope, Send, call, request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECRETS: Mapping[str, tuple[str, str]] = {"key": ("list_keys", "primaryKey"), "amltoken": ("get_token", "accessToken")}
 """Auth mode -> the action that tells the secret, and its name in the answer; an AAD token is the identity's own."""
+_RENEW = "refreshAfterTimeUtc"
+"""From when on a token is to be had anew, in seconds since the epoch; a key has none."""
 CHOSEN = "azureml-model-deployment"
 """Header that names the deployment which is to answer, whatever the traffic split says."""
 
@@ -25,10 +27,14 @@ class Door:
     Args:
         uri: Its scoring URI.
         headers: What goes with every payload; it may hold a secret.
+        scope: Which token every payload carries besides, where a header does not open it.
+        renew_at: From when on it is to be looked for anew, in seconds since the epoch.
     """
 
     uri: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    scope: Scope = "anonymous"
+    renew_at: float | None = None
 
     def send(self, *, json: object = None, content: bytes | None = None) -> Send:
         """The step that sends a payload, once.
@@ -41,7 +47,7 @@ class Door:
         if content is not None:
             headers["Content-Type"] = "application/json"
         sent = request("POST", self.uri, json=json, content=content, headers=headers)
-        return Send(sent, scope="anonymous" if "Authorization" in self.headers else "aml", retry="never")
+        return Send(sent, scope=self.scope, retry="never")
 
 
 def score(endpoint_id: str, payload: object, deployment: str | None = None) -> Flow[object]:
@@ -83,16 +89,10 @@ def door(endpoint_id: str, deployment: str | None = None) -> Flow[Door]:
             message=f"online endpoint {arm_ids.parse(endpoint_id).name!r} has no scoring URI",
             hint="Wait until it is provisioned.",
         )
-    headers = yield from _authorization(endpoint_id, endpoint)
-    if deployment:
-        headers[CHOSEN] = deployment
-    return Door(str(uri), headers)
-
-
-def _authorization(endpoint_id: str, endpoint: Json) -> Flow[dict[str, str]]:
+    chosen = {CHOSEN: deployment} if deployment else {}
     mode = str(endpoint["properties"].get("authMode", "")).lower()
     if mode not in _SECRETS:
-        return {}
-    action, field = _SECRETS[mode]
-    response = yield from flows.act(endpoint_id, action)
-    return {"Authorization": f"Bearer {response.json()[field]}"}
+        return Door(str(uri), chosen, "aml")
+    action, name = _SECRETS[mode]
+    secrets: Json = (yield from flows.act(endpoint_id, action)).json()
+    return Door(str(uri), {"Authorization": f"Bearer {secrets[name]}", **chosen}, renew_at=secrets.get(_RENEW))

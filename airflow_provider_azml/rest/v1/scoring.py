@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
-from airflow_provider_azml.rest import flows
-from airflow_provider_azml.rest.flows import Send, call
+from airflow_provider_azml.rest.flows import call
+from airflow_provider_azml.rest.scoring import Door
 from airflow_provider_azml.rest.v1 import services
 
 if TYPE_CHECKING:
@@ -26,6 +26,26 @@ def score(place: WorkspaceId | DataPlane, name: str, payload: object) -> Flow[ob
     Raises:
         NotFound: There is no such service.
         ApiError: It has no scoring URI yet, or refused the payload, or its script failed.
+    """
+    opened = yield from door(place, name)
+    response = yield from call(opened.send(json=payload))
+    try:
+        answer: object = response.json()
+    except ValueError:
+        return response.text()
+    return answer
+
+
+def door(place: WorkspaceId | DataPlane, name: str) -> Flow[Door]:
+    """Where a web service takes payloads, for whoever sends many.
+
+    Args:
+        place: The workspace.
+        name: Name of the service.
+
+    Raises:
+        NotFound: There is no such service.
+        ApiError: It has no scoring URI yet.
 
     Source: "Use REST to score a deployed model" of "Use REST to manage Azure ML resources": ``Authorization: Bearer``
     with a key; azureml-core 1.61 does the same with a token.
@@ -41,20 +61,17 @@ def score(place: WorkspaceId | DataPlane, name: str, payload: object) -> Flow[ob
             message=f"web service {name!r} is {service.get('state')} and has no scoring URI",
             hint="Wait until it is healthy.",
         )
-    headers = yield from _authorization(place, name, service)
-    sent = flows.request("POST", uri, json=payload, headers=headers)
-    response = yield from call(Send(sent, scope="anonymous", retry="never"))
-    try:
-        answer: object = response.json()
-    except ValueError:
-        return response.text()
-    return answer
+    headers, renew_at = yield from _authorization(place, name, service)
+    return Door(str(uri), headers, renew_at=renew_at)
 
 
-def _authorization(place: WorkspaceId | DataPlane, name: str, service: Json) -> Flow[dict[str, str]]:
-    """The header that opens a service; one that asks for nothing gets none."""
+def _authorization(
+    place: WorkspaceId | DataPlane, name: str, service: Json
+) -> Flow[tuple[dict[str, str], float | None]]:
+    """The header that opens a service, and from when on another is to be had; one that asks for nothing gets none."""
     if service.get("aadAuthEnabled"):
-        return {"Authorization": f"Bearer {(yield from services.token(place, name))['accessToken']}"}
+        told = yield from services.token(place, name)
+        return {"Authorization": f"Bearer {told['accessToken']}"}, told.get("refreshAfter")
     if service.get("authEnabled"):
-        return {"Authorization": f"Bearer {(yield from services.keys(place, name))['primaryKey']}"}
-    return {}
+        return {"Authorization": f"Bearer {(yield from services.keys(place, name))['primaryKey']}"}, None
+    return {}, None
