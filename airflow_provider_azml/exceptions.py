@@ -126,6 +126,14 @@ class JobNameTaken(Conflict):
     """A job of that name is there, and not for this try to take up: it was looked at, and nothing was sent."""
 
 
+class TrafficRefused(Conflict):
+    """Traffic that an endpoint cannot be given as it is: it was looked at, and nothing was sent."""
+
+
+class TrafficChanged(Conflict):
+    """The traffic of an endpoint is somebody else's: neither what it was expected to be nor what is wanted."""
+
+
 class Throttled(ApiError):
     """Too many requests (429), after the retries were used up."""
 

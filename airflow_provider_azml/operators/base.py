@@ -17,6 +17,8 @@ from airflow_provider_azml.exceptions import (
     NotFound,
     RunFailed,
     SpecError,
+    TrafficChanged,
+    TrafficRefused,
 )
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, conf
 from airflow_provider_azml.links import AzmlStudioLink
@@ -248,7 +250,7 @@ class AzmlOperator(ShieldedOperator):
         """Errors that another try would meet again end the task at once."""
         try:
             yield
-        except (SpecError, NotFound, JobNameTaken, ConnectionIncomplete) as error:
+        except (SpecError, NotFound, JobNameTaken, TrafficChanged, TrafficRefused, ConnectionIncomplete) as error:
             raise AirflowFailException(str(error)) from error
         except ApiError as error:
             # what was waited for goes on, for another try to take up once the credentials are right again

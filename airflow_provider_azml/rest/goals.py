@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from airflow_provider_azml.rest import (
     arm_ids,
     awaited_nodes,
+    awaited_traffic,
     compute_states,
     datastore_paths,
     flows,
@@ -35,6 +36,7 @@ GoalName = Literal[
     "registered",
     "run",
     "state",
+    "traffic",
     "version",
     "web_service",
     "web_service_gone",
@@ -104,6 +106,7 @@ GOALS: Mapping[GoalName, Goal] = {
         in_history=True,
     ),
     "state": Goal(checked=compute_states.checked, read=compute_states.read),
+    "traffic": Goal(read=awaited_traffic.read),
     "version": Goal(absent="wait", checked=model_versions.checked, find=model_versions.find, read=model_versions.read),
     "web_service": Goal(
         status=("state",),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_azml.rest.traffic import split, with_traffic
+from airflow_provider_azml.rest.traffic import as_text, from_text, problem, same, split, told, with_traffic
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,45 @@ def test_only_traffic_changes():
         "identity": {"type": "SystemAssigned"},
         "properties": {"authMode": "Key", "traffic": {"green": 100}},
     }
+
+
+def test_a_split_survives_being_written():
+    assert as_text({"red": 10, "blue": 90, "green": 0}) == "blue=90,red=10"
+    assert from_text("blue=90,red=10") == {"blue": 90, "red": 10}
+    assert from_text(as_text({})) == {}
+
+
+@pytest.mark.parametrize("text", ["blue", "blue=", "=10", "blue=ten", "blue=-1"])
+def test_what_is_no_split_is_not_read(text):
+    with pytest.raises(ValueError, match="no split"):
+        from_text(text)
+
+
+def test_shares_of_nothing_and_case_do_not_tell_splits_apart():
+    assert same({"blue": 100, "green": 0}, {"Blue": 100})
+    assert not same({"blue": 100}, {"blue": 90, "green": 10})
+    assert told({"green": 10, "blue": 90, "red": 0}) == "blue 90 %, green 10 %"
+    assert told({"blue": 0}) == told({}) == "none"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mirrored", "wrong"),
+    [
+        ({"blue": 100}, None, None),
+        ({"blue": 0}, None, None),
+        ({}, None, None),
+        (None, {"green": 50}, None),
+        ({"blue": 100}, {"green": 50}, None),
+        ({"blue": 100, "green": 0}, {"green": 10, "red": 0}, None),
+        ({"blue": 90}, None, "sums to 90 percent"),
+        ({"blue": 90, "green": 11}, None, "sums to 101 percent"),
+        ({"blue": 101, "green": -1}, None, "whole number from 0 to 100, not 101"),
+        ({"blue": 99.5, "green": 0.5}, None, "not 99.5"),
+        (None, {"green": 51}, "at most 50 percent"),
+        (None, {"green": 10, "red": 10}, "one deployment alone"),
+        ({"blue": 100}, {"blue": 10}, "live and mirrored"),
+    ],
+)
+def test_what_is_wrong_with_a_split_is_said(wanted, mirrored, wrong):
+    said = problem(wanted, mirrored)
+    assert said is None if wrong is None else wrong in said
