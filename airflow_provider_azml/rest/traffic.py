@@ -29,6 +29,11 @@ def mirrors(endpoint: Json) -> dict[str, int]:
     return {name: share for name, share in (endpoint["properties"].get("mirrorTraffic") or {}).items() if share}
 
 
+def has_tags(endpoint: Json, tags: Mapping[str, str]) -> bool:
+    """Whether an endpoint has tags, among others."""
+    return (endpoint.get("tags") or {}).items() >= tags.items()
+
+
 def same(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
     """Whether two splits are the same; shares of nothing and the case of names do not count.
 
@@ -134,8 +139,13 @@ def split(current: Mapping[str, int], deployment: str, percent: int) -> dict[str
     return {**left, deployment: percent}
 
 
-def with_traffic(endpoint: Json, traffic: Mapping[str, int], mirrored: Mapping[str, int] | None = None) -> Json:
-    """The body that changes an endpoint's traffic and nothing else.
+def with_traffic(
+    endpoint: Json,
+    traffic: Mapping[str, int],
+    mirrored: Mapping[str, int] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Json:
+    """The body that changes an endpoint's traffic, and what is asked for besides, and nothing else.
 
     Traffic cannot be PATCHed: the whole endpoint is PUT again, less what the service alone writes.
 
@@ -143,6 +153,7 @@ def with_traffic(endpoint: Json, traffic: Mapping[str, int], mirrored: Mapping[s
         endpoint: The endpoint as it is.
         traffic: Deployment -> percent of the live traffic.
         mirrored: Deployment -> percent that is mirrored to it; ``None``: as it is.
+        tags: Tags that are merged over those that it has.
 
     Source: azure-ai-ml 1.35.2, ``online_endpoints.begin_create_or_update`` with a changed ``traffic`` (recorded).
     """
@@ -151,6 +162,8 @@ def with_traffic(endpoint: Json, traffic: Mapping[str, int], mirrored: Mapping[s
     identity = endpoint.get("identity") or {}
     if identity:
         body["identity"] = {name: identity[name] for name in _KEPT_OF_IDENTITY if identity.get(name)}
+    if tags:
+        body["tags"] = {**(endpoint.get("tags") or {}), **tags}
     copies = {} if mirrored is None else {"mirrorTraffic": dict(mirrored)}
     return {**body, "properties": {**properties, "traffic": dict(traffic), **copies}}
 

@@ -9,7 +9,7 @@ from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound, Traff
 from airflow_provider_azml.rest import arm_ids, awaited_traffic, flows
 from airflow_provider_azml.rest.flows import All, Send, Sleep, call, request
 from airflow_provider_azml.rest.resources import NOT_PROVISIONED, PROVISIONING
-from airflow_provider_azml.rest.traffic import mirrors, problem, same, shares, told, with_traffic
+from airflow_provider_azml.rest.traffic import has_tags, mirrors, problem, same, shares, told, with_traffic
 from airflow_provider_azml.rest.waiting import Ticket, ticket
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def change(
     *,
     mirrored: Mapping[str, int] | None = None,
     expected: Mapping[str, int] | None = None,
-    was_ours: Sequence[Mapping[str, int]] = (),
+    tags: Mapping[str, str] | None = None,
 ) -> Flow[Ticket | None]:
     """Give an online endpoint its traffic, unless it shows that already.
 
@@ -47,11 +47,11 @@ def change(
         wanted: Deployment -> percent: 100 together, or 0 where nothing is to serve; ``None``: as it is.
         mirrored: Deployment -> percent that is mirrored to it; ``None``: as it is, less what gets live traffic now.
         expected: The live traffic that has to be shown, so that nobody else's change is overwritten; ``None``: any.
-        was_ours: Other live traffic that may be shown too, as the caller has given it.
+        tags: Tags of the endpoint, merged over those that it has by the same PUT, so as to tell of this traffic.
 
     Returns:
-        ``None`` when the traffic is shown already; a ticket with the goal ``traffic`` when it was sent, with the goal
-        ``idle`` when something else has to end before it can be.
+        ``None`` when traffic and tags are shown already; a ticket with the goal ``traffic`` when they were sent, with
+        the goal ``idle`` when something else has to end before they can be.
 
     Raises:
         ValueError: The percentages cannot be.
@@ -64,23 +64,23 @@ def change(
     """
     if wrong := problem(wanted, mirrored):
         raise ValueError(f"traffic of endpoint {arm_ids.parse(endpoint_id).name!r} {wrong}")
-    allowed, pauses = None if expected is None else [expected, *was_ours], iter(_PAUSES_SECONDS)
+    tags, pauses = tags or {}, iter(_PAUSES_SECONDS)
     while True:
         deployments = yield from _named(endpoint_id, [*(wanted or ()), *(mirrored or ())])
         endpoint = yield from flows.get(endpoint_id)
         live, copies = _split_of(endpoint, deployments, wanted, mirrored)
         if pending := _in_the_way(endpoint_id, endpoint):
             return pending
-        if _shows(endpoint, live, copies):
+        if _shows(endpoint, live, copies, tags):
             return None
-        if not same(shares(endpoint), live):
-            _check_expected(endpoint_id, endpoint, allowed)
+        if expected is not None and not same(shares(endpoint), live):
+            _check_expected(endpoint_id, endpoint, expected)
         _check_split(endpoint_id, live, copies)
         serving = {name for name, share in [*live.items(), *copies.items()] if share}
         if pending := _not_ready(endpoint_id, deployments, serving):
             return pending
         try:
-            return (yield from _put(endpoint_id, endpoint, live, copies))
+            return (yield from _put(endpoint_id, endpoint, live, copies, tags))
         except ApiError as refused:
             pause = next(pauses, None)
             if pause is None or not _may_pass(refused):
@@ -88,7 +88,7 @@ def change(
             _log.warning("Looking at the traffic of %s again: %s", endpoint["name"], refused)
             yield Sleep(max(pause, min(refused.retry_after, _LONGEST_PAUSE_SECONDS)))
         # whoever has changed it meanwhile is not overwritten
-        allowed = [shares(endpoint)] if allowed is None else allowed
+        expected = shares(endpoint) if expected is None else expected
 
 
 def settled(outcome: Outcome) -> None:
@@ -139,10 +139,11 @@ def _split_of(
     return live, {name: share for name, share in mirrors(endpoint).items() if not live.get(name)}
 
 
-def _shows(endpoint: Json, live: Mapping[str, int], copies: Mapping[str, int]) -> bool:
-    """Whether an endpoint has its traffic; what one that has failed shows need not be what it does."""
-    failed = endpoint["properties"].get("provisioningState") in NOT_PROVISIONED
-    return not failed and same(shares(endpoint), live) and same(mirrors(endpoint), copies)
+def _shows(endpoint: Json, live: Mapping[str, int], copies: Mapping[str, int], tags: Mapping[str, str]) -> bool:
+    """Whether an endpoint is as it is to be; what one that has failed shows need not be what it does."""
+    if endpoint["properties"].get("provisioningState") in NOT_PROVISIONED:
+        return False
+    return same(shares(endpoint), live) and same(mirrors(endpoint), copies) and has_tags(endpoint, tags)
 
 
 def _in_the_way(endpoint_id: str, endpoint: Json) -> Ticket | None:
@@ -175,12 +176,10 @@ def _not_ready(endpoint_id: str, deployments: Mapping[str, Json], serving: Colle
     return waited_for
 
 
-def _check_expected(endpoint_id: str, endpoint: Json, allowed: Sequence[Mapping[str, int]] | None) -> None:
+def _check_expected(endpoint_id: str, endpoint: Json, expected: Mapping[str, int]) -> None:
     shown = shares(endpoint)
-    if allowed is None or any(same(shown, each) for each in allowed):
-        return
-    expected = " or ".join(dict.fromkeys(map(told, allowed)))
-    raise _changed(endpoint_id, f"it shows {told(shown)}, where {expected} was expected")
+    if not same(shown, expected):
+        raise _changed(endpoint_id, f"it shows {told(shown)}, where {told(expected)} was expected")
 
 
 def _check_split(endpoint_id: str, live: Mapping[str, int], copies: Mapping[str, int]) -> None:
@@ -189,15 +188,17 @@ def _check_split(endpoint_id: str, live: Mapping[str, int], copies: Mapping[str,
         raise _refused(endpoint_id, f"Traffic of endpoint {arm_ids.parse(endpoint_id).name!r} {wrong}")
 
 
-def _put(endpoint_id: str, endpoint: Json, live: Mapping[str, int], copies: Mapping[str, int]) -> Flow[Ticket]:
+def _put(
+    endpoint_id: str, endpoint: Json, live: Mapping[str, int], copies: Mapping[str, int], tags: Mapping[str, str]
+) -> Flow[Ticket]:
     _log.info("Traffic of endpoint %s: %s; so far %s", endpoint["name"], told(live), told(shares(endpoint)))
     if not same(copies, mirrors(endpoint)):
         _log.info("Mirrored traffic: %s; so far %s", told(copies), told(mirrors(endpoint)))
-    body = with_traffic(endpoint, live, copies)
+    body = with_traffic(endpoint, live, copies, tags)
     sent = request("PUT", endpoint_id, params=flows.version_of(endpoint_id), json=body)
     accepted = ticket(endpoint_id, (yield from call(Send(sent, retry="never"))), goal="traffic")
     # the answer says what was sent, and not what is there
-    wanted = awaited_traffic.wanted_of(endpoint, live, copies)
+    wanted = awaited_traffic.wanted_of(endpoint, live, copies, tags)
     return Ticket(endpoint_id, accepted.operation_url, {}, "traffic", wanted)
 
 

@@ -29,7 +29,12 @@ BOTH = {"blue": 90, "green": 10}
 BUSY = Answer(409, {"error": {"code": "Conflict", "message": "The endpoint is being updated."}})
 
 
-def endpoint(traffic: dict[str, int], state: str = "Succeeded", mirrored: dict[str, int] | None = None) -> Answer:
+def endpoint(
+    traffic: dict[str, int],
+    state: str = "Succeeded",
+    mirrored: dict[str, int] | None = None,
+    tags: dict[str, str] | None = None,
+) -> Answer:
     properties = {
         "authMode": "Key",
         "provisioningState": state,
@@ -37,7 +42,8 @@ def endpoint(traffic: dict[str, int], state: str = "Succeeded", mirrored: dict[s
         "traffic": traffic,
         "mirrorTraffic": mirrored or {},
     }
-    return Answer(200, {"name": "iris", "location": "westeurope", "tags": {"a": "b"}, "properties": properties})
+    tags = {"a": "b"} if tags is None else tags
+    return Answer(200, {"name": "iris", "location": "westeurope", "tags": tags, "properties": properties})
 
 
 def deployed(service: ScriptedService, **states: str) -> None:
@@ -58,6 +64,10 @@ def accepting(service: ScriptedService, *before: Answer) -> None:
 
 def puts(service: ScriptedService) -> list[Any]:
     return [json.loads(asked.body)["properties"] for asked in service.asked if asked.method == "PUT"]
+
+
+def sent(service: ScriptedService) -> list[Any]:
+    return [json.loads(asked.body)["tags"] for asked in service.asked if asked.method == "PUT"]
 
 
 def waited(drive: Drive, pending: Ticket) -> Outcome:
@@ -133,10 +143,20 @@ def test_somebody_elses_traffic_is_not_overwritten(service, drive):
 
 
 @pytest.mark.usefixtures("blue_and_green")
-def test_traffic_that_the_caller_gave_before_is_no_surprise(service, drive):
-    shown(service, endpoint({"blue": 50, "green": 50}))
+def test_tags_go_with_the_traffic_that_they_tell_of(service, drive):
+    shown(service, endpoint(BLUE), endpoint(BOTH), endpoint(BOTH, tags={"a": "b", "step": "2"}))
     accepting(service)
-    assert drive(change(IRIS, BLUE, expected=BOTH, was_ours=[{"blue": 50, "green": 50}])).goal == "traffic"
+    assert waited(drive, drive(change(IRIS, BOTH, tags={"step": "2"}))).succeeded
+    assert sent(service) == [{"a": "b", "step": "2"}]
+    assert drive(change(IRIS, BOTH, tags={"step": "2"})) is None
+
+
+@pytest.mark.usefixtures("blue_and_green")
+def test_tags_are_put_where_they_alone_differ(service, drive):
+    shown(service, endpoint(BOTH), endpoint(BOTH, tags={"step": "2"}))
+    accepting(service)
+    assert waited(drive, drive(change(IRIS, BOTH, expected=BLUE, tags={"step": "2"}))).succeeded
+    assert puts(service)[0]["traffic"] == BOTH
 
 
 @pytest.mark.parametrize("wanted", [{"blue": 99}, {"blue": 110, "green": -10}, {"blue": 100, "green": True}])
