@@ -209,11 +209,13 @@ class Client:
         if step.token_header:
             sent.headers[step.token_header] = await asyncio.to_thread(self._aml_token)
         pipeline = await self._async_pipeline(step.scope)
-        response = await pipeline.send_request(sent, stream=step.stream, **_options(step))
+        assert self._session
+        options = {**_options(step), "proxy": self._session.proxy(sent.url)}
+        response = await pipeline.send_request(sent, stream=step.stream, **options)
         if refused := self._refused_token(step, response):
             await response.close()
             await asyncio.to_thread(self._forget, refused)
-            response = await pipeline.send_request(sent, stream=step.stream, **_options(step))
+            response = await pipeline.send_request(sent, stream=step.stream, **options)
         return response
 
     def _refused_token(self, step: Send, response: HttpResponse | AsyncHttpResponse) -> str | None:

@@ -9,17 +9,23 @@ from weakref import WeakSet
 
 import aiohttp  # noqa: TID253 (only what goes on in an event loop imports this module)
 
+from airflow_provider_azml.rest.proxies import proxy_of
+
 if TYPE_CHECKING:
     import ssl
 
     from aiohttp.client_proto import ResponseHandler
 
 
+_MOST_CONNECTIONS = 700
+"""More than a watcher sends requests at once: to wait for a connection would look like a slow answer."""
+
+
 class _Connector(aiohttp.TCPConnector):
     """Remembers its connections for as long as they are there; aiohttp forgets those whose request was broken off."""
 
     def __init__(self, trusted: ssl.SSLContext) -> None:
-        super().__init__(ssl=trusted)
+        super().__init__(ssl=trusted, limit=_MOST_CONNECTIONS)
         self._opened: WeakSet[asyncio.Transport] = WeakSet()
 
     async def _create_connection(self, *arguments: object, **options: object) -> ResponseHandler:
@@ -43,9 +49,15 @@ class Session:
 
     def __init__(self, trusted: ssl.SSLContext) -> None:
         self._connector = _Connector(trusted)
-        self.aiohttp = aiohttp.ClientSession(
-            connector=self._connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
-        )
+        self.aiohttp = aiohttp.ClientSession(connector=self._connector, cookie_jar=aiohttp.DummyCookieJar())
+        self._proxies: dict[str, str | None] = {}
+
+    def proxy(self, url: str) -> str | None:
+        """URL of the proxy that leads to a URL's host, or ``None``; looked up once for each host."""
+        origin = "/".join(url.split("/", 3)[:3])
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_of(origin)
+        return self._proxies[origin]
 
     async def close(self) -> None:
         """Close it, and all that was opened for it."""
