@@ -304,7 +304,12 @@ def test_a_server_that_takes_longer_than_its_probes_allow_fails(
     variables = {"INIT_SECONDS": "60"}
     made = serve(workspace, endpoint, "slow", model, readinessProbe=probe, environmentVariables=variables)
     assert made["error"]["code"] == "ResourceNotReady"
-    assert "did not answer its liveness probe within 0.3 s" in made["error"]["message"]
+    failed = "Readiness probe failed: HTTP probe failed with statuscode: 502"
+    assert f"User container has crashed or terminated: {failed}." in made["error"]["message"]
+    told = log(workspace, endpoint, "slow")
+    assert told.count("Name: ReadinessProbeFailed, Type: Warning") >= 2
+    assert "UserContainerStart: InProgress" in told
+    assert "BackOff" not in told
 
 
 def test_a_server_that_hangs_is_started_again(workspace: Workspace, endpoint: str, model: str) -> None:

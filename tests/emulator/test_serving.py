@@ -236,7 +236,9 @@ def test_a_server_that_dies_is_started_again_and_deleting_ends_one(
     _until(lambda: score(workspace, endpoint, {"data": [1]}, deployment="mortal").status_code == 200)
     server = score(workspace, endpoint, {"pid": 1}, deployment="mortal").json()["pid"]
     assert server != first
-    assert "Container inference-server failed: its process ended" in logs(workspace, endpoint, "mortal")
+    assert "Back-off restarting failed container inference-server: its process ended" in logs(
+        workspace, endpoint, "mortal"
+    )
     workspace.call("DELETE", workspace.id.child("online_deployment", endpoint, "mortal"))
     _until(lambda: not Path(f"/proc/{server}").exists())
     _until(lambda: score(workspace, endpoint, {"data": [1]}, deployment="mortal").status_code == 404)

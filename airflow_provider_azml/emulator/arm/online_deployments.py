@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator import durations
+from airflow_provider_azml.emulator.arm import locations
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name, required
 from airflow_provider_azml.emulator.arm.errors import ArmError, bad_request, not_found
 from airflow_provider_azml.emulator.arm.online_endpoints import NAME, NAME_RULE
@@ -55,6 +56,7 @@ class OnlineDeployment(Behaviour):
         kind = properties["endpointComputeType"]
         if kind == "Managed":
             required(body, "properties", "instanceType")
+            _check_size(properties["instanceType"])
         self._check_references(target, properties)
         properties |= {
             "scaleSettings": properties.get("scaleSettings") or {"scaleType": _SCALED_BY[kind]},
@@ -79,9 +81,7 @@ class OnlineDeployment(Behaviour):
             f"Specified deployment [{target.name}] failed during initial provisioning and is in an unrecoverable "
             "state. Delete and re-create."
         )
-        told = json.dumps({"errors": {"": [reason]}, "title": "One or more validation errors occurred."})
-        detail = {"code": "InferencingClientCallFailed", "message": told, "details": [], "additionalInfo": []}
-        raise ArmError(400, "BadRequest", "The request is invalid.", details=[detail])
+        raise _refused("InferencingClientCallFailed", "", reason)
 
     def _check_references(self, target: Target, properties: Json) -> None:
         code = properties.get("codeConfiguration") or {}
@@ -155,6 +155,23 @@ def skus(document: Json) -> list[Json]:
     return [
         {"resourceType": "Microsoft.MachineLearning.Services/endpoints/deployments", "sku": sku, "capacity": capacity}
     ]
+
+
+def _check_size(size: object) -> None:
+    """Refuse a size of machines that there is not.
+
+    Source: the shape of a refusal of a VmSize, MicrosoftLearning/mslearn-azure-ml#30; its words are the emulator's.
+    """
+    if not isinstance(size, str) or not locations.has_size(size):
+        reason = f"Not supported VmSize: {size}. Please see https://aka.ms/oe-tsg#error-badargument"
+        raise _refused("InferencingClientCreateDeploymentFailed", "VmSize", reason)
+
+
+def _refused(code: str, field: str, reason: str) -> ArmError:
+    """A refusal by what makes deployments, as users of the service show it."""
+    told = json.dumps({"errors": {field: [reason]}, "title": "One or more validation errors occurred."})
+    detail = {"code": code, "message": told, "details": [], "additionalInfo": []}
+    return ArmError(400, "BadRequest", "The request is invalid.", details=[detail])
 
 
 def _check_settings(target: Target, properties: Json) -> None:

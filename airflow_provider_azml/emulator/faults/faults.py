@@ -14,15 +14,17 @@ from airflow_provider_azml.emulator.faults.kinds import (
     Latency,
     LostAnswer,
     LostWorker,
+    OutOfMemory,
     Preemption,
     Refusal,
     Reset,
     ShortToken,
     SilentServer,
+    SlowStep,
     StuckOperation,
     Truncation,
 )
-from airflow_provider_azml.emulator.jobs.processes import signal_group
+from airflow_provider_azml.emulator.jobs.processes import kill_children, signal_group
 from airflow_provider_azml.emulator.refusals import expired_token, is_azure, refusal
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ class Faults:
                 loop.call_later(seconds, _lose, losses.preempt, compute_id)
 
     def server_runs(self, arm_id: str, pid: int) -> None:
-        """Called when a server answers for the first time: it may fall silent.
+        """Called when a server answers for the first time: it may fall silent, or run out of memory.
 
         Args:
             arm_id: What it serves.
@@ -135,6 +137,19 @@ class Faults:
                 signal_group(pid, signal.SIGSTOP)
                 if seconds < math.inf:
                     asyncio.get_running_loop().call_later(seconds, signal_group, pid, signal.SIGCONT)
+            case [OutOfMemory(seconds)]:
+                asyncio.get_running_loop().call_later(seconds, kill_children, pid)
+
+    async def step(self, step: str, arm_id: str) -> None:
+        """Called when a step of the making of a deployment begins: it may be slow.
+
+        Args:
+            step: ``IMAGE_BUILD``, ``IMAGE_PULL``, ``MODEL_DOWNLOAD`` or ``CONTAINER_START``.
+            arm_id: The deployment.
+        """
+        match self.plan.draw("step", step, arm_id):
+            case [SlowStep(seconds)]:
+                await asyncio.sleep(seconds)
 
     async def _truncate(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, size: int | None) -> None:
         body = _Beginning(send, size)

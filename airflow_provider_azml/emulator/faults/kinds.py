@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Occasion: TypeAlias = Literal["request", "token", "operation", "job", "compute", "server"]
+Occasion: TypeAlias = Literal["request", "token", "operation", "job", "compute", "server", "step"]
 RETRY_AFTER_SECONDS = 1.0
 
 
@@ -136,6 +136,28 @@ class SilentServer:
     seconds: float = math.inf
 
 
+@dataclass(frozen=True)
+class OutOfMemory:
+    """The worker of a server is killed, as the kernel does when there is no memory left.
+
+    Args:
+        seconds: So long after the server has answered for the first time.
+    """
+
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SlowStep:
+    """A step of the making of a deployment takes longer.
+
+    Args:
+        seconds: By so long.
+    """
+
+    seconds: float
+
+
 Fault: TypeAlias = (
     Latency
     | Refusal
@@ -149,6 +171,8 @@ Fault: TypeAlias = (
     | LostWorker
     | Preemption
     | SilentServer
+    | OutOfMemory
+    | SlowStep
 )
 OCCASIONS: dict[type[Fault], Occasion] = {
     Latency: "request",
@@ -163,4 +187,6 @@ OCCASIONS: dict[type[Fault], Occasion] = {
     LostWorker: "job",
     Preemption: "compute",
     SilentServer: "server",
+    OutOfMemory: "server",
+    SlowStep: "step",
 }

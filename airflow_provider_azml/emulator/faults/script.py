@@ -70,6 +70,8 @@ _KINDS: Mapping[str, _Kind] = {
     "lost_worker": _Kind(lambda given: kinds.LostWorker(given.get("seconds", 0)), ("seconds",), about="job"),
     "preemption": _Kind(lambda given: kinds.Preemption(given.get("seconds", 0)), ("seconds",), about="compute"),
     "silent_server": _Kind(lambda given: kinds.SilentServer(given.get("seconds", math.inf)), ("seconds",)),
+    "out_of_memory": _Kind(lambda given: kinds.OutOfMemory(given.get("seconds", 0)), ("seconds",)),
+    "slow_step": _Kind(lambda given: kinds.SlowStep(given["seconds"]), ("method", "seconds"), required=("seconds",)),
 }
 _ALWAYS = ("fault", "name", "probability", "times", "skip", "seed")
 

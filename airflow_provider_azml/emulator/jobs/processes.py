@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator
@@ -95,6 +97,17 @@ def signal_group(group: int, number: signal.Signals) -> None:
     """Send a signal to a process that leads a group, and to everything in that group, if it is there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def kill_children(pid: int) -> None:
+    """Kill what a process has started, if it is there, and leave the process itself."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return
+    for child in children:
+        with contextlib.suppress(psutil.Error):
+            child.kill()
 
 
 def birth(pid: int) -> str | None:

@@ -60,6 +60,14 @@ class PythonEnvironments:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _end_earlier_builder(note.with_suffix(""))
 
+    def has(self, environment: Json, extra: Sequence[str] = ()) -> bool:
+        """Whether an environment is in the cache; one that cannot be made is not."""
+        try:
+            requirements = _requirements(environment, extra)
+        except EnvironmentBuildError:
+            return False
+        return (self._cache / _key(_interpreter(requirements.python)[1], requirements) / _COMPLETE).exists()
+
     async def ready(
         self, environment: Json, extra: Sequence[str] = (), log: Callable[[bytes], None] = lambda _: None
     ) -> Path:

@@ -123,12 +123,23 @@ def fetch_model(emulator: Emulator, locations: Locations, model_id: str | None, 
     return root
 
 
-def _environment(emulator: Emulator, properties: Json, model: Path | None) -> Json:
+def named_environment(emulator: Emulator, properties: Json) -> Json | None:
+    """The environment that a deployment names, if it names one.
+
+    Raises:
+        JobFilesError: It is not there.
+    """
     environment_id = str(properties.get("environmentId") or "")
-    if environment_id:
-        environment = emulator.store.get(environment_id) or curated(environment_id)
-        if environment is None:
-            raise JobFilesError(f"the environment {environment_id!r} does not exist")
+    if not environment_id:
+        return None
+    environment = emulator.store.get(environment_id) or curated(environment_id)
+    if environment is None:
+        raise JobFilesError(f"the environment {environment_id!r} does not exist")
+    return environment
+
+
+def _environment(emulator: Emulator, properties: Json, model: Path | None) -> Json:
+    if environment := named_environment(emulator, properties):
         return environment
     conda_files = sorted(model.rglob("conda.yaml")) if model else []
     if not conda_files:

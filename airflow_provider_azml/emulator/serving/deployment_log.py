@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 Step = Literal["SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart"]
 _STEPS: tuple[Step, ...] = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
+_MOST_EVENTS = 200
 _MOST_BYTES = 1 << 20  # of a server that has run for weeks
 
 
 class DeploymentLog:
     """The log of one deployment; it outlives the emulator, and begins anew with each try to deploy.
 
-    Sources: a log from the service (example of ``Get-AzMLWorkspaceOnlineDeploymentLog`` in Az.MachineLearningServices);
-    of what the storage initializer writes there is none, so its words are the emulator's.
+    Sources: logs from the service (example of ``Get-AzMLWorkspaceOnlineDeploymentLog`` in Az.MachineLearningServices,
+    Azure/azureml-examples#3444, MicrosoftLearning/mslearn-azure-ml#100); names of events:
+    https://learn.microsoft.com/azure/machine-learning/how-to-monitor-online-endpoints; of what the storage initializer
+    writes there is none, so its words are the emulator's.
 
     Args:
         folder: Holds its files.
@@ -48,6 +51,12 @@ class DeploymentLog:
     def succeed(self, step: Step, event: str, message: str) -> None:
         """A step has succeeded."""
         self._step(step, "Succeeded", event, message)
+
+    def done(self, step: Step) -> None:
+        """A step has succeeded, of which no event tells."""
+        progress = self._read()
+        progress["status"][step] = "Succeeded"
+        self._write(progress)
 
     def warn(self, step: Step, event: str, message: str) -> None:
         """A step did not work, so far."""
@@ -92,6 +101,7 @@ class DeploymentLog:
         progress["events"].append(
             f"Kind: Pod, Name: {event}, Type: {kind}, Time: {timestamp()}, Message: {message}",
         )
+        del progress["events"][:-_MOST_EVENTS]
         self._write(progress)
 
     def _read(self) -> Json:

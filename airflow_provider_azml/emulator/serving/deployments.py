@@ -8,6 +8,7 @@ import logging
 import shutil
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -16,9 +17,16 @@ from airflow_provider_azml.emulator.arm.operations import OperationFailed
 from airflow_provider_azml.emulator.jobs.files import JobFilesError
 from airflow_provider_azml.emulator.jobs.processes import GRACE_SECONDS, birth, end_leftover
 from airflow_provider_azml.emulator.jobs.python_environments import EnvironmentBuildError, PythonEnvironments
-from airflow_provider_azml.emulator.serving import local_ports, probes
-from airflow_provider_azml.emulator.serving.deployment_files import fetch_files, served, variables_of
+from airflow_provider_azml.emulator.serving import container_probes, local_ports, probes
+from airflow_provider_azml.emulator.serving.container_probes import STEP, ProbeFailed
+from airflow_provider_azml.emulator.serving.deployment_files import (
+    fetch_files,
+    named_environment,
+    served,
+    variables_of,
+)
 from airflow_provider_azml.emulator.serving.deployment_log import DeploymentLog
+from airflow_provider_azml.emulator.serving.image_builds import ImageBuilds
 from airflow_provider_azml.emulator.serving.inference_server import (
     SERVER_PACKAGE,
     InferenceServer,
@@ -30,6 +38,7 @@ from airflow_provider_azml.emulator.serving.service_files import fetch_service_f
 from airflow_provider_azml.emulator.serving.usage import Usages
 from airflow_provider_azml.emulator.storage.locations import LocationError
 from airflow_provider_azml.emulator.threads import done_in_thread
+from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +51,7 @@ _RECORDS = "inference_servers"
 _ONCE = "served_deployments"
 _LOG_LINES = 20
 _BRIEF_GRACE_SECONDS = 0.5  # for what does no work
+_BACK_OFF = "Back-off restarting failed container inference-server"
 _FIRST_DELAY_SECONDS = 10.0
 _LONGEST_DELAY_SECONDS = 300.0
 
@@ -63,12 +73,14 @@ class Deployments:
 
     Attributes:
         usages: What the servers take of this machine.
+        images: What they run on.
     """
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
         self.usages = Usages()
         self._environments = PythonEnvironments(emulator.home / "envs")
+        self.images = ImageBuilds(emulator, self._environments)
         self._folder = emulator.home / "deployments"
         self._serving: dict[str, _Serving] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -177,9 +189,10 @@ class Deployments:
 
     async def _start(self, deployment: Json, folder: Path) -> InferenceServer:
         journal = self.log(deployment["id"])
-        journal.begin()
         try:
-            launch = await self._prepared(deployment, folder, journal)
+            image = await self._image(deployment)
+            journal.begin()
+            launch = await self._prepared(deployment, folder, journal, image)
         except EnvironmentBuildError as error:
             raise OperationFailed("ImageBuildFailure", f"The environment could not be made: {error}") from error
         except (JobFilesError, LocationError) as error:
@@ -196,19 +209,39 @@ class Deployments:
         try:
             return await self._started(deployment, launch, journal)
         except ServerDown as error:
-            journal.warn("UserContainerStart", "BackOff", f"Container inference-server failed: {error}")
+            if not isinstance(error, ProbeFailed):
+                journal.warn(STEP, "BackOff", f"{_BACK_OFF}: {error}")
             raise OperationFailed("ResourceNotReady", _crash_message(journal, error)) from error
 
-    async def _prepared(self, deployment: Json, folder: Path, journal: DeploymentLog) -> Launch:
+    async def _image(self, deployment: Json) -> Path | None:
+        """The Python of the environment that a deployment names, built if need be.
+
+        Source: while an image is built there is no instance that could log; a web service is built in one go.
+        """
+        try:
+            environment = (
+                None if is_service(deployment) else named_environment(self._emulator, deployment["properties"])
+            )
+        except JobFilesError:
+            return None  # that it is not there is told with what else is missing
+        if environment is None:
+            return None
+        await self._emulator.faults.step("IMAGE_BUILD", deployment["id"])
+        return await self.images.ready(arm_ids.parse(deployment["id"]).workspace, environment)
+
+    async def _prepared(self, deployment: Json, folder: Path, journal: DeploymentLog, image: Path | None) -> Launch:
+        slow = self._emulator.faults.step
         journal.succeed("SystemSetup", "Scheduled", "This machine is the instance")
+        journal.start("UserContainerImagePull", "Pulling", "Start pulling container image")
         journal.start("ModelDownload", "Downloading", "Start downloading models")
+        await slow("MODEL_DOWNLOAD", deployment["id"])
         fetched = fetch_service_files if is_service(deployment) else fetch_files
         files = await done_in_thread(fetched, self._emulator, deployment, folder, journal)
         journal.succeed(
             "ModelDownload", "Downloaded", "Models are downloaded successfully or no model need to download"
         )
-        journal.start("UserContainerImagePull", "Pulling", "Start pulling container image")
-        python = await self._environments.ready(files.environment, [SERVER_PACKAGE])
+        await slow("IMAGE_PULL", deployment["id"])
+        python = image or await self._environments.ready(files.environment, [SERVER_PACKAGE])
         journal.succeed("UserContainerImagePull", "Pulled", "Container image is pulled successfully")
         variables = variables_of(deployment, files)
         return Launch(python, files.working, files.script, variables, journal.server, folder, self._connections())
@@ -219,20 +252,22 @@ class Deployments:
         Raises:
             ServerDown: It does not; it is stopped.
         """
-        journal.start("UserContainerStart", "Created", "Created container inference-server")
+        journal.start(STEP, "Created", "Created container inference-server")
+        await self._emulator.faults.step("CONTAINER_START", deployment["id"])
         server = await InferenceServer.start(launch)
+        journal.start(STEP, "Started", "Started container inference-server")
         left_behind = {"pid": server.process.pid, "born": birth(server.process.pid)}
         self._emulator.store.put_record(_RECORDS, launch.folder.name, left_behind)
         healthy = False
         try:
-            await server.healthy(probes.start_seconds(deployment))
+            await container_probes.started(server, deployment, journal)
             healthy = True
         finally:
             if not healthy:
                 await self._stop(server, _BRIEF_GRACE_SECONDS)
         self.usages.begin(deployment["id"], server.process.pid)
         self._emulator.faults.server_runs(deployment["id"], server.process.pid)
-        journal.succeed("UserContainerStart", "Started", "Started container inference-server")
+        journal.done(STEP)
         return server
 
     async def _keep(self, deployment: Json) -> None:
@@ -245,9 +280,13 @@ class Deployments:
         serving = self._serving[deployment["id"].lower()]
         journal, delay = self.log(deployment["id"]), 0.0
         while True:
-            reason = await serving.server.until_failing(probes.probe(deployment, "livenessProbe"))
+            probe = probes.probe(deployment, "livenessProbe")
+            reason = await serving.server.until_failing(probe, partial(_not_alive, journal))
             _log.warning("The server of %s failed and is started again: %s", deployment["id"], reason)
-            journal.warn("UserContainerStart", "Unhealthy", f"Container inference-server failed: {reason}")
+            if serving.server.alive:
+                journal.warn(STEP, "Killing", container_probes.RESTARTED)
+            else:
+                journal.warn(STEP, "BackOff", f"{_BACK_OFF}: {reason}")
             await self._stop(serving.server, _BRIEF_GRACE_SECONDS)
             while not serving.server.alive:
                 try:
@@ -255,7 +294,7 @@ class Deployments:
                     delay = 0.0
                 except (ServerDown, OSError) as error:
                     delay = min(max(2 * delay, _FIRST_DELAY_SECONDS), _LONGEST_DELAY_SECONDS)
-                    journal.warn("UserContainerStart", "BackOff", f"Back-off restarting failed container: {error}")
+                    journal.warn(STEP, "BackOff", f"{_BACK_OFF}: {error}")
                     await asyncio.sleep(delay)
 
     async def _end(self, serving: _Serving) -> None:
@@ -278,6 +317,10 @@ class Deployments:
 
     def _home(self, deployment_id: str) -> Path:
         return self._folder / hashlib.sha256(deployment_id.lower().encode()).hexdigest()[:16]
+
+
+def _not_alive(journal: DeploymentLog, reason: str) -> None:
+    journal.warn(STEP, "LivenessProbeFailed", f"Liveness probe failed: {reason}")
 
 
 def _crash_message(journal: DeploymentLog, error: ServerDown) -> str:

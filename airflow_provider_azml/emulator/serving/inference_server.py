@@ -16,7 +16,7 @@ from airflow_provider_azml.exceptions import AzmlError
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_azml.emulator.serving.probes import Probe
 
@@ -148,8 +148,13 @@ class InferenceServer:
             return False
         return True
 
-    async def until_failing(self, probe: Probe) -> str:
-        """Wait until it ends, or fails too many liveness probes in a row; which of these, in words."""
+    async def until_failing(self, probe: Probe, failed: Callable[[str], None]) -> str:
+        """Wait until it ends, or fails too many liveness probes in a row; which of these, in words.
+
+        Args:
+            probe: Its liveness probe.
+            failed: Told why, whenever it fails one.
+        """
         failures, reason = 0, ""
         ending = asyncio.create_task(self.process.wait())
         try:
@@ -162,6 +167,7 @@ class InferenceServer:
                     failures = 0
                 except ServerDown as error:
                     failures, reason = failures + 1, str(error)
+                    failed(reason)
             return reason
         finally:
             ending.cancel()

@@ -55,6 +55,7 @@ class Environments:
             Operation("GET", _NAME, self._latest),
             Operation("GET", f"{_NAME}/labels/(?P<label>[^/]+)", self._labelled),
             Operation("GET", _VERSION, self._get),
+            Operation("GET", f"{_VERSION}/image", self._image),
             Operation("PUT", _NAME, self._register),
             Operation("PUT", _VERSION, self._register),
         ]
@@ -89,6 +90,14 @@ class Environments:
         if found is None:
             raise _gone(call, f"{name} version {version}")
         return self._shown(call.workspace, found)
+
+    def _image(self, call: Call) -> Json:
+        """What is known of the image of a version. Source: ``Environment.get_image_details`` of azureml-core 1.61."""
+        name, version = unquote(call.names["name"]), unquote(call.names["version"])
+        found = self._emulator.store.get(call.workspace.child("environment", name, version))
+        if found is None:
+            raise _gone(call, f"{name} version {version}")
+        return self._emulator.deployments.images.details(found)
 
     def _register(self, call: Call) -> Json:
         """Register a definition; one that says the same as the newest version is that."""
