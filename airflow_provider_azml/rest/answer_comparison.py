@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LONGEST_KEY = 40
+_SLACK = 1 + 1e-9
+"""0.51 is within 0.01 of 0.5, though binary fractions say otherwise by a hair."""
 
 
 def differences(found: object, wanted: object, *, tolerance: float = 0, relative: float = 0) -> Iterator[str]:
@@ -77,4 +79,4 @@ def _near(one: float, other: float, tolerance: float, relative: float) -> bool:
         return False
     if not (math.isfinite(first) and math.isfinite(second)):
         return math.isnan(first) and math.isnan(second)
-    return abs(first - second) <= max(tolerance, relative * abs(second))
+    return abs(first - second) <= max(tolerance, relative * abs(second)) * _SLACK

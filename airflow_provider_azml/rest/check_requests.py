@@ -61,20 +61,20 @@ def perform(
     if not checks:
         return Report()
     try:
-        door = yield from scoring.door(endpoint_id, deployment)
-        return (yield from put_to(door, checks, reference=_beside(door, deployment, compared_with)))
+        return (yield from _performed(endpoint_id, deployment, checks, compared_with))
     except AuthError as error:
         if error.status is None:
             raise
         # its keys may have been regenerated since they were read
-        door = yield from scoring.door(endpoint_id, deployment)
-        return (yield from put_to(door, checks, reference=_beside(door, deployment, compared_with)))
+        return (yield from _performed(endpoint_id, deployment, checks, compared_with))
 
 
-def _beside(door: Door, deployment: str | None, other: str | None) -> Door | None:
-    if other is None or other == deployment:
-        return None
-    return replace(door, headers={**door.headers, scoring.CHOSEN: other})
+def _performed(endpoint_id: str, deployment: str | None, checks: Sequence[Json], other: str | None) -> Flow[Report]:
+    door = yield from scoring.door(endpoint_id, deployment)
+    reference = None
+    if other is not None and other != deployment:
+        reference = replace(door, headers={**door.headers, scoring.CHOSEN: other})
+    return (yield from put_to(door, checks, reference=reference))
 
 
 def put_to(door: Door, checks: Sequence[Json], *, reference: Door | None = None) -> Flow[Report]:
@@ -154,8 +154,8 @@ def _answered(door: Door, check: Check) -> Flow[Answer]:
         _NoAnswer: It gets none.
     """
     step = replace(door.send(content=check.body), timeout_seconds=check.timeout_seconds)
-    pause = _PAUSE
     for left in reversed(range(check.tries)):
+        pause = min(_PAUSE * 2 ** (check.tries - left - 1), _LONGEST_PAUSE)
         begun = time.monotonic()
         try:
             response: HttpResponse = yield step
@@ -170,7 +170,6 @@ def _answered(door: Door, check: Check) -> Flow[Answer]:
                 raise error_of(step.request, response)
             if not (left and check.is_busy(answer.status)):
                 return answer
-            pause = max(pause, retry_after(response))
-        yield Sleep(min(pause, _LONGEST_PAUSE))
-        pause *= 2
+            pause = min(retry_after(response), _LONGEST_PAUSE) or pause
+        yield Sleep(pause)
     raise AssertionError("a request is sent once at least")

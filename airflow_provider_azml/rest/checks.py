@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -244,7 +244,7 @@ def wrong(check: Check, answer: Answer, now: Answer | None, secret: str = "") ->
     try:
         problems = tuple(_wrong(check, answer, now))
     except RecursionError:
-        problems = ("the answer is nested too deeply to be judged",)
+        problems = ("the answer, or its schema, is nested too deeply to be judged",)
     return tuple(problem.replace(secret, "***") for problem in problems) if secret else problems
 
 
@@ -308,7 +308,7 @@ def prepare() -> None:
     found(WHOLE, None)
 
 
-@cache
+@lru_cache(maxsize=64)
 def validator(schema: str) -> Validator:
     """What holds values against a JSON Schema; nothing outside of it is looked up.
 

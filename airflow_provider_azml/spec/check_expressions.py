@@ -28,7 +28,7 @@ def wrong(expression: str) -> str | None:
     try:
         parsed = jmespath.compile(expression).parsed
     except (JMESPathError, RecursionError) as error:
-        reason = str(error).partition(", for expression")[0].partition("\n")[0]
+        reason = str(error).partition(", for expression")[0].partition("\n")[0].rstrip(":")
         return f"is no JMESPath expression: {quoted(reason.removeprefix('Bad jmespath expression: '))}"
     known = Functions.FUNCTION_TABLE
     for name in _functions(parsed):
