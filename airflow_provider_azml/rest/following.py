@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import arm_ids, families, wrapped_flows
+from airflow_provider_azml.rest.awaited_endpoints import FOUND
+from airflow_provider_azml.rest.check_lines import CheckLines
 from airflow_provider_azml.rest.children import Children
 from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
 from airflow_provider_azml.rest.goals import GOALS
@@ -58,6 +60,7 @@ class Follower:
     __slots__ = (
         "_arm_id",
         "_budget",
+        "_checks",
         "_children",
         "_family",
         "_is_job",
@@ -92,6 +95,7 @@ class Follower:
         self._budget = budget
         self._now = now
         self._status = ""
+        self._checks: CheckLines | None = None
         self._log: JobLog | None = None
         self._children: Children | None = None
         self._queue: Queue | None = None
@@ -101,7 +105,7 @@ class Follower:
     def wants_every_look(self) -> bool:
         """Whether it has something to do at a look that shows what the one before did."""
         busy = self._stream_logs or self._family != "single" or self._status in BEFORE_RUNNING
-        return self._is_job and busy
+        return (self._is_job and busy) or self._checks is not None
 
     def look(self, glance: Glance) -> Flow[None]:
         """Tell what a look showed that the one before did not."""
@@ -109,6 +113,9 @@ class Follower:
         if changed:
             self._status = glance.status
             self._tell_status(glance)
+        if found := glance.body.get(FOUND):
+            self._checks = self._checks or CheckLines(arm_ids.parse(self._arm_id).name, self._tell)
+            self._checks.look(found, ended=glance.outcome is not None)
         seen = glance.body or glance.run
         if self._is_job and seen and (glance.outcome is None or GOALS[glance.outcome.goal].in_history):
             yield from self._look_at_job(glance, changed=changed)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.arm_ids import WorkspaceId
+from airflow_provider_azml.rest.doors import Doors
 from airflow_provider_azml.rest.flows import Flow, Json, Send, call, request
 from airflow_provider_azml.rest.log_lines import LogLines
 
@@ -66,10 +67,12 @@ class DataPlane:
     Args:
         workspace: The workspace.
         api: Its URL, once it is known.
+        doors: Doors of endpoints in it that payloads are sent through.
     """
 
     workspace: WorkspaceId
     api: str | None = None
+    doors: Doors = field(default_factory=Doors, repr=False, compare=False)
 
     @classmethod
     def of(cls, place: WorkspaceId | DataPlane) -> DataPlane:

@@ -57,13 +57,16 @@ def steady_clock() -> Callable[[], float]:
     return lambda: time.monotonic() + ahead
 
 
-def pause_seconds(poll_seconds: float, waited_seconds: float, retry_after: float = 0) -> float:
+def pause_seconds(
+    poll_seconds: float, waited_seconds: float, retry_after: float = 0, again_seconds: float | None = None
+) -> float:
     """Pause before the next look, in seconds.
 
     Args:
         poll_seconds: What the user asked for; the pause is a tenth shorter at most, and longer for what lasts long.
         waited_seconds: How long the wait has lasted. After an hour of it, half a minute more is no loss.
         retry_after: What the service asked for; the pause is not shorter, up to some minutes.
+        again_seconds: What the last look asked for itself, instead of the two first.
 
     Example:
         >>> 13.5 <= pause_seconds(15, waited_seconds=60) <= 15
@@ -71,5 +74,7 @@ def pause_seconds(poll_seconds: float, waited_seconds: float, retry_after: float
         >>> 32 <= pause_seconds(15, waited_seconds=3600) <= 36
         True
     """
+    if again_seconds is not None:
+        return max(min(retry_after, LONGEST_HOLD_SECONDS), again_seconds, SHORTEST_POLL_SECONDS)
     patient = max(poll_seconds, min(waited_seconds * _SHARE, _SLOWEST_SECONDS), SHORTEST_POLL_SECONDS)
     return max(min(retry_after, LONGEST_HOLD_SECONDS), patient * random.uniform(1 - _JITTER, 1))  # noqa: S311 (nothing secret)

@@ -21,6 +21,7 @@ class Reading:
         message: The service's reason, where it ended badly, or may.
         bears_seconds: Of a state that is no end, but may become a bad one: how long it is borne, in seconds; ``None``
             for as long as the wait lasts.
+        again_seconds: In how many seconds the next look is due, where that is nothing for whoever waits to say.
     """
 
     status: str
@@ -29,6 +30,7 @@ class Reading:
     code: str | None = None
     message: str | None = None
     bears_seconds: float | None = None
+    again_seconds: float | None = None
 
 
 def failed(status: str, body: dict[str, Any]) -> Reading:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError, NotFound, RunFailed, WaitTimeout
-from airflow_provider_azml.rest import arm_ids, flows, goals, pace, queueing
+from airflow_provider_azml.rest import arm_ids, flows, goals, pace, queueing, wrapped_flows
 from airflow_provider_azml.rest.deadlines import NO_DEADLINES
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, request
 from airflow_provider_azml.rest.following import Follower
@@ -182,7 +182,7 @@ def settle(
             yield from follow(last)
             if outcome := last.outcome or standstill.outcome(last, now()):
                 return outcome
-            pause = pace.pause_seconds(poll_seconds, now() - began, last.retry_after)
+            pause = pace.pause_seconds(poll_seconds, now() - began, last.retry_after, last.again_seconds)
         try:
             noun = goals.noun(pending.arm_id, pending.goal)
             left = deadlines.check(pending.arm_id, last.status, now=now(), began=began, noun=noun)
@@ -243,6 +243,7 @@ class Glance:
         requests_left: How many such requests the service still takes for now.
         standing_still: How it will have ended if it stays as it is for too long; see :class:`~standstill.Standstill`.
         bears_seconds: How long that is, in seconds.
+        again_seconds: In how many seconds the next look is due, where the goal says so itself.
     """
 
     status: str
@@ -254,6 +255,7 @@ class Glance:
     requests_left: float = math.inf
     standing_still: Outcome | None = None
     bears_seconds: float | None = None
+    again_seconds: float | None = None
 
 
 def plane_of(pending: Ticket) -> DataPlane:
@@ -302,6 +304,9 @@ def _look_at_resource(pending: Ticket, plane: DataPlane | None) -> Flow[Glance]:
         return Glance(DELETED, Outcome(pending.arm_id, DELETED, goal=pending.goal))
     if goal.find_each:
         return (yield from look_at_each(plane or plane_of(pending), [pending]))[0]
+    if goal.probe:
+        probing = goal.probe(plane or plane_of(pending), pending.arm_id, pending.wanted)
+        return shown(pending, (yield from wrapped_flows.once(probing, timeout_seconds=LOOK_SECONDS)))
     if goal.find:
         found = yield from goal.find(pending.arm_id, pending.wanted)
         return Glance(ABSENT) if found is None else shown(pending, found)
@@ -332,7 +337,8 @@ def shown(pending: Ticket, body: Json, retry_after: float = 0) -> Glance:
     run = body if pending.goal == RUN else {}
     if read.end is None:
         still = _outcome(pending, body, read) if read.message else None
-        return Glance(read.status, None, retry_after, run, read.known, body, math.inf, still, read.bears_seconds)
+        glance = Glance(read.status, None, retry_after, run, read.known, body, math.inf, still, read.bears_seconds)
+        return replace(glance, again_seconds=read.again_seconds)
     return Glance(read.status, _outcome(pending, body, read), run=run, body=body)
 
 

@@ -48,6 +48,9 @@ class Wait:
         began: When the wait began, on the clock of the event loop.
         patience: How long errors are borne.
         every_look: Whether whoever waits wants to hear of looks that showed nothing new.
+
+    Attributes:
+        probing: The look that is under way, of one that may be slow.
     """
 
     ticket: Ticket
@@ -63,6 +66,7 @@ class Wait:
     turn: int = field(default=-1, init=False)
     pause: float = field(default=0, init=False)
     over: bool = field(default=False, init=False)
+    probing: asyncio.Task[None] | None = field(default=None, init=False)
     _seen: Glance | None = field(default=None, init=False)
     _borne: Borne | None = field(default=None, init=False)
     _error: Exception | None = field(default=None, init=False)
@@ -163,13 +167,13 @@ class Lane:
             heapq.heappop(self._heap)
         return taken
 
-    def begin(self) -> None:
-        """A request begins."""
-        self._busy += 1
+    def begin(self, requests: int = 1) -> None:
+        """A look begins, of so many requests at once."""
+        self._busy += requests
 
-    def end(self) -> None:
-        """A request has ended."""
-        self._busy -= 1
+    def end(self, requests: int = 1) -> None:
+        """A look has ended."""
+        self._busy -= requests
 
 
 def _counts(entry: tuple[float, int, Wait]) -> bool:

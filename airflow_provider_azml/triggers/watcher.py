@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_azml.exceptions import ApiError, AuthError
 from airflow_provider_azml.rest import arm_ids, pace, wrapped_flows
+from airflow_provider_azml.rest.awaited_endpoints import requests_at_once
 from airflow_provider_azml.rest.goals import GOALS
 from airflow_provider_azml.rest.history import DataPlane, data_plane
 from airflow_provider_azml.rest.line_budget import LineBudget
@@ -40,6 +41,8 @@ GATHER_SECONDS = 0.5
 """How long after a wait began its first look comes, so that those that begin together are looked at together."""
 _BATCHES_AT_ONCE = 8
 _LOOKS_AT_ONCE = 16
+_PROBE_REQUESTS_AT_ONCE = 512
+"""Requests of looks at what models answer. Models may take their time, and one that hangs must hold no other up."""
 _FOLLOWED_AT_ONCE = 64
 _LOOKED_AT_TOGETHER = 1000
 _LARGE_BYTES = 1_000_000
@@ -105,6 +108,7 @@ class Watcher:
         self._jobs = Lane(_BATCHES_AT_ONCE)
         self._each = Lane(_LOOKS_AT_ONCE)
         self._together = Lane(_LOOKS_AT_ONCE)
+        self._probes = Lane(_PROBE_REQUESTS_AT_ONCE)
         self._looks: set[asyncio.Task[None]] = set()
         self._following = asyncio.Semaphore(_FOLLOWED_AT_ONCE)
         self._wake = asyncio.Event()
@@ -144,6 +148,8 @@ class Watcher:
         finally:
             wait.over = True
             self._waits.discard(wait)
+            if wait.probing:
+                wait.probing.cancel()
 
     def hurry(self, wait: Wait) -> None:
         """Look at something now, and tell what was seen, be it new or not."""
@@ -182,7 +188,7 @@ class Watcher:
             while True:
                 self._wake.clear()
                 self._begin_due(loop.time())
-                next_at = min(lane.due_at() for lane in (self._jobs, self._each, self._together))
+                next_at = min(lane.due_at() for lane in (self._jobs, self._each, self._together, self._probes))
                 timer = loop.call_at(next_at, self._wake.set) if math.isfinite(next_at) else None
                 try:
                     await self._wake.wait()
@@ -213,16 +219,24 @@ class Watcher:
                 self._begin(self._together, waits, self._look_at_each(waits))
         while self._each.due_at() <= now:
             (wait,) = self._each.take(now, 1)
-            self._begin(self._each, [wait], self._look_at_one(wait))
+            self._begin(self._each, [wait], self._look_at_one(wait, self._each))
+        while self._probes.due_at() <= now:
+            (wait,) = self._probes.take(now, 1)
+            if wait.probing is None or wait.probing.done():  # else that look is told to whoever is in a hurry
+                looking = self._look_at_one(wait, self._probes)
+                wait.probing = self._begin(self._probes, [wait], looking, requests_at_once(wait.ticket.wanted))
 
-    def _begin(self, lane: Lane, waits: Sequence[Wait], looking: Coroutine[None, None, None]) -> None:
-        lane.begin()
+    def _begin(
+        self, lane: Lane, waits: Sequence[Wait], looking: Coroutine[None, None, None], requests: int = 1
+    ) -> asyncio.Task[None]:
+        lane.begin(requests)
         task = asyncio.create_task(_guarded(waits, looking))
         self._looks.add(task)
-        task.add_done_callback(partial(self._ended, lane))
+        task.add_done_callback(partial(self._ended, lane, requests))
+        return task
 
-    def _ended(self, lane: Lane, task: asyncio.Task[None]) -> None:
-        lane.end()
+    def _ended(self, lane: Lane, requests: int, task: asyncio.Task[None]) -> None:
+        lane.end(requests)
         self._looks.discard(task)
         self._wake.set()
 
@@ -236,18 +250,20 @@ class Watcher:
         """Whose requests look at something first."""
         if wait.is_job:
             return self._jobs
-        is_shared = GOALS[wait.ticket.goal].find_each and not wait.ticket.operation_url
-        return self._together if is_shared else self._each
+        goal, is_of_resource = GOALS[wait.ticket.goal], not wait.ticket.operation_url
+        if goal.probe and is_of_resource:
+            return self._probes
+        return self._together if goal.find_each and is_of_resource else self._each
 
     # -- looking -------------------------------------------------------------------------------------------------
 
-    async def _look_at_one(self, wait: Wait) -> None:
+    async def _look_at_one(self, wait: Wait, lane: Lane) -> None:
         try:
             seen = await self.arun(look(wait.ticket, self.plane))
         except ApiError as error:
-            self._failed(self._each, [wait], error)
+            self._failed(lane, [wait], error)
         else:
-            self._ease(self._each, seen.requests_left)
+            self._ease(lane, seen.requests_left)
             self._seen(wait, seen)
 
     async def _look_at_each(self, waits: Sequence[Wait]) -> None:
@@ -322,7 +338,8 @@ class Watcher:
         if seen.outcome:
             wait.over = True
         else:
-            wait.pause = pace.pause_seconds(wait.poll_seconds, now - wait.began, seen.retry_after)
+            waited = now - wait.began
+            wait.pause = pace.pause_seconds(wait.poll_seconds, waited, seen.retry_after, seen.again_seconds)
             if wait.claimed:
                 wait.pause = min(wait.pause, _AHEAD_SECONDS * 2.0**wait.claimed)
             self._put(wait, now + wait.pause)
