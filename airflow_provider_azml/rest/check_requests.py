@@ -154,9 +154,10 @@ def _answered(door: Door, check: Check) -> Flow[Answer]:
         _NoAnswer: It gets none.
     """
     step = replace(door.send(content=check.body), timeout_seconds=check.timeout_seconds)
-    for left in reversed(range(check.tries)):
-        pause = min(_PAUSE * 2 ** (check.tries - left - 1), _LONGEST_PAUSE)
-        begun = time.monotonic()
+    left, pause = check.tries, _PAUSE
+    while True:
+        left -= 1
+        begun, asked_for = time.monotonic(), 0.0
         try:
             response: HttpResponse = yield step
         except ApiError as error:
@@ -170,6 +171,6 @@ def _answered(door: Door, check: Check) -> Flow[Answer]:
                 raise error_of(step.request, response)
             if not (left and check.is_busy(answer.status)):
                 return answer
-            pause = min(retry_after(response), _LONGEST_PAUSE) or pause
-        yield Sleep(pause)
-    raise AssertionError("a request is sent once at least")
+            asked_for = retry_after(response)
+        yield Sleep(min(asked_for or pause, _LONGEST_PAUSE))
+        pause *= 2

@@ -88,7 +88,7 @@ def test_an_answer_that_is_no_json_is_wrong_where_json_is_asked_for(body):
 
 @pytest.mark.parametrize("script", ['{"label": "setosa"}', {"label": "setosa"}])
 def test_json_in_a_text_of_json_is_taken_as_what_it_says(script):
-    """A script that returns ``json.dumps(...)`` is answered for with a text, since the server makes JSON of it again."""
+    """Of what a script returns the server makes JSON, even if it is a text of JSON already."""
     assert wrong(expecting("label", "setosa"), answer(script), None) == ()
 
 
