@@ -12,7 +12,7 @@ from airflow_provider_azml.exceptions import ApiError, AzmlError, NotFound
 from airflow_provider_azml.hooks.airflow_versions import AirflowException
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators.killing import Kill
-from airflow_provider_azml.rest import arm_ids, flows, goals, wrapped_flows
+from airflow_provider_azml.rest import arm_ids, batch_invocations, flows, goals, wrapped_flows
 from airflow_provider_azml.rest.flows import Send, Sleep
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.patience import Patience
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow.sdk.types import Logger, RuntimeTaskInstanceProtocol
-    from azure.core.rest import HttpResponse
+    from azure.core.rest import HttpRequest, HttpResponse
 
     from airflow_provider_azml.operators.killing import Orders, Verdict
     from airflow_provider_azml.rest.flows import Flow, Json, Step
@@ -121,7 +121,7 @@ class JobGuard:
             self._check_unsent()
             if isinstance(step, Send) and step.request.method == "PUT" and urlsplit(step.request.url).path == arm_id:
                 return (yield from self._put(step, arm_id))
-            if isinstance(step, Send) and runs.starts(step.request, arm_ids.parse(arm_id).name):
+            if isinstance(step, Send) and _starts(step.request, arm_id):
                 return (yield from self._start(step, arm_id))
             if isinstance(step, Sleep):
                 yield from self._pause(step.seconds, self._check_unsent)
@@ -185,7 +185,7 @@ class JobGuard:
             yield from self._pause(pause, self._check_unsent)
 
     def _start(self, step: Send, arm_id: str) -> Flow[HttpResponse]:
-        """Start a run by one request; whoever sends it looks whether it was started before he sends it again."""
+        """Start a job by one request; whoever sends it looks whether it was started before he sends it again."""
         self._job, self._is_unanswered = arm_id, True
         response: HttpResponse = yield step
         if response.status_code < HTTPStatus.BAD_REQUEST:
@@ -249,3 +249,8 @@ class JobGuard:
     def _called(self, arm_id: str) -> str:
         """What the job is called, at the beginning of a line."""
         return f"{goals.noun(arm_id, self._goal).capitalize()} {arm_ids.parse(arm_id).name}"
+
+
+def _starts(sent: HttpRequest, arm_id: str) -> bool:
+    """Whether a request is one that starts a job, or a run of v1, without naming it by its URL."""
+    return runs.starts(sent, arm_ids.parse(arm_id).name) or batch_invocations.sends(sent, arm_id)

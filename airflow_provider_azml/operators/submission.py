@@ -245,6 +245,11 @@ def _of(job: Json) -> Json:
     return given
 
 
+def _place(arm_id: str, _: Json) -> str:
+    """The ARM id that an attempt was looked for under, which is its own."""
+    return arm_id
+
+
 @dataclass(frozen=True)
 class Ways:
     """How an attempt is sent, looked for, read and cancelled: as a job, unless it is said otherwise.
@@ -256,6 +261,7 @@ class Ways:
         given: The properties that an attempt was given.
         goal: What is waited for, a key of ``goals.GOALS``; by it an attempt is called and cancelled.
         wanted: The values that the goal takes.
+        place: ARM id of an attempt that was found, given the one that it was looked for under.
     """
 
     send: Callable[[str], Flow[Ticket]]
@@ -264,6 +270,7 @@ class Ways:
     given: Callable[[Json], Json] = _of
     goal: GoalName = "ended"
     wanted: Json = field(default_factory=dict)
+    place: Callable[[str, Json], str] = _place
 
     @property
     def noun(self) -> str:
@@ -302,7 +309,7 @@ def attempted(
             if silent:
                 yield from _cancel(workspace.child("job", f"{base_name}-{attempt - 1}"), ways)
             return (yield from ways.send(arm_id))
-        given, noun = ways.given(found), ways.noun
+        given, noun, arm_id = ways.given(found), ways.noun, ways.place(arm_id, found)
         if not _is_owned(given, owner):
             raise _taken(arm_id, noun, _whose(given, owner, noun))
         status = ways.status(arm_id, found)

@@ -6,12 +6,12 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import ApiError, Conflict
+from airflow_provider_azml.exceptions import ApiError
+from airflow_provider_azml.operators.sending import sent_once
 from airflow_provider_azml.operators.submission import APPEARING_SECONDS, Ways, attempted
 from airflow_provider_azml.rest import arm_ids, history
 from airflow_provider_azml.rest.best_trials import output_uri
 from airflow_provider_azml.rest.flows import Sleep
-from airflow_provider_azml.rest.patience import Patience
 from airflow_provider_azml.rest.v1 import runs, tickets
 from airflow_provider_azml.spec.target import SUBMISSION
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.waiting import Ticket
 
 _log = logging.getLogger(__name__)
-_BROKEN = 500
-_PASSING = frozenset({408, 425, 429})
-"""HTTP statuses of requests that the service did not look into, though it says 4xx."""
 
 
 @dataclass(frozen=True)
@@ -132,51 +129,16 @@ def _started(plane: DataPlane, run: ScriptRun, arm_id: str, owner: Mapping[str, 
         ApiError: The service refused it, or was out of reach for too long.
     """
     run_id = arm_ids.parse(arm_id).name
-    patience = Patience(run.tolerate_errors_seconds, refusal_seconds=0)
-    while True:
-        try:
-            yield from runs.start(plane, run.experiment, run.definition, run.project, run_id=run_id)
-        except ApiError as error:
-            if not (yield from _is_there(plane, run_id, error, patience)):
-                continue
-        yield from _say(plane, run, run_id, owner)
-        return tickets.run(plane.workspace, run.experiment, run_id)
 
+    def start() -> Flow[object]:
+        return runs.start(plane, run.experiment, run.definition, run.project, run_id=run_id)
 
-def _is_there(plane: DataPlane, run_id: str, error: ApiError, patience: Patience) -> Flow[bool]:
-    """Whether a run is there whose start was refused or not answered; where it is not, it may be sent again.
+    def find() -> Flow[object]:
+        return runs.find(plane, run_id)
 
-    Raises:
-        ApiError: It was refused, or the service is out of reach for too long.
-    """
-    refused = error.status is not None and error.status < _BROKEN and error.status not in _PASSING
-    for pause in APPEARING_SECONDS if not refused or isinstance(error, Conflict) else ():
-        if (yield from _found(plane, run_id, patience)):
-            return True
-        yield Sleep(pause)
-    if (yield from _found(plane, run_id, patience)):
-        return True
-    if refused:
-        raise error
-    pause = patience.bear(error)
-    _log.warning("Starting run %s again in %.0f s: %s", run_id, pause, error)
-    yield Sleep(pause)
-    return False
-
-
-def _found(plane: DataPlane, run_id: str, patience: Patience) -> Flow[bool]:
-    """Whether a run is there; asked until there is an answer.
-
-    Raises:
-        ApiError: There was none for too long.
-    """
-    while True:
-        try:
-            return (yield from runs.find(plane, run_id)) is not None
-        except ApiError as error:
-            pause = patience.bear(error)
-            _log.warning("Looking for run %s again in %.0f s: %s", run_id, pause, error)
-            yield Sleep(pause)
+    yield from sent_once(start, find, f"run {run_id}", tolerate_errors_seconds=run.tolerate_errors_seconds)
+    yield from _say(plane, run, run_id, owner)
+    return tickets.run(plane.workspace, run.experiment, run_id)
 
 
 def _say(plane: DataPlane, run: ScriptRun, run_id: str, owner: Mapping[str, str]) -> Flow[None]:

@@ -64,6 +64,17 @@ def outputs(workspace: WorkspaceId, job: str) -> Flow[dict[str, Files]]:
     return {**{name: files for name, files in found.items() if files}, ARTIFACTS: artifacts}
 
 
+def output_in(uri: str) -> tuple[str, str, str] | None:
+    """The job, the output and the path in it that a URI names; ``None`` for any other URI.
+
+    Example:
+        >>> output_in("azureml://jobs/train-1/outputs/model/paths/weights")
+        ('train-1', 'model', 'weights')
+    """
+    found = _OF_JOB.fullmatch(uri)
+    return (found["job"], found["output"], (found["path"] or "").strip("/")) if found else None
+
+
 def of_uri(workspace: WorkspaceId, uri: str) -> Flow[Files]:
     """Where the files are that a URI of Azure ML names: in a datastore, or an output of a job.
 
@@ -74,11 +85,12 @@ def of_uri(workspace: WorkspaceId, uri: str) -> Flow[Files]:
     there = _in_datastore(uri)
     if there:
         return there
-    found = _OF_JOB.fullmatch(uri)
+    found = output_in(uri)
     if not found:
         raise SpecError([Problem("<uri>", 0, 0, "", f"{uri!r:.200} is no place in a datastore and no output of a job")])
-    made = yield from outputs(workspace, found["job"])
-    return named(made, found["job"], found["output"], workspace).below((found["path"] or "").strip("/"))
+    job, output, path = found
+    made = yield from outputs(workspace, job)
+    return named(made, job, output, workspace).below(path)
 
 
 def named(made: Mapping[str, Files], job: str, output: str, workspace: WorkspaceId) -> Files:

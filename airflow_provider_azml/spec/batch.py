@@ -43,12 +43,12 @@ _ENDPOINT_RULES = (
     Rule("properties", "properties", sendable, default={}),
 )
 _SUMMARY_ONLY = "summary_only"
-_RETRIES = nested((Rule("max_retries", "maxRetries", integer), Rule("timeout", "timeout", some_seconds)))
+RETRIES = nested((Rule("max_retries", "maxRetries", integer), Rule("timeout", "timeout", some_seconds)))
 _SETTINGS_RULES = (
     Rule("output_action", "outputAction", words({"append_row": "AppendRow", _SUMMARY_ONLY: "SummaryOnly"})),
     Rule("output_file_name", "outputFileName"),
     Rule("error_threshold", "errorThreshold", integer),
-    Rule("retry_settings", "retrySettings", _RETRIES),
+    Rule("retry_settings", "retrySettings", RETRIES),
     Rule("logging_level", "loggingLevel"),
     Rule("mini_batch_size", "miniBatchSize", integer),
     Rule("max_concurrency_per_instance", "maxConcurrencyPerInstance", integer),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_INPUT_MODES = {
+INPUT_MODES = {
     "mount": "ReadOnlyMount",
     "ro_mount": "ReadOnlyMount",
     "rw_mount": "ReadWriteMount",
@@ -29,16 +29,16 @@ _INPUT_MODES = {
     "eval_mount": "EvalMount",
     "eval_download": "EvalDownload",
 }
-_OUTPUT_MODES = {"mount": "ReadWriteMount", "rw_mount": "ReadWriteMount", "upload": "Upload", "direct": "Direct"}
+OUTPUT_MODES = {"mount": "ReadWriteMount", "rw_mount": "ReadWriteMount", "upload": "Upload", "direct": "Direct"}
 _INPUT_RULES = (
     Rule("type", "jobInputType", lower, default="uri_folder"),
-    Rule("mode", "mode", words(_INPUT_MODES)),
+    Rule("mode", "mode", words(INPUT_MODES)),
     Rule("path_on_compute", "pathOnCompute"),
 )
 _OUTPUT_RULES = (
     Rule("type", "jobOutputType", lower, default="uri_folder"),
     Rule("path", "uri"),
-    Rule("mode", "mode", words(_OUTPUT_MODES)),
+    Rule("mode", "mode", words(OUTPUT_MODES)),
     Rule("name", "assetName"),
     Rule("version", "assetVersion", str),
 )

@@ -78,6 +78,26 @@ def asset(text: str, kind: str) -> str | Named | Need:
     return WorkspaceResource(kind, (name, version))
 
 
+def made_by_task(given: object) -> str | None:
+    """The reference to an asset that a task has made, where it is given by that task's result, or by its ``id``.
+
+    Args:
+        given: The result, with ``id``, or ``name`` and ``version``; or the id. Anything else is none of these.
+
+    Example:
+        >>> made_by_task({"name": "iris", "version": "3"})
+        'azureml:iris:3'
+    """
+    if isinstance(given, dict) and "path" in given and "id" not in given:
+        return None  # it describes an asset
+    found = given.get("id") if isinstance(given, dict) else given
+    if isinstance(found, str) and found.startswith("/subscriptions/"):
+        return f"{PREFIX}{found}"
+    if isinstance(given, dict) and given.get("name") and given.get("version"):
+        return f"{PREFIX}{given['name']}:{given['version']}"
+    return None
+
+
 def in_registry(text: str) -> str | Named:
     """What the id of something in a registry becomes in a body: itself, but for the label ``latest``."""
     labelled = _NEWEST_OF_REGISTRY.match(text)

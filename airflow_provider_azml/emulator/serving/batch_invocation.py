@@ -112,12 +112,14 @@ def _start(emulator: Emulator, endpoint: Json, deployment: Json, asked: Invocati
         "experimentName": given.get("experimentName") or endpoint["name"],
         **own,
         "tags": {
+            **(asked.settings.get("tags") or {}),
             **(own.get("tags") or {}),
             "azureml.batchrun": "true",
             "azureml.deploymentname": deployment["name"],
             **({"azureml.jobtype": "azureml.pipelinejob"} if of_component else {}),
         },
         "properties": {
+            **{key: str(value) for key, value in given.items() if key != "experimentName"},
             "azureml.DatasetAccessMode": "Asset",
             "azureml.DevPlatv2": "true",
             "azureml.deploymentname": deployment["name"],

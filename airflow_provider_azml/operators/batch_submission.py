@@ -1,0 +1,108 @@
+"""Invocations of batch endpoints by tasks: sent once over all tries, and found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.operators.sending import sent_once
+from airflow_provider_azml.operators.submission import Ways, attempted
+from airflow_provider_azml.rest import arm_ids, batch_invocations, flows
+from airflow_provider_azml.rest.waiting import Ticket
+from airflow_provider_azml.spec.target import SUBMISSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from airflow_provider_azml.operators.submission import Terms
+    from airflow_provider_azml.rest.batch_invocations import Invocation
+    from airflow_provider_azml.rest.flows import Flow, Json
+    from airflow_provider_azml.rest.history import DataPlane
+
+
+def wanted(endpoint: str, submission: str) -> Json:
+    """The values of the goal ``invocation``, by which a job is cancelled whose name is not known yet."""
+    return {batch_invocations.ENDPOINT: endpoint, batch_invocations.SUBMISSION: submission}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a batch endpoint.
+
+    Args:
+        plane: The data plane of the workspace.
+        endpoint: Name of the endpoint.
+        making: Makes what is sent, e.g. uploads data; it is asked only if something is sent.
+        since: When the DAG run began, before which nothing was sent.
+        tolerate_errors_seconds: How long it is borne that the service is out of reach, in seconds.
+    """
+
+    plane: DataPlane
+    endpoint: str
+    making: Callable[[], Flow[Invocation]]
+    since: datetime | None
+    tolerate_errors_seconds: float
+
+
+def submit(asked: Asked, base_name: str, owner: Mapping[str, str], terms: Terms) -> Flow[Ticket]:
+    """Invoke a batch endpoint unless an earlier try of the same task has: then attach to that job.
+
+    Before the job's name is known, the ARM id of a job stands for it that has the attempt's name.
+
+    Args:
+        asked: What is asked of which endpoint.
+        base_name: The name of an attempt without its number; it ends in the submission's hash.
+        owner: The properties that say whose the job is.
+        terms: How it is submitted.
+
+    Raises:
+        JobNameTaken: An earlier try submitted it, which the terms do not allow.
+    """
+    plane, endpoint, since = asked.plane, asked.endpoint, asked.since
+    submission, workspace = owner[SUBMISSION], plane.workspace
+    known: dict[str, list[Json]] | None = None
+
+    def job_of(attempt: str, jobs: Mapping[str, list[Json]]) -> Flow[str | None]:
+        if attempt not in jobs:
+            return None
+        return (yield from batch_invocations.one_of(workspace, attempt, jobs[attempt]))
+
+    def find(arm_id: str) -> Flow[Json | None]:
+        nonlocal known
+        if known is None:
+            known = yield from batch_invocations.find(plane, endpoint, submission, since=since)
+        job = yield from job_of(_mark(arm_id, submission), known)
+        return (yield from flows.find(workspace.child("job", job))) if job else None
+
+    def send(arm_id: str) -> Flow[Ticket]:
+        attempt = _mark(arm_id, submission)
+        made = yield from asked.making()
+
+        def start() -> Flow[str]:
+            return str((yield from batch_invocations.invoke(workspace, made, attempt))["name"])
+
+        def look() -> Flow[str | None]:
+            jobs = yield from batch_invocations.find(plane, endpoint, submission, since=since)
+            return (yield from job_of(attempt, jobs))
+
+        called = f"the job of endpoint {endpoint}"
+        job = yield from sent_once(start, look, called, tolerate_errors_seconds=asked.tolerate_errors_seconds)
+        return Ticket(workspace.child("job", job))
+
+    ways = Ways(
+        send=lambda arm_id: terms.submitting(send(arm_id), arm_id),
+        find=find,
+        # what carries the mark is this submission's, whether or not the service has kept the properties
+        given=lambda found: {SUBMISSION: submission, **(found["properties"].get("properties") or {})},
+        goal="invocation",
+        wanted=wanted(endpoint, submission),
+        place=lambda _, found: workspace.child("job", str(found["name"])),
+    )
+    ticket = yield from attempted(workspace, base_name, ways, owner=owner, terms=terms)
+    return replace(ticket, goal="ended", wanted={})
+
+
+def _mark(arm_id: str, submission: str) -> str:
+    """The mark of the attempt that an ARM id stands for."""
+    return batch_invocations.mark(submission, arm_ids.parse(arm_id).name.rpartition("-")[2])
