@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_azml.operators.apply import AzmlApplyOperator
+    from airflow_provider_azml.operators.batch_deployments import AzmlDeployBatchModelOperator
+    from airflow_provider_azml.operators.batch_endpoints import AzmlInvokeBatchEndpointOperator
     from airflow_provider_azml.operators.compute import AzmlAttachComputeOperator, AzmlCreateComputeOperator
     from airflow_provider_azml.operators.compute_acts import (
         AzmlDeleteComputeOperator,
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
         AzmlUploadToDatastoreOperator,
     )
     from airflow_provider_azml.operators.deployments import AzmlDeployModelOperator
+    from airflow_provider_azml.operators.endpoint_acts import (
+        AzmlDeleteDeploymentOperator,
+        AzmlDeleteEndpointOperator,
+        AzmlRegenerateEndpointKeysOperator,
+    )
     from airflow_provider_azml.operators.environments import AzmlRegisterEnvironmentOperator
     from airflow_provider_azml.operators.job_acts import (
         AzmlCancelJobOperator,
@@ -64,6 +71,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.operators.spark import AzmlSubmitSparkJobOperator
     from airflow_provider_azml.operators.sweeps import AzmlSubmitAutoMLOperator, AzmlSubmitSweepOperator
     from airflow_provider_azml.operators.takeover import AzmlTakeOverScheduleOperator
+    from airflow_provider_azml.operators.traffic import AzmlSetTrafficOperator
     from airflow_provider_azml.operators.v1_runs import AzmlSubmitHyperDriveOperator, AzmlSubmitScriptRunOperator
     from airflow_provider_azml.operators.watched_pipelines import (
         AzmlWatchPipelineNodeOperator,
@@ -91,11 +99,14 @@ __all__ = [
     "AzmlCreateScheduleOperator",
     "AzmlCreateWorkspaceOperator",
     "AzmlDeleteComputeOperator",
+    "AzmlDeleteDeploymentOperator",
+    "AzmlDeleteEndpointOperator",
     "AzmlDeleteModelOperator",
     "AzmlDeleteResourceGroupOperator",
     "AzmlDeleteScheduleOperator",
     "AzmlDeleteWebserviceOperator",
     "AzmlDeleteWorkspaceOperator",
+    "AzmlDeployBatchModelOperator",
     "AzmlDeployModelOperator",
     "AzmlDeployWebserviceOperator",
     "AzmlDiagnoseWorkspaceOperator",
@@ -104,12 +115,14 @@ __all__ = [
     "AzmlDownloadModelOperator",
     "AzmlEnableScheduleOperator",
     "AzmlIfElseOperator",
+    "AzmlInvokeBatchEndpointOperator",
     "AzmlLoopBodyOperator",
     "AzmlLoopItemsOperator",
     "AzmlLoopOutputsOperator",
     "AzmlPipelineNodeOperator",
     "AzmlProfileModelOperator",
     "AzmlQualityGateOperator",
+    "AzmlRegenerateEndpointKeysOperator",
     "AzmlRegisterDataOperator",
     "AzmlRegisterEnvironmentOperator",
     "AzmlRegisterModelOperator",
@@ -117,6 +130,7 @@ __all__ = [
     "AzmlRestartComputeOperator",
     "AzmlRunJobAgainOperator",
     "AzmlScoreOperator",
+    "AzmlSetTrafficOperator",
     "AzmlStartComputeOperator",
     "AzmlStopComputeOperator",
     "AzmlSubmitAutoMLOperator",
@@ -149,11 +163,14 @@ _MODULE_OF = {
     "AzmlCreateScheduleOperator": "schedules",
     "AzmlCreateWorkspaceOperator": "workspace",
     "AzmlDeleteComputeOperator": "compute_acts",
+    "AzmlDeleteDeploymentOperator": "endpoint_acts",
+    "AzmlDeleteEndpointOperator": "endpoint_acts",
     "AzmlDeleteModelOperator": "models",
     "AzmlDeleteResourceGroupOperator": "resource_groups",
     "AzmlDeleteScheduleOperator": "schedules",
     "AzmlDeleteWebserviceOperator": "webservices",
     "AzmlDeleteWorkspaceOperator": "workspace_acts",
+    "AzmlDeployBatchModelOperator": "batch_deployments",
     "AzmlDeployModelOperator": "deployments",
     "AzmlDeployWebserviceOperator": "webservices",
     "AzmlDiagnoseWorkspaceOperator": "workspace_acts",
@@ -162,12 +179,14 @@ _MODULE_OF = {
     "AzmlDownloadModelOperator": "job_acts",
     "AzmlEnableScheduleOperator": "schedules",
     "AzmlIfElseOperator": "control_flow",
+    "AzmlInvokeBatchEndpointOperator": "batch_endpoints",
     "AzmlLoopBodyOperator": "control_flow",
     "AzmlLoopItemsOperator": "control_flow",
     "AzmlLoopOutputsOperator": "control_flow",
     "AzmlPipelineNodeOperator": "pipeline_nodes",
     "AzmlProfileModelOperator": "profiling",
     "AzmlQualityGateOperator": "quality_gates",
+    "AzmlRegenerateEndpointKeysOperator": "endpoint_acts",
     "AzmlRegisterDataOperator": "data",
     "AzmlRegisterEnvironmentOperator": "environments",
     "AzmlRegisterModelOperator": "models",
@@ -175,6 +194,7 @@ _MODULE_OF = {
     "AzmlRestartComputeOperator": "compute_acts",
     "AzmlRunJobAgainOperator": "jobs",
     "AzmlScoreOperator": "scoring",
+    "AzmlSetTrafficOperator": "traffic",
     "AzmlStartComputeOperator": "compute_acts",
     "AzmlStopComputeOperator": "compute_acts",
     "AzmlSubmitAutoMLOperator": "sweeps",
