@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import ssl
 import threading
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest.blob_downloads import fetch_files
 from airflow_provider_azml.rest.blobs import send_files
 from airflow_provider_azml.rest.clouds import STORAGE_SCOPE
+from airflow_provider_azml.rest.credentials import InThread
 from airflow_provider_azml.rest.flows import UNTRUSTED_HOST, All, Download, Flow, Send, Sleep, Step, Upload, Work
 from airflow_provider_azml.rest.http_log import HTTP_LOG
 from airflow_provider_azml.rest.time_limits import within
@@ -22,8 +24,9 @@ from airflow_provider_azml.rest.unanswered import no_answer, no_token
 from airflow_provider_azml.rest.workers import Group, Workers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azure.core import AsyncPipelineClient, PipelineClient
-    from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
     from azure.core.exceptions import AzureError
     from azure.core.rest import AsyncHttpResponse, HttpRequest, HttpResponse
     from typing_extensions import Self
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.clouds import Cloud
     from airflow_provider_azml.rest.credentials import TokenCache
     from airflow_provider_azml.rest.flows import Scope
+    from airflow_provider_azml.rest.score_step import Score
+    from airflow_provider_azml.rest.scoring import Door
     from airflow_provider_azml.rest.sessions import Session
 
 T = TypeVar("T")
@@ -147,15 +152,37 @@ class Client:
             return None
         if isinstance(step, Work):
             return step.do()
-        if isinstance(step, Upload):
-            send_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
-            return None
-        if isinstance(step, Download):
-            return fetch_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
+        if not isinstance(step, All):
+            return self._transfer(step, workers, group)
         done = workers.each(lambda flow, part: self._drive(flow, workers, part), step.flows, group)
         if done.errors:
             raise done.errors[0]
         return done.results
+
+    def _transfer(self, step: Score | Upload | Download, workers: Workers, group: Group) -> object:
+        if isinstance(step, Download):
+            return fetch_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
+        if isinstance(step, Upload):
+            send_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
+        else:
+            deliveries = importlib.import_module("airflow_provider_azml.rest.deliveries")  # brings aiohttp
+            deliveries.deliver(step, partial(self._open, step.door), self._ca_bundle, self._user_agent)
+        return None
+
+    def _open(self, door: Callable[[], Flow[Door]], refused: str | None) -> Door:
+        """Open the door of an endpoint, after the secret that it was opened with before was refused."""
+        from azure.core.exceptions import AzureError
+
+        if refused:
+            self._forget(refused)
+        opened = self.run(door())
+        if opened.scope == "anonymous" or not self._tokens:
+            return opened
+        self._check_host(opened.scope, "POST", opened.uri)
+        try:
+            return opened.opened_by(self._tokens.get_token_info(self._audience(opened.scope)))
+        except AzureError as error:
+            raise self._unanswered(opened.send().request, error) from error
 
     def _storage_tokens(self, step: Upload | Download) -> TokenCache | None:
         """The tokens that an upload or a download needs, once it is sure that they may go there."""
@@ -174,7 +201,7 @@ class Client:
             return await asyncio.to_thread(step.do)
         if isinstance(step, All):
             return await _together([asyncio.ensure_future(self.arun(flow)) for flow in step.flows])
-        raise TypeError("uploads and downloads are for the blocking driver: files would hold the event loop up")
+        raise TypeError("what reads and writes files is for the blocking driver: they would hold the event loop up")
 
     def _send(self, step: Send) -> HttpResponse:
         from azure.core.exceptions import AzureError
@@ -297,7 +324,7 @@ class Client:
         from azure.core.pipeline.transport import AioHttpTransport
 
         bearer = (
-            [AsyncBearerTokenCredentialPolicy(_InThread(self._tokens), self._audience(scope))]
+            [AsyncBearerTokenCredentialPolicy(InThread(self._tokens), self._audience(scope))]
             if self._tokens and scope != "anonymous"
             else []
         )
@@ -330,25 +357,6 @@ class Client:
         if isinstance(error, ClientAuthenticationError):
             return no_token(error, self._cloud.authority if self._cloud else "", self._origin)
         return no_answer(sent, type(error).__name__, str(error.message).partition("\n")[0])
-
-
-class _InThread:
-    """The blocking token cache as azure-core's asynchronous side wants one: never on the event loop."""
-
-    def __init__(self, tokens: TokenCache) -> None:
-        self._tokens = tokens
-
-    async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
-        return await asyncio.to_thread(self._tokens.get_token_info, *scopes, options=options)
-
-    async def close(self) -> None:
-        """Nothing: the cache outlives its users."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Nothing: the cache outlives its users."""
 
 
 def _last_policies() -> list[Any]:  # policies of azure-core share no public base class

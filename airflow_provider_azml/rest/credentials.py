@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessTokenInfo, SupportsTokenInfo, TokenRequestOptions
     from typing_extensions import Self
 
-_RENEW_SECONDS = 300
+RENEW_SECONDS = 300
 """A token is renewed when it has less than this left, as azure-core does."""
 _NEW_SECONDS = 10
 """A token that was had so lately is not had again because it was refused: the refusal has another reason."""
@@ -115,7 +116,31 @@ class TokenCache:
         return token
 
     def _stale(self, token: AccessTokenInfo) -> bool:
-        return self._now() > (token.refresh_on or token.expires_on - _RENEW_SECONDS)
+        return self._now() > (token.refresh_on or token.expires_on - RENEW_SECONDS)
+
+
+class InThread:
+    """The blocking token cache as azure-core's asynchronous side wants one: never on the event loop.
+
+    Args:
+        tokens: The cache.
+    """
+
+    def __init__(self, tokens: TokenCache) -> None:
+        self._tokens = tokens
+
+    async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+        """A token for the scopes that is good for some minutes yet."""
+        return await asyncio.to_thread(self._tokens.get_token_info, *scopes, options=options)
+
+    async def close(self) -> None:
+        """Nothing: the cache outlives its users."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing: the cache outlives its users."""
 
 
 @lru_cache(maxsize=64)

@@ -20,11 +20,12 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_azml.exceptions import ApiError, AuthError, Conflict, NotFound, Throttled
 from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest.score_step import Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -143,7 +144,29 @@ class All:
     flows: Sequence[Flow[Any]]
 
 
-Step: TypeAlias = Send | Upload | Download | Sleep | Work | All
+class Answered(Protocol):
+    """What an error is read from: an answer of azure-core, or of another client."""
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def reason(self) -> str | None:
+        """The words beside it."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
+
+    def json(self) -> object:
+        """The body, of JSON."""
+
+    def text(self) -> str:
+        """The body."""
+
+
+Step: TypeAlias = Send | Upload | Download | Sleep | Work | All | Score
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 
@@ -194,7 +217,7 @@ def call(send: Send) -> Flow[HttpResponse]:
     raise error_of(send.request, response)
 
 
-def error_of(sent: HttpRequest, response: HttpResponse) -> ApiError:
+def error_of(sent: HttpRequest, response: Answered) -> ApiError:
     """The exception that an error answer means."""
     code, message = _code_and_message(response)
     kind = _ERRORS.get(response.status_code, ApiError)
@@ -210,7 +233,7 @@ def error_of(sent: HttpRequest, response: HttpResponse) -> ApiError:
     )
 
 
-def retry_after(response: HttpResponse) -> float:
+def retry_after(response: Answered) -> float:
     """How long the service asks to be left alone, in seconds, whichever header says so; 0 when none does."""
     for header, unit in (("Retry-After", 1.0), ("retry-after-ms", 0.001), ("x-ms-retry-after-ms", 0.001)):
         said = response.headers.get(header)
@@ -339,7 +362,7 @@ def _without_query(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else parts.path
 
 
-def _code_and_message(response: HttpResponse) -> tuple[str, str]:
+def _code_and_message(response: Answered) -> tuple[str, str]:
     """What an error body says, in whichever of the service's shapes it comes."""
     try:
         body = response.json()

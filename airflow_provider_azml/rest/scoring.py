@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import arm_ids, flows
+from airflow_provider_azml.rest.credentials import RENEW_SECONDS
 from airflow_provider_azml.rest.flows import Flow, Json, Scope, Send, call, request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from azure.core.credentials import AccessTokenInfo
 
 _SECRETS: Mapping[str, tuple[str, str]] = {"key": ("list_keys", "primaryKey"), "amltoken": ("get_token", "accessToken")}
 """Auth mode -> the action that tells the secret, and its name in the answer; an AAD token is the identity's own."""
@@ -35,6 +38,11 @@ class Door:
     headers: Mapping[str, str] = field(repr=False)
     scope: Scope = "anonymous"
     renew_at: float | None = None
+
+    def opened_by(self, token: AccessTokenInfo) -> Door:
+        """The same door with the identity's own token in its headers, for whoever sends without azure-core."""
+        headers = {**self.headers, "Authorization": f"Bearer {token.token}"}
+        return Door(self.uri, headers, renew_at=token.refresh_on or token.expires_on - RENEW_SECONDS)
 
     def send(self, *, json: object = None, content: bytes | None = None) -> Send:
         """The step that sends a payload, once.
