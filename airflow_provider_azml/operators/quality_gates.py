@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_azml.hooks.airflow_versions import BranchMixIn
+from airflow_provider_azml.hooks.airflow_versions import AirflowSkipException, BranchMixIn
 from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.operators.base import AzmlOperator
 
@@ -25,6 +25,9 @@ class AzmlQualityGateOperator(AzmlOperator, BranchMixIn):
     The figures of both, the challenger and the champion, are in the task's log and in its result. A version of a model
     has the figure that it carries as a tag or property of the metric's name, or else that of the job which has made it.
     Of a sweep or an AutoML job it is that of the best trial. Nothing is waited for.
+
+    A gate that is not passed succeeds, and what is right below it is skipped. One that is mapped, or in a mapped task
+    group, is skipped itself, so that what follows goes by its trigger rules; it cannot branch.
 
     Args:
         metric: Name of the metric, as the training logs it.
@@ -157,9 +160,13 @@ class AzmlQualityGateOperator(AzmlOperator, BranchMixIn):
 
     def submit(self, context: Context) -> Json:
         """Compare the figures; there is nothing to wait for."""
+        from airflow_provider_azml.operators.arguments import refused
         from airflow_provider_azml.rest.history import DataPlane
         from airflow_provider_azml.rest.verdicts import verdict
 
+        if self._branches and _is_mapped(context):
+            # since 3.2 Airflow runs both branches there: https://github.com/apache/airflow/issues/67265
+            raise refused("if_passed" if _ids(self.if_passed) else "otherwise", "has no effect on what is mapped")
         plane = DataPlane(self.hook.workspace_id)
         challenger, champion, place = self.hook.run(self._figures(plane))
         self._show(context, challenger.candidate.kind, challenger.candidate.name, challenger.candidate.version)
@@ -217,8 +224,7 @@ class AzmlQualityGateOperator(AzmlOperator, BranchMixIn):
     def finish(self, context: Context, result: object) -> None:
         """Skip what does not follow; Airflow ends the task when it does, so its result is told before."""
         assert isinstance(result, dict)
-        passed = bool(result["passed"])
-        branches = bool(_ids(self.if_passed) or _ids(self.otherwise))
+        passed, branches = bool(result["passed"]), self._branches
         if passed and not branches:
             return
         ti = context["ti"]
@@ -228,10 +234,16 @@ class AzmlQualityGateOperator(AzmlOperator, BranchMixIn):
                 ti.xcom_push(key=key, value=value)
         if branches:
             self.do_branch(context, self._chosen(passed=passed))
+        elif _is_mapped(context):  # what is mapped below it is expanded later, and may not be found to be skipped
+            raise AirflowSkipException(result["reason"])
         else:
             far = self.ignore_downstream_trigger_rules
             below = self.get_flat_relatives(upstream=False) if far else self.get_direct_relatives(upstream=False)
             self.skip(ti, [task for task in below if not task.is_teardown])
+
+    @property
+    def _branches(self) -> bool:
+        return bool(_ids(self.if_passed) or _ids(self.otherwise))
 
     def _chosen(self, *, passed: bool) -> list[str]:
         """Ids of the tasks and groups that follow."""
@@ -243,6 +255,11 @@ class AzmlQualityGateOperator(AzmlOperator, BranchMixIn):
         for one in _ids(self.otherwise):
             left_out.update([root.task_id for root in groups[one].roots] if one in groups else [one])
         return _ids(self.if_passed) or sorted(self.downstream_task_ids - left_out)
+
+
+def _is_mapped(context: Context) -> bool:
+    index = context["ti"].map_index
+    return index is not None and index >= 0
 
 
 def _ids(given: str | Iterable[str]) -> list[str]:
