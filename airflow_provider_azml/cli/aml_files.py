@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.spec import source as sources
+from airflow_provider_azml.spec.checks import is_checks
 from airflow_provider_azml.spec.kind_names import inferred
 from airflow_provider_azml.spec.v1 import formats
 
@@ -23,7 +24,7 @@ _ENDS = (".yml", ".yaml", ".json", ".runconfig")
 _HIDDEN = ".azureml"
 """The hidden folder that is looked into: CLI v1 keeps run configurations there."""
 _NOT_LOOKED_INTO = frozenset({"__pycache__", "node_modules", "_build"})
-_MAY_TELL = re.compile(rf"\$schema|\btype\b|\b({'|'.join(sources.MAY_BE_V1)})\b")
+_MAY_TELL = re.compile(rf"\$schema|\b(type|checks|{'|'.join(sources.MAY_BE_V1)})\b")
 _TELLS = re.compile(r"\$schema\W.*azureml", re.IGNORECASE)
 
 
@@ -74,7 +75,7 @@ def opened(candidate: Candidate, read: Callable[[Path], Source]) -> Source | Non
         if _TELLS.search(text) or _is_of_v1(candidate.file):
             raise
         return None
-    return source if inferred(source.value) or formats.of(source) else None
+    return source if inferred(source.value) or formats.of(source) or is_checks(source.value) else None
 
 
 def _is_of_v1(file: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.cli.command import is_name, nested
 from airflow_provider_azml.cli.templates import Templates, is_open
 from airflow_provider_azml.exceptions import Problem, SpecError
-from airflow_provider_azml.spec import kinds, marks
+from airflow_provider_azml.spec import checks, kinds, marks
 from airflow_provider_azml.spec.source import as_written, for_service
 from airflow_provider_azml.spec.v1 import formats
 
@@ -72,7 +72,10 @@ class Reading:
         """What is wrong with a file, as far as its values are known: those of open templates are not."""
         of_v1 = formats.of(source)
         try:
-            found = of_v1.check(source) if of_v1 else kinds.check(source, self.kind, strict=self.strict)
+            if checks.is_checks(source.value) and not self.kind:
+                found: Sequence[Problem] = checks.problems(source)
+            else:
+                found = of_v1.check(source) if of_v1 else kinds.check(source, self.kind, strict=self.strict)
         except SpecError as error:
             found = error.problems
         left_open = _left_open(source) if self.templates and self.templates.left_open else frozenset()

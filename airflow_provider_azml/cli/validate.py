@@ -17,6 +17,7 @@ from airflow_provider_azml.cli.templates import shown
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.rest.progress import amount
 from airflow_provider_azml.spec import kinds
+from airflow_provider_azml.spec.checks import is_checks
 from airflow_provider_azml.spec.sidecars import is_sidecar
 from airflow_provider_azml.spec.source import TEMPLATE_FAILS
 from airflow_provider_azml.spec.v1 import formats
@@ -57,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="a file; a folder, for every AML file below it that tells its kind by $schema or type, or is of CLI v1; or"
-        " a pattern such as 'jobs/**/*.yml'",
+        help="a file; a folder, for every AML file below it that tells its kind by $schema or type, or is of CLI v1, or"
+        " holds checks of deployments; or a pattern such as 'jobs/**/*.yml'",
     )
     add_file_options(parser)
     parser.add_argument(
@@ -116,7 +117,8 @@ class _Report:
                 return
             found = self.reading.problems(source)
             self.tell(found)
-            is_whole = formats.of(source) is None  # else a file of v1 that is nothing without another
+            # a file of v1 is nothing without another; checks upload nothing
+            is_whole = formats.of(source) is None and not is_checks(source.value)
             if self.uploads and is_whole and all(problem.severity != "error" for problem in found):
                 self._find_uploads(source)
         except SpecError as error:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
+_NUMBER = "NUMBER"
+
 
 def wrong(expression: str) -> str | None:
     """Why a text is no JMESPath expression, if it is none.
@@ -22,14 +24,21 @@ def wrong(expression: str) -> str | None:
         "lenght is no function of JMESPath; did you mean 'length'?"
     """
     import jmespath
-    from jmespath.exceptions import JMESPathError
+    from jmespath.exceptions import IncompleteExpressionError, LexerError, ParseError
     from jmespath.functions import Functions
 
     try:
         parsed = jmespath.compile(expression).parsed
-    except (JMESPathError, RecursionError) as error:
-        reason = str(error).partition(", for expression")[0].partition("\n")[0].rstrip(":")
-        return f"is no JMESPath expression: {quoted(reason.removeprefix('Bad jmespath expression: '))}"
+    except IncompleteExpressionError:
+        return "is no JMESPath expression: it ends too early"
+    except LexerError as error:
+        return f"is no JMESPath expression: {quoted(error.message)} at character {error.lex_position + 1}"
+    except ParseError as error:
+        hint = "; a number stands in backticks, e.g. `0.5`" if error.token_type == _NUMBER else ""
+        what = quoted(str(error.token_value))
+        return f"is no JMESPath expression: {what} at character {error.lex_position + 1} is out of place{hint}"
+    except RecursionError:
+        return "is no JMESPath expression: it is nested too deeply"
     known = Functions.FUNCTION_TABLE
     for name in _functions(parsed):
         if name not in known:

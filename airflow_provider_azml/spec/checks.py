@@ -54,13 +54,16 @@ def checked(
 
 
 def is_checks(value: Mapping[str, object]) -> bool:
-    """Whether a file holds checks, by its keys.
+    """Whether a file holds checks: by its keys, and those of what is in it, since others have files of checks too.
 
     Example:
-        >>> is_checks({"checks": []})
+        >>> is_checks({"checks": [{"request": {"data": [1]}}]})
         True
     """
-    return _CHECKS in value and value.keys() <= {_CHECKS, "$schema"}
+    members = value.get(_CHECKS)
+    if not isinstance(members, list) or not value.keys() <= {_CHECKS, "$schema"}:
+        return False
+    return any(mapping(member).keys() & {"request", "request_file"} for member in members)
 
 
 def problems(source: Source) -> list[Problem]:

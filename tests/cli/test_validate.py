@@ -222,3 +222,18 @@ def test_500_files_take_seconds(folder: Path, azml: Callable[..., Done]) -> None
     begun = time.process_time()
     assert azml("validate", ".").code == 0
     assert time.process_time() - begun < 5
+
+
+def test_files_of_checks_are_checked_too(folder: Path, azml: Callable[..., Done]) -> None:
+    (folder / "payload.json").write_text('{"data": [1]')
+    (folder / "iris.checks.yml").write_text("checks:\n  - request_file: payload.json\n    expect: [lenght(@) == `1`]\n")
+    (folder / "of_others.yml").write_text("checks:\n  - sql: select 1\n")
+    done = azml("validate", ".")
+    assert done.lines == [
+        "iris.checks.yml:3:14: checks[0].expect[0]: lenght is no function of JMESPath; did you mean 'length'?",
+        "payload.json:1:13: no JSON: Expecting ',' delimiter",
+    ]
+    assert done.err.endswith("2 files, 2 errors, 0 warnings\n")
+    (folder / "payload.json").write_text('{"data": [1]}')
+    (folder / "iris.checks.yml").write_text("checks:\n  - request_file: payload.json\n    requests: '{{ params.n }}'\n")
+    assert azml("validate", "--uploads", "iris.checks.yml").code == 0
