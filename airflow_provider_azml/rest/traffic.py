@@ -139,6 +139,18 @@ def split(current: Mapping[str, int], deployment: str, percent: int) -> dict[str
     return {**left, deployment: percent}
 
 
+def moved(current: Mapping[str, int], deployment: str, to: str) -> dict[str, int]:
+    """Give the share of one deployment to another, on top of what that has.
+
+    Example:
+        >>> moved({"blue": 60, "green": 40}, "green", "blue")
+        {'blue': 100}
+    """
+    left = {name: share for name, share in current.items() if name != deployment}
+    taker = next((name for name in left if name.lower() == to.lower()), to)
+    return {**left, taker: left.get(taker, 0) + current.get(deployment, 0)}
+
+
 def with_traffic(
     endpoint: Json,
     traffic: Mapping[str, int],
