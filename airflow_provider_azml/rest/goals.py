@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_azml.rest import (
     arm_ids,
+    awaited_defaults,
     awaited_deletions,
+    awaited_endpoints,
     awaited_keys,
     awaited_nodes,
     awaited_traffic,
+    batch_invocations,
     compute_states,
     datastore_paths,
     flows,
@@ -28,18 +31,23 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.history import DataPlane
 
 GoalName = Literal[
+    "answers",
+    "default_deployment",
     "ended",
     "deleted",
     "exists",
     "gone",
     "idle",
+    "invocation",
     "key",
     "node",
     "path",
     "profile",
     "registered",
     "run",
+    "service_answers",
     "state",
+    "steady",
     "traffic",
     "version",
     "web_service",
@@ -60,6 +68,7 @@ class Goal:
         checked: For a goal that takes values: these as templates leave them -> as ``find`` and ``read`` take them.
         find: The resource's body, given its ARM id and the values; ``None``: what a GET of the id answers.
         find_each: The same of many who wait at one resource, by the same requests, given the data plane too.
+        probe: As ``find``, given the data plane too, by requests that may be slow.
         found_at: ARM id of what was found, given that of the resource and the body; ``None``: the resource itself.
         read: What the body means, given the values; ``None``: what its word means.
         cancel: How it is cancelled, given the data plane, the ARM id and the values; ``None``: not at all.
@@ -74,6 +83,7 @@ class Goal:
     checked: Callable[[Json], Json] | None = None
     find: Callable[[str, Json], Flow[Json | None]] | None = None
     find_each: Callable[[DataPlane, str, Sequence[Json]], Flow[list[Json | None]]] | None = None
+    probe: Callable[[DataPlane, str, Json], Flow[Json]] | None = None
     found_at: Callable[[str, Json], str] | None = None
     read: Callable[[Json, Json], Reading] | None = None
     cancel: Callable[[DataPlane, str, Json], Flow[object]] | None = None
@@ -93,11 +103,14 @@ def _cancel_job(_: DataPlane, arm_id: str, __: Json) -> Flow[object]:
 
 
 GOALS: Mapping[GoalName, Goal] = {
+    "answers": Goal(probe=awaited_endpoints.find_answers, read=awaited_endpoints.read_answers),
+    "default_deployment": Goal(read=awaited_defaults.read),
     "ended": Goal(cancel=_cancel_job, in_history=True),
     "deleted": Goal(absent="good"),
     "exists": Goal(absent="wait"),
     "gone": Goal(find=awaited_deletions.find, read=awaited_deletions.read),
     "idle": Goal(read=_idle),
+    "invocation": Goal(cancel=batch_invocations.cancel),
     "key": Goal(find=awaited_keys.find, read=awaited_keys.read, noun="key of online endpoint"),
     "node": Goal(find_each=awaited_nodes.find_each, found_at=awaited_nodes.found_at, read=awaited_nodes.read),
     "path": Goal(checked=datastore_paths.checked, find=datastore_paths.find, read=datastore_paths.read),
@@ -111,7 +124,11 @@ GOALS: Mapping[GoalName, Goal] = {
         noun="run",
         in_history=True,
     ),
+    "service_answers": Goal(
+        probe=awaited_endpoints.find_service_answers, read=awaited_endpoints.read_service_answers, noun="web service"
+    ),
     "state": Goal(checked=compute_states.checked, read=compute_states.read),
+    "steady": Goal(probe=awaited_endpoints.find_steady, read=awaited_endpoints.read_steady),
     "traffic": Goal(read=awaited_traffic.read),
     "version": Goal(absent="wait", checked=model_versions.checked, find=model_versions.find, read=model_versions.read),
     "web_service": Goal(
