@@ -11,6 +11,7 @@ from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import families, history
 from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
 from airflow_provider_azml.rest.job_log import CHUNK_BYTES, MOST_BYTES, JobLog
+from airflow_provider_azml.rest.mini_batches import STEP, MiniBatches
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.trials import Trials
 
@@ -47,7 +48,7 @@ class Children:
         >>> yield from steps.look(plane, glance, now=time.monotonic())
     """
 
-    __slots__ = ("_budget", "_due", "_job", "_logs", "_statuses", "_stream_logs", "_tell", "_trials")
+    __slots__ = ("_batches", "_budget", "_due", "_job", "_logs", "_statuses", "_stream_logs", "_tell", "_trials")
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Children:
         self._stream_logs = stream_logs
         self._statuses: dict[str, str] = {}
         self._logs: dict[str, _ChildLog] = {}
+        self._batches: dict[str, MiniBatches] = {}
         self._trials = Trials(tell) if family in ("Sweep", "AutoML") else None
         self._due = 0.0
 
@@ -78,11 +80,13 @@ class Children:
             first = not self._statuses
             changed = yield from self._changed(plane, now)
             self._tell_changes(changed)
+            self._take_batches(changed)
             if self._stream_logs:
                 self._take_logs(changed, first=first)
             if self._trials:
                 yield from self._trials.look(plane, glance, changed, Counter(self._statuses.values()))
         yield from self._follow_logs(plane, now, ended=ended)
+        yield from self._follow_batches(plane, now, ended=ended)
 
     def _changed(self, plane: DataPlane, now: float) -> Flow[list[Json]]:
         """The children whose status is another than at the look before."""
@@ -126,6 +130,20 @@ class Children:
             yield from child.look(plane, now=now, last=last, most_bytes=most)
             if last:
                 del self._logs[job]
+
+    def _take_batches(self, changed: Sequence[Json]) -> None:
+        """Follow the mini-batches of steps that work through some."""
+        for run in changed:
+            job, name = str(run["runId"]), families.name_of(run)
+            if name == STEP and job not in self._batches and run.get("status") not in BEFORE_RUNNING:
+                self._batches[job] = MiniBatches(job, lambda line: self._tell(logging.INFO, f"{STEP}: {line}"))
+
+    def _follow_batches(self, plane: DataPlane, now: float, *, ended: bool) -> Flow[None]:
+        for job, batches in list(self._batches.items()):
+            last = ended or self._statuses[job] in _ENDED
+            if last:
+                del self._batches[job]
+            yield from batches.look(plane, now=now, ended=last)
 
 
 class _ChildLog:

@@ -5,7 +5,8 @@ the standard library alone, of any Python that jobs may ask for.
 
 Sources: https://learn.microsoft.com/azure/machine-learning/how-to-use-parallel-job-in-pipeline (the script's functions,
 thresholds, retries and their defaults), how-to-debug-parallel-run-step and how-to-troubleshoot-batch-endpoints (the
-logs); the exit code 42: issue 1930 of Azure/MachineLearningNotebooks. What the logs say is in the emulator's own words.
+logs); issues of Azure/MachineLearningNotebooks: 1930 (the exit code 42), 1429 (words of the overview, as in issue 30421
+of Azure/azure-sdk-for-python). What else the logs say is in the emulator's own words.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 import traceback
 from collections import deque
 from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 _LOGS = Path("logs")
+_OVERVIEW, _ERRORS = _LOGS / "job_progress_overview.txt", _LOGS / "user" / "error.txt"
 _FAILED = 42
 _INIT_SECONDS = 600
 _END_SECONDS = 10
@@ -62,7 +65,7 @@ class Batches:
         self.processed = self.failed = self.failed_items = self.results = 0
         self.rows: dict[int, list[str]] = {}
         self.error: str | None = None
-        self._told = time.monotonic()
+        self._began = self._told = time.monotonic()
 
     def next(self) -> tuple[int, list[str]] | None:
         """A mini-batch, as ``(number, files)``, or ``None`` when there is no more."""
@@ -94,7 +97,13 @@ class Batches:
     def tell(self) -> None:
         """Say how far the job is."""
         self._told = time.monotonic()
-        say(f"Processed {self.processed} of {self.count} mini-batches, of which {self.failed} failed.")
+        took = timedelta(seconds=round(self._told - self._began))
+        left = timedelta(seconds=(self.count - self.processed) * took.seconds // max(1, self.processed))
+        said = f"Processed {self.processed} of {self.count} mini"
+        say(
+            f"{said}-batches, of which {self.failed} failed.",
+            f"{said} batches in {took}. Estimated remaining time {left}.",
+        )
 
     def _tell_sometimes(self) -> None:
         if self.processed < self.count and time.monotonic() - self._told >= _TELL_SECONDS:
@@ -103,14 +112,11 @@ class Batches:
     def _note_failure(self, number: int, items: int, reason: str) -> None:
         said = f"Mini-batch {number} failed: {reason}"
         say(said)
-        note_error(said)
+        note(_ERRORS, said)
         self.failed += 1
         self.failed_items += items
-        options = self._options
-        for what, failed, allowed in (
-            ("items", self.failed_items, options.error_threshold),
-            ("mini-batches", self.failed, options.mini_batch_error_threshold),
-        ):
+        options, items = self._options, ("items", self.failed_items, self._options.error_threshold)
+        for what, failed, allowed in (items, ("mini-batches", self.failed, options.mini_batch_error_threshold)):
             if 0 <= allowed < failed and self.error is None:
                 self.error = f"The number of failed {what}, {failed}, is above the error threshold of {allowed}."
         if self.failed * 100 > options.allowed_failed_percent * self.count and self.error is None:
@@ -228,7 +234,7 @@ class Lane:
             while (batch := self._batches.next()) is not None:
                 self._attempt(*batch)
         except JobError as error:
-            note_error(str(error))
+            note(_ERRORS, str(error))
             self._batches.end(str(error))
         finally:
             if self._worker:
@@ -299,20 +305,17 @@ def append(path: str, rows: list[str]) -> None:
     target.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
-def say(text: str) -> None:
-    """Tell of the job's progress."""
+def say(text: str, overview: str = "") -> None:
+    """Tell of the job's progress; in the overview in the service's words, where they are known."""
     print(text, flush=True)  # noqa: T201 (the job's log)
-    _LOGS.mkdir(exist_ok=True)
-    with (_LOGS / "job_progress_overview.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{text}\n")
+    note(_OVERVIEW, f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%f} {overview or text}")
 
 
-def note_error(text: str) -> None:
-    """Add to the summary of what the script did wrong."""
-    file = _LOGS / "user" / "error.txt"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as summary:
-        summary.write(f"{text}\n")
+def note(log: Path, line: str) -> None:
+    """Add a line to a log, e.g. to the summary of what the script did wrong."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -337,7 +340,8 @@ def process(options: argparse.Namespace, arguments: list[str]) -> None:
     prepare(options)
     batches = Batches(files_of(options.input_data), options)
     count = min(options.process_count, batches.count)
-    say(f"Scheduled {batches.count} mini-batches for {count} processes.")
+    scheduled = f"Scheduled {batches.count} mini-batches for {count} processes."
+    say(scheduled, f"Scheduling finished. Scheduled {batches.count} mini batches in 0 seconds.")
     threads = [threading.Thread(target=Lane(number, batches, options, arguments).serve) for number in range(count)]
     for thread in threads:
         thread.start()
