@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.rest.excerpts import quoted
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 _NUMBER = "NUMBER"
+_COMPARE = frozenset({"eq", "ne", "lt", "lte", "gt", "gte"})
 
 
 def wrong(expression: str) -> str | None:
@@ -44,6 +46,18 @@ def wrong(expression: str) -> str | None:
         if name not in known:
             close = closest(name, known)
             return f"{name} is no function of JMESPath" + (f"; did you mean {close!r}?" if close else "")
+    return _misquoted(expression)
+
+
+def _misquoted(expression: str) -> str | None:
+    """Whether a comparison is with a key whose name needs no quotes: a text was meant, and none would ever be equal."""
+    from jmespath.lexer import Lexer
+
+    tokens = list(Lexer().tokenize(expression))
+    for before, token in pairwise(tokens):
+        name = str(token["value"])
+        if before["type"] in _COMPARE and token["type"] == "quoted_identifier" and name.isidentifier():
+            return f'"{quoted(name)}" is the name of a key; a text stands in single quotes, as {quoted(repr(name))}'
     return None
 
 

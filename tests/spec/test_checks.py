@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +14,8 @@ from airflow_provider_azml.spec.source import as_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+PAGE = Path(__file__).parents[2] / "docs/how-to/checks.md"
 FILE = """\
 checks:
   - name: iris
@@ -168,6 +170,10 @@ def test_a_payload_that_is_no_json_is_refused_at_its_place(tmp_path: Path, conte
         ),
         ([{"request": 1, "response_schema_file": "p.json"}], "checks[0].response_schema_file: holds no JSON Schema"),
         ([{"request": 1, "expect": ["a == 1"]}], "1 at character 6 is out of place; a number stands in backticks"),
+        (
+            [{"request": 1, "expect": ['a != "b"']}],
+            "\"b\" is the name of a key; a text stands in single quotes, as 'b'",
+        ),
         ([{"request": 1, "expect": ["a-b == `1`"]}], "Unknown token '-' at character 2"),
         ([{"request": 1, "expect": ["(" * 1000]}], "is no JMESPath expression: it "),
     ],
@@ -188,3 +194,16 @@ def test_files_of_checks_are_known_by_what_is_in_them() -> None:
     assert not is_checks({"checks": [{"sql": "select 1"}]})
     assert not is_checks({"checks": [{"request": 1}], "type": "command"})
     assert not is_checks({"checks": {}})
+
+
+def test_keys_that_need_quotes_may_be_compared_with() -> None:
+    assert checked([{"request": 1, "expect": ['a == "odd-key"', """'x' == a."b" """]}])
+
+
+def test_the_page_on_checks_shows_a_file_without_problems(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(# iris.checks.yml\n.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "iris.checks.yml").write_text(block)
+    (tmp_path / "payloads").mkdir()
+    (tmp_path / "payloads/rows.json").write_text("{}")
+    (tmp_path / "answer.schema.json").write_text("{}")
+    assert len(checked("iris.checks.yml", tmp_path)) == 5
