@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 LOG_LINES = 20
 """How many lines from the end of a log an exception shows."""
-_REFUSED = frozenset({400, 403, 409})
+REFUSED = frozenset({400, 403, 409})
 """HTTP statuses of a submission that another try would get again."""
 
 
@@ -101,6 +101,7 @@ class AzmlOperator(ShieldedOperator):
         self.timeout_seconds = timeout_seconds
         self.tolerate_errors_seconds = tolerate_errors_seconds
         self.links: dict[str, str] = {}
+        self.carried: Json = {}
 
     # -- what a subclass says ------------------------------------------------------------------------------------
 
@@ -130,18 +131,20 @@ class AzmlOperator(ShieldedOperator):
 
     def execute(self, context: Context) -> Any:  # whatever the last step answers
         """Submit, wait, and return the result."""
+        self.carried = {}
         with self._permanent_errors():
             self.check_arguments()
             deadlines = self.deadlines(time.time())
             with self.guarded(context):
                 return self._follow(context, self.submit(context), deadlines)
 
-    def resume(self, context: Context, event: Json) -> Any:  # whatever the last step answers
-        """Go on when the trigger has fired."""
+    def resume(self, context: Context, event: Json, carried: Json | None = None) -> Any:  # what the last step answers
+        """Go on when the trigger has fired, with what was known before the task was deferred."""
         from airflow_provider_azml.rest.deadlines import Deadlines
         from airflow_provider_azml.triggers.wait import outcome_of
 
         self.links.update(event.get("links") or {})
+        self.carried.update(carried or {})
         with self._permanent_errors():
             self.check_arguments()
             with self.guarded(context):
@@ -183,11 +186,20 @@ class AzmlOperator(ShieldedOperator):
 
         while isinstance(step, Ticket):
             outcome = ended(step)
-            if outcome is None and self.deferrable:
+            if outcome is None and self.deferrable and self._fits_into_trigger(step):
                 self._defer(context, step, deadlines)
             step = self.advance(context, outcome or self._settle(step, deadlines))
         self.finish(context, step)
         return step
+
+    def _fits_into_trigger(self, pending: Ticket) -> bool:
+        from airflow_provider_azml.rest import steadiness
+
+        fits = steadiness.travels(pending)
+        if not fits:
+            limit = f"{steadiness.MOST_TRAVELLING // 1000} kB"
+            self.log.warning("Waiting in the worker: the checks come to more than the %s that a trigger takes", limit)
+        return fits
 
     def finish(self, context: Context, result: object) -> None:
         """Tell what there is to tell of a result besides the result itself, when the task is about to succeed."""
@@ -243,7 +255,8 @@ class AzmlOperator(ShieldedOperator):
             max_tries=context["ti"].max_tries,
             links=self.links,
         )
-        self.defer(trigger=trigger, method_name="resume")
+        kwargs = {"carried": self.carried} if self.carried else None
+        self.defer(trigger=trigger, method_name="resume", kwargs=kwargs)
 
     @contextmanager
     def _permanent_errors(self) -> Iterator[None]:
@@ -255,7 +268,7 @@ class AzmlOperator(ShieldedOperator):
         except ApiError as error:
             # what was waited for goes on, for another try to take up once the credentials are right again
             is_of_a_wait = isinstance(error, AuthError) and error.last_seen
-            if is_of_a_wait or not (isinstance(error, AuthError) or error.status in _REFUSED):
+            if is_of_a_wait or not (isinstance(error, AuthError) or error.status in REFUSED):
                 raise
             raise AirflowFailException(str(error)) from error
 

@@ -265,7 +265,7 @@ def shown(
         there: Names of the endpoint's deployments.
     """
     tags = (deployment or {}).get("tags") or {}
-    before = from_text(str(tags.get(TRAFFIC_BEFORE) or "")) if ours else {}
+    before = before_of(deployment) if deployment and ours else {}
     return Shown(
         endpoint=_state(endpoint),
         traffic=_named(shares(endpoint) if endpoint else {}, plan.name),
@@ -285,6 +285,11 @@ def read_mark(plan: Plan, tag: str) -> Mark | None:
     if (submission, name) != (plan.submission, plan.name):
         return None
     return Mark(reason=state.removeprefix(_FAILED).strip()) if state.startswith(_FAILED) else Mark(share=int(state))
+
+
+def before_of(deployment: Json) -> dict[str, int]:
+    """The traffic before a deployment was made, as its tag says."""
+    return from_text(str((deployment.get("tags") or {}).get(TRAFFIC_BEFORE) or ""))
 
 
 def tag_of_before(traffic: Mapping[str, int]) -> str:

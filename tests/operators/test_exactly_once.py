@@ -37,6 +37,7 @@ MISSING = Answer(404, {"error": {"code": "ResourceNotFound", "message": "there i
 COMPUTE = f"{WS}/computes/cpu-cluster"
 ENDPOINT = f"{WS}/onlineEndpoints/iris"
 DEPLOYMENT = f"{ENDPOINT}/deployments/blue"
+HELD = {WS: {"location": "westeurope"}, f"{WS}/models/iris/versions/1": {"name": "1", "properties": {}}}
 BLUE = {
     "name": "blue",
     "endpoint_name": "iris",
@@ -47,7 +48,12 @@ BLUE = {
 
 
 def state(word: str, **more: Any) -> Answer:
-    return Answer(body={"name": "it", "location": "westeurope", **more, "properties": {"provisioningState": word}})
+    return Answer(body={"name": "it", "location": "westeurope", "properties": {"provisioningState": word}, **more})
+
+
+def as_put(service: SignedIn, word: str = "Succeeded") -> Answer:
+    """What was PUT last, as it is shown."""
+    return state(word, tags=service.puts()[-1][1]["tags"])
 
 
 @pytest.fixture
@@ -138,9 +144,9 @@ def test_what_is_refused_while_nothing_is_being_done_is_an_error(service: Signed
 def test_a_deployment_waits_for_its_endpoint(operator: type[Any], deferrable: bool, service: SignedIn) -> None:
     """Source: "Cannot create a deployment in endpoint ... because it is in Updating provisioning state"."""
     looks = iter(["Updating", "Updating", "Succeeded"])
-    service.holds({WS: {"location": "westeurope"}})
+    service.holds(HELD)
     service.when("PUT", DEPLOYMENT, lambda: CONFLICT if len(service.puts()) == 1 else state("Succeeded"))
-    service.when("GET", DEPLOYMENT, lambda: MISSING if len(service.puts()) < 2 else state("Succeeded"))
+    service.when("GET", DEPLOYMENT, lambda: MISSING if len(service.puts()) < 2 else as_put(service))
     service.when("GET", ENDPOINT, lambda: state(next(looks, "Succeeded") if service.puts() else "Succeeded"))
     more = {"kind": "online_deployment"} if operator is AzmlApplyOperator else {"traffic": None}
     finished = in_a_dag(operator, spec=BLUE, deferrable=deferrable, **more)
@@ -159,14 +165,15 @@ def test_traffic_is_changed_once_the_endpoint_is_ready_for_it(service: SignedIn)
     def endpoint() -> Answer:
         traffic = {"blue": 100} if len(sent(ENDPOINT)) > 1 else {"green": 100}
         word = next(looks, "Succeeded") if sent(ENDPOINT) else "Succeeded"
+        tags = sent(ENDPOINT)[-1]["tags"] if len(sent(ENDPOINT)) > 1 else {}
         properties = {"provisioningState": word, "traffic": traffic}
-        return Answer(body={"name": "iris", "location": "westeurope", "properties": properties})
+        return Answer(body={"name": "iris", "location": "westeurope", "tags": tags, "properties": properties})
 
     def deployment() -> Answer:
         deployed = sent(DEPLOYMENT)
-        return state("Succeeded", tags=deployed[-1]["tags"]) if deployed else MISSING
+        return state("Succeeded", name="blue", tags=deployed[-1]["tags"]) if deployed else MISSING
 
-    service.holds({WS: {"location": "westeurope"}})
+    service.holds(HELD)
     service.when("GET", ENDPOINT, endpoint)
     service.when("GET", DEPLOYMENT, deployment)
     service.answer("PUT", ENDPOINT, CONFLICT, state("Succeeded"))
@@ -180,9 +187,9 @@ def test_a_deployment_whose_answer_was_lost_is_followed(service: SignedIn) -> No
     looks = iter(["Creating", "Creating", "Succeeded"])
 
     def deployment() -> Answer:
-        return state(next(looks, "Succeeded"), tags=service.puts()[-1][1]["tags"]) if service.puts() else MISSING
+        return as_put(service, next(looks, "Succeeded")) if service.puts() else MISSING
 
-    service.holds({WS: {"location": "westeurope"}})
+    service.holds(HELD)
     service.answer("PUT", DEPLOYMENT, LOST, CONFLICT)
     service.answer("GET", ENDPOINT, state("Succeeded"))
     service.when("GET", DEPLOYMENT, deployment)
@@ -201,12 +208,12 @@ def test_a_deployment_that_failed_when_it_was_made_is_made_anew(
     reason = "Specified deployment [blue] failed during initial provisioning and is in an unrecoverable state."
     detail = {"code": "InferencingClientCallFailed", "message": f"{reason} Delete and re-create."}
     refused = {"error": {"code": "BadRequest", "message": "The request is invalid.", "details": [detail]}}
-    service.holds({WS: {"location": "westeurope"}})
+    service.holds(HELD)
     service.answer("PUT", DEPLOYMENT, Answer(400, refused), state("Succeeded"))
     service.answer("DELETE", DEPLOYMENT, Answer(202, headers={"Location": f"{service.url}/deleting"}))
     service.answer("GET", "/deleting", Answer(202), Answer(204))
     service.answer("GET", ENDPOINT, state("Succeeded"))
-    service.when("GET", DEPLOYMENT, lambda: MISSING if len(service.puts()) < 2 else state("Succeeded"))
+    service.when("GET", DEPLOYMENT, lambda: MISSING if len(service.puts()) < 2 else as_put(service))
     more = {"kind": "online_deployment"} if operator is AzmlApplyOperator else {"traffic": None}
     finished = in_a_dag(operator, spec=BLUE, deferrable=deferrable, **more)
     assert finished.errors == {}

@@ -1,0 +1,89 @@
+"""What becomes of a deployment that is no good: what is taken back and deleted, and how its task ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_azml.exceptions import ApiError, RunFailed
+from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
+from airflow_provider_azml.operators.base import REFUSED
+from airflow_provider_azml.operators.files import AzmlSpecOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_azml.operators.rollout_places import Rollout
+    from airflow_provider_azml.rest.rollout_acts import GiveUp
+    from airflow_provider_azml.rest.rollouts import OnFailure, Shown
+    from airflow_provider_azml.rest.waiting import Ticket
+
+FAILED = "failed"
+"""Key of what is carried over deferrals: how the deployment has failed, the fields of ``RunFailed``."""
+
+
+class FailingOperator(AzmlSpecOperator):
+    """Base of operators whose deployment may turn out to be no good."""
+
+    on_failure: OnFailure = "keep"
+    """What becomes of a deployment that is no good."""
+
+    def give_up(self, rollout: Rollout, act: GiveUp, shown: Shown) -> Ticket:
+        """Delete what was made, if that is wanted, and fail once it is gone.
+
+        Raises:
+            RunFailed: Another try may do better.
+            AirflowFailException: It had traffic, so another try would expose callers again.
+        """
+        from airflow_provider_azml.rest import deletions, steadiness
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        if FAILED not in self.carried:  # an earlier try has found it bad
+            name = rollout.plan.name
+            found = RunFailed(kind="online deployment", name=name, status=steadiness.CHECK_FAILED, message=act.reason)
+            self.carried[FAILED] = dict(vars(found))
+        try:
+            doomed = self.hook.run(rollout.left_behind(shown)) if self.on_failure == "delete" else None
+            if doomed:
+                self.log.info("Deleting %s, which is no good", parse(doomed).name)
+                return self.hook.run(deletions.delete(doomed))
+            if shown.is_ours and shown.mark:
+                self.hook.run(rollout.note_failure(act.reason))
+        except ApiError as error:
+            self.log.warning("What deployment %s has left could not be seen to: %s", rollout.plan.name, error)
+        raise self.end(rollout, shown)
+
+    def end(self, rollout: Rollout, shown: Shown) -> Exception:
+        """The exception that the task ends with."""
+        from airflow_provider_azml.rest.steadiness import CHECK_FAILED
+        from airflow_provider_azml.rest.traffic import told
+
+        failure = RunFailed(**self.carried[FAILED])
+        in_place = shown.replaced and shown.traffic.get(rollout.plan.name, 0) and failure.code == CHECK_FAILED
+        if shown.mark is None and not in_place:
+            return failure
+        kept = "" if shown.deployment is None else f" Deployment {rollout.plan.name!r} was kept."
+        if in_place:
+            kept = " It has taken the place of the one that was there, so there is nothing to go back to."
+        text = f"{failure}\nThe endpoint's traffic is: {told(shown.traffic)}.{kept}"
+        permanent = AirflowFailException(text)
+        permanent.__cause__ = failure
+        return permanent
+
+    def not_put_back(self, error: ApiError) -> Exception:
+        """The exception for traffic that is not what it should be, and is left as it is."""
+        if FAILED not in self.carried:
+            return error
+        failure = RunFailed(**self.carried[FAILED])
+        permanent = AirflowFailException(f"{failure}\nIts traffic could not be taken away from it: {error}")
+        permanent.__cause__ = failure
+        return permanent
+
+    def clean_up(self, rollout: Rollout, refused: ApiError) -> None:
+        """Delete the endpoint that was made for a deployment which the service will not make."""
+        if self.on_failure != "delete" or refused.status not in REFUSED:
+            return
+        try:
+            doomed = self.hook.run(rollout.left_behind(self.hook.run(rollout.look())))
+            if doomed == rollout.endpoint_id:
+                self.log.info("Deleting endpoint %s, which was made for it", rollout.endpoint_name)
+                self._delete(doomed)
+        except ApiError as error:
+            self.log.warning("Endpoint %s could not be deleted: %s", rollout.endpoint_name, error)
