@@ -203,6 +203,7 @@ class RunFailed(AzmlError):
         log_tail: The end of its log.
         log_of: Whose log that is, where it is not its own.
         error_class: Whose fault it is, where the service's code says so.
+        explanation: Why, in plain words, and what can be done about it.
     """
 
     def __init__(
@@ -217,17 +218,20 @@ class RunFailed(AzmlError):
         log_tail: Sequence[str] = (),
         log_of: str | None = None,
         error_class: ErrorClass | None = None,
+        explanation: str | None = None,
     ) -> None:
-        super().__init__(kind, name, status, code, message, studio_url, tuple(log_tail), log_of, error_class)
+        tail = tuple(log_tail)
+        super().__init__(kind, name, status, code, message, studio_url, tail, log_of, error_class, explanation)
         self.kind = kind
         self.name = name
         self.status = status
         self.code = code
         self.message = message
         self.studio_url = studio_url
-        self.log_tail = tuple(log_tail)
+        self.log_tail = tail
         self.log_of = log_of
         self.error_class = error_class
+        self.explanation = explanation
 
     def __str__(self) -> str:
         said = self._said()
@@ -235,6 +239,8 @@ class RunFailed(AzmlError):
         code = None if said and f"{self.code}: " in said else self.code
         reason = ": ".join(part for part in (code, said) if part)
         lines = [f"{self.kind} {self.name!r} ended as {self.status}" + (f" ({reason})" if reason else "")]
+        if self.explanation:
+            lines.append(f"Why: {self.explanation}")
         if self.studio_url:
             lines.append(f"Studio: {self.studio_url}")
         if self.log_tail:

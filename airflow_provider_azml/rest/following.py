@@ -12,6 +12,7 @@ from airflow_provider_azml.rest.awaited_endpoints import FOUND
 from airflow_provider_azml.rest.check_lines import CheckLines
 from airflow_provider_azml.rest.children import Children
 from airflow_provider_azml.rest.deadlines import BEFORE_RUNNING
+from airflow_provider_azml.rest.deployment_news import DeploymentNews
 from airflow_provider_azml.rest.goals import GOALS
 from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.job_log import JobLog
@@ -40,8 +41,8 @@ class Follower:
     """Tells what changes between two looks at what is waited for.
 
     Of a job it tells too what it waits for while it does not run, what becomes of its steps or trials, and with
-    ``stream_logs`` its log and theirs. It never fails a wait: what cannot be told for now is said once, and tried again
-    later.
+    ``stream_logs`` its log and theirs; of an online deployment the phase that it is in. It never fails a wait: what
+    cannot be told for now is said once, and tried again later.
 
     Args:
         arm_id: What is waited for.
@@ -65,6 +66,7 @@ class Follower:
         "_family",
         "_is_job",
         "_log",
+        "_news",
         "_now",
         "_plane",
         "_queue",
@@ -90,6 +92,8 @@ class Follower:
         self._tell = tell
         self._stream_logs = stream_logs
         self._is_job = arm_ids.parse(arm_id).kind == "job" and not only_status
+        is_deployment = arm_ids.parse(arm_id).kind == "online_deployment"
+        self._news = DeploymentNews(arm_id, tell) if is_deployment and not only_status else None
         self._family: Family | None = families.family_of(body or {}, {})
         self._plane = plane
         self._budget = budget
@@ -105,7 +109,12 @@ class Follower:
     def wants_every_look(self) -> bool:
         """Whether it has something to do at a look that shows what the one before did."""
         busy = self._stream_logs or self._family != "single" or self._status in BEFORE_RUNNING
-        return (self._is_job and busy) or self._checks is not None
+        return (self._is_job and busy) or self._checks is not None or self._news is not None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What checks found wrong at the last look."""
+        return self._checks.problems if self._checks else ()
 
     def look(self, glance: Glance) -> Flow[None]:
         """Tell what a look showed that the one before did not."""
@@ -116,6 +125,8 @@ class Follower:
         if found := glance.body.get(FOUND):
             self._checks = self._checks or CheckLines(arm_ids.parse(self._arm_id).name, self._tell)
             self._checks.look(found, ended=glance.outcome is not None)
+        if self._news:
+            yield from self._bear("the phase", self._look_at_deployment, glance)
         seen = glance.body or glance.run
         if self._is_job and seen and (glance.outcome is None or GOALS[glance.outcome.goal].in_history):
             yield from self._look_at_job(glance, changed=changed)
@@ -145,6 +156,10 @@ class Follower:
             self._tell(logging.WARNING, f"{name} is {glance.status}: {reason}; waiting on{limit}")
         else:
             self._tell(logging.INFO, f"{name} is {glance.status}")
+
+    def _look_at_deployment(self, glance: Glance) -> Flow[None]:
+        assert self._news
+        return self._news.look(self._shared_plane(), glance, now=self._now())
 
     def _look_at_queue(self, glance: Glance) -> Flow[None]:
         self._queue = self._queue or Queue(self._arm_id, self._tell, self._now())

@@ -14,6 +14,8 @@ from airflow_provider_azml.rest.datastores import STORAGE_VERSION
 from airflow_provider_azml.rest.flows import NO_LIST, Flow, Send, call, error_of, odd_answer, request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from azure.core.rest import HttpRequest, HttpResponse
 
     from airflow_provider_azml.rest.datastores import Container
@@ -53,17 +55,41 @@ def blobs_in(container: Container, folder: str) -> Flow[list[ListedBlob]]:
     ``ResourceType`` in accounts with a hierarchical namespace).
     """
     prefix = f"{folder}/" if folder else ""
+    found = yield from _listed(container, {"prefix": prefix, "delimiter": "/"})
+    return [blob for blob in found if blob.name != prefix]
+
+
+def newest_below(container: Container, folder: str, *, most_pages: int = 5) -> Flow[ListedBlob | None]:
+    """The blob anywhere below a folder that was written last; ``None`` where there is none.
+
+    Args:
+        container: The container, opened.
+        folder: Path of the folder, without slashes at its ends.
+        most_pages: How many pages of the list are read at most, of 5000 blobs each.
+
+    Raises:
+        ApiError: The storage refused, or answered something else.
+    """
+    found = yield from _listed(container, {"prefix": f"{folder}/"}, most_pages)
+    return max(found, key=lambda blob: blob.modified, default=None)
+
+
+def _listed(
+    container: Container, parameters: Mapping[str, str], most_pages: int | None = None
+) -> Flow[list[ListedBlob]]:
+    """The blobs on all pages of a list, or on the first so many."""
     found: list[ListedBlob] = []
-    marker = ""
+    marker, pages = "", 0
     while True:
-        asked = {"restype": "container", "comp": "list", "prefix": prefix, "delimiter": "/", "marker": marker}
+        asked = {"restype": "container", "comp": "list", **parameters, "marker": marker}
         query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote, safe="")
         url = f"{container.blob_url}{container.access.query or '?'}&{query}".replace("?&", "?")
         sent = request("GET", url, headers={"x-ms-version": STORAGE_VERSION})
         response = yield from call(Send(sent, scope=container.access.scope))
         page, marker = _page(sent, response)
-        found += [blob for blob in page if blob.name != prefix]
-        if not marker:
+        found += page
+        pages += 1
+        if not marker or pages == most_pages:
             return found
 
 

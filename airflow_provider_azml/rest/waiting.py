@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError, NotFound, RunFailed, WaitTimeout
 from airflow_provider_azml.rest import arm_ids, flows, goals, pace, queueing, wrapped_flows
+from airflow_provider_azml.rest.awaited_endpoints import FOUND
 from airflow_provider_azml.rest.deadlines import NO_DEADLINES
 from airflow_provider_azml.rest.flows import Flow, Json, Send, Sleep, call, request
 from airflow_provider_azml.rest.following import Follower
@@ -93,6 +94,7 @@ class Outcome:
         log_tail: Sequence[str] = (),
         log_of: str | None = None,
         error_class: ErrorClass | None = None,
+        explanation: str | None = None,
     ) -> RunFailed:
         """The exception for an act that ended badly."""
         made = arm_ids.parse(self.arm_id)
@@ -106,6 +108,7 @@ class Outcome:
             log_tail=log_tail,
             log_of=log_of,
             error_class=error_class,
+            explanation=explanation,
         )
 
 
@@ -187,6 +190,7 @@ def settle(
             noun = goals.noun(pending.arm_id, pending.goal)
             left = deadlines.check(pending.arm_id, last.status, now=now(), began=began, noun=noun)
         except WaitTimeout as late:
+            late.reasons = tuple(last.body.get(FOUND, {}).get("problems", ()))
             yield from queueing.give_reasons(late, pending.arm_id)
             raise
         yield Sleep(min(pause, left, standstill.left(now())))
