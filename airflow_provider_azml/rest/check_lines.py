@@ -20,15 +20,19 @@ class CheckLines:
     Args:
         name: Who is checked.
         tell: Called with a level of :mod:`logging` and a line.
+
+    Attributes:
+        problems: What the last look found wrong.
     """
 
-    __slots__ = ("_lines", "_name", "_problems", "_tell")
+    __slots__ = ("_lines", "_name", "_problems", "_tell", "problems")
 
     def __init__(self, name: str, tell: Callable[[int, str], None]) -> None:
         self._name = name
         self._tell = tell
         self._lines: frozenset[str] = frozenset()
         self._problems: frozenset[str] = frozenset()
+        self.problems: tuple[str, ...] = ()
 
     def look(self, found: Json, *, ended: bool) -> None:
         """Tell what a look found that the one before did not; at the end, all of it.
@@ -39,6 +43,7 @@ class CheckLines:
         """
         self._lines = self._news(logging.INFO, found["lines"], frozenset() if ended else self._lines)
         self._problems = self._news(logging.WARNING, found["problems"], self._problems)
+        self.problems = tuple(found["problems"])
 
     def _news(self, level: int, lines: Sequence[str], known: frozenset[str]) -> frozenset[str]:
         for line in lines:

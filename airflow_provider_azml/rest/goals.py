@@ -125,7 +125,10 @@ GOALS: Mapping[GoalName, Goal] = {
         in_history=True,
     ),
     "service_answers": Goal(
-        probe=awaited_endpoints.find_service_answers, read=awaited_endpoints.read_service_answers, noun="web service"
+        status=("state",),
+        probe=awaited_endpoints.find_service_answers,
+        read=awaited_endpoints.read_service_answers,
+        noun="web service",
     ),
     "state": Goal(checked=compute_states.checked, read=compute_states.read),
     "steady": Goal(probe=awaited_endpoints.find_steady, read=awaited_endpoints.read_steady),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Json
 
-__all__ = ["CHECK_FAILED", "answers", "service_answers", "ticket", "travels"]
+__all__ = ["ANSWERS", "CHECK_FAILED", "answers", "service_answers", "ticket", "travels"]
 LOOK_SECONDS = 15.0
 MOST_TRAVELLING = 40_000
 """Bytes of JSON that a trigger may be made of.

@@ -4,9 +4,9 @@ from airflow_provider_azml.sensors.azml import (
     AzmlComputeSensor,
     AzmlJobSensor,
     AzmlModelVersionSensor,
-    AzmlWaitForServiceHealthySensor,
 )
 from airflow_provider_azml.sensors.datastores import AzmlDatastorePathSensor
+from airflow_provider_azml.sensors.services import AzmlWaitForServiceHealthySensor
 
 __all__ = [
     "AzmlComputeSensor",

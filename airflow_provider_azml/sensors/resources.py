@@ -77,12 +77,12 @@ class AzmlResourceSensor(AzmlSensor):
             raise self._failure(outcome, studio_url)
         return self.hook.run(results.told(outcome.arm_id, outcome.body, studio_url))
 
-    def resume(self, context: Context, event: Json) -> Any:  # whatever the last step answers
+    def resume(self, context: Context, event: Json, carried: Json | None = None) -> Any:  # what the last step answers
         """Go on when the trigger has fired, or begin, where it could not."""
         if "begin" in event:
             self.log.info("This task begins here, not in the triggerer: %s", event["begin"])
             return self.begin(context)
-        return super().resume(context, event)
+        return super().resume(context, event, carried)
 
     def _failure(self, outcome: Outcome, studio_url: str) -> RunFailed:
         return outcome.failure(studio_url=studio_url)

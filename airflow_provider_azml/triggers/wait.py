@@ -171,6 +171,7 @@ class AzmlWaitTrigger(BaseTrigger):
                 try:
                     return await self._end(watcher, wait, follower, clock)
                 except WaitTimeout as late:
+                    late.reasons = follower.problems
                     await self._explain(watcher, late)
                     late.cancelled = self._may_cancel and await self._cancel(watcher)
                     raise

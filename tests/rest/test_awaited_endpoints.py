@@ -190,8 +190,9 @@ def test_what_never_answers_as_it_should_is_waited_for_until_the_deadline(servic
     waiting = settle(
         steadiness.answers(GREEN, checks=[SMOKE]), poll_seconds=0.05, deadlines=Deadlines(time.time() + 0.3)
     )
-    with pytest.raises(WaitTimeout, match="Unhealthy"):
+    with pytest.raises(WaitTimeout, match="Unhealthy") as caught:
         drive(waiting)
+    assert caught.value.reasons == ("check 'smoke': expect 'result[0]': is 7, not 0",)
 
 
 def test_a_ticket_says_whether_it_fits_into_a_trigger():

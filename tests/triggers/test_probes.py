@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 from airflow.models.trigger import Trigger
@@ -24,8 +25,10 @@ from tests.rest.endpoint_answers import (
     serves,
     state,
 )
-from tests.rest.scripted_service import Answer
 from tests.triggers.triggerer import fired, payload, stop, until, waiting
+
+if TYPE_CHECKING:
+    from tests.rest.scripted_service import Answer
 
 FOR_EVER = 1e10
 
