@@ -286,3 +286,20 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         check=False,
     )
     assert (ended.returncode, "none.yml: there is no such file" in ended.stderr) == (1, True)
+
+
+def test_what_was_changed_is_seen_late(workspace: Workspace) -> None:
+    """As traffic of the service is, see Azure/azure-dev#3881."""
+    name = fresh("late")
+    arm_id = workspace.id.child("online_endpoint", name)
+    endpoint = {"location": "westeurope", "properties": {"authMode": "Key"}}
+    let(
+        workspace, {"fault": "late_view", "path": f"/onlineEndpoints/{name}$", "method": "PUT", "skip": 1, "seconds": 1}
+    )
+    workspace.settle(workspace.call("PUT", arm_id, json=endpoint))
+    changed = workspace.call("PUT", arm_id, json={**endpoint, "tags": {"a": "b"}}).json()
+    assert changed["tags"] == {"a": "b"}
+    assert workspace.call("GET", arm_id).json()["tags"] == {}
+    while workspace.call("GET", arm_id).json()["tags"] == {}:
+        time.sleep(0.05)
+    assert workspace.call("GET", arm_id).json()["tags"] == {"a": "b"}

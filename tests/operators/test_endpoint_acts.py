@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from airflow.sdk import DAG, chain
 
 from airflow_provider_azml.emulator.workspace_of_tests import ensure_workspace
-from airflow_provider_azml.exceptions import NotFound, SpecError, TrafficChanged, TrafficRefused
+from airflow_provider_azml.exceptions import Conflict, NotFound, SpecError, TrafficChanged, TrafficRefused
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import (
     AzmlDeleteDeploymentOperator,
@@ -23,7 +24,7 @@ from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE, shares
 from tests.airflow.running import Finished, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from airflow.sdk import BaseOperator
@@ -82,8 +83,7 @@ def iris(azml_emulator: RunningEmulator, tmp_path_factory: pytest.TempPathFactor
     return name
 
 
-@BOTH
-def test_traffic_is_set_mirrored_and_rolled_back(iris: str, deferrable: bool) -> None:
+def test_traffic_is_set_mirrored_and_rolled_back(iris: str) -> None:
     finished = ran(
         lambda: [
             AzmlSetTrafficOperator(task_id="begin", traffic="blue=100", mirror_traffic={}),
@@ -96,7 +96,7 @@ def test_traffic_is_set_mirrored_and_rolled_back(iris: str, deferrable: bool) ->
             AzmlSetTrafficOperator(task_id="nobody", traffic={"blue": 0}),
         ],
         iris,
-        deferrable=deferrable,
+        deferrable=True,
     )
     assert finished.errors == {}
     shown = {task: finished.value(task) for task in finished.states}
@@ -200,3 +200,44 @@ def test_an_endpoint_is_deleted_with_all_that_is_below_it(deferrable: bool) -> N
     for kind in ("online_endpoint", "batch_endpoint"):
         with pytest.raises(NotFound):
             hook.get(kind, name)
+
+
+@pytest.fixture
+def faults(azml_emulator: RunningEmulator) -> Iterator[Callable[..., None]]:
+    """Lets things go wrong in the emulator, until the test has ended."""
+    url, headers = f"{azml_emulator.url}/emulator/faults", azml_emulator.headers
+
+    def let(*rules: Mapping[str, object]) -> None:
+        requests.put(url, headers=headers, json={"rules": rules}, timeout=10).raise_for_status()
+
+    yield let
+    requests.delete(url, headers=headers, timeout=10).raise_for_status()
+
+
+@BOTH
+def test_traffic_that_is_seen_late_is_waited_for(iris: str, deferrable: bool, faults: Callable[..., None]) -> None:
+    AzmlHook().apply({"name": iris, "auth_mode": "key", "traffic": {"blue": 100}}, kind="online_endpoint")
+    faults({"fault": "late_view", "method": "PUT", "path": f"/onlineEndpoints/{iris}$", "seconds": 1})
+    finished = ran(
+        lambda: [AzmlSetTrafficOperator(task_id="switch", traffic={"green": 100})], iris, deferrable=deferrable
+    )
+    assert finished.errors == {}
+    assert finished.value("switch")["traffic"] == {"green": 100}
+
+
+def test_an_endpoint_that_is_being_deleted_gets_no_traffic(faults: Callable[..., None]) -> None:
+    hook, name = AzmlHook(), f"t{uuid.uuid4().hex[:8]}"
+    hook.apply({"name": name, "auth_mode": "key"}, kind="online_endpoint")
+    faults({"fault": "stuck_operation", "method": "DELETE", "path": f"/onlineEndpoints/{name}$", "seconds": 3})
+    hook.delete("online_endpoint", name, wait=False)
+    with pytest.raises(Conflict, match="Deleting provisioning state"):
+        hook.apply({"name": name, "auth_mode": "key"}, kind="online_endpoint")
+    with DAG("acts", schedule=None, default_args={"poll_seconds": 0.05, "endpoint_name": name, "retries": 1}) as dag:
+        chain(
+            AzmlSetTrafficOperator(task_id="refused", traffic={}),
+            AzmlDeleteEndpointOperator(task_id="delete", trigger_rule="all_done"),
+        )
+    finished = run(dag)
+    (refused,) = finished.errors["refused"]
+    assert isinstance(refused.__cause__, TrafficRefused)
+    assert finished.value("delete")["status"] == "Deleted"

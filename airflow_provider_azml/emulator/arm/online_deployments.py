@@ -50,6 +50,7 @@ class OnlineDeployment(Behaviour):
         document = super().accept(target, body, old)
         if not NAME.fullmatch(target.name):
             raise invalid_name("a deployment", target.name, NAME_RULE)
+        self._check_endpoint(target)
         if old and old["properties"].get("provisioningState") == "Failed":
             self._check_repairable(target)
         properties = document["properties"]
@@ -69,6 +70,18 @@ class OnlineDeployment(Behaviour):
         document["sku"] = {"name": "Default", "capacity": 1, **(document.get("sku") or {})}
         _check_count(target, "sku.capacity", document["sku"]["capacity"], MOST_INSTANCES)
         return {**document, "tags": document.get("tags") or {}}
+
+    def _check_endpoint(self, target: Target) -> None:
+        """Refuse to deploy to an endpoint that is being deleted.
+
+        Source: "Cannot create a deployment in endpoint ... because it is in Updating provisioning state",
+        Azure/azure-sdk-for-net#36961.
+        """
+        endpoint = self.emulator.store.get(target.parent_id) or {"properties": {}}
+        state = endpoint["properties"].get("provisioningState")
+        if state == "Deleting":
+            where = f"in endpoint {target.names[-2]} because it is in {state} provisioning state"
+            raise bad_request(f"Cannot create a deployment {where}.")
 
     def _check_repairable(self, target: Target) -> None:
         """Refuse to change what failed when it was made.

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from airflow_provider_azml.emulator.arm import endpoint_keys
 from airflow_provider_azml.emulator.arm.behaviour import Behaviour, answer, invalid_name
-from airflow_provider_azml.emulator.arm.errors import bad_request, not_found
+from airflow_provider_azml.emulator.arm.errors import bad_request, conflict, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -28,7 +28,9 @@ class OnlineEndpoint(Behaviour):
     """An online endpoint.
 
     Sources: recorded answers to MLClient; OnlineEndpoint examples and descriptions of the 2024-04-01 OpenAPI file; what
-    may be mirrored: https://learn.microsoft.com/azure/machine-learning/how-to-safely-rollout-online-endpoints
+    may be mirrored: https://learn.microsoft.com/azure/machine-learning/how-to-safely-rollout-online-endpoints; that
+    nothing is done to one which is being deleted: "because it is in {state} provisioning state",
+    Azure/azure-sdk-for-net#36961, which tells it of deployments.
     """
 
     patchable = ("tags", "identity")
@@ -36,6 +38,8 @@ class OnlineEndpoint(Behaviour):
     def accept(self, target: Target, body: Json, old: Json | None) -> Json:
         """Check name, authentication and traffic."""
         document = super().accept(target, body, old)
+        if old and old["properties"].get("provisioningState") == "Deleting":
+            raise conflict(f"Cannot update endpoint {target.name} because it is in Deleting provisioning state.")
         if not NAME.fullmatch(target.name):
             raise invalid_name("an endpoint", target.name, NAME_RULE)
         properties = document["properties"]

@@ -12,6 +12,7 @@ from airflow_provider_azml.emulator.faults.kinds import (
     ExpiredToken,
     FailedOperation,
     Latency,
+    LateView,
     LostAnswer,
     LostWorker,
     OutOfMemory,
@@ -24,6 +25,7 @@ from airflow_provider_azml.emulator.faults.kinds import (
     StuckOperation,
     Truncation,
 )
+from airflow_provider_azml.emulator.faults.late_views import LateViews
 from airflow_provider_azml.emulator.jobs.processes import kill_children, signal_group
 from airflow_provider_azml.emulator.refusals import expired_token, is_azure, refusal
 
@@ -60,6 +62,7 @@ class Faults:
     def __init__(self, plan: FaultPlan, connections: OpenConnections) -> None:
         self.plan = plan
         self._connections = connections
+        self._late_views = LateViews()
 
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let an application answer, unless this request is one of those that go wrong."""
@@ -87,8 +90,10 @@ class Faults:
                 await self._reset(scope, receive)
             case [Truncation(size)]:
                 await self._truncate(app, scope, receive, send, size)
+            case [LateView(seconds)] if method != "GET":
+                await self._late_views.change(app, scope, receive, send, seconds)
             case _:
-                await app(scope, receive, send)
+                await self._late_views.answer(app, scope, receive, send)
 
     def token_seconds(self, path: str, usual: int) -> int:
         """How long a token is valid that is about to be issued.

@@ -62,6 +62,17 @@ class Truncation:
 
 
 @dataclass(frozen=True)
+class LateView:
+    """What a request changes is done, and whoever reads it sees for some time what was there before.
+
+    Args:
+        seconds: For so long.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class ExpiredToken:
     """A request is refused because of its token, however long that is still valid."""
 
@@ -164,6 +175,7 @@ Fault: TypeAlias = (
     | Reset
     | LostAnswer
     | Truncation
+    | LateView
     | ExpiredToken
     | ShortToken
     | StuckOperation
@@ -180,6 +192,7 @@ OCCASIONS: dict[type[Fault], Occasion] = {
     Reset: "request",
     LostAnswer: "request",
     Truncation: "request",
+    LateView: "request",
     ExpiredToken: "request",
     ShortToken: "token",
     StuckOperation: "operation",

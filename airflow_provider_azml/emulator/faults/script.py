@@ -56,6 +56,7 @@ _KINDS: Mapping[str, _Kind] = {
     "reset": _Kind(lambda _: kinds.Reset(), ("method",)),
     "lost_answer": _Kind(lambda _: kinds.LostAnswer(), ("method",)),
     "truncated_answer": _Kind(lambda given: kinds.Truncation(given.get("bytes")), ("method", "bytes")),
+    "late_view": _Kind(lambda given: kinds.LateView(given["seconds"]), ("method", "seconds"), required=("seconds",)),
     "expired_token": _Kind(lambda _: kinds.ExpiredToken(), ("method",)),
     "short_token": _Kind(
         lambda given: kinds.ShortToken(math.ceil(given["seconds"])), ("seconds",), required=("seconds",)
