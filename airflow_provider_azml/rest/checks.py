@@ -26,7 +26,7 @@ MOST_BYTES = 10_000_000
 """How long an answer may be that is judged by more than its status."""
 _MOST_TOLD = 5
 _MOST_OF_AN_ANSWER = 3
-_LONGEST_REASON = 1000
+_LONGEST_REASON, _LONGEST_WORD = 1000, 40
 _DEFAULT_SECONDS = 60.0
 WHOLE = "@"
 """The JMESPath expression of the whole answer."""
@@ -278,9 +278,10 @@ def _told(answer: Answer) -> str:
     Source: https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints#http-status-codes
     (424: "if your model container returns a non-200 response"; the two headers tell which).
     """
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    told = [quoted(headers[name], 40) for name in (_MODEL_STATUS, _MODEL_REASON) if headers.get(name)]
-    return f"{answer.status} (of the model: {' '.join(told)})" if told else str(answer.status)
+    headers = {name.lower(): quoted(value, _LONGEST_WORD) for name, value in answer.headers.items()}
+    status, reason = headers.get(_MODEL_STATUS), headers.get(_MODEL_REASON)
+    told = ", ".join(word for word in (f"the model {status}" if status else "", reason) if word)
+    return f"{answer.status} ({told})" if told else str(answer.status)
 
 
 def _unfit(schema: Json | bool, value: object) -> Iterator[str]:

@@ -58,7 +58,7 @@ def test_no_checks_are_no_requests(endpoint, drive):
 def test_a_wrong_answer_is_a_problem_and_no_error(endpoint, drive):
     endpoint.answer("POST", SCORE, Answer(424, b"boom", {"ms-azureml-model-error-statuscode": "500"}))
     told = drive(perform(ENDPOINT, "green", [CHECK, {**CHECK, "name": "other", "status": 424}]))
-    assert told.problems == ("check 'iris': answered 424 (of the model: 500) instead of 200: boom",)
+    assert told.problems == ("check 'iris': answered 424 (the model 500) instead of 200: boom",)
     assert told.lines[1].endswith("passed")
     assert len(scored(endpoint)) == 2, "neither is sent again"
 

@@ -57,7 +57,7 @@ def test_an_expression_that_cannot_be_applied_is_wrong_and_no_error():
 def test_a_wrong_status_is_told_with_the_models_own_and_an_excerpt():
     headers = {"Ms-Azureml-Model-Error-Statuscode": "500", "ms-azureml-model-error-reason": "model_error"}
     (said,) = wrong(check(), answer(b"Traceback:\n  boom " + b"x" * 500, 424, headers=headers), None)
-    assert said.startswith("answered 424 (of the model: 500 model_error) instead of 200: Traceback: boom xxx")
+    assert said.startswith("answered 424 (the model 500, model_error) instead of 200: Traceback: boom xxx")
     assert len(said) < 250
     assert wrong(check(status=424), answer(b"", 424), None) == ()
     assert wrong(check(), answer(b"", 503), None) == ("answered 503 instead of 200: without a word",)
