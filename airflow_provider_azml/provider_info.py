@@ -61,7 +61,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.profiling",
             )
         ],
-        "sensors": [_modules("sensors.azml", "sensors.datastores")],
+        "sensors": [_modules("sensors.azml", "sensors.datastores", "sensors.services")],
         "asset-uris": [{"schemes": ["azml"], "handler": "airflow_provider_azml.spec.asset_uris.sanitize_uri"}],
         "extra-links": ["airflow_provider_azml.links.AzmlStudioLink", "airflow_provider_azml.links.AzmlEndpointLink"],
         "plugins": [{"name": "azml", "plugin-class": "airflow_provider_azml.plugin.AzmlPlugin"}],
