@@ -123,7 +123,7 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
         if (self.payload is None) == (self.data is None):
             raise refused("payload", "or data is needed, and one of them alone: what the models are asked")
 
-    def submit(self, context: Context) -> Ticket:
+    def submit(self, context: Context) -> Ticket | Json:
         """Make the endpoint of the profile; or ask for the profile of v1, unless an earlier try has."""
         if self.generation == "v2":
             return super().submit(context)

@@ -55,8 +55,8 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
             service itself gives up.
 
     Returns:
-        ``{"name", "deployment", "id", "status", "scoring_uri", "traffic", "studio_url"}``; ``name`` is the endpoint's.
-        With ``generation="v1"`` ``{"name", "status", "compute_type", "scoring_uri", "swagger_uri", "studio_url"}``.
+        ``{"name", "deployment", "id", "status", "scoring_uri", "traffic", "traffic_before", "studio_url"}``; ``name``
+        is the endpoint's. With ``generation="v1"`` ``{"name", "status", "compute_type", "scoring_uri", "swagger_uri", "studio_url"}``.
 
     Raises:
         RunFailed: The service could not be made; with the end of its log.
@@ -154,7 +154,7 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
         if self.pip_packages and not self.environment:
             raise refused("pip_packages", "counts with environment alone; an inference configuration has its own")
 
-    def submit(self, context: Context) -> Ticket:
+    def submit(self, context: Context) -> Ticket | Json:
         """Make the endpoint, unless it is there; or the web service of v1."""
         from airflow_provider_azml.operators import v1_webservices
 
