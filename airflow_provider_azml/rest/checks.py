@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 10_000_000
 """How long an answer may be that is judged by more than its status."""
+_MOST_READ = 4000
 _MOST_TOLD = 5
 _MOST_OF_AN_ANSWER = 3
 _LONGEST_REASON, _LONGEST_WORD = 1000, 40
@@ -110,7 +111,7 @@ class Check:
         """Whether it matters how long answers take."""
         return self.p50_seconds is not None or self.p95_seconds is not None
 
-    @property
+    @cached_property
     def body(self) -> bytes:
         """The payload as it is sent."""
         return json.dumps(self.request, ensure_ascii=False).encode()
@@ -137,10 +138,11 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
-    def text(self) -> str:
-        """The body as text, whatever bytes it is."""
-        return self.content.decode("utf-8", "replace")
+    def beginning(self) -> str:
+        """The first of the body as text, whatever bytes it is."""
+        return self.content[:_MOST_READ].decode("utf-8", "replace")
 
+    @cached_property
     def value(self) -> object:
         """The body as JSON; where that is a text of JSON, as of a script that returns ``json.dumps()``, what it says.
 
@@ -241,6 +243,8 @@ def wrong(check: Check, answer: Answer, now: Answer | None, secret: str = "") ->
     Returns:
         A short text for each thing that is wrong; none shows more than an excerpt of the answer.
     """
+    if secret:  # before anything is cut off, so that no part of it is left over
+        answer = replace(answer, content=answer.content.replace(secret.encode(), b"***"))
     try:
         problems = tuple(_wrong(check, answer, now))
     except RecursionError:
@@ -250,7 +254,7 @@ def wrong(check: Check, answer: Answer, now: Answer | None, secret: str = "") ->
 
 def _wrong(check: Check, answer: Answer, now: Answer | None) -> Iterator[str]:
     if answer.status != check.status:
-        yield f"answered {_told(answer)} instead of {check.status}: {quoted(answer.text) or 'without a word'}"
+        yield f"answered {_told(answer)} instead of {check.status}: {quoted(answer.beginning) or 'without a word'}"
         return
     if answer.seconds > check.timeout_seconds:
         yield f"answered after more than the {check.timeout_seconds:g} s of timeout_seconds"
@@ -260,9 +264,9 @@ def _wrong(check: Check, answer: Answer, now: Answer | None) -> Iterator[str]:
         yield f"the answer is longer than {MOST_BYTES // 1_000_000} MB, too long to be judged"
         return
     try:
-        value = answer.value()
+        value = answer.value
     except ValueError:
-        yield f"the answer is no JSON: {quoted(answer.text) or 'it is empty'}"
+        yield f"the answer is no JSON: {quoted(answer.beginning) or 'it is empty'}"
         return
     if check.response_schema is not None:
         yield from _unfit(check.response_schema, value)
@@ -350,7 +354,7 @@ def _unmet(expectation: Expectation, value: object) -> Iterator[str]:
 
 
 def _departures(comparisons: Sequence[Comparison], value: object, now: Answer) -> Iterator[str]:
-    before = now.value()  # is JSON, or there would be nothing to compare with
+    before = now.value  # is JSON, or there would be nothing to compare with
     for comparison in comparisons:
         try:
             one, other = (found(comparison.expression, of) for of in (value, before))

@@ -104,6 +104,10 @@ def test_hostile_answers_are_judged_in_bounds():
 def test_a_secret_that_an_answer_echoes_is_not_told():
     (said,) = wrong(check(), answer(b"you sent Bearer s3cr3t", 500), None, "s3cr3t")
     assert said == "answered 500 instead of 200: you sent Bearer ***"
+    (said,) = wrong(check(), answer(b"x" * 118 + b" s3cr3t", 500), None, "s3cr3t")
+    assert "s3" not in said
+    (said,) = wrong(expecting("a"), answer(b'{"a": "s3c\\u0072et/3t"}'), None, "s3cret/3t")
+    assert said == "expect 'a': is \"***\", not true"
 
 
 @pytest.mark.parametrize(
