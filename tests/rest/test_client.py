@@ -303,3 +303,14 @@ def test_what_is_broken_off_is_closed_with_the_client(service, credential):
 
     asyncio.run(break_off())
     gc.collect()  # warns of what is not closed
+
+
+def test_work_is_done_beside_the_event_loop_and_its_errors_end_the_flow(service, drive):
+    def working(do):
+        return (yield flows.Work(do))
+
+    here = threading.get_ident()
+    is_blocking = drive(working(threading.get_ident)) == here
+    assert is_blocking is (drive.__name__ == "blocking")
+    with pytest.raises(ZeroDivisionError):
+        drive(working(lambda: 1 // 0))
