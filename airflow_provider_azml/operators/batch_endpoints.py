@@ -199,13 +199,18 @@ class AzmlInvokeBatchEndpointOperator(AzmlJobOperator):
         return {**told, **self._of_endpoint(job), "output_file": file}
 
     def _begun(self, context: Context, ticket: Ticket) -> Ticket | Json:
-        from airflow_provider_azml.rest import flows
+        from dataclasses import replace
 
-        step = super()._begun(context, ticket)
-        if self.wait or not isinstance(step, dict):
-            return step
-        job = ticket.body or self.hook.run(flows.get(ticket.arm_id))
-        return {**step, **self._of_endpoint(job)}
+        from airflow_provider_azml.rest.patience import Patience
+        from airflow_provider_azml.rest.waiting import observe
+
+        if self.wait:
+            return super()._begun(context, ticket)
+        if self._guard:
+            self._guard.watch(ticket.arm_id)
+        seen = self.hook.run(observe(replace(ticket, body={}), Patience(self.tolerate_errors_seconds)))
+        step = super()._begun(context, replace(ticket, body=seen.body))
+        return {**step, **self._of_endpoint(seen.body)} if isinstance(step, dict) else step
 
     def _invocation(self, source: Source, context: Context) -> Flow[Invocation]:
         from airflow_provider_azml.operators import submission

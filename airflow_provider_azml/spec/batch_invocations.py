@@ -198,10 +198,16 @@ def _type_of_local(source: Source, path: str) -> str:
 
 
 def _data_problems(source: Source) -> Iterator[Problem]:
-    """What keeps the data of the inputs from being found or uploaded."""
+    """What keeps the data of the inputs from being found or uploaded, and outputs from being written."""
     inputs = source.value.get("inputs")
     for name, given in inputs.items() if isinstance(inputs, dict) else ():
         value = _as_mapping(source, given)
         path = ("inputs", name, "path") if isinstance(given, dict) else ("inputs", name)
         if isinstance(value.get("path"), str) and not job_files.output_in(value["path"]):
             yield from job_io.path_problems(source, path, value)
+    outputs = source.value.get("outputs")
+    for name, given in outputs.items() if isinstance(outputs, dict) else ():
+        where = given.get("path") if isinstance(given, dict) else given
+        if isinstance(where, str) and not references.is_remote(where):
+            path = ("outputs", name, "path") if isinstance(given, dict) else ("outputs", name)
+            yield source.problem(path, f"{where!r:.80} is no URI; write azureml://datastores/<datastore>/paths/<path>")

@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 from airflow_provider_azml.exceptions import JobNameTaken, RunFailed, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.operators import v1_script_runs
+from airflow_provider_azml.operators import sending, v1_script_runs
 from airflow_provider_azml.operators.submission import TI_ID, Terms
 from airflow_provider_azml.operators.v1_runs import AzmlSubmitScriptRunOperator
 from airflow_provider_azml.rest import patience
@@ -168,7 +168,7 @@ def test_a_start_whose_answer_was_lost_is_found_and_not_sent_again(runs: Runs, p
 def test_a_start_that_the_service_did_not_take_is_sent_again_once_it_is_sure(
     runs: Runs, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(v1_script_runs, "APPEARING_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(sending, "APPEARING_SECONDS", (0.1, 0.1))
     monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.1)
     runs.refuses = 1
     assert in_a_dag(project).errors == {}
