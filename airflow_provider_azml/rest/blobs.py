@@ -46,7 +46,8 @@ def send_files(
     """Upload the files of a step, then put the step's metadata on the blob that is to have it.
 
     A blob that is there already with as many bytes is left as it is: names carry the hash of the content, so it is the
-    same content, of somebody who was quicker or of an upload that broke off. One with another number is written again.
+    same content, of somebody who was quicker or of an upload that broke off. One with another number is written again,
+    and any where the step says so.
 
     Args:
         step: What to upload, and where to.
@@ -75,7 +76,7 @@ def send_files(
         def send(pair: tuple[LocalFile, str], beside: Group) -> None:
             file, name = pair
             try:
-                _send_file(container.get_blob_client(name), file, beside, progress, blocks)
+                _send_file(container.get_blob_client(name), file, beside, progress, blocks, replaces=step.replaces)
             except (AzureError, SpecError) as error:
                 failures.append((file, error))
                 beside.stop()
@@ -89,11 +90,13 @@ def send_files(
             _mark(container, step)
 
 
-def _send_file(blob: BlobClient, file: LocalFile, group: Group, progress: Progress, blocks: int) -> None:
+def _send_file(
+    blob: BlobClient, file: LocalFile, group: Group, progress: Progress, blocks: int, *, replaces: bool
+) -> None:
     """Upload one file, some blocks of it at a time, unless the blob is there; write one again that is not the file."""
     from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
-    if file.size > AT_ONCE and _size(blob) == file.size:
+    if file.size > AT_ONCE and not replaces and _size(blob) == file.size:
         progress.sent(file.size)
         progress.finished(found=True)
         return
@@ -103,7 +106,7 @@ def _send_file(blob: BlobClient, file: LocalFile, group: Group, progress: Progre
                 blob.upload_blob(
                     cast("IO[bytes]", _Sent(content, group, progress)),  # of a stream, only read() is used
                     length=file.size,
-                    overwrite=attempt > 0,
+                    overwrite=replaces or attempt > 0,
                     max_concurrency=blocks,
                 )
         except ResourceExistsError:

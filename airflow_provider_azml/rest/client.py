@@ -159,7 +159,7 @@ class Client:
             raise done.errors[0]
         return done.results
 
-    def _transfer(self, step: Score | Upload | Download, workers: Workers, group: Group) -> object:
+    def _transfer(self, step: Score[Any] | Upload | Download, workers: Workers, group: Group) -> object:
         if isinstance(step, Download):
             return fetch_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
         if isinstance(step, Upload):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ STORAGE_VERSION = "2021-12-02"
 """The version of the Blob service that requests name; those with a token have to."""
 _CONTAINERS = {"AzureBlob": ("containerName", "blob"), "AzureDataLakeGen2": ("filesystem", "dfs")}
 """Types of datastores that hold blobs: which property names the container, and the service in its URL."""
+_URI = re.compile(r"azureml://(?:.*/)?datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,17 @@ def uri(datastore: str, path: str) -> str:
         'azureml://datastores/workspaceblobstore/paths/incoming/a.csv'
     """
     return f"azureml://datastores/{datastore}/paths/{path}"
+
+
+def place_of(uri: str) -> tuple[str, str] | None:
+    """The datastore and the path that a URI names, in its short or its long form; ``None`` for another URI.
+
+    Example:
+        >>> place_of("azureml://datastores/workspaceblobstore/paths/incoming/a.csv")
+        ('workspaceblobstore', 'incoming/a.csv')
+    """
+    found = _URI.fullmatch(uri)
+    return (found["datastore"], found["path"].strip("/")) if found else None
 
 
 def opened(workspace: WorkspaceId, cloud: Cloud, datastore: str, *, act: str) -> Flow[Container]:

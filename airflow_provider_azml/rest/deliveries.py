@@ -13,7 +13,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp  # noqa: TID253 (only what scores many records imports this module)
 from yarl import URL
@@ -44,7 +44,7 @@ _NEVER = (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL)
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_HOLD = 0.05, 5.0, 120.0
 
 
-def deliver(step: Score, opening: Opening, ca_bundle: str | None, user_agent: str) -> None:
+def deliver(step: Score[Any], opening: Opening, ca_bundle: str | None, user_agent: str) -> None:
     """Send the batches of a step.
 
     Args:
@@ -107,7 +107,7 @@ class _Delivery:
         user_agent: What to say who asks.
     """
 
-    def __init__(self, step: Score, session: Session, opening: Opening, user_agent: str) -> None:
+    def __init__(self, step: Score[Any], session: Session, opening: Opening, user_agent: str) -> None:
         self._step = step
         self._post = session.aiohttp.post
         self._proxy = session.proxy
@@ -144,7 +144,7 @@ class _Delivery:
                 return
             place = self._taken
             self._taken += 1
-            self._done[place] = await self._sent(batch)
+            self._done[place] = await self._sent(batch) if batch.body else [(batch, b"")]
             self._tell()
 
     def _tell(self) -> None:

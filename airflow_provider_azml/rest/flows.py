@@ -75,6 +75,7 @@ class Upload:
         marked: Name of that blob; the first file's by default.
         title: What is uploaded, for the log.
         scope: Which token it takes.
+        replaces: Whether blobs that are there are written again; those whose names say what they hold need not be.
     """
 
     container_url: str = field(repr=False)
@@ -83,6 +84,7 @@ class Upload:
     marked: str = ""
     title: str = "files"
     scope: Scope = "anonymous"
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class Answered(Protocol):
         """The body."""
 
 
-Step: TypeAlias = Send | Upload | Download | Sleep | Work | All | Score
+Step: TypeAlias = Send | Upload | Download | Sleep | Work | All | Score[Any]
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Step, Any, T]
 

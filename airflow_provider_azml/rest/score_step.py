@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,14 +20,31 @@ class Batch(Protocol):
 
     @property
     def body(self) -> bytes:
-        """What is sent."""
+        """What is sent; empty where there is nothing to send."""
 
     def halves(self) -> tuple[Self, Self] | None:
         """Two batches in its place, or ``None`` where it cannot be parted."""
 
 
+B = TypeVar("B", bound=Batch)
+
+
 @dataclass(frozen=True)
-class Score:
+class Whole:
+    """A payload that is sent as it is.
+
+    Args:
+        body: The payload.
+    """
+
+    body: bytes = field(repr=False)
+
+    def halves(self) -> None:
+        """Nothing: it cannot be parted."""
+
+
+@dataclass(frozen=True)
+class Score(Generic[B]):
     """Send batches to a scoring URI, some at a time, over connections that stay open; the result is ``None``.
 
     For the blocking driver alone, which has an event loop in a thread for it. A batch is sent again where it was not
@@ -47,8 +64,8 @@ class Score:
     """
 
     door: Callable[[], Flow[Door]]
-    batches: Iterator[Batch]
-    answered: Callable[[Batch, bytes | ApiError], None]
+    batches: Iterator[B]
+    answered: Callable[[B, bytes | ApiError], None]
     glance: Callable[[], None]
     concurrency: int = 1
     content_type: str = "application/json"

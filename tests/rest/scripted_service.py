@@ -74,6 +74,7 @@ class ScriptedService:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # headers and body are sent one after the other
 
             def handle_any(self) -> None:
                 service.serve(self)
