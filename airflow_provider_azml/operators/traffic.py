@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -151,12 +152,16 @@ def percentages(name: str, given: Split | None) -> dict[str, int] | None:
     Example:
         >>> percentages("traffic", "blue=90 green=10")
         {'blue': 90, 'green': 10}
+        >>> percentages("traffic", "{'blue': 100}")  # as a template leaves the result of another task
+        {'blue': 100}
     """
     from airflow_provider_azml.operators.arguments import refused, whole
     from airflow_provider_azml.rest.traffic import WHOLE, from_text
 
     if given is None or given in ("", "None"):
         return None
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        given = _mapping(name, given)
     if isinstance(given, str):
         try:
             return from_text(",".join(given.split()))
@@ -165,3 +170,14 @@ def percentages(name: str, given: Split | None) -> dict[str, int] | None:
     if not isinstance(given, Mapping):
         raise refused(name, f"is {given!r:.80}; it must be a mapping such as {{'blue': 90, 'green': 10}}")
     return {str(deployment): whole(f"{name}.{deployment}", share, 0, WHOLE) for deployment, share in given.items()}
+
+
+def _mapping(name: str, text: str) -> Mapping[str, int | str] | str:
+    """What a template has made text of."""
+    from airflow_provider_azml.operators.arguments import refused
+
+    try:
+        value: Mapping[str, int | str] = ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError) as error:
+        raise refused(name, f"is {text!r:.80}; it must be a mapping such as {{'blue': 90, 'green': 10}}") from error
+    return value

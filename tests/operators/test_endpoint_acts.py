@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from airflow.sdk import DAG, chain
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, TaskGroup, chain
 
+from airflow_provider_azml import operators
 from airflow_provider_azml.emulator.workspace_of_tests import ensure_workspace
 from airflow_provider_azml.exceptions import Conflict, NotFound, SpecError, TrafficChanged, TrafficRefused
 from airflow_provider_azml.hooks.azml import AzmlHook
@@ -20,12 +24,12 @@ from airflow_provider_azml.operators import (
     AzmlRegenerateEndpointKeysOperator,
     AzmlSetTrafficOperator,
 )
+from airflow_provider_azml.operators.traffic import percentages
 from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE, shares
 from tests.airflow.running import Finished, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from airflow.sdk import BaseOperator
 
@@ -200,6 +204,38 @@ def test_an_endpoint_is_deleted_with_all_that_is_below_it(deferrable: bool) -> N
     for kind in ("online_endpoint", "batch_endpoint"):
         with pytest.raises(NotFound):
             hook.get(kind, name)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("blue=90 green=10", {"blue": 90, "green": 10}),
+        ("blue=90, green=10", {"blue": 90, "green": 10}),
+        ("{'blue': 100}", {"blue": 100}),
+        ({"blue": "100"}, {"blue": 100}),
+        ({}, {}),
+        ("None", None),
+        (None, None),
+    ],
+)
+def test_percentages_are_taken_as_templates_leave_them(given: Any, expected: dict[str, int] | None) -> None:
+    assert percentages("traffic", given) == expected
+
+
+@pytest.mark.parametrize("given", ["{", "{[1]: 2}", "{'blue'}", ["blue"], "blue", {"blue": 99.5}, {"blue": "half"}])
+def test_what_are_no_percentages_is_said(given: Any) -> None:
+    with pytest.raises(SpecError, match="traffic"):
+        percentages("traffic", given)
+
+
+def test_what_the_documentation_shows_can_be_written() -> None:
+    page = Path(__file__).parents[2] / "docs/how-to/traffic.md"
+    with DAG("documentation", schedule=None) as dag:
+        names: dict[str, Any] = dict(vars(operators), check=EmptyOperator(task_id="check"))
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+            with TaskGroup(f"block_{len(dag.tasks)}"):
+                exec(block, names)
+    assert len(dag.tasks) == 10
 
 
 @pytest.fixture
