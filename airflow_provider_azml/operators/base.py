@@ -305,8 +305,8 @@ class AzmlOperator(ShieldedOperator):
         context["ti"].xcom_push(key=key, value=url)
 
     def _not_deployed(self, outcome: Outcome, endpoint: str) -> RunFailed:
-        """The exception for an endpoint or deployment that ended badly, with the end of the deployment's log."""
-        from airflow_provider_azml.rest.deployments import log_tail
+        """The exception for an endpoint or deployment that ended badly: why, and the end of the deployment's log."""
+        from airflow_provider_azml.rest.deployments import failure
 
-        tail = self.hook.run(log_tail(outcome.arm_id, lines=LOG_LINES))
-        return outcome.failure(studio_url=self.hook.studio_url("online_endpoint", endpoint), log_tail=tail)
+        studio_url = self.hook.studio_url("online_endpoint", endpoint)
+        return self.hook.run(failure(outcome, lines=LOG_LINES, studio_url=studio_url))

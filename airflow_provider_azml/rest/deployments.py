@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_azml.exceptions import ApiError
 from airflow_provider_azml.rest import arm_ids, deployment_failures, deployment_phases, flows, image_builds
+from airflow_provider_azml.rest.awaited_endpoints import CHECK_FAILED
 from airflow_provider_azml.rest.deployment_phases import Phases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_azml.exceptions import RunFailed
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.waiting import Outcome
 
@@ -22,14 +25,8 @@ _READ_LINES = 200
 """How much of a log is read to find out why a deployment failed: what matters may stand before the last lines."""
 
 
-class Why(NamedTuple):
-    """Why a deployment failed.
-
-    Args:
-        explanation: The reason in plain words, and what to do; ``None`` where nothing tells.
-        log_tail: The end of the log that shows it.
-        log_of: Whose log that is, where it is not the deployment's own.
-    """
+class _Why(NamedTuple):
+    """The reason in plain words, where anything tells; the end of the log that shows it, and whose that is."""
 
     explanation: str | None = None
     log_tail: Sequence[str] = ()
@@ -52,33 +49,65 @@ def log_tail(deployment_id: str, *, lines: int) -> Flow[list[str]]:
     return []
 
 
-def why(outcome: Outcome, *, lines: int) -> Flow[Why]:
-    """Why an endpoint or deployment failed, as far as code, message and logs tell; of an endpoint the code alone.
+def failure(outcome: Outcome, *, lines: int, studio_url: str | None = None) -> Flow[RunFailed]:
+    """The exception for an endpoint or deployment that ended badly: what the service says, why, and the log.
 
     Args:
         outcome: How it ended.
         lines: How many lines of the log are wanted at most.
+        studio_url: Where to look at it.
 
     Example:
-        >>> client.run(why(outcome, lines=20)).explanation
+        >>> client.run(failure(outcome, lines=20)).explanation
         "the scoring script failed when it was loaded: KeyError: 'weights'; fix it or its environment"
     """
+    told = outcome if outcome.code else (yield from _with_code(outcome))
+    found = yield from _why(told, lines=lines)
+    return told.failure(studio_url=studio_url, **found._asdict())
+
+
+def _why(outcome: Outcome, *, lines: int) -> Flow[_Why]:
+    """Why it failed, as far as code, message and logs tell; of an endpoint the code alone does."""
     made = arm_ids.parse(outcome.arm_id)
+    code, message = outcome.code, outcome.message
     if made.kind != "online_deployment":
-        return Why(deployment_failures.explanation(outcome.code, outcome.message, Phases(), outcome.body))
-    build = deployment_failures.build_log(outcome.message)
+        return _Why(deployment_failures.explanation(code, message, Phases(), outcome.body))
+    build = deployment_failures.build_log(message)
     if build:
         tail = yield from image_builds.log_tail(made.workspace, *build, lines=lines)
-        reason = deployment_failures.explanation(outcome.code, outcome.message, Phases(), outcome.body)
-        return Why(reason, tail, "its image's build")
+        reason = deployment_failures.explanation(code, message, Phases(), outcome.body)
+        return _Why(reason, tail, "its image's build")
     content = yield from _content(outcome.arm_id, "InferenceServer", _READ_LINES)
+    if code == CHECK_FAILED:  # it serves; what its start was like says nothing of it
+        return _Why("; ".join((yield from restarts(outcome.arm_id))) or None, content.splitlines()[-lines:])
     phases = deployment_phases.read(content)
-    reason = deployment_failures.explanation(outcome.code, outcome.message, phases, outcome.body)
+    reason = deployment_failures.explanation(code, message, phases, outcome.body)
     if deployment_phases.cause(phases) == "model_download" or not content:
         downloads = yield from _content(outcome.arm_id, "StorageInitializer", lines)
         if downloads:
-            return Why(reason, downloads.splitlines()[-lines:], "its storage initializer")
-    return Why(reason, content.splitlines()[-lines:])
+            return _Why(reason, downloads.splitlines()[-lines:], "its storage initializer")
+    return _Why(reason, content.splitlines()[-lines:])
+
+
+def _with_code(outcome: Outcome) -> Flow[Outcome]:
+    """The outcome with what the operation said that failed, for who has only seen the deployment itself.
+
+    Source: ``properties.properties.AzureAsyncOperationUri`` of online deployments, as ``az ml online-deployment show``
+    prints them, which leads to the operation of the last PUT.
+    """
+    url = ((outcome.body.get("properties") or {}).get("properties") or {}).get("AzureAsyncOperationUri")
+    if not isinstance(url, str):
+        return outcome
+    sent = flows.request("GET", url)
+    try:
+        told = flows.json_object(sent, (yield from flows.call(flows.Send(sent))))
+    except ApiError as refused:
+        _log.debug("Why %s failed is not told any more: %s", outcome.arm_id, refused)
+        return outcome
+    error = told.get("error")
+    if str(told.get("status")).lower() != "failed" or not isinstance(error, dict):
+        return outcome
+    return replace(outcome, code=error.get("code"), message=error.get("message"))
 
 
 def restarts(deployment_id: str) -> Flow[list[str]]:

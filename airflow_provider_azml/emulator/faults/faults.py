@@ -145,8 +145,8 @@ class Faults:
             case [OutOfMemory(seconds)]:
                 asyncio.get_running_loop().call_later(seconds, kill_children, pid)
 
-    async def step(self, step: str, arm_id: str) -> None:
-        """Called when a step of the making of a deployment begins: it may be slow.
+    def step_seconds(self, step: str, arm_id: str) -> float:
+        """How much longer a step of the making of a deployment takes, in seconds.
 
         Args:
             step: ``IMAGE_BUILD``, ``IMAGE_PULL``, ``MODEL_DOWNLOAD`` or ``CONTAINER_START``.
@@ -154,7 +154,8 @@ class Faults:
         """
         match self.plan.draw("step", step, arm_id):
             case [SlowStep(seconds)]:
-                await asyncio.sleep(seconds)
+                return seconds
+        return 0.0
 
     async def _truncate(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, size: int | None) -> None:
         body = _Beginning(send, size)

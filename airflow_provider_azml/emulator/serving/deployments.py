@@ -38,7 +38,6 @@ from airflow_provider_azml.emulator.serving.service_files import fetch_service_f
 from airflow_provider_azml.emulator.serving.usage import Usages
 from airflow_provider_azml.emulator.storage.locations import LocationError
 from airflow_provider_azml.emulator.threads import done_in_thread
-from airflow_provider_azml.rest import arm_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,21 +225,19 @@ class Deployments:
             return None  # that it is not there is told with what else is missing
         if environment is None:
             return None
-        await self._emulator.faults.step("IMAGE_BUILD", deployment["id"])
-        return await self.images.ready(arm_ids.parse(deployment["id"]).workspace, environment)
+        return await self.images.ready(deployment["id"], environment)
 
     async def _prepared(self, deployment: Json, folder: Path, journal: DeploymentLog, image: Path | None) -> Launch:
-        slow = self._emulator.faults.step
         journal.succeed("SystemSetup", "Scheduled", "This machine is the instance")
         journal.start("UserContainerImagePull", "Pulling", "Start pulling container image")
         journal.start("ModelDownload", "Downloading", "Start downloading models")
-        await slow("MODEL_DOWNLOAD", deployment["id"])
+        await self._delay("MODEL_DOWNLOAD", deployment)
         fetched = fetch_service_files if is_service(deployment) else fetch_files
         files = await done_in_thread(fetched, self._emulator, deployment, folder, journal)
         journal.succeed(
             "ModelDownload", "Downloaded", "Models are downloaded successfully or no model need to download"
         )
-        await slow("IMAGE_PULL", deployment["id"])
+        await self._delay("IMAGE_PULL", deployment)
         python = image or await self._environments.ready(files.environment, [SERVER_PACKAGE])
         journal.succeed("UserContainerImagePull", "Pulled", "Container image is pulled successfully")
         variables = variables_of(deployment, files)
@@ -253,7 +250,7 @@ class Deployments:
             ServerDown: It does not; it is stopped.
         """
         journal.start(STEP, "Created", "Created container inference-server")
-        await self._emulator.faults.step("CONTAINER_START", deployment["id"])
+        await self._delay("CONTAINER_START", deployment)
         server = await InferenceServer.start(launch)
         journal.start(STEP, "Started", "Started container inference-server")
         left_behind = {"pid": server.process.pid, "born": birth(server.process.pid)}
@@ -269,6 +266,10 @@ class Deployments:
         self._emulator.faults.server_runs(deployment["id"], server.process.pid)
         journal.done(STEP)
         return server
+
+    async def _delay(self, step: str, deployment: Json) -> None:
+        """Let a step take as much longer as a fault says."""
+        await asyncio.sleep(self._emulator.faults.step_seconds(step, deployment["id"]))
 
     async def _keep(self, deployment: Json) -> None:
         """Start the server of a deployment again whenever it has ended or hangs.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import uuid
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.clock import timestamp
@@ -40,26 +42,41 @@ class ImageBuilds:
     def __init__(self, emulator: Emulator, environments: PythonEnvironments) -> None:
         self._emulator = emulator
         self._environments = environments
+        self._building: Counter[str] = Counter()
 
     def details(self, environment: Json) -> Json:
         """What the environment service tells of the image of an environment, as the store has that."""
         name = hashlib.sha256(environment["id"].lower().encode()).hexdigest()[:32]
         return {
-            "imageExistsInRegistry": self._environments.has(environment, _EXTRA),
+            "imageExistsInRegistry": self._exists(environment),
             "dockerImage": {"name": f"azureml/azureml_{name}", "registry": {"address": None}},
         }
 
-    async def ready(self, workspace: WorkspaceId, environment: Json) -> Path:
+    async def ready(self, deployment_id: str, environment: Json) -> Path:
         """The Python of an environment, built first if need be; what is said then is logged.
+
+        Args:
+            deployment_id: What is to run on it.
+            environment: The environment, as the store has it.
 
         Raises:
             EnvironmentBuildError: It cannot be built; the message says where its log is.
         """
-        if self._environments.has(environment, _EXTRA):
+        more_seconds = self._emulator.faults.step_seconds("IMAGE_BUILD", deployment_id)
+        if not more_seconds and self._exists(environment):
             return await self._environments.ready(environment, _EXTRA)
+        key = environment["id"].lower()
+        self._building[key] += 1
+        try:
+            return await self._built(arm_ids.parse(deployment_id).workspace, environment, more_seconds)
+        finally:
+            self._building[key] -= 1
+
+    async def _built(self, workspace: WorkspaceId, environment: Json, more_seconds: float) -> Path:
         log = f"ImageLogs/{uuid.uuid4()}/build.log"
         write = self._log_to(workspace, log)
         write(f"{timestamp()} Building the image of {_called(environment)}\n".encode())
+        await asyncio.sleep(more_seconds)
         try:
             python = await self._environments.ready(environment, _EXTRA, write)
         except EnvironmentBuildError as error:
@@ -71,6 +88,9 @@ class ImageBuilds:
             ) from error
         write(f"{timestamp()} The image is built\n".encode())
         return python
+
+    def _exists(self, environment: Json) -> bool:
+        return not self._building[environment["id"].lower()] and self._environments.has(environment, _EXTRA)
 
     def _container(self, workspace: WorkspaceId) -> str:
         return Locations(self._emulator.store, workspace).of_datastore(ARTIFACT_STORE).container
