@@ -25,6 +25,7 @@ HEAVY = {
     "cryptography",
     "dateutil",
     "isodate",
+    "jmespath",
     "jsonschema",
     "mlflow",
     "numpy",
