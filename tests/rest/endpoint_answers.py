@@ -8,7 +8,7 @@ from airflow_provider_azml.rest.arm_ids import WorkspaceId
 from tests.rest.scripted_service import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.rest.scripted_service import ScriptedService
 
@@ -32,19 +32,21 @@ def state(word: str | None, **properties: Any) -> Answer:
     return Answer(body={"name": "green", "properties": {"provisioningState": word, **properties}})
 
 
-def endpoint(service: ScriptedService, word: str = "Succeeded", auth_mode: str = "Key") -> Answer:
+def endpoint(service: ScriptedService, word: str = "Succeeded", **properties: Any) -> Answer:
     """The endpoint."""
-    uri = f"{service.url}{SCORE}"
-    return Answer(
-        body={"name": "iris", "properties": {"provisioningState": word, "authMode": auth_mode, "scoringUri": uri}}
-    )
+    shown = {"provisioningState": word, "authMode": "Key", "scoringUri": f"{service.url}{SCORE}", **properties}
+    return Answer(body={"name": "iris", "properties": shown})
 
 
 def serves(
-    service: ScriptedService, *answers: Answer, states: Sequence[Answer] = (), keys: Sequence[str] = ("k",)
+    service: ScriptedService,
+    *answers: Answer,
+    states: Sequence[Answer] = (),
+    keys: Sequence[str] = ("k",),
+    traffic: Mapping[str, int] | None = None,
 ) -> None:
     """Let it have a deployment that answers, one after the other; the last goes on."""
-    service.answer("GET", ENDPOINT, endpoint(service))
+    service.answer("GET", ENDPOINT, endpoint(service, traffic=traffic or {}))
     service.answer("POST", KEYS, *(Answer(body={"primaryKey": key, "secondaryKey": "other"}) for key in keys))
     service.answer("GET", GREEN, *(states or [state("Succeeded")]))
     service.answer("POST", SCORE, *(answers or [RIGHT]))

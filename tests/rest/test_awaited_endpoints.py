@@ -137,7 +137,7 @@ def test_an_identity_that_is_never_let_in_is_an_error_and_no_failed_check(servic
 
 
 def test_a_token_that_has_run_out_is_fetched_before_it_is_refused(service, drive):
-    service.answer("GET", ENDPOINT, endpoint(service, auth_mode="AMLToken"))
+    service.answer("GET", ENDPOINT, endpoint(service, authMode="AMLToken"))
     old = {"accessToken": "old", "refreshAfterTimeUtc": int(time.time()) - 1}
     service.answer("POST", f"{ENDPOINT}/token", Answer(body=old))
     service.answer("GET", GREEN, state("Succeeded"))
