@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from airflow_provider_azml.rest.traffic import as_text, from_text, problem, same, split, told, with_traffic
+from airflow_provider_azml.rest.traffic import as_text, from_text, moved, problem, same, split, told, with_traffic
 
 
 @pytest.mark.parametrize(
@@ -96,3 +98,18 @@ def test_shares_of_nothing_and_case_do_not_tell_splits_apart():
 def test_what_is_wrong_with_a_split_is_said(wanted, mirrored, wrong):
     said = problem(wanted, mirrored)
     assert said is None if wrong is None else wrong in said
+
+
+@given(
+    shared=st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 1000), min_size=1),
+    to=st.sampled_from("abcdefg"),
+)
+def test_nothing_is_lost_when_a_share_is_moved(shared, to):
+    whole = sum(shared.values())
+    current = {name: share * 100 // whole for name, share in shared.items()}
+    leaving = next(iter(current))
+    current[leaving] += 100 - sum(current.values())
+    for wanted in (moved(current, leaving, to), split(current, leaving, 0)):
+        assert sum(wanted.values()) in (0, 100)
+        assert to == leaving or not wanted.get(leaving)
+    assert to == leaving or moved(current, leaving, to)[to] == current.get(to, 0) + current[leaving]
