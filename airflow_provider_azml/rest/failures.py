@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
-from airflow_provider_azml.rest import families, history
+from airflow_provider_azml.rest import families, history, mini_batches
 from airflow_provider_azml.rest.error_classes import error_class, inner_codes
 from airflow_provider_azml.rest.history import DataPlane
 
@@ -104,7 +104,7 @@ def failure(place: WorkspaceId | DataPlane, job: str, *, lines: int) -> Flow[Fai
         except ApiError:
             culprit, others = None, 0
         if culprit:
-            tail = yield from _tail(plane, culprit.job, lines)
+            tail = yield from _tail(plane, culprit, lines)
             found = culprit.error_class or own.error_class
             return Failure(culprit.code or own.code, culprit.told(others), found, tail, culprit.called)
     tail = yield from _tail_of(details, lines)
@@ -170,9 +170,14 @@ def _reason(run: Json) -> Failure:
     return Failure(code, message, error_class(code, inner_codes(error), message))
 
 
-def _tail(plane: DataPlane, job: str, lines: int) -> Flow[tuple[str, ...]]:
+def _tail(plane: DataPlane, child: FailedChild, lines: int) -> Flow[tuple[str, ...]]:
+    """The end of the log of a child; of one that works through mini-batches, of what its script did wrong."""
     try:
-        details = yield from history.run_details(plane, job)
+        if child.called.endswith(f"step '{mini_batches.STEP}'"):
+            wrong = yield from mini_batches.errors(plane, child.job, lines)
+            if wrong:
+                return tuple(wrong)
+        details = yield from history.run_details(plane, child.job)
     except ApiError:
         return ()
     return (yield from _tail_of(details, lines))

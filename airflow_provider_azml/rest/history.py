@@ -200,8 +200,11 @@ def log_text(details: Json) -> Flow[str]:
 def log_tail(details: Json, lines: int) -> Flow[list[str]]:
     """The last lines of a job's log; of a long log only its end is fetched."""
     url = log_url(details)
-    if not url:
-        return []
+    return (yield from tail(url, lines)) if url else []
+
+
+def tail(url: str, lines: int) -> Flow[list[str]]:
+    """The last lines of a text, given its URL with a SAS; of a long one only the end is fetched."""
     head = yield from call(Send(request("HEAD", url), scope="anonymous"))
     size = int(head.headers.get("Content-Length", 0))
     if not size:

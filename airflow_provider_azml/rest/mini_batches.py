@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.rest.flows import Send, call, request
+from airflow_provider_azml.rest import history
 from airflow_provider_azml.rest.v1 import artifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_azml.rest.flows import Flow
     from airflow_provider_azml.rest.history import DataPlane
@@ -21,7 +21,9 @@ https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-batch-end
 _OVERVIEW = "logs/job_progress_overview"
 _SECONDS = 10.0
 """How often the service writes at most, in seconds: see the times of the lines in the issue below."""
-_TAIL_BYTES = 4096
+_LINES = 20
+_ERRORS, _RESULT = "logs/user/error.txt", "logs/job_result.txt"
+_LINES_OF_RESULT = 5
 _PROCESSED = re.compile(
     r"Processed (?P<done>\d+) of (?P<all>\d+) mini[ -]batches"
     r"(?:, of which (?P<failed>\d+) failed)?(?:.*?remaining (?:time )?(?P<left>\d[\d:, days]*\d))?"
@@ -53,24 +55,48 @@ class Progress:
         return f"{self.processed} of {self.total} mini-batches are processed{failed}{left}"
 
 
-def progress_in(text: str) -> Progress | None:
+def progress_in(lines: Sequence[str]) -> Progress | None:
     """What the overview of a job's progress says last; ``None`` while it says nothing of mini-batches.
 
     Example:
         >>> line = "2023-05-16T22:20:53.233813 Processed 4117 of 20000 mini batches in 5:02:14."
-        >>> str(progress_in(f"{line} Estimated remaining time 19:25:59."))
+        >>> str(progress_in([f"{line} Estimated remaining time 19:25:59."]))
         '4117 of 20000 mini-batches are processed; estimated time left 19:25:59'
 
     Sources: issue 30421 of Azure/azure-sdk-for-python and issue 1429 of Azure/MachineLearningNotebooks, which print
     such files.
     """
-    for line in reversed(text.splitlines()):
+    for line in reversed(lines):
         done, scheduled = _PROCESSED.search(line), _SCHEDULED.search(line)
         if done:
             return Progress(int(done["done"]), int(done["all"]), int(done["failed"] or 0), done["left"] or "")
         if scheduled:
             return Progress(None, int(scheduled["all"]))
     return None
+
+
+def errors(plane: DataPlane, job: str, lines: int) -> Flow[list[str]]:
+    """What the script of a step did wrong, and what came of that; nothing where the step does not tell.
+
+    Args:
+        plane: Where the job's workspace is.
+        job: Name of the step's job.
+        lines: How many lines are wanted at most.
+
+    Sources: "Where to find the root cause of failure?" of how-to-debug-parallel-run-step (``~/logs/job_result.txt``);
+    how-to-troubleshoot-batch-endpoints (``~/logs/user/error.txt`` "will try to summarize the errors in your script").
+    """
+    wrong = yield from _end_of(plane, job, _ERRORS, lines)
+    result = yield from _end_of(plane, job, _RESULT, _LINES_OF_RESULT)
+    return [*wrong[len(result) :], *result] if len(wrong) + len(result) > lines else [*wrong, *result]
+
+
+def _end_of(plane: DataPlane, job: str, path: str, lines: int) -> Flow[list[str]]:
+    """The last lines of a file of a job that are not empty, if there is such a file."""
+    found = yield from artifacts.contents(plane, artifacts.OF_RUNS, artifacts.container_of(job), path)
+    urls = [str(each["contentUri"]) for each in found if each.get("path") == path]
+    told = (yield from history.tail(urls[0], lines)) if urls else []
+    return [line for line in told if line.strip()]
 
 
 class MiniBatches:
@@ -112,21 +138,12 @@ class MiniBatches:
             self._told = found
             self._tell(str(found))
 
-    def _overview(self, plane: DataPlane) -> Flow[str]:
-        """The end of the newest overview: there is another one each day, and after a recovery.
+    def _overview(self, plane: DataPlane) -> Flow[list[str]]:
+        """The last lines of the newest overview: there is another one each day, and after a recovery.
 
         Source: "How to check job progress?", pull request 75658 of MicrosoftDocs/azure-docs; the one without a time in
         its name: how-to-troubleshoot-batch-endpoints.
         """
         found = yield from artifacts.contents(plane, artifacts.OF_RUNS, artifacts.container_of(self._job), _OVERVIEW)
         urls = {str(each["path"]): str(each["contentUri"]) for each in found}
-        if not urls:
-            return ""
-        url = urls[max(urls)]
-        head = yield from call(Send(request("HEAD", url), scope="anonymous"))
-        size = int(head.headers.get("Content-Length", 0))
-        if not size:
-            return ""
-        part = {"x-ms-range": f"bytes={max(0, size - _TAIL_BYTES)}-{size - 1}"}
-        response = yield from call(Send(request("GET", url, headers=part), scope="anonymous"))
-        return response.content.decode("utf-8", "replace")
+        return (yield from history.tail(urls[max(urls)], _LINES)) if urls else []
