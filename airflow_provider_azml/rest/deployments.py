@@ -61,7 +61,8 @@ def failure(outcome: Outcome, *, lines: int, studio_url: str | None = None) -> F
         >>> client.run(failure(outcome, lines=20)).explanation
         "the scoring script failed when it was loaded: KeyError: 'weights'; fix it or its environment"
     """
-    told = outcome if outcome.code else (yield from _with_code(outcome))
+    shown = outcome if outcome.body else replace(outcome, body=(yield from _shown(outcome.arm_id)))
+    told = shown if shown.code else (yield from _with_code(shown))
     found = yield from _why(told, lines=lines)
     return told.failure(studio_url=studio_url, **found._asdict())
 
@@ -87,6 +88,15 @@ def _why(outcome: Outcome, *, lines: int) -> Flow[_Why]:
         if downloads:
             return _Why(reason, downloads.splitlines()[-lines:], "its storage initializer")
     return _Why(reason, content.splitlines()[-lines:])
+
+
+def _shown(arm_id: str) -> Flow[Json]:
+    """The resource, for who has only heard how it ended; empty where it is gone or cannot be had."""
+    try:
+        return (yield from flows.find(arm_id)) or {}
+    except ApiError as error:
+        _log.debug("%s cannot be had: %s", arm_id, error)
+        return {}
 
 
 def _with_code(outcome: Outcome) -> Flow[Outcome]:
