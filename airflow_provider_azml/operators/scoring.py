@@ -169,7 +169,7 @@ class AzmlScoreOperator(AzmlOperator):
             SpecError: It does not, or an argument cannot be used; it is named.
         """
         from airflow_provider_azml.operators.arguments import number, one_of, refused, seconds, whole, yes_or_no
-        from airflow_provider_azml.rest.record_bodies import SHAPES
+        from airflow_provider_azml.rest.record_bodies import SHAPES, Form
         from airflow_provider_azml.rest.records import FORMATS
 
         super().check_arguments()
@@ -185,8 +185,15 @@ class AzmlScoreOperator(AzmlOperator):
         self.record_shape = one_of("record_shape", self.record_shape, SHAPES)
         if self.records_format is not None:
             self.records_format = one_of("records_format", self.records_format, FORMATS)
-        if self.record_key is None and (self.batch_size > 1 or self.body or self.record_shape != "as_given"):
-            raise refused("record_key", "is None, so each record is a body: with batch_size=1, and no body and shape")
+        if self.record_key is None:
+            self.batch_size = 1
+            if self.body or self.record_shape != "as_given":
+                raise refused("record_key", "is None, so a record is all that is sent: without body and record_shape")
+        else:
+            try:
+                Form(self.record_key, self.record_shape, self.body or {}).encoded([])
+            except (ValueError, TypeError) as error:
+                raise refused("body", f"cannot be sent with records at {self.record_key!r}: {error}") from error
         self.with_records = yes_or_no("with_records", self.with_records)
         self.idempotent = yes_or_no("idempotent", self.idempotent)
         self.max_error_ratio = number("max_error_ratio", self.max_error_ratio)

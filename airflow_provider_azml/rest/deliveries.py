@@ -1,7 +1,7 @@
 """Batches sent to a scoring URI, some at a time, by aiohttp: what the blocking driver does for a ``Score`` step.
 
 Not by azure-core's pipeline, which takes longer over a request than aiohttp does to exchange it; see
-docs/decisions/0016-batches-are-sent-by-aiohttp-itself.md.
+docs/decisions/0017-batches-are-sent-by-aiohttp-itself.md.
 """
 
 from __future__ import annotations

@@ -161,19 +161,21 @@ def batches(records: Iterable[object], form: Form, size: int) -> Iterator[Record
 
 
 def _batch(form: Form, first: int, records: Sequence[object]) -> RecordBatch:
-    if not any(isinstance(record, Unreadable) for record in records):
-        try:
-            return RecordBatch(form, first, records, form.encoded(records))
-        except (ValueError, TypeError, RecursionError):
-            records = list(_parted(form, records))
-    made = RecordBatch(form, first, records, b"")
-    return replace(made, body=form.encoded(made.sent)) if made.sent else made
+    batch = RecordBatch(form, first, records, b"")
+    try:
+        return replace(batch, body=form.encoded(batch.sent)) if batch.sent else batch
+    except (ValueError, TypeError, RecursionError):
+        batch = RecordBatch(form, first, list(_parted(form, records)), b"")
+        return replace(batch, body=form.encoded(batch.sent)) if batch.sent else batch
 
 
 def _parted(form: Form, records: Sequence[object]) -> Iterator[object]:
     """The records, with what is wrong in the place of those that cannot be sent."""
     like = None
     for record in records:
+        if isinstance(record, Unreadable):
+            yield record
+            continue
         problem = form.problem(record, like)
         if problem is None and like is None:
             like = record
