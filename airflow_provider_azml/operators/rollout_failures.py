@@ -32,12 +32,13 @@ class FailingOperator(AzmlSpecOperator):
             RunFailed: Another try may do better.
             AirflowFailException: It had traffic, so another try would expose callers again.
         """
-        from airflow_provider_azml.rest import deletions, steadiness
+        from airflow_provider_azml.rest import deletions
         from airflow_provider_azml.rest.arm_ids import parse
+        from airflow_provider_azml.rest.awaited_endpoints import CHECK_FAILED, UNHEALTHY
 
         if FAILED not in self.carried:  # an earlier try has found it bad
-            name = rollout.plan.name
-            found = RunFailed(kind="online deployment", name=name, status=steadiness.CHECK_FAILED, message=act.reason)
+            kind, name = "online deployment", rollout.plan.name
+            found = RunFailed(kind=kind, name=name, status=UNHEALTHY, code=CHECK_FAILED, message=act.reason)
             self.carried[FAILED] = dict(vars(found))
         try:
             doomed = self.hook.run(rollout.left_behind(shown)) if self.on_failure == "delete" else None
@@ -52,7 +53,7 @@ class FailingOperator(AzmlSpecOperator):
 
     def end(self, rollout: Rollout, shown: Shown) -> Exception:
         """The exception that the task ends with."""
-        from airflow_provider_azml.rest.steadiness import CHECK_FAILED
+        from airflow_provider_azml.rest.awaited_endpoints import CHECK_FAILED
         from airflow_provider_azml.rest.traffic import told
 
         failure = RunFailed(**self.carried[FAILED])
