@@ -26,12 +26,12 @@ def wrong(expression: str) -> str | None:
         "lenght is no function of JMESPath; did you mean 'length'?"
     """
     import jmespath
-    from jmespath.exceptions import IncompleteExpressionError, LexerError, ParseError
+    from jmespath.exceptions import EmptyExpressionError, IncompleteExpressionError, LexerError, ParseError
     from jmespath.functions import Functions
 
     try:
         parsed = jmespath.compile(expression).parsed
-    except IncompleteExpressionError:
+    except (EmptyExpressionError, IncompleteExpressionError):
         return "is no JMESPath expression: it ends too early"
     except LexerError as error:
         return f"is no JMESPath expression: {quoted(error.message)} at character {error.lex_position + 1}"
@@ -82,6 +82,9 @@ def wrong_schema(schema: Json) -> Iterator[tuple[marks.Path, str]]:
     from jsonschema.exceptions import best_match
     from jsonschema.validators import validator_for
 
+    if not isinstance(schema.get("$schema", ""), str):
+        yield ("$schema",), "names no JSON Schema; it is a URL"
+        return
     kind = validator_for(schema, default=Draft202012Validator)
     judge = kind(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER)
     worst = best_match(judge.iter_errors(schema))

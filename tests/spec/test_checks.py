@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.rest.checks import Check
+from airflow_provider_azml.rest.checks import Answer, Check, wrong
+from airflow_provider_azml.spec import schema_files
 from airflow_provider_azml.spec.checks import checked, is_checks
 from airflow_provider_azml.spec.source import as_written
 
@@ -169,6 +172,11 @@ def test_a_payload_that_is_no_json_is_refused_at_its_place(tmp_path: Path, conte
             "<mapping>: checks[0].request.x: is nan, which the service cannot be sent",
         ),
         ([{"request": 1, "response_schema_file": "p.json"}], "checks[0].response_schema_file: holds no JSON Schema"),
+        (
+            [{"request": 1, "expect": {"": 1}}],
+            "<mapping>: checks[0].expect['']: is no JMESPath expression: it ends too",
+        ),
+        ([{"request": 1, "response_schema": {"$schema": 1}}], "$schema: names no JSON Schema; it is a URL"),
         ([{"request": 1, "expect": ["a == 1"]}], "1 at character 6 is out of place; a number stands in backticks"),
         (
             [{"request": 1, "expect": ['a != "b"']}],
@@ -198,6 +206,26 @@ def test_files_of_checks_are_known_by_what_is_in_them() -> None:
 
 def test_keys_that_need_quotes_may_be_compared_with() -> None:
     assert checked([{"request": 1, "expect": ['a == "odd-key"', """'x' == a."b" """]}])
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+LEAVES |= st.sampled_from(["@", "a.b", "length(@)", "a == `1`", "[", "#", "#/$defs/x", "object", "("])
+WORDS = st.sampled_from(["type", "$ref", "properties", "items", "a", "$id", "enum", "pattern", "$schema", "expression"])
+ANYTHING = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=5), inner, max_size=3)
+)
+KEYS = sorted(schema_files.part("checks.schema.json", "/$defs/check")["properties"])
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(KEYS), ANYTHING) | ANYTHING, max_size=3), ANYTHING, ANYTHING)
+def test_whatever_is_given_is_refused_or_can_be_judged_with(checks: list[Any], value: object, before: object) -> None:
+    answer, now = (Answer(200, json.dumps(each).encode()) for each in (value, before))
+    try:
+        found = checked(checks)
+    except SpecError:
+        return
+    for one in json.loads(json.dumps(found, allow_nan=False)):
+        assert all(problem.isprintable() for problem in wrong(Check.of(one), answer, now))
 
 
 def test_the_page_on_checks_shows_a_file_without_problems(tmp_path: Path) -> None:
