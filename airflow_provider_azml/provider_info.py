@@ -54,6 +54,8 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.scoring",
                 "operators.traffic",
                 "operators.endpoint_acts",
+                "operators.batch_deployments",
+                "operators.batch_endpoints",
                 "operators.schedules",
                 "operators.takeover",
                 "operators.v1_runs",
