@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from airflow.sdk import DAG, TaskGroup, chain
 
 from airflow_provider_azml import operators
 from airflow_provider_azml.emulator.workspace_of_tests import ensure_workspace
-from airflow_provider_azml.exceptions import Conflict, NotFound, SpecError, TrafficChanged, TrafficRefused
+from airflow_provider_azml.exceptions import Conflict, NotFound, RunFailed, SpecError, TrafficChanged, TrafficRefused
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import (
     AzmlDeleteDeploymentOperator,
@@ -26,6 +27,8 @@ from airflow_provider_azml.operators import (
 )
 from airflow_provider_azml.operators.traffic import percentages
 from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE, shares
+from airflow_provider_azml.rest.traffic_changes import change, settled
+from airflow_provider_azml.rest.waiting import settle
 from tests.airflow.running import Finished, run
 
 if TYPE_CHECKING:
@@ -259,6 +262,30 @@ def test_traffic_that_is_seen_late_is_waited_for(iris: str, deferrable: bool, fa
     )
     assert finished.errors == {}
     assert finished.value("switch")["traffic"] == {"green": 100}
+
+
+def test_of_many_who_change_it_at_once_all_but_the_last_are_told(iris: str) -> None:
+    hook = AzmlHook()
+    hook.apply({"name": iris, "auth_mode": "key", "traffic": {"blue": 100}}, kind="online_endpoint")
+    endpoint_id = hook.workspace_id.child("online_endpoint", iris)
+    succeeded: list[dict[str, int]] = []
+    sums: set[int] = set()
+
+    def write(percent: int) -> None:
+        own, wanted = AzmlHook(), {"blue": percent, "green": 100 - percent}
+        seen = shares(own.get("online_endpoint", iris))
+        sums.add(sum(seen.values()))
+        try:
+            while pending := own.run(change(endpoint_id, wanted, expected=seen)):
+                settled(own.run(settle(pending, poll_seconds=0.05)))
+        except (TrafficChanged, RunFailed):  # the latter where the emulator ends an operation for a later one
+            return
+        succeeded.append(wanted)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(5, 95, 10)))
+    assert sums == {100}
+    assert shares(hook.get("online_endpoint", iris)) in succeeded
 
 
 def test_an_endpoint_that_is_being_deleted_gets_no_traffic(faults: Callable[..., None]) -> None:
