@@ -55,7 +55,7 @@ def perform(
             identity in.
 
     Example:
-        >>> client.run(perform(endpoint_id, "green", checked(["iris.checks.yml"])), compared_with="blue").passed
+        >>> client.run(perform(endpoint_id, "green", checked("iris.checks.yml"), compared_with="blue")).passed
         True
     """
     if not checks:
@@ -107,7 +107,8 @@ def _now(reference: Door, check: Check) -> Flow[tuple[Answer | None, tuple[str, 
     except _NoAnswer as error:
         problems: tuple[str, ...] = (str(error),)
     else:
-        problems = wrong(replace(check, compare=(), expect=(), response_schema=True), answer, None, _secret(reference))
+        is_json = replace(check, compare=(), expect=(), response_schema=True)
+        problems = yield from _judged(reference, is_json, answer, None)
         if not problems:
             return answer, ()
     return None, tuple(f"nothing to compare with, of the deployment that serves now: {said}" for said in problems)

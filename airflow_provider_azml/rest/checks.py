@@ -210,8 +210,8 @@ def report(check: Check, samples: Sequence[Sample], others: Sequence[str] = (), 
     counts = Counter(problem for sample in samples for problem in sample.problems)
     of = f"of {len(samples)} answers"
     told = [f"{count} {of}: {problem}" if samples[1:] else problem for problem, count in counts.most_common(_MOST_TOLD)]
-    if counts_more := len(counts) - len(told):
-        told.append(f"and {counts_more} other problems")
+    if left := len(counts) - len(told):
+        told.append(f"and {left} other problems")
     told += [*_slow(check, taken), *others]
     name = f"check {check.name!r}"
     spent = f", p50 {percentile(taken, 50):.3f} s, p95 {percentile(taken, 95):.3f} s" if taken else ""
