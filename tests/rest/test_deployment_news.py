@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.deployments import failure, restarts
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.waiting import Ticket, settle
@@ -38,20 +39,19 @@ def run(raw):
 """
 FAULTS = """
 rules:
-- {fault: slow_step, path: deployments/phased, method: image_build, seconds: 1.2}
-- {fault: slow_step, path: deployments/phased, method: model_download, seconds: 0.6}
-- {fault: slow_step, path: deployments/phased, method: image_pull, seconds: 0.6}
-- {fault: slow_step, path: deployments/phased, method: container_start, seconds: 0.6}
+- {fault: slow_step, path: deployments/phased, method: image_build, seconds: 4}
+- {fault: slow_step, path: deployments/phased, method: model_download, seconds: 1}
+- {fault: slow_step, path: deployments/phased, method: image_pull, seconds: 1}
+- {fault: slow_step, path: deployments/phased, method: container_start, seconds: 1}
 """
-PHASES = [
+SEEN = [
     "phased: building the image of environment phased:1",
     "phased: the image is built",
-    "phased: pulling the container image",
     "phased: model and code are downloaded",
     "phased: the container image is pulled",
-    "phased: starting the container",
     "phased: the container is up",
 ]
+BRIEF = {"phased: the instance is set up", "phased: pulling the container image", "phased: starting the container"}
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +110,14 @@ def test_every_phase_is_told_once(workspace: Workspace, hook: AzmlHook) -> None:
     conda = "dependencies: [python=3.11, pip, {pip: [isodate==0.7.2]}]"
     image = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
     environment = workspace.put("environment", "phased", "1", properties={"image": image, "condaFile": conda})
+    hook.run(flows.get(str(workspace.id)))  # what that imports may take longer than a phase
     arm_id = deploy(workspace, "phased", environment)
     outcomes, tolds = both_ways(hook, arm_id)
     for outcome, told in zip(outcomes, tolds, strict=True):
         assert outcome.succeeded, outcome
-        assert [line for line in told if line in PHASES] == PHASES
+        assert [line for line in told if line in SEEN] == SEEN
+        brief = [line for line in told if line in BRIEF]
+        assert len(brief) == len(set(brief)) > 0
         assert [line for line in told if line.startswith("WARNING")] == []
         logged = [line for line in told if line.startswith("phased: the build is logged in ImageLogs/")]
         assert len(logged) == 1
