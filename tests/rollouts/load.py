@@ -1,0 +1,130 @@
+"""A continuous load: so many requests a second to an endpoint, come what may, and what became of each."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from tests.rollouts.versions import PAYLOAD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+
+    from airflow_provider_azml.hooks.azml import AzmlHook
+
+_MOST_AT_ONCE = 64
+_PATIENCE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Request:
+    """What became of one request.
+
+    Args:
+        sent: When it was sent, by :func:`time.monotonic`.
+        ended: When its answer was there, or it was lost.
+        status: HTTP status; 0 when there was no answer.
+        version: The version that answered; empty when none did.
+    """
+
+    sent: float
+    ended: float
+    status: int
+    version: str = ""
+
+    @property
+    def answered(self) -> bool:
+        return bool(self.version)
+
+
+@dataclass
+class Load:
+    """A load that runs while its block does.
+
+    Args:
+        url: Where the endpoint takes payloads.
+        key: Opens it.
+        ca_bundle: Whom to trust.
+        per_second: How many requests are sent a second, whether those before have been answered or not.
+    """
+
+    url: str
+    key: str = field(repr=False)
+    ca_bundle: str
+    per_second: int = 20
+    done: list[Request] = field(default_factory=list)
+
+    @contextmanager
+    def running(self) -> Iterator[Load]:
+        """Send until the block ends, then wait for the last answers."""
+        over = threading.Event()
+        with ThreadPoolExecutor(_MOST_AT_ONCE) as pool, requests.Session() as session:
+            session.mount("https://", HTTPAdapter(pool_maxsize=_MOST_AT_ONCE))
+            sender = threading.Thread(target=self._send_all, args=(pool, session, over))
+            sender.start()
+            try:
+                yield self
+            finally:
+                over.set()
+                sender.join()
+
+    def between(self, begin: float, end: float) -> Sequence[Request]:
+        """The requests that were sent in some time."""
+        return [request for request in self.done if begin <= request.sent < end]
+
+    @property
+    def lost(self) -> Sequence[Request]:
+        """The requests that no version answered."""
+        return [request for request in self.done if not request.answered]
+
+    def counts(self) -> dict[str, int]:
+        """How many requests each version answered, and how many were lost."""
+        return dict(Counter(request.version or f"lost ({request.status})" for request in self.done))
+
+    def until_answered_by(self, version: str, seconds: float = 120) -> None:
+        """Wait until a version has answered a request."""
+        ends = time.monotonic() + seconds
+        while not any(request.version == version for request in list(self.done)):
+            assert time.monotonic() < ends, f"{version} answers nothing: {self.counts()}"
+            time.sleep(0.02)
+
+    def _send_all(self, pool: ThreadPoolExecutor, session: requests.Session, over: threading.Event) -> None:
+        begun, sent = time.monotonic(), 0
+        waiting: list[Future[None]] = []
+        while not over.is_set():
+            waiting.append(pool.submit(self._send, session))
+            sent += 1
+            over.wait(max(0.0, begun + sent / self.per_second - time.monotonic()))
+        for each in waiting:
+            each.result()
+
+    def _send(self, session: requests.Session) -> None:
+        sent, status, version = time.monotonic(), 0, ""
+        try:
+            headers = {"Authorization": f"Bearer {self.key}"}
+            answer = session.post(
+                self.url, json=PAYLOAD, headers=headers, verify=self.ca_bundle, timeout=_PATIENCE_SECONDS
+            )
+            status = answer.status_code
+            if answer.ok:
+                version = json.loads(answer.text)["version"]
+        except requests.RequestException:
+            pass  # a request without an answer is what is counted
+        self.done.append(Request(sent, time.monotonic(), status, version))
+
+
+def load_on(hook: AzmlHook, endpoint: str, ca_bundle: str) -> Load:
+    """A load on an endpoint, which is begun by its ``running``."""
+    url = hook.get("online_endpoint", endpoint)["properties"]["scoringUri"]
+    key = hook.act("online_endpoint", endpoint, "list_keys")["primaryKey"]
+    return Load(url, key, ca_bundle)
