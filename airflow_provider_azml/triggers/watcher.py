@@ -43,6 +43,8 @@ _BATCHES_AT_ONCE = 8
 _LOOKS_AT_ONCE = 16
 _PROBE_REQUESTS_AT_ONCE = 512
 """Requests of looks at what models answer. Models may take their time, and one that hangs must hold no other up."""
+_PROBE_SPACING_SECONDS = 0.02
+"""How long after one of those looks the next begins: on a busy event loop, answers would look slower than they are."""
 _FOLLOWED_AT_ONCE = 64
 _LOOKED_AT_TOGETHER = 1000
 _LARGE_BYTES = 1_000_000
@@ -222,6 +224,7 @@ class Watcher:
             self._begin(self._each, [wait], self._look_at_one(wait, self._each))
         while self._probes.due_at() <= now:
             (wait,) = self._probes.take(now, 1)
+            self._probes.hold(now + _PROBE_SPACING_SECONDS)
             if wait.probing is None or wait.probing.done():  # else that look is told to whoever is in a hurry
                 looking = self._look_at_one(wait, self._probes)
                 wait.probing = self._begin(self._probes, [wait], looking, requests_at_once(wait.ticket.wanted))
