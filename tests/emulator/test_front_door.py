@@ -273,6 +273,20 @@ def test_settings_that_cannot_be_are_refused(
     assert (refused.status_code, refused.json()["error"]["target"]) == (400, target)
 
 
+@pytest.mark.parametrize("size", ["Standard_DS3_v3", "large", 4])
+def test_a_size_that_there_is_not_is_refused(workspace: Workspace, endpoint: str, size: object) -> None:
+    body = workspace.get("online_deployment", endpoint, "blue")
+    body["properties"]["instanceType"] = size
+    refused = workspace.call("PUT", workspace.id.child("online_deployment", endpoint, "new"), json=body, ok=False)
+    assert refused.status_code == 400
+    if isinstance(size, str):
+        detail = refused.json()["error"]["details"][0]
+        assert detail["code"] == "InferencingClientCreateDeploymentFailed"
+        assert json.loads(detail["message"])["errors"]["VmSize"][0].startswith(f"Not supported VmSize: {size}.")
+    there = workspace.call("GET", workspace.id.child("online_deployment", endpoint, "new"), ok=False)
+    assert there.status_code == 404
+
+
 def test_the_log_tells_of_the_making_too(workspace: Workspace, endpoint: str, model: str) -> None:
     first = log(workspace, endpoint, "blue", containerType="InferenceServer").splitlines()
     steps = ["SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.rest import flows
+from airflow_provider_azml.rest.deployment_failures import OF_MEMORY
 from airflow_provider_azml.rest.deployments import failure, restarts
 from airflow_provider_azml.rest.following import Follower
 from airflow_provider_azml.rest.waiting import Ticket, settle
@@ -43,6 +45,7 @@ rules:
 - {fault: slow_step, path: deployments/phased, method: model_download, seconds: 1}
 - {fault: slow_step, path: deployments/phased, method: image_pull, seconds: 1}
 - {fault: slow_step, path: deployments/phased, method: container_start, seconds: 1}
+- {fault: out_of_memory, path: deployments/forgetful}
 """
 SEEN = [
     "phased: building the image of environment phased:1",
@@ -150,7 +153,7 @@ def test_a_probe_that_ends_a_container_is_told_from_the_model(workspace: Workspa
     ("variable", "told"),
     [
         ("RAISE", "the scoring script failed when it was loaded: RuntimeError: no such weights"),
-        ("KILL", "a process of the container was killed for want of memory; take a larger instance_type"),
+        ("KILL", OF_MEMORY),
     ],
 )
 def test_why_a_container_does_not_start(workspace: Workspace, hook: AzmlHook, variable: str, told: str) -> None:
@@ -162,6 +165,16 @@ def test_why_a_container_does_not_start(workspace: Workspace, hook: AzmlHook, va
     assert found.code == "ResourceNotReady"
     assert str(found.explanation).startswith(told)
     assert len(found.log_tail) == 5
+
+
+def test_that_a_worker_was_killed_for_want_of_memory_is_told(workspace: Workspace, hook: AzmlHook) -> None:
+    arm_id = deploy(workspace, "forgetful")
+    assert hook.run(followed(arm_id, Told())).succeeded
+    deadline = time.monotonic() + 60
+    while not (told := hook.run(restarts(arm_id))):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert told == [OF_MEMORY]
 
 
 def test_the_log_of_a_failed_build_is_shown(workspace: Workspace, hook: AzmlHook) -> None:
