@@ -24,8 +24,8 @@ REPOSITORY = Path(__file__).parents[2]
 DAGS = REPOSITORY / "dags_examples"
 
 
-SEVERAL = {"pipelines", "schedules"}
-"""What makes several DAGs of files in the folder of its name."""
+SEVERAL = {"deployment_window", "pipelines", "schedules"}
+"""What makes several DAGs."""
 
 
 def load(name: str) -> DAG:
