@@ -86,7 +86,8 @@ def body(source: Source, target: Target) -> Flow[Json]:
     if value.get("compute"):
         compute["target"] = references.compute(str(value["compute"]))
     if compute:
-        properties["compute"] = {"isLocal": False, **compute}
+        # azure-ai-ml calls it local where no compute is named, and the service goes by the deployment's all the same
+        properties["compute"] = {"isLocal": "target" not in compute, **compute}
     if value.get("experiment_name"):
         properties["properties"]["experimentName"] = str(value["experiment_name"])
     return (yield from filled({"properties": properties}, target))

@@ -115,8 +115,8 @@ class Batches:
         note(_ERRORS, said)
         self.failed += 1
         self.failed_items += items
-        options, items = self._options, ("items", self.failed_items, self._options.error_threshold)
-        for what, failed, allowed in (items, ("mini-batches", self.failed, options.mini_batch_error_threshold)):
+        options, of_items = self._options, ("items", self.failed_items, self._options.error_threshold)
+        for what, failed, allowed in (of_items, ("mini-batches", self.failed, options.mini_batch_error_threshold)):
             if 0 <= allowed < failed and self.error is None:
                 self.error = f"The number of failed {what}, {failed}, is above the error threshold of {allowed}."
         if self.failed * 100 > options.allowed_failed_percent * self.count and self.error is None:
