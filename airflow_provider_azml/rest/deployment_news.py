@@ -24,6 +24,7 @@ _SERVER, _STORAGE = "InferenceServer", "StorageInitializer"
 _TAIL_LINES = 100
 _DOWNLOAD_LINES = 10
 _BUILD_LINES = 50
+_LONGEST_LINE = 1000
 _IMAGE_SECONDS = 30.0
 _QUIET_SECONDS = 30.0
 """Pauses between two questions: for the image, and for the events of a deployment that is up."""
@@ -51,6 +52,7 @@ class DeploymentNews:
     """
 
     __slots__ = (
+        "_before",
         "_build_due",
         "_build_log",
         "_building",
@@ -69,6 +71,7 @@ class DeploymentNews:
         self._tell = tell
         self._deployment: Json | None = None
         self._known: dict[tuple[str, str], int] | None = None
+        self._before: dict[tuple[str, str], int] = {}
         self._building: bool | None = None
         self._build_log: ImageLog | None = None
         self._is_refused = False
@@ -87,25 +90,24 @@ class DeploymentNews:
         """
         if now < self._due and glance.outcome is None:
             return
-        is_up = glance.status in PROVISIONED and glance.outcome is None
+        is_up = glance.status in PROVISIONED
         self._due = now + _QUIET_SECONDS if is_up else 0.0
         phases = deployment_phases.read((yield from self._content(_SERVER, _TAIL_LINES)))
-        if is_up and self._known is None:
-            self._known = _counted(phases.events)
-        known = self._known = self._known if self._known is not None else {}
+        if self._known is None:
+            self._known = dict.fromkeys(phases.steps.items(), 1) if is_up else {}
+            self._before = _counted(phases.events) if is_up else {}
         if phases.steps or phases.events:
             yield from self._end_of_build(plane)
-            self._tell_steps(phases)
-            yield from self._tell_events(phases.events, known)
+            self._tell_steps(phases, self._known)
+            yield from self._tell_events(phases.events, self._known)
         elif not is_up and (now >= self._build_due or glance.outcome is not None):
             self._build_due = now + (_IMAGE_SECONDS if not self._building else 0.0)
             yield from self._look_at_image(plane)
 
-    def _tell_steps(self, phases: Phases) -> None:
-        assert self._known is not None
+    def _tell_steps(self, phases: Phases, known: dict[tuple[str, str], int]) -> None:
         for step, state in phases.steps.items():
-            if state != "Waiting" and not self._known.get((step, state)):
-                self._known[step, state] = 1
+            if state != "Waiting" and not known.get((step, state)):
+                known[step, state] = 1
                 what = _STEPS.get((step, state), f"{deployment_phases.STEP_NAMES.get(step, step)} is {state}")
                 self._say(logging.INFO, what)
 
@@ -113,12 +115,12 @@ class DeploymentNews:
         """Tell events that are warnings: each kind when it comes, and again whenever there are twice as many."""
         fetched = False
         for key, count in _counted(events).items():
-            before = known.get(key, 0)
-            if count < max(2 * before, 1):
+            new = count - self._before.get(key, 0)
+            if new < max(2 * known.get(key, 0), 1):
                 continue
-            known[key] = count
+            known[key] = new
             name, message = key
-            times = f" ({count} times so far)" if count > 1 else ""
+            times = f" ({new} times so far)" if new > 1 else ""
             self._say(logging.WARNING, f"{name}: {message}{times}")
             fetched = fetched or name == "DownloadFailed"
             probe = next((each.ended_by_probe for each in events if (each.name, each.message) == key), None)
@@ -128,7 +130,7 @@ class DeploymentNews:
         if fetched:
             content = yield from self._content(_STORAGE, _DOWNLOAD_LINES)
             for line in content.splitlines()[-_DOWNLOAD_LINES:]:
-                self._say(logging.WARNING, f"storage initializer: {line}")
+                self._say(logging.WARNING, f"storage initializer: {line[:_LONGEST_LINE]}")
 
     def _look_at_image(self, plane: DataPlane) -> Flow[None]:
         """Tell whether the image has to be built, and what its build says."""
@@ -160,7 +162,7 @@ class DeploymentNews:
         if len(lines) > _BUILD_LINES:
             self._say(logging.INFO, f"image build: ({len(lines) - _BUILD_LINES} lines left out here)")
         for line in lines[-_BUILD_LINES:]:
-            self._say(logging.INFO, f"image build: {line}")
+            self._say(logging.INFO, f"image build: {line[:_LONGEST_LINE]}")
 
     def _asked(self, question: Flow[T]) -> Flow[T | None]:
         """What is told of an image; ``None`` from the first refusal on, lest the phases be left out as well."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
@@ -16,9 +21,9 @@ from airflow_provider_azml.rest import flows
 from airflow_provider_azml.rest.deployment_failures import OF_MEMORY
 from airflow_provider_azml.rest.deployments import failure, restarts
 from airflow_provider_azml.rest.following import Follower
-from airflow_provider_azml.rest.waiting import Ticket, settle
+from airflow_provider_azml.rest.waiting import Glance, Ticket, settle
 from tests.emulator.execution import Workspace
-from tests.rest.jobs import Told
+from tests.rest.jobs import Clock, Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,6 +180,36 @@ def test_that_a_worker_was_killed_for_want_of_memory_is_told(workspace: Workspac
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert told == [OF_MEMORY]
+
+
+def test_of_a_deployment_that_is_up_what_happens_from_now_on_is_told(workspace: Workspace, hook: AzmlHook) -> None:
+    probe = {"period": "PT0.2S", "failureThreshold": 5, "timeout": "PT0.2S"}
+    mark = uuid.uuid4().hex
+    arm_id = deploy(workspace, "lasting", livenessProbe=probe, environmentVariables={"MARK": mark})
+    assert hook.run(followed(arm_id, Told())).succeeded
+    told, clock = Told(), Clock()
+    follower, up = Follower(arm_id, told.tell, now=clock), Glance("Succeeded", body=hook.run(flows.get(arm_id)))
+    hook.run(follower.look(up))
+    assert told == ["lasting is Succeeded"]
+    os.killpg(_server_of(mark), signal.SIGSTOP)
+    ended = "the liveness probe, not the model, ended the container: it did not answer within 11 s"
+    deadline = time.monotonic() + 60
+    while not any(ended in line for line in told):
+        assert time.monotonic() < deadline, told
+        clock.now += 31
+        hook.run(follower.look(up))
+        time.sleep(0.1)
+    assert "lasting: the instance is set up" not in told
+    assert any("WARNING: lasting: LivenessProbeFailed: Liveness probe failed: it did not answer" in one for one in told)
+
+
+def _server_of(mark: str) -> int:
+    """The process that leads those of a deployment with a mark among its environment variables."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("MARK") == mark and os.getpgid(process.pid) == process.pid:
+                return process.pid
+    raise AssertionError("the deployment is served by nobody")
 
 
 def test_the_log_of_a_failed_build_is_shown(workspace: Workspace, hook: AzmlHook) -> None:
