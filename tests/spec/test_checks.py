@@ -113,7 +113,7 @@ checks:
   - name: iris
     request: {day: 2024-01-01}
     request_file: payloads/iris.json
-    response_schema: {type: strin}
+    response_schema: {type: dict}
     p95: 3
   - response_schema: {properties: {a: {$ref: "#/$defs/q"}, b: {$ref: "http://x/y"}}}
   - 3
@@ -133,7 +133,7 @@ checks:
             "9:11: checks[1].name: another check has this name; give each its own",
             "10:20: checks[1].request.day: is 2024-01-01, which YAML takes for a date and JSON does not have; quote it",
             "11:5: checks[1].request_file: request is given too; give one of them",
-            f"12:29: checks[1].response_schema.type: is no JSON Schema: 'strin' is {unfit}",
+            f"12:29: checks[1].response_schema.type: is no JSON Schema: 'dict' is {unfit}",
             "13:5: checks[1].p95: unknown key; did you mean 'p95_seconds'?",
             "14:5: checks[2]: the payload is missing; give request, or request_file",
             f"14:46: checks[2].response_schema.properties.a.$ref: #/$defs/q {nowhere}",
