@@ -34,8 +34,8 @@ class AzmlSetTrafficOperator(AzmlEndpointOperator):
         mirror_traffic: Deployment -> percent of the live traffic that it gets a copy of, 50 at most, one deployment
             alone, which gets no live traffic; ``{}`` ends it. ``None`` leaves it as it is, but for a deployment that
             gets live traffic now.
-        rollback: Instead of both: the traffic from before the newest deployment got any, as its tag
-            ``airflow.traffic_before`` says.
+        rollback: Instead of both: the traffic from before the newest deployment got any, as the tag
+            ``airflow.traffic_before`` of the one says that was rolled out last.
         expected_traffic: Change it only if it is so now, e.g. as it was when somebody approved of the change.
 
     Returns:
@@ -112,11 +112,12 @@ class AzmlSetTrafficOperator(AzmlEndpointOperator):
         return self.submit(context)
 
     def _change(self) -> Flow[Ticket | None]:
-        from airflow_provider_azml.rest.traffic_changes import before_newest, change
+        from airflow_provider_azml.rest.rollbacks import traffic_before
+        from airflow_provider_azml.rest.traffic_changes import change
 
         live = percentages("traffic", self.traffic)
         if self.rollback:
-            live = yield from before_newest(self.endpoint_id)
+            live = yield from traffic_before(self.endpoint_id)
         return (
             yield from change(
                 self.endpoint_id,

@@ -37,6 +37,8 @@ REPLACED = "airflow.replaced"
 """Tag of a deployment that took the place of one of the same name, so that it cannot be undone."""
 ROLLOUT = "airflow.rollout"
 """Tag of an endpoint: how far the newest rollout has come, or why it was undone."""
+UNDONE = "failed:"
+"""What stands in that tag instead of a share, before the reason."""
 LONGEST_TAG = 256
 """How many characters the value of a tag has at most.
 
@@ -45,7 +47,6 @@ Source: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-
 _ALL = 100
 _LONGEST_NAME = 32
 _HASH_LENGTH = 8
-_FAILED = "failed:"
 _BUSY = RESOURCES["online_deployment"].active
 
 Strategy = Literal["direct", "blue_green", "canary"]
@@ -114,7 +115,7 @@ class Plan:
     def failed_mark(self, reason: str) -> str:
         """The endpoint's tag once the traffic was put back."""
         one_line = " ".join(reason.split())
-        return f"{self.submission} {self.name} {_FAILED} {one_line}"[:LONGEST_TAG]
+        return f"{self.submission} {self.name} {UNDONE} {one_line}"[:LONGEST_TAG]
 
 
 @dataclass(frozen=True)
@@ -284,7 +285,7 @@ def read_mark(plan: Plan, tag: str) -> Mark | None:
     name, _, state = rest.partition(" ")
     if (submission, name) != (plan.submission, plan.name):
         return None
-    return Mark(reason=state.removeprefix(_FAILED).strip()) if state.startswith(_FAILED) else Mark(share=int(state))
+    return Mark(reason=state.removeprefix(UNDONE).strip()) if state.startswith(UNDONE) else Mark(share=int(state))
 
 
 def before_of(deployment: Json) -> dict[str, int]:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.exceptions import ApiError, Conflict, NotFound, TrafficChanged, TrafficRefused
 from airflow_provider_azml.rest import arm_ids, awaited_traffic, flows
 from airflow_provider_azml.rest.flows import All, Send, Sleep, call, request
-from airflow_provider_azml.rest.resources import NOT_PROVISIONED, PROVISIONING, RESOURCES
+from airflow_provider_azml.rest.resources import NOT_PROVISIONED, PROVISIONING
 from airflow_provider_azml.rest.traffic import (
-    TRAFFIC_BEFORE,
-    from_text,
     has_tags,
     mirrors,
     problem,
@@ -34,7 +32,6 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Pauses after which a change that was not taken is looked at anew; then it is the caller's to come again."""
 _LONGEST_PAUSE_SECONDS = 60.0
-_SAY = "Say what the traffic is to be: traffic={...}."
 _SERVES_MEANWHILE = frozenset({"Updating", "Scaling"})
 """States of a deployment that pass by themselves, and in which it goes on serving."""
 
@@ -113,42 +110,7 @@ def settled(outcome: Outcome) -> None:
         return
     if outcome.code != awaited_traffic.CHANGED:
         raise outcome.failure()
-    raise _changed(outcome.arm_id, outcome.message or "")
-
-
-def before_newest(endpoint_id: str) -> Flow[dict[str, int]]:
-    """The live traffic from before the newest deployment got any, as its tag says.
-
-    Raises:
-        TrafficRefused: No deployment says it, or one that says nothing has come later and gets traffic.
-    """
-    row = RESOURCES["online_deployment"]
-    deployments = yield from flows.pages(f"{endpoint_id}/{row.segment}", api_version=row.api_version)
-    serving = shares((yield from flows.get(endpoint_id)))
-    name = arm_ids.parse(endpoint_id).name
-    for deployment in sorted(deployments, key=_made, reverse=True):
-        said = (deployment.get("tags") or {}).get(TRAFFIC_BEFORE)
-        if said:
-            return _read(endpoint_id, deployment["name"], said)
-        if said is not None or deployment["name"] in serving:
-            what = "nothing served before it" if said == "" else f"it has no tag {TRAFFIC_BEFORE!r}"
-            message = f"What endpoint {name!r} served before its deployment {deployment['name']!r} is not known: {what}"
-            raise _refused(endpoint_id, message, _SAY)
-    raise _refused(endpoint_id, f"No deployment of endpoint {name!r} has a tag {TRAFFIC_BEFORE!r}", _SAY)
-
-
-def _made(deployment: Json) -> str:
-    """When a deployment was made, such that later is greater."""
-    return str((deployment.get("systemData") or {}).get("createdAt") or "")
-
-
-def _read(endpoint_id: str, deployment: str, said: str) -> dict[str, int]:
-    try:
-        before = from_text(said)
-    except ValueError as error:
-        raise _refused(endpoint_id, f"Tag {TRAFFIC_BEFORE!r} of deployment {deployment!r}: {error}", _SAY) from error
-    _log.info("Before deployment %s the traffic was %s", deployment, told(before))
-    return before
+    raise changed_by_others(outcome.arm_id, outcome.message or "")
 
 
 def _named(endpoint_id: str, names: Sequence[str]) -> Flow[dict[str, Json]]:
@@ -225,7 +187,7 @@ def _not_ready(endpoint_id: str, deployments: Mapping[str, Json], serving: Colle
 def _check_expected(endpoint_id: str, endpoint: Json, expected: Mapping[str, int]) -> None:
     shown = shares(endpoint)
     if not same(shown, expected):
-        raise _changed(endpoint_id, f"it shows {told(shown)}, where {told(expected)} was expected")
+        raise changed_by_others(endpoint_id, f"it shows {told(shown)}, where {told(expected)} was expected")
 
 
 def _check_split(endpoint_id: str, live: Mapping[str, int], copies: Mapping[str, int]) -> None:
@@ -256,7 +218,13 @@ def _refused(endpoint_id: str, message: str, hint: str | None = None) -> Traffic
     return TrafficRefused(method="GET", url=endpoint_id, status=200, code="TrafficRefused", message=message, hint=hint)
 
 
-def _changed(endpoint_id: str, message: str) -> TrafficChanged:
+def changed_by_others(endpoint_id: str, message: str) -> TrafficChanged:
+    """The exception for traffic that somebody else has given.
+
+    Args:
+        endpoint_id: ARM id of the endpoint.
+        message: What it shows, and what was expected.
+    """
     return TrafficChanged(
         method="GET",
         url=endpoint_id,

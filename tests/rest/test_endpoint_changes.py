@@ -12,8 +12,9 @@ from airflow_provider_azml.rest.client import Client
 from airflow_provider_azml.rest.credentials import TokenCache
 from airflow_provider_azml.rest.deletions import delete
 from airflow_provider_azml.rest.endpoint_keys import regenerate
+from airflow_provider_azml.rest.rollbacks import traffic_before
+from airflow_provider_azml.rest.rollouts import REPLACED, ROLLOUT
 from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE
-from airflow_provider_azml.rest.traffic_changes import before_newest
 from airflow_provider_azml.rest.waiting import Outcome, Ticket, settle
 from tests.rest.scripted_service import Answer
 
@@ -122,27 +123,34 @@ def test_a_key_that_was_not_changed_is_an_error_without_it(service, drive):
     assert "never-said" not in str(refused.value)
 
 
-def deployment(name: str, day: int, before: str | None) -> dict[str, Any]:
-    tags = {} if before is None else {TRAFFIC_BEFORE: before}
+def deployment(name: str, day: int, before: str | None, *others: str) -> dict[str, Any]:
+    tags = dict.fromkeys(others, "yes") if before is None else {TRAFFIC_BEFORE: before, **dict.fromkeys(others, "yes")}
     return {"name": name, "tags": tags, "systemData": {"createdAt": f"2026-01-{day:02}T10:00:00.1Z"}}
 
 
 @pytest.mark.parametrize(
-    ("deployments", "expected"),
+    ("deployments", "mark", "expected"),
     [
-        ([("red", 1, ""), ("blue", 2, "red=100"), ("green", 3, "blue=90,red=10")], {"blue": 90, "red": 10}),
-        ([("green", 3, "blue=100"), ("debug", 4, None)], {"blue": 100}),
-        ([("green", 3, "blue=100"), ("live", 4, None)], "'live'.*it has no tag"),
-        ([("live", 1, "")], "'live'.*nothing served before it"),
-        ([("blue", 1, None)], "No deployment"),
-        ([("green", 1, "all of it")], "no split"),
+        ([("red", 1, ""), ("blue", 2, "red=100"), ("green", 3, "blue=90,red=10")], None, {"blue": 90, "red": 10}),
+        ([("green", 3, "blue=100"), ("debug", 4, None)], None, {"blue": 100}),
+        ([("blue", 2, "green=100"), ("green", 3, "blue=100")], "hash blue 100", {"green": 100}),
+        ([("green", 3, "blue=100")], "hash blue 100", {"blue": 100}),
+        ([("green", 3, "blue=100")], "hash red failed: it answers nonsense", {"live": 100}),
+        ([("green", 3, "blue=100")], "what somebody wrote", {"blue": 100}),
+        ([("green", 3, "blue=100"), ("live", 4, None)], None, "'live' has no tag"),
+        ([("live", 1, "")], None, "No deployment got traffic before 'live'"),
+        ([("blue", 1, None)], None, "No deployment"),
+        ([("green", 1, "all of it")], None, "no split"),
+        ([("live", 1, "live=100", REPLACED)], "hash live 100", "same name"),
     ],
 )
-def test_what_was_before_the_newest_deployment(service, drive, deployments, expected):
+def test_what_was_before_the_newest_deployment(service, drive, deployments, mark, expected):
     service.answer("GET", f"{IRIS}/deployments", Answer(200, {"value": [deployment(*each) for each in deployments]}))
-    service.answer("GET", IRIS, being("Succeeded", traffic={"live": 100}))
+    shown = being("Succeeded", traffic={"live": 100})
+    assert isinstance(shown.body, dict)
+    service.answer("GET", IRIS, Answer(200, {**shown.body, "tags": {ROLLOUT: mark} if mark else None}))
     if isinstance(expected, dict):
-        assert drive(before_newest(IRIS)) == expected
+        assert drive(traffic_before(IRIS)) == expected
         return
     with pytest.raises(TrafficRefused, match=expected):
-        drive(before_newest(IRIS))
+        drive(traffic_before(IRIS))
