@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -114,7 +114,7 @@ class Form:
         return data if self.shape == "values" else {"columns": columns, "index": list(range(len(data))), "data": data}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class RecordBatch:
     """Records that are sent with one request.
 
@@ -122,18 +122,15 @@ class RecordBatch:
         form: How they are sent.
         first: The place of the first among all records; they stand behind each other.
         records: The records, and what stands in the place of those that cannot be sent.
+        sent: Those of them that are sent.
         body: What is sent; empty where all of them cannot be.
     """
 
     form: Form
     first: int
     records: Sequence[object]
+    sent: Sequence[object]
     body: bytes = field(repr=False)
-
-    @property
-    def sent(self) -> Sequence[object]:
-        """Those of the records that are sent."""
-        return [record for record in self.records if not isinstance(record, Unreadable)]
 
     def halves(self) -> tuple[RecordBatch, RecordBatch] | None:
         """Two batches in its place."""
@@ -161,12 +158,17 @@ def batches(records: Iterable[object], form: Form, size: int) -> Iterator[Record
 
 
 def _batch(form: Form, first: int, records: Sequence[object]) -> RecordBatch:
-    batch = RecordBatch(form, first, records, b"")
+    sent = _sendable(records)
     try:
-        return replace(batch, body=form.encoded(batch.sent)) if batch.sent else batch
+        return RecordBatch(form, first, records, sent, form.encoded(sent) if sent else b"")
     except (ValueError, TypeError, RecursionError):
-        batch = RecordBatch(form, first, list(_parted(form, records)), b"")
-        return replace(batch, body=form.encoded(batch.sent)) if batch.sent else batch
+        records = list(_parted(form, records))
+        sent = _sendable(records)
+        return RecordBatch(form, first, records, sent, form.encoded(sent) if sent else b"")
+
+
+def _sendable(records: Sequence[object]) -> Sequence[object]:
+    return [record for record in records if not isinstance(record, Unreadable)]
 
 
 def _parted(form: Form, records: Sequence[object]) -> Iterator[object]:
@@ -189,7 +191,7 @@ def _json(value: object) -> bytes:
 def _read(body: bytes) -> object:
     """What an answer holds: JSON, or JSON in a text of JSON, as scripts answer that encode it themselves, or text."""
     try:
-        answer: object = json.loads(body)
+        answer: object = json.loads(body.decode())
     except (ValueError, RecursionError):
         return body.decode(errors="replace")
     if isinstance(answer, str):

@@ -61,15 +61,7 @@ class Tally:
             ResultsTooLong: The lines are longer together than they may be.
         """
         self.requests += bool(batch.body)
-        error: Json | None = None
-        answers: Iterator[object] = iter(())
-        if isinstance(answer, ApiError):
-            error = _of_api(answer)
-        elif batch.body:
-            try:
-                answers = iter(batch.form.answers(answer, len(batch.sent)))
-            except NoAnswers as wrong:
-                error = {"status": 200, "code": "NoAnswers", "message": str(wrong)}
+        error, answers = _read(batch, answer)
         self._in_a_row = self._in_a_row + 1 if error else 0
         for index, record in enumerate(batch.records, batch.first):
             if isinstance(record, Unreadable):
@@ -77,7 +69,7 @@ class Tally:
             elif error:
                 self._fail(index, record, error)
             else:
-                self._write(index, record, b'"answer": ' + json.dumps(next(answers)).encode())
+                self._write(index, record, "answer", next(answers))
         self._check(error)
 
     def failure(self, message: str) -> RunFailed:
@@ -94,14 +86,15 @@ class Tally:
         self.codes[error["code"]] += 1
         if len(self.errors) < _SHOWN:
             self.errors.append({"index": index, **error})
-        self._write(index, record, b'"error": ' + json.dumps(error).encode())
+        self._write(index, record, "error", error)
 
-    def _write(self, index: int, record: object, what: bytes) -> None:
+    def _write(self, index: int, record: object, name: str, what: object) -> None:
         self.records += 1
-        told = b""
+        line: Json = {"index": index}
         if self.with_records:
-            told = b'"record": %b, ' % json.dumps(None if isinstance(record, Unreadable) else record).encode()
-        self._bytes += self.lines.write(b'{"index": %d, %b%b}\n' % (index, told, what))
+            line["record"] = None if isinstance(record, Unreadable) else record
+        line[name] = what
+        self._bytes += self.lines.write(f"{json.dumps(line)}\n".encode())
 
     def _check(self, error: Json | None) -> None:
         if self.most_bytes is not None and self._bytes > self.most_bytes:
@@ -125,6 +118,16 @@ class ResultsTooLong(Exception):
         super().__init__(size, records)
         self.size = size
         self.records = records
+
+
+def _read(batch: RecordBatch, answer: bytes | ApiError) -> tuple[Json | None, Iterator[object]]:
+    """The error of the whole batch, or the answer to each record that was sent."""
+    if isinstance(answer, ApiError):
+        return _of_api(answer), iter(())
+    try:
+        return None, iter(batch.form.answers(answer, len(batch.sent)) if batch.body else ())
+    except NoAnswers as wrong:
+        return {"status": 200, "code": "NoAnswers", "message": str(wrong)}, iter(())
 
 
 def _of_api(error: ApiError) -> Json:
