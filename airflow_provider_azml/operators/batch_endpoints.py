@@ -213,19 +213,22 @@ class AzmlInvokeBatchEndpointOperator(AzmlJobOperator):
         return {**step, **self._of_endpoint(seen.body)} if isinstance(step, dict) else step
 
     def _invocation(self, source: Source, context: Context) -> Flow[Invocation]:
+        """What is sent; where it goes is looked up before anything is uploaded."""
         from airflow_provider_azml.operators import submission
-        from airflow_provider_azml.rest.batch_invocations import Invocation
+        from airflow_provider_azml.rest.batch_invocations import Invocation, door
         from airflow_provider_azml.spec import batch_invocations
 
         ti = context["ti"]
-        owned = {"properties": submission.ownership(context)}
-        unsaid = (
-            {} if source.value.get("experiment_name") else {"experiment_name": submission.experiment_name(ti.dag_id)}
-        )
+        opened = yield from door(self.hook.workspace_id, self.endpoint_name, self.deployment_name)
+        if opened.of_model:
+            batch_invocations.check_for_model(source, opened.deployment)
+        owned: dict[str, object] = {"properties": submission.ownership(context)}
+        if not source.value.get("experiment_name"):
+            owned["experiment_name"] = submission.experiment_name(ti.dag_id)
         target = submission.seeded(self.hook.target, context)
-        body = yield from batch_invocations.body(source.merged({**unsaid, **owned}), target)
+        body = yield from batch_invocations.body(source.merged(owned), target)
         name = self.job_name or submission.job_name(context).rpartition("-")[0]
-        return Invocation(self.endpoint_name, self.deployment_name, body, name)
+        return Invocation(opened, body, name)
 
     def _of_endpoint(self, job: Json) -> Json:
         from airflow_provider_azml.rest import batch_invocations

@@ -80,7 +80,7 @@ def submit(asked: Asked, base_name: str, owner: Mapping[str, str], terms: Terms)
         made = yield from asked.making()
 
         def start() -> Flow[str]:
-            return str((yield from batch_invocations.invoke(workspace, made, attempt))["name"])
+            return str((yield from batch_invocations.invoke(made, attempt))["name"])
 
         def look() -> Flow[str | None]:
             jobs = yield from batch_invocations.find(plane, endpoint, submission, since=since)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError, NotFound
 from airflow_provider_azml.rest import arm_ids, flows, job_files
+from airflow_provider_azml.rest.awaited_defaults import default_of
 from airflow_provider_azml.rest.flows import Send, call, json_object, request
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.versions import created_at
@@ -42,9 +43,25 @@ _SLACK = timedelta(minutes=10)
 """How far the clocks of Airflow and of the service may be apart."""
 _MOST_PAGES = 200
 _ENDED = RESOURCES["job"].terminal
+_OF_PIPELINE = "PipelineComponent"
 _OUTPUT, _OF, _FILE = "score", "azureml.deploymentname", "azureml.outputfilename"
 ENDPOINT, SUBMISSION = "endpoint", "submission"
 """The values of the goal ``invocation``, which looks for the jobs of a submission."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a batch endpoint is invoked, and who is to answer.
+
+    Args:
+        uri: Its scoring URI.
+        deployment: Name of the deployment.
+        of_model: Whether that is one of a model; else it is one of a pipeline.
+    """
+
+    uri: str
+    deployment: str
+    of_model: bool
 
 
 @dataclass(frozen=True)
@@ -52,14 +69,12 @@ class Invocation:
     """What is sent to a batch endpoint.
 
     Args:
-        endpoint: Name of the endpoint.
-        deployment: Name of the deployment; ``None`` for the default one.
+        door: Where it goes.
         body: ``{"properties": {"inputData": {...}, ...}}``.
         name: What the job is called for people, without the mark.
     """
 
-    endpoint: str
-    deployment: str | None
+    door: Door
     body: Json
     name: str
 
@@ -86,11 +101,37 @@ def sends(sent: HttpRequest, arm_id: str) -> bool:
     return bool(asked and found and sent.method == "POST" and asked == request_id(found[0]))
 
 
-def invoke(workspace: WorkspaceId, invocation: Invocation, attempt: str) -> Flow[Json]:
-    """Invoke an endpoint by one request that is sent once.
+def door(workspace: WorkspaceId, endpoint: str, deployment: str | None = None) -> Flow[Door]:
+    """Where a batch endpoint is invoked, looked up before anything is uploaded for it.
 
     Args:
         workspace: The workspace of the endpoint.
+        endpoint: Name of the endpoint.
+        deployment: Name of the deployment; by default the endpoint's default one.
+
+    Raises:
+        NotFound: There is no such endpoint or deployment, or the endpoint has no default one.
+        ApiError: The endpoint cannot be invoked yet.
+    """
+    endpoint_id = workspace.child("batch_endpoint", endpoint)
+    found = yield from flows.get(endpoint_id)
+    name = deployment or default_of(found)
+    if not name:
+        hint = "Give deployment_name, or deploy with set_default=True."
+        raise NotFound(**_refusal(endpoint_id, "NoDefaultDeployment", "has no default deployment", hint))
+    uri = found["properties"].get("scoringUri")
+    if not uri:
+        hint = "Wait until it is provisioned."
+        raise ApiError(**_refusal(endpoint_id, "NoScoringUri", "has no scoring URI", hint))
+    made = yield from flows.get(workspace.child("batch_deployment", endpoint, name))
+    configuration = made["properties"].get("deploymentConfiguration") or {}
+    return Door(str(uri), name, of_model=configuration.get("deploymentConfigurationType") != _OF_PIPELINE)
+
+
+def invoke(invocation: Invocation, attempt: str) -> Flow[Json]:
+    """Invoke an endpoint by one request that is sent once.
+
+    Args:
         invocation: What is sent.
         attempt: The mark of the attempt. The service answers the job that it has already where it knows the mark; it
             does not say for how long it does.
@@ -99,16 +140,11 @@ def invoke(workspace: WorkspaceId, invocation: Invocation, attempt: str) -> Flow
         The job, as ``BatchJobResource``.
 
     Raises:
-        NotFound: There is no such endpoint or deployment.
         ApiError: The service refused it, or did not answer; then there may be a job, see :func:`find`.
 
     Sources: azure-ai-ml 1.35.2, ``BatchEndpointOperations.invoke``; pull request 33271 of
     Azure/azure-sdk-for-python: with the same ``repeatability_request-id`` the same call is sent again.
     """
-    endpoint = yield from flows.get(workspace.child("batch_endpoint", invocation.endpoint))
-    uri = endpoint["properties"].get("scoringUri")
-    if not uri:
-        raise _no_scoring_uri(endpoint)
     given: Json = invocation.body["properties"]
     carried = {ATTEMPT: attempt}
     properties = {
@@ -117,10 +153,8 @@ def invoke(workspace: WorkspaceId, invocation: Invocation, attempt: str) -> Flow
         "tags": {**(given.get("tags") or {}), **carried},
         "properties": {**(given.get("properties") or {}), **carried},
     }
-    headers = dict.fromkeys(_REPEATABILITY, request_id(attempt))
-    if invocation.deployment:
-        headers[_DEPLOYMENT] = invocation.deployment
-    sent = request("POST", uri, json={**invocation.body, "properties": properties}, headers=headers)
+    headers = {**dict.fromkeys(_REPEATABILITY, request_id(attempt)), _DEPLOYMENT: invocation.door.deployment}
+    sent = request("POST", invocation.door.uri, json={**invocation.body, "properties": properties}, headers=headers)
     return json_object(sent, (yield from call(Send(sent, scope="aml", retry="never"))))
 
 
@@ -285,12 +319,7 @@ def _age(job: Json) -> str:
     return str((job.get("systemData") or {}).get("createdAt") or "")
 
 
-def _no_scoring_uri(endpoint: Json) -> ApiError:
-    return ApiError(
-        method="POST",
-        url=str(endpoint.get("id")),
-        status=None,
-        code="NoScoringUri",
-        message=f"batch endpoint {endpoint.get('name')!r} has no scoring URI",
-        hint="Wait until it is provisioned.",
-    )
+def _refusal(endpoint_id: str, code: str, reason: str, hint: str) -> Json:
+    """The arguments of the exception for an endpoint that cannot be invoked."""
+    message = f"batch endpoint {arm_ids.parse(endpoint_id).name!r} {reason}"
+    return {"method": "GET", "url": endpoint_id, "status": None, "code": code, "message": message, "hint": hint}

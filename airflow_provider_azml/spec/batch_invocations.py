@@ -56,6 +56,28 @@ def check(source: Source) -> None:
         raise SpecError(problems)
 
 
+def check_for_model(source: Source, deployment: str) -> None:
+    """Check what a deployment of a model is given: one input, and that is data.
+
+    Raises:
+        SpecError: It is given something else.
+
+    Source: "Data inputs" of https://learn.microsoft.com/azure/machine-learning/how-to-access-data-batch-endpoints-jobs
+    """
+    inputs: Json = source.value.get("inputs") or {}
+    for place in ("inputs", "outputs"):
+        given = source.value.get(place) or {}
+        if len(given) > 1 or (place == "inputs" and not given):
+            told = (
+                f"{deployment} is a deployment of a model and takes one of them; given are {', '.join(given) or 'none'}"
+            )
+            raise SpecError([source.problem((place,), told, at_key=True)])
+    for name, given in inputs.items():
+        if "value" in _as_mapping(source, given):
+            told = f"{deployment} is a deployment of a model and takes data; {given!r:.80} is a value, and no path"
+            raise SpecError([source.problem(("inputs", name), told)])
+
+
 def body(source: Source, target: Target) -> Flow[Json]:
     """What is sent for an invocation that :func:`check` has let pass.
 

@@ -49,9 +49,12 @@ class Jobs:
         """What of an invocation the job still has."""
         self.made: list[dict[str, Any]] = []
         self.cancelled: list[str] = []
+        properties = {"scoringUri": f"{service.url}{INVOKE}", "defaults": {"deploymentName": "first"}}
+        self.endpoint: dict[str, Any] = {"name": "nightly", "properties": properties}
         service.holds({
             WS: {"properties": {"discoveryUrl": f"{service.url}/discovery"}},
-            ENDPOINT: {"name": "nightly", "properties": {"scoringUri": f"{service.url}{INVOKE}"}},
+            ENDPOINT: self.endpoint,
+            f"{ENDPOINT}/deployments/first": {"name": "first", "properties": {}},
         })
         service.answer("GET", "/discovery", Answer(body={"api": service.url}))
         service.when("POST", INVOKE, self._invoke)
@@ -211,9 +214,17 @@ def test_a_long_list_is_read_only_as_far_as_it_is_new(jobs: Jobs) -> None:
     assert [asked for asked in jobs.service.asked if asked.path.endswith("/more")]
 
 
+def test_an_endpoint_without_a_default_says_what_to_do(jobs: Jobs) -> None:
+    jobs.endpoint["properties"]["defaults"] = None
+    (error,) = in_a_dag(retries=2).errors["score"]
+    assert isinstance(error, AirflowFailException)
+    assert "batch endpoint 'nightly' has no default deployment" in str(error)
+    assert "Give deployment_name, or deploy with set_default=True" in str(error)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "message"),
-    [(404, "ResourceNotFound", "has no default deployment"), (400, "ValidationError", "takes one input")],
+    [(404, "ResourceNotFound", "is gone"), (400, "ValidationError", "too many instances")],
 )
 def test_what_the_service_refuses_is_not_tried_again(status: int, code: str, message: str, jobs: Jobs) -> None:
     refusal = Answer(status, {"error": {"code": code, "message": message}})
@@ -237,6 +248,11 @@ def test_what_the_service_refuses_is_not_tried_again(status: int, code: str, mes
         ({"logging_level": "loud"}, "logging_level"),
         ({"output_file_name": "a/b.csv"}, "must be the name of a file"),
         ({"outputs": {"score": "scored/"}}, "outputs.score"),
+        ({"input": None}, "first is a deployment of a model and takes one of them; given are none"),
+        ({"input": None, "inputs": {"a": DATA, "b": DATA}}, "given are a, b"),
+        ({"input": {"value": 1}}, "inputs.input_data: first is a deployment of a model and takes data"),
+        ({"deployment_name": "second"}, "second"),
+        ({"endpoint_name": "weekly"}, "weekly"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(arguments: dict[str, Any], reason: str, jobs: Jobs) -> None:
