@@ -86,6 +86,7 @@ class DeployingOperator(FailingOperator):
 
         rollout = self.rollout(context)
         self.checked(rollout.deployment)
+        self._normal_checks(context)
         for told in kinds.check(rollout.endpoint, "online_endpoint", strict=self.strict):
             self.log.log(kinds.LEVELS[told.severity], "%s", told)
         self._show(context, "online_endpoint", rollout.endpoint_name)
@@ -111,7 +112,7 @@ class DeployingOperator(FailingOperator):
             failure = self._not_deployed(outcome, rollout.endpoint_name)
             if parse(outcome.arm_id).kind == "online_endpoint":
                 raise failure
-            self.carried[FAILED] = dict(vars(failure))
+            self.keep_failure(failure)
         return self._go_on(context, rollout, passed=outcome.goal == STEADY)
 
     def rollout(self, context: Context) -> Rollout:
@@ -149,7 +150,8 @@ class DeployingOperator(FailingOperator):
                 if isinstance(error, TrafficChanged) and not surprised:
                     surprised = True  # the look may have shown what was before: another one decides
                     continue
-                raise self.not_put_back(error) from error
+                self.tell_not_put_back(error)
+                raise
             if pending:
                 return pending
             passed = False
@@ -191,7 +193,7 @@ class DeployingOperator(FailingOperator):
                 self.log.info("Deleting deployment %s, which got traffic before", act.name)
                 return self.hook.run(deletions.delete(rollout.deployment_id_of(act.name)))
             case rollout_acts.Disturbed():
-                return self.hook.run(rollout.disturbed(act))
+                raise rollout.disturbed(act)
             case rollout_acts.GiveUp():
                 return self.give_up(rollout, act, shown)
         raise ValueError(f"{act!r} is no act of a rollout that goes on")
@@ -219,7 +221,7 @@ class DeployingOperator(FailingOperator):
         whole = self.completed(rollout.made_with(act))
         try:
             ticket = self.hook.run(submission.submit(self.hook.target, "online_deployment", whole, context))
-        except ApiError as refused:
+        except (ApiError, SpecError) as refused:
             self.clean_up(rollout, refused)
             raise
         if ticket.goal == "idle" and rollout.is_ours(ticket.body):  # the answer to a first PUT was lost
@@ -282,7 +284,7 @@ class DeployingOperator(FailingOperator):
         return steadiness.ticket(
             rollout.deployment_id,
             until=time.time() + act.seconds,
-            checks=self.normal_checks(context),
+            checks=self._normal_checks(context),
             compared_with=rollout.former(shown),
             every_seconds=self.poll_seconds,
         )
@@ -299,7 +301,7 @@ class DeployingOperator(FailingOperator):
 
     # -- what it ends with ---------------------------------------------------------------------------------------
 
-    def normal_checks(self, context: Context) -> Sequence[Json]:
+    def _normal_checks(self, context: Context) -> Sequence[Json]:
         """The checks, in the form that can travel.
 
         Raises:
@@ -325,7 +327,7 @@ class DeployingOperator(FailingOperator):
             "name": endpoint["name"],
             "deployment": parse(deployment_id).name,
             "id": deployment_id,
-            "status": deployment["properties"]["provisioningState"],
+            "status": deployment["properties"].get("provisioningState") or "Succeeded",
             "scoring_uri": scoring_uri,
             "traffic": endpoint["properties"].get("traffic") or {},
             "traffic_before": before_of(deployment),

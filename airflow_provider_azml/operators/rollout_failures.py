@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from airflow_provider_azml.exceptions import ApiError, RunFailed
+from airflow_provider_azml.exceptions import ApiError, RunFailed, SpecError
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.operators.base import REFUSED
 from airflow_provider_azml.operators.files import AzmlSpecOperator
@@ -25,6 +26,10 @@ class FailingOperator(AzmlSpecOperator):
     on_failure: OnFailure = "keep"
     """What becomes of a deployment that is no good."""
 
+    def keep_failure(self, failure: RunFailed) -> None:
+        """Keep how the deployment has failed until what it has left is seen to."""
+        self.carried[FAILED] = {**vars(failure), "log_tail": list(failure.log_tail)}
+
     def give_up(self, rollout: Rollout, act: GiveUp, shown: Shown) -> Ticket:
         """Delete what was made, if that is wanted, and fail once it is gone.
 
@@ -39,7 +44,7 @@ class FailingOperator(AzmlSpecOperator):
         if FAILED not in self.carried:  # an earlier try has found it bad
             kind, name = "online deployment", rollout.plan.name
             found = RunFailed(kind=kind, name=name, status=UNHEALTHY, code=CHECK_FAILED, message=act.reason)
-            self.carried[FAILED] = dict(vars(found))
+            self.keep_failure(found)
         try:
             doomed = self.hook.run(rollout.left_behind(shown)) if self.on_failure == "delete" else None
             if doomed:
@@ -68,18 +73,21 @@ class FailingOperator(AzmlSpecOperator):
         permanent.__cause__ = failure
         return permanent
 
-    def not_put_back(self, error: ApiError) -> Exception:
-        """The exception for traffic that is not what it should be, and is left as it is."""
-        if FAILED not in self.carried:
-            return error
-        failure = RunFailed(**self.carried[FAILED])
-        permanent = AirflowFailException(f"{failure}\nIts traffic could not be taken away from it: {error}")
-        permanent.__cause__ = failure
-        return permanent
+    def tell_not_put_back(self, error: ApiError) -> None:
+        """End the task with both, where a bad deployment has traffic that cannot be taken away from it.
 
-    def clean_up(self, rollout: Rollout, refused: ApiError) -> None:
+        Raises:
+            AirflowFailException: It is so.
+        """
+        if FAILED in self.carried:
+            failure = RunFailed(**self.carried[FAILED])
+            text = f"{failure}\nIts traffic could not be taken away from it: {error}"
+            raise AirflowFailException(text) from failure
+
+    def clean_up(self, rollout: Rollout, refused: ApiError | SpecError) -> None:
         """Delete the endpoint that was made for a deployment which the service will not make."""
-        if self.on_failure != "delete" or refused.status not in REFUSED:
+        may_pass = isinstance(refused, ApiError) and refused.status not in REFUSED | {HTTPStatus.NOT_FOUND}
+        if self.on_failure != "delete" or may_pass:
             return
         try:
             doomed = self.hook.run(rollout.left_behind(self.hook.run(rollout.look())))

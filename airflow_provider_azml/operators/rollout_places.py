@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from airflow_provider_azml.rest import flows, rollouts, traffic_changes, waiting
 from airflow_provider_azml.rest.flows import All, Send, call, request
 from airflow_provider_azml.rest.resources import RESOURCES
-from airflow_provider_azml.rest.traffic import CHECK_FAILED, TRAFFIC_BEFORE, shares, with_traffic
+from airflow_provider_azml.rest.traffic import CHECK_FAILED, TRAFFIC_BEFORE, shares, told, with_traffic
 from airflow_provider_azml.spec.target import SUBMISSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_azml.exceptions import TrafficChanged
     from airflow_provider_azml.rest.arm_ids import WorkspaceId
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.rollout_acts import Deploy, Disturbed
@@ -130,10 +131,8 @@ class Rollout:
                 return self.endpoint_id
         return self.deployment_id if shown.is_ours else None
 
-    def disturbed(self, act: Disturbed) -> Flow[Ticket | None]:
-        """Say who has which traffic, and who should; nothing is sent.
-
-        Raises:
-            TrafficChanged: Unless that has passed.
-        """
-        return (yield from traffic_changes.change(self.endpoint_id, act.expected, expected=act.expected))
+    def disturbed(self, act: Disturbed) -> TrafficChanged:
+        """The exception for traffic that somebody else has changed."""
+        return traffic_changes.changed_by_others(
+            self.endpoint_id, f"it shows {told(act.shown)}, where {told(act.expected)} was expected"
+        )
