@@ -114,15 +114,16 @@ class AzmlDeleteEndpointOperator(AzmlEndpointOperator):
 class AzmlDeleteDeploymentOperator(AzmlEndpointOperator):
     """Deletes one deployment of an endpoint, and waits until it is gone; one that is gone is no error.
 
-    One that gets traffic is not deleted, unless it is said who gets that. Mirrored traffic just ends.
+    One that gets traffic is not deleted, unless it is said who gets that; nor is the default deployment of a batch
+    endpoint, which gets all that is sent there. Mirrored traffic just ends.
 
     Args:
         endpoint_name: Name of the endpoint.
         deployment_name: Name of the deployment.
-        move_traffic_to: Name of the deployment that gets its share first.
+        move_traffic_to: Name of the deployment that gets its share first, or becomes the default.
         stop_serving: Take its share away first, whoever else serves: the others get it, each as much as it has; where
             there are none, the endpoint answers nothing until a deployment gets traffic again.
-        kind: Whether the endpoint is ``online`` or ``batch``; deployments of the latter get no traffic.
+        kind: Whether the endpoint is ``online`` or ``batch``.
 
     Returns:
         ``{"name", "id", "status", "studio_url"}``; ``name`` is the deployment's.
@@ -198,8 +199,9 @@ class AzmlDeleteDeploymentOperator(AzmlEndpointOperator):
         deployment = self.hook.run(flows.find(self.deployment_id)) if endpoint else None
         if endpoint:
             self.link_scoring(context, endpoint)
-        if endpoint and deployment and self.kind == "online":
-            pending = self.hook.run(self._taken_away(endpoint, deployment["name"]))
+        if endpoint and deployment:
+            taken_away = self._taken_away if self.kind == "online" else self._no_default
+            pending = self.hook.run(taken_away(endpoint, deployment["name"]))
             if pending:
                 return pending
         return self.hook.run(delete(self.deployment_id))
@@ -230,20 +232,42 @@ class AzmlDeleteDeploymentOperator(AzmlEndpointOperator):
         elif name in live and self.stop_serving:
             wanted = split(live, name, 0)
         elif name in live:
-            raise self._refused(name, live[name])
+            raise self._refused(f"Deployment {name!r} gets {live[name]} % of the traffic of endpoint")
         if wanted is None and name not in copies:
             return None
         copies.pop(name, None)
         return (yield from change(self.endpoint_id, wanted, mirrored=copies, expected=live))
 
-    def _refused(self, name: str, share: int) -> TrafficRefused:
+    def _no_default(self, endpoint: Json, name: str) -> Flow[Ticket | None]:
+        """What makes another deployment the default of a batch endpoint; ``None`` where the deployment is not.
+
+        Raises:
+            TrafficRefused: It is, and it is not said which is to be, or that one cannot be.
+        """
+        from airflow_provider_azml.rest import flows
+        from airflow_provider_azml.rest.awaited_defaults import default_of
+        from airflow_provider_azml.rest.default_deployments import set_default
+
+        if default_of(endpoint) != name or self.stop_serving:
+            return None
+        if self.move_traffic_to is None:
+            raise self._refused(f"Deployment {name!r} is the default of batch endpoint")
+        other = yield from flows.get(
+            self.hook.workspace_id.child("batch_deployment", endpoint["name"], self.move_traffic_to)
+        )
+        state = other["properties"].get("provisioningState") or "Succeeded"
+        if state != "Succeeded":
+            raise self._refused(f"Deployment {other['name']!r} is {state}, and cannot be the default of batch endpoint")
+        return (yield from set_default(self.endpoint_id, other["name"]))
+
+    def _refused(self, what: str) -> TrafficRefused:
         return TrafficRefused(
             method="GET",
             url=self.endpoint_id,
             status=200,
             code="TrafficRefused",
-            message=f"Deployment {name!r} gets {share} % of the traffic of endpoint {self.endpoint_name!r}",
-            hint="Say who gets it, move_traffic_to='...', or that it ends, stop_serving=True.",
+            message=f"{what} {self.endpoint_name!r}; nothing was deleted",
+            hint="Say who gets what it gets, move_traffic_to='...', or that this ends, stop_serving=True.",
         )
 
 

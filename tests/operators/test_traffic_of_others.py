@@ -92,3 +92,46 @@ def test_a_deployment_whose_traffic_comes_back_is_not_deleted(service: SignedIn)
     assert isinstance(error.__cause__, TrafficChanged)
     assert iris.puts == [{"blue": 100}]
     assert not [request for request, _ in service.sent if request.startswith("DELETE")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason", "puts"),
+    [
+        ({}, "'blue' is the default", []),
+        ({"move_traffic_to": "red"}, "'red' is Failed", []),
+        ({"move_traffic_to": "green"}, None, ["green"]),
+        ({"stop_serving": True}, None, []),
+    ],
+)
+def test_the_default_of_a_batch_endpoint_is_not_deleted_unless_told_so(
+    service: SignedIn, arguments: dict[str, Any], reason: str | None, puts: list[str]
+) -> None:
+    iris = f"{WS}/batchEndpoints/iris"
+
+    def sent(verb: str, path: str) -> list[Any]:
+        return [body for request, body in service.sent if request == f"{verb} {path}"]
+
+    def endpoint() -> Answer:
+        default = [body["properties"]["defaults"]["deploymentName"] for body in sent("PUT", iris)] or ["blue"]
+        return Answer(body={"name": "iris", "properties": {"defaults": {"deploymentName": default[-1]}}})
+
+    def blue() -> Answer:
+        return gone if sent("DELETE", f"{iris}/deployments/blue") else being("blue", "Succeeded")
+
+    def being(name: str, state: str) -> Answer:
+        return Answer(body={"name": name, "properties": {"provisioningState": state}})
+
+    gone = Answer(404, {"error": {"code": "ResourceNotFound", "message": "There is none."}})
+    service.when("GET", iris, endpoint)
+    service.when("PUT", iris, endpoint)
+    service.when("GET", f"{iris}/deployments/blue", blue)
+    service.answer("DELETE", f"{iris}/deployments/blue", Answer(204))
+    service.answer("GET", f"{iris}/deployments/green", being("green", "Succeeded"))
+    service.answer("GET", f"{iris}/deployments/red", being("red", "Failed"))
+    with DAG("traffic", schedule=None, default_args={"endpoint_name": "iris", "poll_seconds": 0.05}) as dag:
+        AzmlDeleteDeploymentOperator(task_id="remove", deployment_name="blue", kind="batch", **arguments)
+    errors = run(dag).errors.get("remove", [])
+    assert [reason in str(error) for error in errors if reason] == ([True] if reason else [])
+    assert len(errors) == bool(reason)
+    assert [body["properties"]["defaults"]["deploymentName"] for body in sent("PUT", iris)] == puts
+    assert len(sent("DELETE", f"{iris}/deployments/blue")) == (not reason)
