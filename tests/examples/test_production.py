@@ -139,7 +139,8 @@ def test_nightly_batch_scoring(version: str, azml_connection: str, azml_emulator
     assert finished.errors == {}
     assert set(finished.states.values()) == {"success"}
     registered = finished.value("register")
-    species = workspace.run_and_read("cat ${{inputs.x}}", registered["path"])
+    read = {"x": {"jobInputType": "uri_file", "uri": registered["path"]}}
+    species = workspace.log(workspace.run("cat ${{inputs.x}}", inputs=read))
     assert sorted(species.split()) == [
         "5.1,3.5,1.4,0.2,setosa",
         "5.9,3.0,4.2,1.5,versicolor",
