@@ -43,8 +43,9 @@ _BATCHES_AT_ONCE = 8
 _LOOKS_AT_ONCE = 16
 _PROBE_REQUESTS_AT_ONCE = 512
 """Requests of looks at what models answer. Models may take their time, and one that hangs must hold no other up."""
-_PROBE_SPACING_SECONDS = 0.02
-"""How long after one of those looks the next begins: on a busy event loop, answers would look slower than they are."""
+_PROBE_SPACING_SECONDS = 0.04
+"""How long after one of those looks the next begins: each reads a deployment, and Resource Manager takes 25 reads a
+second (see :func:`pace.ease_seconds`). On a busy event loop, besides, answers would look slower than they are."""
 _FOLLOWED_AT_ONCE = 64
 _LOOKED_AT_TOGETHER = 1000
 _LARGE_BYTES = 1_000_000
