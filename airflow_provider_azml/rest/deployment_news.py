@@ -59,6 +59,7 @@ class DeploymentNews:
         "_deployment",
         "_due",
         "_id",
+        "_is_built",
         "_is_refused",
         "_known",
         "_name",
@@ -74,6 +75,7 @@ class DeploymentNews:
         self._before: dict[tuple[str, str], int] = {}
         self._building: bool | None = None
         self._build_log: ImageLog | None = None
+        self._is_built: bool | None = None
         self._is_refused = False
         self._due = self._build_due = 0.0
 
@@ -136,7 +138,9 @@ class DeploymentNews:
         """Tell whether the image has to be built, and what its build says."""
         yield from self._read_deployment()
         environment = str(((self._deployment or {}).get("properties") or {}).get("environmentId") or "")
-        there = (yield from self._asked(image_builds.exists(plane, environment))) if environment else None
+        if self._is_built is None:
+            self._is_built = yield from self._asked(image_builds.is_built(environment))
+        there = (yield from self._asked(image_builds.exists(plane, environment))) if self._is_built else None
         if there is False:
             if not self._building:
                 made = arm_ids.parse(environment)

@@ -28,12 +28,31 @@ _MOST_BYTES = 256 * 1024
 _SECOND = len("2026-01-31T09:00:00")
 
 
+def is_built(environment_id: str) -> Flow[bool]:
+    """Whether the image of an environment is one that the workspace builds, rather than one that is fetched as it is.
+
+    Args:
+        environment_id: ARM id of the version, as a deployment names it; others are curated, or in a registry.
+
+    Raises:
+        ApiError: The service cannot be asked.
+    """
+    try:
+        made = arm_ids.parse(environment_id)
+    except ValueError:
+        return False
+    if made.kind != "environment" or not made.version:
+        return False
+    properties: Json = ((yield from flows.find(environment_id)) or {}).get("properties") or {}
+    return bool(properties.get("condaFile") or properties.get("build"))
+
+
 def exists(plane: DataPlane, environment_id: str) -> Flow[bool | None]:
-    """Whether the image of an environment is there; ``None`` where the workspace has no such environment.
+    """Whether the image of an environment is there; ``None`` where the data plane does not know the environment.
 
     Args:
         plane: The data plane of the workspace.
-        environment_id: ARM id of the version, as a deployment names it.
+        environment_id: ARM id of the version.
 
     Raises:
         ApiError: The service cannot be asked.
@@ -41,13 +60,8 @@ def exists(plane: DataPlane, environment_id: str) -> Flow[bool | None]:
     Source: ``EnvironmentClient._get_image_details`` and ``DockerImageDetails.image_exist`` of azureml-core 1.61. What
     else the answer holds are secrets of the registry.
     """
-    try:
-        made = arm_ids.parse(environment_id)
-    except ValueError:  # curated, or in a registry: there is an image
-        return None
-    if made.kind != "environment" or not made.version:
-        return None
-    below = f"/environments/{quote(made.name, safe='')}/versions/{quote(made.version, safe='')}/image"
+    made = arm_ids.parse(environment_id)
+    below = f"/environments/{quote(made.name, safe='')}/versions/{quote(str(made.version), safe='')}/image"
     try:
         told = yield from plane.get(_SERVICE, below, {})
     except ApiError as error:
