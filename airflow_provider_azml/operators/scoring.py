@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_azml.exceptions import ApiError, RunFailed
-from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
+from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.operators.base import LOG_LINES, AzmlOperator
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class AzmlScoreOperator(AzmlOperator):
         "idempotent",
         "request_timeout_seconds",
     )
-    operator_extra_links = (AzmlStudioLink(), AzmlEndpointLink())
+    operator_extra_links = (AzmlStudioLink(),)
 
     def __init__(
         self,

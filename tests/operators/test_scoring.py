@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -200,6 +200,21 @@ def test_a_task_that_is_to_end_sends_nothing_more(iris: Iris, tmp_path: Path) ->
     with pytest.raises(RunFailed, match="asked to end"):
         execute(operator)
     assert len(iris.payloads) < 50
+    assert [file.name for file in tmp_path.iterdir()] == ["ca.pem"]
+
+
+def test_the_time_limit_of_a_task_ends_it(iris: Iris, tmp_path: Path) -> None:
+    def script(body: bytes) -> Answer:
+        iris._closing.wait(0.2)
+        return areas(body)
+
+    iris.script = script
+    with DAG("late", schedule=None, default_args={"retries": 0}) as dag:
+        limit = timedelta(seconds=1)
+        score(records=FLOWERS, batch_size=1, execution_timeout=limit, output_file=str(tmp_path / "x.jsonl"))
+    finished = run(dag)
+    assert finished.states == {"score": "failed"}
+    assert len(iris.payloads) < 100
     assert [file.name for file in tmp_path.iterdir()] == ["ca.pem"]
 
 
