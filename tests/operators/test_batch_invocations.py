@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,11 +44,15 @@ class Jobs:
         """How many invocations are answered with 503, and no job is made."""
         self.makes = 1
         """How many jobs are made of one invocation, as in the issue that the service made some fifty."""
-        self.takes_seconds = 0.0
+        self.answers = threading.Event()
+        """Whether invocations are answered already, and jobs made."""
+        self.answers.set()
         self.keeps: tuple[str, ...] = ("name", "properties", "tags")
         """What of an invocation the job still has."""
         self.made: list[dict[str, Any]] = []
         self.cancelled: list[str] = []
+        self._known: dict[str, dict[str, Any]] = {}
+        self._one_at_a_time = threading.Lock()
         properties = {"scoringUri": f"{service.url}{INVOKE}", "defaults": {"deploymentName": "first"}}
         self.endpoint: dict[str, Any] = {"name": "nightly", "properties": properties}
         service.holds({
@@ -84,20 +88,26 @@ class Jobs:
         self.service.when("POST", f"{path}/cancel", lambda: self._cancel(name))
 
     def _invoke(self) -> Answer:
-        time.sleep(self.takes_seconds)
+        given, sent_as = self.asked_for, self.invocations[-1]["repeatability_request-id"]
+        with self._one_at_a_time:
+            self.answers.wait(30)
+            if sent_as not in self._known and not self.refuses:
+                self._known[sent_as] = self._make(given)
         if self.refuses:
             self.refuses -= 1
             return Answer(503)
-        given = self.asked_for
+        if self.loses:
+            self.loses -= 1
+            return Answer(503)
+        return Answer(201, self._known[sent_as])
+
+    def _make(self, given: dict[str, Any]) -> dict[str, Any]:
         kept = {key: given.get(key) for key in self.keeps}
         for _ in range(self.makes):
             number = len(self.made) + 1
             created = f"2036-01-01T00:00:{number:02}Z"
             self.add(f"batchjob-{number}", {**kept, "status": self.status}, created)
-        if self.loses:
-            self.loses -= 1
-            return Answer(503)
-        return Answer(201, self.made[-self.makes])
+        return self.made[-self.makes]
 
     def _job(self, name: str, properties: dict[str, Any]) -> dict[str, Any]:
         shown = {key: properties.get(key) or {} for key in ("properties", "tags")}
@@ -145,7 +155,7 @@ def test_what_is_sent_and_told(deferrable: bool, jobs: Jobs) -> None:
     assert asked["tags"] == {"team": "a", ATTEMPT: mark}
 
 
-@pytest.mark.parametrize("kept", [("name",), ("properties",), ("tags",), ("name", "properties", "tags")])
+@pytest.mark.parametrize("kept", [("name",), ("properties",), ("tags",)])
 def test_an_answer_that_was_lost_is_no_second_job(kept: tuple[str, ...], jobs: Jobs) -> None:
     """Whatever of the marks the service keeps."""
     jobs.loses, jobs.keeps = 1, kept
@@ -283,13 +293,36 @@ def test_a_task_that_was_ended_takes_its_job_with_it(task: TaskProcess, jobs: Jo
 
 
 def test_a_job_that_is_being_started_is_cancelled_once_it_is_there(task: TaskProcess, jobs: Jobs) -> None:
-    jobs.takes_seconds = 1
+    jobs.answers.clear()
     task.until(lambda: len(jobs.invocations) == 1)
-    assert not jobs.made
     task.terminate()
+    task.until(lambda: "its job is not wanted any more" in task.log)
+    assert not jobs.made
+    jobs.answers.set()
     task.until(lambda: jobs.cancelled == ["batchjob-1"])
     task.until(lambda: LAST_WORDS in task.log)
     assert len(jobs.invocations) == 1
+
+
+def test_a_try_after_one_that_was_killed_in_the_midst_sends_the_same(jobs: Jobs, tmp_path: Path) -> None:
+    """The job is not in the list yet when the next try looks: the service knows the invocation all the same."""
+    jobs.status = "Running"
+    jobs.answers.clear()
+    with DAG("killing", schedule=None):
+        operator = AzmlInvokeBatchEndpointOperator(
+            task_id="score", endpoint_name="nightly", input=DATA, poll_seconds=0.1, stream_logs=False, wait=False
+        )
+    first = TaskProcess(operator, tmp_path)
+    first.until(lambda: len(jobs.invocations) == 1)
+    first.close()  # by SIGKILL
+    second = TaskProcess(operator, tmp_path, try_number=2)
+    second.until(lambda: len(jobs.invocations) == 2)
+    assert not jobs.made
+    jobs.answers.set()
+    second.until(lambda: LAST_WORDS in second.log)
+    assert len({headers["repeatability_request-id"] for headers in jobs.invocations}) == 1
+    assert (len(jobs.invocations), jobs.names) == (2, ["batchjob-1"])
+    second.close()
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
