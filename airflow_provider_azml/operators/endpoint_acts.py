@@ -21,7 +21,7 @@ EndpointKind = Literal["online", "batch"]
 ENDPOINT_KINDS: tuple[EndpointKind, ...] = ("online", "batch")
 
 
-class AzmlEndpointOperator(AzmlOperator):
+class EndpointOperator(AzmlOperator):
     """Base of operators that act on an endpoint which is there.
 
     Args:
@@ -59,7 +59,7 @@ class AzmlEndpointOperator(AzmlOperator):
         return scoring_uri
 
 
-class AzmlDeleteEndpointOperator(AzmlEndpointOperator):
+class AzmlDeleteEndpointOperator(EndpointOperator):
     """Deletes an endpoint with all its deployments, and waits until it is gone; one that is gone is no error.
 
     Args:
@@ -78,7 +78,7 @@ class AzmlDeleteEndpointOperator(AzmlEndpointOperator):
     Source: ``DELETE onlineEndpoints/{name}`` and ``DELETE batchEndpoints/{name}`` of the service's OpenAPI file.
     """
 
-    template_fields: Sequence[str] = (*AzmlEndpointOperator.template_fields, "kind")
+    template_fields: Sequence[str] = (*EndpointOperator.template_fields, "kind")
 
     def __init__(self, *, kind: EndpointKind = "online", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -111,7 +111,7 @@ class AzmlDeleteEndpointOperator(AzmlEndpointOperator):
         return self.told(context, self.endpoint_id, outcome.status)
 
 
-class AzmlDeleteDeploymentOperator(AzmlEndpointOperator):
+class AzmlDeleteDeploymentOperator(EndpointOperator):
     """Deletes one deployment of an endpoint, and waits until it is gone; one that is gone is no error.
 
     One that gets traffic is not deleted, unless it is said who gets that; nor is the default deployment of a batch
@@ -144,7 +144,7 @@ class AzmlDeleteDeploymentOperator(AzmlEndpointOperator):
     """
 
     template_fields: Sequence[str] = (
-        *AzmlEndpointOperator.template_fields,
+        *EndpointOperator.template_fields,
         "deployment_name",
         "move_traffic_to",
         "stop_serving",
@@ -271,7 +271,7 @@ class AzmlDeleteDeploymentOperator(AzmlEndpointOperator):
         )
 
 
-class AzmlRegenerateEndpointKeysOperator(AzmlEndpointOperator):
+class AzmlRegenerateEndpointKeysOperator(EndpointOperator):
     """Has one key of an online endpoint made anew, and waits until it is another; the key itself is not told.
 
     The former key opens nothing from then on: let callers use the other one first. Who scores with
@@ -296,7 +296,7 @@ class AzmlRegenerateEndpointKeysOperator(AzmlEndpointOperator):
     Source: ``POST onlineEndpoints/{name}/regenerateKeys`` of the service's OpenAPI file.
     """
 
-    template_fields: Sequence[str] = (*AzmlEndpointOperator.template_fields, "key_type")
+    template_fields: Sequence[str] = (*EndpointOperator.template_fields, "key_type")
 
     def __init__(self, *, key_type: KeyType = "primary", **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_provider_azml.operators.endpoint_acts import AzmlEndpointOperator
+from airflow_provider_azml.operators.endpoint_acts import EndpointOperator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ Split: TypeAlias = Mapping[str, int | str] | str
 """Deployment -> percent; or text as the CLI takes it, ``blue=90 green=10``."""
 
 
-class AzmlSetTrafficOperator(AzmlEndpointOperator):
+class AzmlSetTrafficOperator(EndpointOperator):
     """Changes the traffic of an online endpoint, reads it back, and waits until it is as it should be.
 
     What cannot be is refused before anything is sent: percentages that do not sum to 100, a deployment that is not
@@ -55,7 +55,7 @@ class AzmlSetTrafficOperator(AzmlEndpointOperator):
     """
 
     template_fields: Sequence[str] = (
-        *AzmlEndpointOperator.template_fields,
+        *EndpointOperator.template_fields,
         "traffic",
         "mirror_traffic",
         "rollback",
