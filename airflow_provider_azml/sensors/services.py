@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Through = Literal["traffic", "deployments", "both"]
 """Whom checks are put to: the endpoint, each deployment by its name, or first these and then that."""
+_STATE, _UP = ("properties", "provisioningState"), "Succeeded"
 _THROUGH: tuple[Through, ...] = ("traffic", "deployments", "both")
 
 
@@ -141,6 +142,8 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """From the endpoint to each of its deployments, from the last of them to the endpoint's answers."""
+        from airflow_provider_azml.rest.goals import word_of
+
         if self.service_name:
             return self._service(context, outcome)
         assert self.endpoint_name
@@ -151,15 +154,18 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
         following = self._after(context, outcome, names)
         if following:
             return self._seen(following)
-        shown = {name: self._found(self._deployment_id(name)) for name in names}
+        shown = {name: word_of(self._found(self._deployment_id(name)), _STATE) or _UP for name in names}
+        for name, state in shown.items():
+            if state != _UP:  # traffic went to another one meanwhile
+                return self._seen(self._awaited(context, name))
         scoring_uri = endpoint["properties"].get("scoringUri")
         if scoring_uri:
             self._link(context, AzmlEndpointLink.key, scoring_uri)
         return {
             "name": endpoint["name"],
             "id": self._endpoint_id,
-            "status": endpoint["properties"]["provisioningState"],
-            "deployments": {name: found["properties"].get("provisioningState") for name, found in shown.items()},
+            "status": word_of(endpoint, _STATE) or _UP,
+            "deployments": shown,
             "scoring_uri": scoring_uri,
             "studio_url": self.hook.studio_url("online_endpoint", self.endpoint_name),
         }
@@ -174,22 +180,32 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
         """
         from airflow_provider_azml.rest import steadiness
         from airflow_provider_azml.rest.arm_ids import parse
-        from airflow_provider_azml.rest.waiting import Ticket
 
         if outcome.arm_id == self._endpoint_id and outcome.goal == steadiness.ANSWERS:
             return None
-        looked_at, checks = parse(outcome.arm_id), self._normal_checks(context)
-        through = self.checked_through or ("deployments" if self.deployment_names else "traffic")
+        looked_at = parse(outcome.arm_id)
         passed = looked_at.name if looked_at.kind == "online_deployment" else ""
-        for name in names:
-            if name > passed:
-                arm_id = self._deployment_id(name)
-                if not checks or through == "traffic":
-                    return Ticket(arm_id)
-                return steadiness.answers(arm_id, checks=checks, compared_with=self.compared_with)
-        if not checks or through == "deployments":
+        following = next((name for name in names if name > passed), None)
+        if following:
+            return self._awaited(context, following)
+        checks = self._normal_checks(context)
+        if not checks or self._through == "deployments":
             return None
         return steadiness.answers(self._endpoint_id, checks=checks, compared_with=self.compared_with)
+
+    def _awaited(self, context: Context, deployment: str) -> Ticket:
+        """What is waited for of a deployment."""
+        from airflow_provider_azml.rest import steadiness
+        from airflow_provider_azml.rest.waiting import Ticket
+
+        arm_id, checks = self._deployment_id(deployment), self._normal_checks(context)
+        if not checks or self._through == "traffic":
+            return Ticket(arm_id)
+        return steadiness.answers(arm_id, checks=checks, compared_with=self.compared_with)
+
+    @property
+    def _through(self) -> Through:
+        return self.checked_through or ("deployments" if self.deployment_names else "traffic")
 
     def _look_at_service(self, context: Context) -> Ticket | Json:
         """Look at a web service of v1, and count how long it has had no place to run."""

@@ -12,7 +12,7 @@ from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, A
 from airflow_provider_azml.sensors import AzmlWaitForServiceHealthySensor
 from tests.airflow.running import run
 from tests.operators.conftest import SignedIn, service
-from tests.rest.endpoint_answers import ENDPOINT, GREEN, RIGHT, SCORE, WORKSPACE, WRONG, asked, serves, state
+from tests.rest.endpoint_answers import ENDPOINT, GREEN, RIGHT, SCORE, WORKSPACE, WRONG, asked, endpoint, serves, state
 from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import WS
 
@@ -41,10 +41,11 @@ def chosen(service: SignedIn) -> list[str | None]:
     return [one.headers.get("azureml-model-deployment") for one in service.asked if one.path == SCORE]
 
 
-@BOTH_WAYS
-def test_an_endpoint_is_asked_through_its_traffic_until_it_answers(deferrable: bool, service: SignedIn) -> None:
+@pytest.mark.parametrize("mode", ["poke", "reschedule", "deferrable"])
+def test_an_endpoint_is_asked_through_its_traffic_until_it_answers(mode: str, service: SignedIn) -> None:
     serves(service, *COLD, states=[state("Creating"), state("Succeeded")], traffic={"green": 100})
-    finished = waited(endpoint_name="iris", checks=[CHECK], deferrable=deferrable)
+    way = {"deferrable": True} if mode == "deferrable" else {"deferrable": False, "mode": mode}
+    finished = waited(endpoint_name="iris", checks=[CHECK], **way)
     assert finished.errors == {}
     told = finished.value("it")
     assert (told["status"], told["deployments"]) == ("Succeeded", {"green": "Succeeded"})
@@ -72,6 +73,19 @@ def test_both_are_asked_where_that_is_wanted(deferrable: bool, service: SignedIn
     finished = waited(endpoint_name="iris", checks=[compares], deferrable=deferrable, **arguments)
     assert finished.errors == {}
     assert chosen(service) == ["blue", "green", "blue", None]
+
+
+@pytest.mark.parametrize(("first", "then"), [("blue", "green"), ("green", "blue")])
+@BOTH_WAYS
+def test_traffic_may_go_elsewhere_meanwhile(first: str, then: str, deferrable: bool, service: SignedIn) -> None:
+    before, after = (endpoint(service, traffic={name: 100}) for name in (first, then))
+    service.answer("GET", ENDPOINT, before, before, after)
+    for name in (first, then):
+        arm_id = WORKSPACE.child("online_deployment", "iris", name)
+        service.answer("GET", arm_id, *(state("Creating") for _ in range(3)), state("Succeeded"))
+    finished = waited(endpoint_name="iris", deferrable=deferrable)
+    assert finished.errors == {}
+    assert finished.value("it")["deployments"] == {then: "Succeeded"}
 
 
 def test_checks_may_stand_in_a_file_with_templates(
