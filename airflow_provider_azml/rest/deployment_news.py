@@ -26,8 +26,11 @@ _DOWNLOAD_LINES = 10
 _BUILD_LINES = 50
 _LONGEST_LINE = 1000
 _IMAGE_SECONDS = 30.0
-_QUIET_SECONDS = 30.0
+_QUIET_SECONDS = 60.0
 """Pauses between two questions: for the image, and for the events of a deployment that is up."""
+_SPACING_SECONDS = 0.5
+"""Between two readings of logs for all who wait for deployments of a workspace in this process: Resource Manager takes
+some 10 writes a second, https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling"""
 _STEPS = {
     ("SystemSetup", "InProgress"): "setting up the instance",
     ("SystemSetup", "Succeeded"): "the instance is set up",
@@ -64,6 +67,8 @@ class DeploymentNews:
         "_known",
         "_name",
         "_tell",
+        "_turn",
+        "_was_up",
     )
 
     def __init__(self, deployment_id: str, tell: Callable[[int, str], None]) -> None:
@@ -75,6 +80,8 @@ class DeploymentNews:
         self._before: dict[tuple[str, str], int] = {}
         self._building: bool | None = None
         self._build_log: ImageLog | None = None
+        self._turn: float | None = None
+        self._was_up: bool | None = None
         self._is_built: bool | None = None
         self._is_refused = False
         self._due = self._build_due = 0.0
@@ -90,14 +97,16 @@ class DeploymentNews:
         Raises:
             ApiError: The service cannot be asked.
         """
-        if now < self._due and glance.outcome is None:
-            return
         is_up = glance.status in PROVISIONED
-        self._due = now + _QUIET_SECONDS if is_up else 0.0
+        if self._was_up is None:
+            self._was_up = is_up
+        if not self._may_ask(plane, glance, now):
+            return
+        self._due, self._turn = now + _QUIET_SECONDS if is_up else 0.0, None
         phases = deployment_phases.read((yield from self._content(_SERVER, _TAIL_LINES)))
         if self._known is None:
-            self._known = dict.fromkeys(phases.steps.items(), 1) if is_up else {}
-            self._before = _counted(phases.events) if is_up else {}
+            self._known = dict.fromkeys(phases.steps.items(), 1) if self._was_up else {}
+            self._before = _counted(phases.events) if self._was_up else {}
         if phases.steps or phases.events:
             yield from self._end_of_build(plane)
             self._tell_steps(phases, self._known)
@@ -105,6 +114,17 @@ class DeploymentNews:
         elif not is_up and (now >= self._build_due or glance.outcome is not None):
             self._build_due = now + (_IMAGE_SECONDS if not self._building else 0.0)
             yield from self._look_at_image(plane)
+
+    def _may_ask(self, plane: DataPlane, glance: Glance, now: float) -> bool:
+        """Whether the log is read at this look: at the end in any case, unless all has been well."""
+        if glance.outcome is not None:
+            return not (self._was_up and glance.outcome.succeeded)
+        if now < self._due:
+            return False
+        if self._turn is None:  # who comes later gets a later one, so that nobody is passed over
+            self._turn = max(now, plane.logs_from)
+            plane.logs_from = self._turn + _SPACING_SECONDS
+        return now >= self._turn
 
     def _tell_steps(self, phases: Phases, known: dict[tuple[str, str], int]) -> None:
         for step, state in phases.steps.items():

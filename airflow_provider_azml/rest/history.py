@@ -68,11 +68,14 @@ class DataPlane:
         workspace: The workspace.
         api: Its URL, once it is known.
         doors: Doors of endpoints in it that payloads are sent through.
+        logs_from: When it is the next one's turn to read the log of a deployment, in seconds of a monotonic clock:
+            that is a POST, of which Resource Manager takes few, and thousands may wait for deployments.
     """
 
     workspace: WorkspaceId
     api: str | None = None
     doors: Doors = field(default_factory=Doors, repr=False, compare=False)
+    logs_from: float = field(default=0.0, repr=False, compare=False)
 
     @classmethod
     def of(cls, place: WorkspaceId | DataPlane) -> DataPlane:

@@ -196,7 +196,7 @@ def test_of_a_deployment_that_is_up_what_happens_from_now_on_is_told(workspace: 
     deadline = time.monotonic() + 60
     while not any(ended in line for line in told):
         assert time.monotonic() < deadline, told
-        clock.now += 31
+        clock.now += 61
         hook.run(follower.look(up))
         time.sleep(0.1)
     assert "lasting: the instance is set up" not in told

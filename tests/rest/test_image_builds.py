@@ -9,8 +9,9 @@ import pytest
 from airflow_provider_azml.rest import image_builds
 from airflow_provider_azml.rest.datastores import Access, Container
 from airflow_provider_azml.rest.following import Follower
+from airflow_provider_azml.rest.history import DataPlane
 from airflow_provider_azml.rest.image_builds import ImageLog
-from airflow_provider_azml.rest.waiting import Glance
+from airflow_provider_azml.rest.waiting import Glance, Outcome
 from tests.rest.jobs import WORKSPACE, Clock, Told, discover
 from tests.rest.scripted_service import Answer
 
@@ -76,8 +77,9 @@ def test_a_build_is_told_as_it_goes(workspace: ScriptedService, drive: Drive) ->
     follower = Follower(DEPLOYMENT, told.tell, now=clock)
     drive(follower.look(CREATING))
     log += b"/9\nStep 3/9\ndone"
-    drive(follower.look(CREATING))
-    drive(follower.look(CREATING))
+    for _ in range(2):
+        clock.now += 1
+        drive(follower.look(CREATING))
     assert told == [
         "blue is Creating",
         "blue: building the image of environment sklearn:1",
@@ -119,6 +121,28 @@ def test_an_image_that_is_not_built_is_not_looked_for(
     drive(Follower(DEPLOYMENT, told.tell).look(CREATING))
     assert told == ["blue is Creating"]
     assert IMAGE not in [asked.path for asked in workspace.asked]
+
+
+def test_many_who_wait_read_logs_in_turn(workspace: ScriptedService, drive: Drive) -> None:
+    says(workspace, "SystemSetup: Succeeded")
+    plane, clock, tolds = DataPlane(WORKSPACE), Clock(), [Told() for _ in range(8)]
+    followers = [Follower(DEPLOYMENT, told.tell, plane=plane, now=clock) for told in tolds]
+    for _ in range(5):
+        for follower in followers:
+            drive(follower.look(CREATING))
+        clock.now += 1
+    assert [list(told) for told in tolds] == [["blue is Creating", "blue: the instance is set up"]] * 8
+    assert 8 <= len(workspace.asked) <= 10
+
+
+@pytest.mark.parametrize(("good", "reads"), [(True, 0), (False, 1)])
+def test_of_one_that_was_up_all_the_time_no_log_is_read_at_a_good_end(
+    workspace: ScriptedService, drive: Drive, good: bool, reads: int
+) -> None:
+    says(workspace, "SystemSetup: Succeeded")
+    outcome = Outcome(DEPLOYMENT, "Succeeded", good=good)
+    drive(Follower(DEPLOYMENT, Told().tell).look(Glance("Succeeded", outcome)))
+    assert len(workspace.asked) == reads
 
 
 @pytest.mark.parametrize(("since", "found"), [("2026-01-31T09:00:01Z", True), ("2026-01-31T09:00:02Z", False)])
