@@ -10,7 +10,7 @@ import tempfile
 import time
 from itertools import cycle, product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tests.conftest  # noqa: F401 (gives Airflow a home of its own, before it is imported)
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
@@ -23,7 +23,25 @@ TASKS = {
     "deferred": ["deferred"],
     "both": ["blocking", "deferred"],
     "v1": ["v1_blocking", "v1_deferred"],
+    "batch": ["batch_blocking", "batch_deferred"],
 }
+NEEDED: dict[str, dict[str, dict[str, Any]]] = {
+    "v1": {"compute": {"name": "cpu", "type": "amlcompute", "size": "Standard_DS3_v2"}},
+    "batch": {
+        "batch_endpoint": {"name": "killed", "defaults": {"deployment_name": "first"}},
+        "batch_deployment": {
+            "name": "first",
+            "endpoint_name": "killed",
+            "type": "model",
+            "code_configuration": {"code": "scoring", "scoring_script": "score.py"},
+            "environment": {"image": "local"},
+            "compute": "azureml:serverless",
+            "settings": {"mini_batch_size": 1},
+        },
+    },
+}
+"""What is there for tasks of some kinds before they begin: kind -> its content."""
+DAGS = Path(__file__).parent / "dags"
 WAYS: dict[str, list[How]] = {"kill": ["kill"], "redeploy": ["redeploy"], "both": ["kill", "redeploy"]}
 
 
@@ -56,10 +74,10 @@ def _run(given: argparse.Namespace, folder: Path) -> list[str]:
     from tests.kills.lives import Story, live_side_by_side
     from tests.kills.reckoning import Reckoning
 
-    if given.tasks == "v1":
+    for kind, made in NEEDED.get(given.tasks, {}).items():
         from airflow_provider_azml.hooks.azml import AzmlHook
 
-        AzmlHook().apply({"name": "cpu", "type": "amlcompute", "size": "Standard_DS3_v2"}, kind="compute")
+        AzmlHook().apply(made, kind=kind, base_path=DAGS)
     kinds = cycle(product(WAYS[given.how], TASKS[given.tasks]))
     stories = [
         Story(f"{how}-{number}", task_id, how, given.job_seconds)

@@ -31,7 +31,7 @@ class Story:
 
     Args:
         run_id: The run whose task it is.
-        task_id: ``blocking`` or ``deferred``; of runs of v1 ``v1_blocking`` or ``v1_deferred``.
+        task_id: ``blocking`` or ``deferred``; of runs of v1 and batch jobs with ``v1_`` or ``batch_`` before it.
         how: ``kill``: SIGKILL to the task's process, now and then to its supervisor as well; while it is deferred, to
             the process of its trigger. ``redeploy``: SIGTERM to its supervisor, and SIGKILL to all that is left of it
             after some seconds.

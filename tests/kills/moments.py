@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "KILLS_MOMENTS"
 """Environment variable that names the socket which moments are told to."""
-_SUBMISSIONS = {"PUT": re.compile(r"/jobs/[^/?]+"), "POST": re.compile(r"/startrun\b")}
+_SUBMISSIONS = {"PUT": re.compile(r"/jobs/[^/?]+"), "POST": re.compile(r"/startrun\b|/score/.+/jobs$")}
 
 MOMENTS = {
     "executing": "before the PUT",
@@ -40,7 +40,10 @@ def tell(moment: str) -> None:
 
 
 def watch_requests() -> None:
-    """Tell, from now on, when a PUT of a job, or the start of a run of v1, is sent and when it is answered."""
+    """Tell, from now on, when what submits a job is sent, and when it is answered.
+
+    That is a PUT of a job, the start of a run of v1, or an invocation of a batch endpoint.
+    """
     putrequest, getresponse = HTTPConnection.putrequest, HTTPConnection.getresponse
     puts: set[int] = set()
 

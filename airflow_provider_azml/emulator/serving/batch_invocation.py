@@ -32,7 +32,8 @@ class Invocation:
         outputs: Outputs, as jobs have them, by name.
         settings: The other fields of ``BatchJob``.
 
-    Sources: ``BatchJobSchema`` of azure-ai-ml 1.35.2;
+    Sources: ``BatchJobSchema`` of azure-ai-ml 1.35.2; ``BatchJob`` of the client of ``2020-09-01-dataplanepreview`` in
+    azure-ai-ml 1.11 ("Tag dictionary", "The asset property dictionary": that the job has both is inferred);
     https://learn.microsoft.com/azure/machine-learning/how-to-access-data-batch-endpoints-jobs (whose bodies begin their
     keys with capital letters).
     """

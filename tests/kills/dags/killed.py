@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG
 
-from airflow_provider_azml.operators import AzmlSubmitCommandJobOperator, AzmlSubmitScriptRunOperator
+from airflow_provider_azml.operators import (
+    AzmlInvokeBatchEndpointOperator,
+    AzmlSubmitCommandJobOperator,
+    AzmlSubmitScriptRunOperator,
+)
 from tests.kills import moments
 
 if TYPE_CHECKING:
@@ -47,6 +51,10 @@ class ToldRunOperator(Told, AzmlSubmitScriptRunOperator):
     """Starts a run of v1."""
 
 
+class ToldInvokeOperator(Told, AzmlInvokeBatchEndpointOperator):
+    """Invokes a batch endpoint."""
+
+
 WAITING = {"poll_seconds": 0.2, "retries": 20, "retry_delay": timedelta(0)}
 JOB = {
     **WAITING,
@@ -63,8 +71,17 @@ RUN = {
     "generation": "v1",
 }
 
+INVOCATION = {
+    **WAITING,
+    "endpoint_name": "killed",
+    "input": "azureml://datastores/workspaceblobstore/paths/numbers/",
+    "properties": JOB["properties"],
+}
+
 with DAG("killed", schedule=None):
     ToldOperator(task_id="blocking", deferrable=False, **JOB)
     ToldOperator(task_id="deferred", deferrable=True, **JOB)
     ToldRunOperator(task_id="v1_blocking", deferrable=False, **RUN)
     ToldRunOperator(task_id="v1_deferred", deferrable=True, **RUN)
+    ToldInvokeOperator(task_id="batch_blocking", deferrable=False, **INVOCATION)
+    ToldInvokeOperator(task_id="batch_deferred", deferrable=True, **INVOCATION)
