@@ -40,8 +40,8 @@ class Sending(Protocol):
         batches: Iterator[RecordBatch],
         answered: Callable[[RecordBatch, bytes | ApiError], None],
         glance: Callable[[], None],
-    ) -> None:
-        """Send them all."""
+    ) -> int:
+        """Send them all; how many requests were sent again."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,14 @@ class RecordScoring:
                     most_bytes=None if placed else MOST_RESULT_BYTES,
                 )
                 try:
-                    send(batches(found, self.form, self.batch_size), tally.answered, _Teller(self.log, tally).look)
+                    look = _Teller(self.log, tally).look
+                    again = send(batches(found, self.form, self.batch_size), tally.answered, look)
                 except ResultsTooLong as error:
                     kilobytes = MOST_RESULT_BYTES >> 10
                     reason = f"is needed: the results of {error.records} records have more than {kilobytes} kB already"
                     raise refused("output_file", reason) from error
                 self._check(tally)
-                result = self._told(tally, time.monotonic() - begun, placed)
+                result = self._told(tally, again, time.monotonic() - begun, placed)
                 if placed:
                     lines.close()
                     placed.put()
@@ -167,14 +168,15 @@ class RecordScoring:
         if not tally.records:
             self.log.warning("There were no records to score")
 
-    def _told(self, tally: Tally, seconds: float, placed: Placed | None) -> Json:
+    def _told(self, tally: Tally, again: int, seconds: float, placed: Placed | None) -> Json:
         succeeded = tally.records - tally.failed
         self.log.info(
-            "%d of %d records scored with %d requests in %.1f s%s",
+            "%d of %d records scored with %d requests in %.1f s%s%s",
             succeeded,
             tally.records,
             tally.requests,
             seconds,
+            f"; {again} were not taken at once, and sent again" if again else "",
             f", results in {placed.shown}" if placed else "",
         )
         return {
@@ -183,6 +185,7 @@ class RecordScoring:
             "succeeded": succeeded,
             "failed": tally.failed,
             "requests": tally.requests,
+            "sent_again": again,
             "seconds": round(seconds, 3),
             "errors": tally.errors,
             "output": placed.shown if placed else None,

@@ -65,8 +65,9 @@ class AzmlScoreOperator(AzmlOperator):
 
     Returns:
         Of one payload the endpoint's answer: JSON where it is JSON, else text. Of records ``{"name", "records",
-        "succeeded", "failed", "requests", "seconds", "errors", "output", "studio_url"}``, with the first 20 ``errors``;
-        without ``output_file`` also ``results``, of 256 kB at most: the answers, ``None`` for a record that failed.
+        "succeeded", "failed", "requests", "sent_again", "seconds", "errors", "output", "studio_url"}``, with the first
+        20 ``errors``; without ``output_file`` also ``results``, of 256 kB at most: the answers, ``None`` for a record
+        that failed.
 
     Raises:
         ApiError: The endpoint refused the payload or the identity, is not there, or takes nothing any more.
@@ -295,8 +296,8 @@ class AzmlScoreOperator(AzmlOperator):
 
     def _send(
         self, batches: Iterator[B], answered: Callable[[B, bytes | ApiError], None], glance: Callable[[], None]
-    ) -> None:
-        """Send batches, and tell their answers in order."""
+    ) -> int:
+        """Send batches, and tell their answers in order; how many requests were sent again."""
         from airflow_provider_azml.rest.score_step import Score
 
         def look() -> None:
@@ -309,8 +310,8 @@ class AzmlScoreOperator(AzmlOperator):
                 )
             glance()
 
-        def sending() -> Flow[None]:
-            yield Score(
+        def sending() -> Flow[int]:
+            sent_again: int = yield Score(
                 self._door,
                 batches,
                 answered,
@@ -321,8 +322,9 @@ class AzmlScoreOperator(AzmlOperator):
                 timeout_seconds=float(self.request_timeout_seconds),
                 tolerate_errors_seconds=self.tolerate_errors_seconds,
             )
+            return sent_again
 
-        self.hook.run(sending())
+        return self.hook.run(sending())
 
     def _door(self) -> Flow[Door]:
         """Where the payloads go, and what opens it."""

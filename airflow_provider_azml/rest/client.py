@@ -164,10 +164,9 @@ class Client:
             return fetch_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
         if isinstance(step, Upload):
             send_files(step, workers, group, ca_bundle=self._ca_bundle, tokens=self._storage_tokens(step))
-        else:
-            deliveries = importlib.import_module("airflow_provider_azml.rest.deliveries")  # brings aiohttp
-            deliveries.deliver(step, partial(self._open, step.door), self._ca_bundle, self._user_agent)
-        return None
+            return None
+        deliveries = importlib.import_module("airflow_provider_azml.rest.deliveries")  # brings aiohttp
+        return deliveries.deliver(step, partial(self._open, step.door), self._ca_bundle, self._user_agent)
 
     def _open(self, door: Callable[[], Flow[Door]], refused: str | None) -> Door:
         """Open the door of an endpoint, after the secret that it was opened with before was refused."""

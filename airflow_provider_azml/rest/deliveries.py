@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Opening: TypeAlias = "Callable[[str | None], Door]"
 """Opens the door, and is given the secret that was refused."""
-_AHEAD = 16
+_AHEAD = 4
 """How many batches for each that is under way may be answered before the one whose turn it is."""
 _LEAST_AHEAD = 64
 _CONNECT_SECONDS, _LEAST_SECONDS = 30.0, 60.0
@@ -44,8 +44,8 @@ _NEVER = (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL)
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_HOLD = 0.05, 5.0, 120.0
 
 
-def deliver(step: Score[Any], opening: Opening, ca_bundle: str | None, user_agent: str) -> None:
-    """Send the batches of a step.
+def deliver(step: Score[Any], opening: Opening, ca_bundle: str | None, user_agent: str) -> int:
+    """Send the batches of a step; how many requests were sent again.
 
     Args:
         step: What to send, and what to do with the answers.
@@ -57,7 +57,7 @@ def deliver(step: Score[Any], opening: Opening, ca_bundle: str | None, user_agen
         ApiError: The endpoint refused the identity, is not there, or took nothing for too long.
     """
 
-    async def delivered() -> None:
+    async def delivered() -> int:
         trusted = await asyncio.to_thread(ssl.create_default_context, cafile=ca_bundle)
         session = Session(trusted)
         try:
@@ -65,8 +65,9 @@ def deliver(step: Score[Any], opening: Opening, ca_bundle: str | None, user_agen
             await delivery.run()
         finally:
             await session.close()
+        return delivery.sent_again
 
-    run_in_thread(delivered, step.glance)
+    return run_in_thread(delivered, step.glance)
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class _Delivery:
         self._taken = self._told = 0
         self._window = max(_LEAST_AHEAD, _AHEAD * step.concurrency)
         self._room = asyncio.Event()
+        self.sent_again = 0
 
     async def run(self) -> None:
         """Send them all; the first error that is not one batch's alone ends it."""
@@ -156,34 +158,44 @@ class _Delivery:
 
     async def _sent(self, batch: Batch) -> list[tuple[Batch, bytes | ApiError]]:
         """Send a batch, in parts and again where that is right; what came of each part."""
-        tries = 0
+        tries = refused = 0
         while True:
             way = self._way
             if way is None or (way.renew_at is not None and time.time() >= way.renew_at):
                 way = await self._opened(way)
             answer = await self._exchange(way, batch.body)
-            tries += 1
             if isinstance(answer, bytes):
                 self._answered = True
-                if self._strained:
-                    self._strained = False
-                    self._patience.relieved()
+                self._relieve()
                 return [(batch, answer)]
             error, unsent = answer
             if error.status == HTTPStatus.UNAUTHORIZED:
-                await self._refused(way, error, tries)
+                refused += 1
+                await self._refused(way, error, refused)
                 continue
             parts = batch.halves()
-            what = verdict(
-                error, unsent=unsent, idempotent=self._step.idempotent, several=parts is not None, tries=tries
-            )
+            idempotent = self._step.idempotent
+            what = verdict(error, unsent=unsent, idempotent=idempotent, several=parts is not None, tries=tries + 1)
             if what == "all":
                 raise error
+            if what == "wait":
+                self.sent_again += 1
+                refused += 1
+                await self._pause(error, refused, bears=True)
+                continue
+            self._relieve()
             if what == "failed":
                 return [(batch, error)]
             if what == "halves" and parts:
                 return [each for part in parts for each in await self._sent(part)]
-            await self._pause(error, tries, bears=what == "wait")
+            tries += 1
+            self.sent_again += 1
+            await self._pause(error, tries, bears=False)
+
+    def _relieve(self) -> None:
+        if self._strained:
+            self._strained = False
+            self._patience.relieved()
 
     async def _exchange(self, way: _Way, body: bytes) -> bytes | tuple[ApiError, bool]:
         """The answer to a payload if it is a success; else the error, and whether the payload was never sent."""

@@ -9,27 +9,29 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+T = TypeVar("T")
 _GLANCE_SECONDS = 1.0
 _GRACE_SECONDS = 3.0
 
 
-class _LoopThread(threading.Thread):
+class _LoopThread(threading.Thread, Generic[T]):
     """Runs a coroutine on an event loop, and keeps how it ended."""
 
-    def __init__(self, make: Callable[[], Coroutine[None, None, None]]) -> None:
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]]) -> None:
         super().__init__(name="azml-event-loop", daemon=True)
         self._make = make
         self._context = contextvars.copy_context()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
         self._called_off = False
         self.ended = threading.Event()
         self.error: BaseException | None = None
+        self.results: list[T] = []
 
     def run(self) -> None:
         try:
@@ -51,11 +53,11 @@ class _LoopThread(threading.Thread):
     async def _main(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         if not self._called_off:
-            await self._make()
+            self.results.append(await self._make())
 
 
-def run_in_thread(make: Callable[[], Coroutine[None, None, None]], glance: Callable[[], None]) -> None:
-    """Run a coroutine to its end on an event loop of its own, in a thread of its own.
+def run_in_thread(make: Callable[[], Coroutine[Any, Any, T]], glance: Callable[[], None]) -> T:
+    """Run a coroutine to its end on an event loop of its own, in a thread of its own; what it answers.
 
     Args:
         make: Makes the coroutine.
@@ -77,3 +79,4 @@ def run_in_thread(make: Callable[[], Coroutine[None, None, None]], glance: Calla
     thread.join()
     if thread.error is not None:
         raise thread.error
+    return thread.results[0]

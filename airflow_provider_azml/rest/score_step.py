@@ -45,10 +45,11 @@ class Whole:
 
 @dataclass(frozen=True)
 class Score(Generic[B]):
-    """Send batches to a scoring URI, some at a time, over connections that stay open; the result is ``None``.
+    """Send batches to a scoring URI, some at a time, over connections that stay open.
 
-    For the blocking driver alone, which has an event loop in a thread for it. A batch is sent again where it was not
-    taken; see :func:`~airflow_provider_azml.rest.resending.verdict`.
+    The result is how many requests were sent again: where they were not taken, or where that does no harm; see
+    :func:`~airflow_provider_azml.rest.resending.verdict`. For the blocking driver alone, which has an event loop in a
+    thread for it.
 
     Args:
         door: Makes the flow that finds the scoring URI and what opens it; again when that runs out, or is refused.
