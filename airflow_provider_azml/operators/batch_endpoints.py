@@ -33,8 +33,8 @@ class AzmlInvokeBatchEndpointOperator(AzmlJobOperator):
         endpoint_name: Name of the endpoint.
         deployment_name: Name of the deployment; by default the endpoint's default one.
         input: The data, for deployments of models: a local path relative to the DAG file, ``azureml:name:version``,
-            ``azureml:name@latest``, a path in a datastore, a URL, the ``id`` of registered data, or an output of an
-            upstream task's job; or ``{"type", "path"}``.
+            ``azureml:name@latest``, a path in a datastore, a URL, an output of an upstream task's job, or the result of
+            a task that has registered data, or its ``id``; or ``{"type", "path"}``.
         inputs: The same by name, for deployments of pipelines, which take values too: numbers, booleans, text that is
             no path, or ``{"value": ...}``.
         outputs: Where outputs go, by name: a path in a datastore, or ``{"type", "path"}``.
@@ -153,6 +153,24 @@ class AzmlInvokeBatchEndpointOperator(AzmlJobOperator):
             return whole
         given = {"path": self.input} if isinstance(self.input, str) else self.input
         return whole.merged({"inputs": {_ONE_INPUT: given}})
+
+    def source(self, context: Context) -> Source:
+        """What is asked for; inputs that are results of tasks which have registered data name that data."""
+        from dataclasses import replace
+
+        from airflow_provider_azml.spec.references import made_by_task
+
+        asked = super().source(context)
+        inputs = asked.value.get("inputs")
+        if not isinstance(inputs, dict):
+            return asked
+        named = {
+            name: {"path": made_by_task(given) or given.get("path")}
+            if isinstance(given, dict) and "id" in given
+            else given
+            for name, given in inputs.items()
+        }
+        return replace(asked, value={**asked.value, "inputs": named})
 
     def checked(self, source: Source) -> str:
         """The kind of what is asked for, once that has no problems.

@@ -116,6 +116,9 @@ def test_a_local_folder_is_scored_and_progress_told(
     result = finished.value("it")
     assert (result["status"], result["endpoint"], result["deployment"]) == ("Completed", endpoint, "doubling")
     assert result["experiment_name"] == "batch"
+    job = deployed.get("job", result["name"])["properties"]
+    assert job["properties"]["airflow.attempt"] == job["tags"]["airflow.attempt"]
+    assert job["displayName"] == f"batch-it-{job['tags']['airflow.attempt']}"
     assert result["outputs"] == {"score": f"azureml://jobs/{result['name']}/outputs/score/paths/"}
     assert result["output_file"].startswith("azureml://datastores/workspaceblobstore/paths/azureml/")
     assert result["output_file"].endswith("/score/mine.csv")
@@ -130,7 +133,8 @@ def test_what_one_job_wrote_is_what_the_next_one_reads(deployed: AzmlHook, proje
         name = f"numbers-{uuid.uuid4().hex[:8]}"
         data = AzmlRegisterDataOperator(task_id="data", name=name, path=str(project / "numbers"))
         arguments = {"endpoint_name": endpoint, "deferrable": False}
-        first = AzmlInvokeBatchEndpointOperator(task_id="first", input=data.output["id"], **arguments)
+        first = AzmlInvokeBatchEndpointOperator(task_id="first", input=data.output, **arguments)
+        AzmlInvokeBatchEndpointOperator(task_id="by_id", input=data.output["id"], **arguments)
         second = AzmlInvokeBatchEndpointOperator(task_id="second", input=first.output["output_file"], **arguments)
         third = AzmlInvokeBatchEndpointOperator(
             task_id="third", inputs={"numbers": "{{ ti.xcom_pull('second')['outputs']['score'] }}"}, **arguments
