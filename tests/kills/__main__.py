@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from itertools import cycle, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ NEEDED: dict[str, dict[str, dict[str, Any]]] = {
 }
 """What is there for tasks of some kinds before they begin: kind -> its content."""
 DAGS = Path(__file__).parent / "dags"
+_TRIES = 10
 WAYS: dict[str, list[How]] = {"kill": ["kill"], "redeploy": ["redeploy"], "both": ["kill", "redeploy"]}
 
 
@@ -75,9 +77,7 @@ def _run(given: argparse.Namespace, folder: Path) -> list[str]:
     from tests.kills.reckoning import Reckoning
 
     for kind, made in NEEDED.get(given.tasks, {}).items():
-        from airflow_provider_azml.hooks.azml import AzmlHook
-
-        AzmlHook().apply(made, kind=kind, base_path=DAGS)
+        _make(kind, made)
     kinds = cycle(product(WAYS[given.how], TASKS[given.tasks]))
     stories = [
         Story(f"{how}-{number}", task_id, how, given.job_seconds)
@@ -89,6 +89,18 @@ def _run(given: argparse.Namespace, folder: Path) -> list[str]:
     seconds = time.monotonic() - begun
     sys.stdout.write(f"{reckoning.table()}\n{seconds:.0f} s, seed {given.seed}\n")
     return reckoning.wrong()
+
+
+def _make(kind: str, made: dict[str, Any]) -> None:
+    """Make what is needed, whatever the faults do to it."""
+    from airflow_provider_azml.exceptions import ApiError
+    from airflow_provider_azml.hooks.azml import AzmlHook
+
+    for _ in range(_TRIES):
+        with suppress(ApiError):
+            AzmlHook().apply(made, kind=kind, base_path=DAGS)
+            return
+    raise AssertionError(f"the {kind} could not be made")
 
 
 if __name__ == "__main__":
