@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_azml.exceptions import ApiError, NotFound, RunFailed, SpecError, TrafficChanged, TrafficRefused
 from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
 from airflow_provider_azml.operators.files import AzmlSpecOperator
-from airflow_provider_azml.operators.rollout_failures import FAILED, FailingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.operators.rollout_places import Rollout
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.rest.rollout_acts import Act, Await, Deploy, Move, Watch
-    from airflow_provider_azml.rest.rollouts import Shown
+    from airflow_provider_azml.rest.rollouts import OnFailure, Shown
     from airflow_provider_azml.rest.waiting import Outcome, Ticket
     from airflow_provider_azml.spec.source import Source
 
@@ -28,7 +27,7 @@ _EXAMINED, _MADE, _GIVEN = "examined", "made", "given"
 sent it, and the share that this try has given it last."""
 
 
-class DeployingOperator(FailingOperator):
+class DeployingOperator(AzmlSpecOperator):
     """Base of operators that deploy to an online endpoint, and make the endpoint if there is none.
 
     Every step starts from what the service shows, so a retry goes on where an earlier try was stopped, at whatever
@@ -49,6 +48,9 @@ class DeployingOperator(FailingOperator):
 
     checks: Sequence[Mapping[str, Any]] | str = ()
     """What the deployment has to answer, or the file that says it."""
+
+    on_failure: OnFailure = "keep"
+    """What becomes of a deployment that is no good."""
 
     remove_old: bool = False
     """Whether deployments that got traffic before are deleted at the end."""
@@ -98,21 +100,26 @@ class DeployingOperator(FailingOperator):
 
     def advance(self, context: Context, outcome: Outcome) -> Ticket | Json:
         """Go on from how an act ended: with the next, which follows from what the service shows then."""
+        from airflow_provider_azml.operators import rollout_failures
         from airflow_provider_azml.rest import traffic_changes
         from airflow_provider_azml.rest.arm_ids import parse
         from airflow_provider_azml.rest.awaited_endpoints import STEADY
 
         rollout = self.rollout(context)
         if outcome.goal == "traffic":
-            traffic_changes.settled(outcome)
-        elif not outcome.succeeded and FAILED in self.carried:
+            try:
+                traffic_changes.settled(outcome)
+            except TrafficChanged as error:
+                rollout_failures.tell_not_put_back(self, error)
+                raise
+        elif not outcome.succeeded and rollout_failures.FAILED in self.carried:
             self.log.warning("%s could not be deleted; delete it yourself", parse(outcome.arm_id).name)
-            raise self.end(rollout, self.hook.run(rollout.look()))
+            raise rollout_failures.end(self, rollout, self.hook.run(rollout.look()))
         elif not outcome.succeeded:
             failure = self._not_deployed(outcome, rollout.endpoint_name)
             if parse(outcome.arm_id).kind == "online_endpoint":
                 raise failure
-            self.keep_failure(failure)
+            rollout_failures.keep(self, failure)
         return self._go_on(context, rollout, passed=outcome.goal == STEADY)
 
     def rollout(self, context: Context) -> Rollout:
@@ -136,6 +143,7 @@ class DeployingOperator(FailingOperator):
 
     def _go_on(self, context: Context, rollout: Rollout, *, passed: bool = False) -> Ticket | Json:
         """Do what comes next, until that is to wait, or everything is done."""
+        from airflow_provider_azml.operators import rollout_failures
         from airflow_provider_azml.rest.rollout_acts import Finish
 
         surprised = False
@@ -150,13 +158,14 @@ class DeployingOperator(FailingOperator):
                 if isinstance(error, TrafficChanged) and not surprised:
                     surprised = True  # the look may have shown what was before: another one decides
                     continue
-                self.tell_not_put_back(error)
+                rollout_failures.tell_not_put_back(self, error)
                 raise
             if pending:
                 return pending
             passed = False
 
     def _next_act(self, rollout: Rollout, shown: Shown, *, passed: bool) -> Act:
+        from airflow_provider_azml.operators.rollout_failures import FAILED
         from airflow_provider_azml.rest.rollouts import next_act, undo
 
         failed = self.carried.get(FAILED)
@@ -180,6 +189,7 @@ class DeployingOperator(FailingOperator):
 
     def _rolled(self, context: Context, rollout: Rollout, act: Act, shown: Shown) -> Ticket | None:
         """Do an act that a deployment which is up comes to its traffic by."""
+        from airflow_provider_azml.operators import rollout_failures
         from airflow_provider_azml.rest import deletions, rollout_acts
 
         match act:
@@ -195,7 +205,7 @@ class DeployingOperator(FailingOperator):
             case rollout_acts.Disturbed():
                 raise rollout.disturbed(act)
             case rollout_acts.GiveUp():
-                return self.give_up(rollout, act, shown)
+                return rollout_failures.give_up(self, rollout, act, shown)
         raise ValueError(f"{act!r} is no act of a rollout that goes on")
 
     def _make_endpoint(self, context: Context, rollout: Rollout, shown: Shown) -> Ticket:
@@ -210,7 +220,7 @@ class DeployingOperator(FailingOperator):
         return self.hook.run(submission.submit(self.hook.target, "online_endpoint", endpoint, context))
 
     def _deploy(self, context: Context, rollout: Rollout, act: Deploy, shown: Shown) -> Ticket:
-        from airflow_provider_azml.operators import submission
+        from airflow_provider_azml.operators import rollout_failures, submission
         from airflow_provider_azml.rest.waiting import Ticket
 
         if self.carried.get(_MADE) and shown.deployment and not shown.is_ours:
@@ -222,7 +232,7 @@ class DeployingOperator(FailingOperator):
         try:
             ticket = self.hook.run(submission.submit(self.hook.target, "online_deployment", whole, context))
         except (ApiError, SpecError) as refused:
-            self.clean_up(rollout, refused)
+            rollout_failures.clean_up(self, rollout, refused)
             raise
         if ticket.goal == "idle" and rollout.is_ours(ticket.body):  # the answer to a first PUT was lost
             ticket = Ticket(ticket.arm_id, None, ticket.body)
