@@ -10,13 +10,13 @@ that it replaces are deleted.
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, chain
+from airflow.sdk import DAG, Param
 
-from airflow_provider_azml.operators import AzmlDeployModelOperator
-from airflow_provider_azml.sensors import AzmlWaitForServiceHealthySensor
+from airflow_provider_azml.operators import AzmlDeployModelOperator, AzmlScoreOperator
 
 # names of endpoints are unique in an Azure region
 ENDPOINT = "iris-canary-{{ conn.azml_default.extra_dejson['subscription_id'][:8] }}"
+FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]  # sepal length and width, petal length and width, in cm
 
 with DAG(
     "canary_deploy",
@@ -43,9 +43,5 @@ with DAG(
         remove_old=True,
         retries=2,  # a try goes on from where the endpoint stands; a version that fails its checks is not tried again
     )
-    healthy = AzmlWaitForServiceHealthySensor(
-        task_id="healthy", endpoint_name=deploy.output["name"], checks="iris/checks.yml"
-    )
-
-    chain(deploy, healthy)
+    score = AzmlScoreOperator(task_id="score", endpoint_name=deploy.output["name"], payload={"data": FLOWERS})
     # [end tasks]

@@ -60,6 +60,10 @@ with DAG(
         endpoint_file="iris/endpoint.yml",
         endpoint_name=ENDPOINT,
         model=register_model.output["id"],
+        strategy="blue_green",  # beside the champion, which serves until the new one has passed its checks
+        checks="iris/checks.yml",
+        step_seconds=5,  # how long it is watched once it has the traffic; the default is a minute
+        remove_old=True,
     )
 
     @task(trigger_rule="none_failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -26,39 +27,46 @@ USELESS = 1e9
 
 
 def quick(name: str) -> DAG:
-    """An example that looks at what it waits for more often."""
-    dag = load(name)
+    return quickened(load(name))
+
+
+def quickened(dag: DAG) -> DAG:
+    """An example that looks at what it waits for more often, and watches what it has deployed for a moment."""
     for task in dag.tasks:
         task.poll_seconds = 0.2
+        task.step_seconds = 0.5
     return dag
 
 
+@dataclass(frozen=True)
+class Retraining:
+    """Three runs of the example that trains: the first, one in which nothing is learnt, and one as the first."""
+
+    first: Finished
+    worse: Finished
+    again: Finished
+
+    @property
+    def version(self) -> str:
+        """The version of the model that the last one has registered."""
+        return str(self.again.value("register_model")["version"])
+
+
 @pytest.fixture(scope="module")
-def version(azml_emulator: RunningEmulator) -> str:
-    """The version of the model that the example which trains has registered."""
+def retraining(azml_emulator: RunningEmulator) -> Retraining:
     with pytest.MonkeyPatch.context() as patched:
         for name, value in azml_emulator.environment.items():
             patched.setenv(name, value)
         ensure_workspace(azml_emulator.environment)
-        first = retrained()
-    assert first.errors == {}
-    return str(first.value("register_model")["version"])
+        dag = quick("scheduled_retraining")
+        return Retraining(*(run(dag, run_conf={"regularization": each}) for each in (1.0, USELESS, 1.0)))
 
 
-def retrained(regularization: float = 1.0) -> Finished:
-    """A run of the example that trains, whose model is deployed if it is good enough."""
-    return run(quick("scheduled_retraining"), run_conf={"regularization": regularization})
-
-
-def test_scheduled_retraining(azml_connection: str, capfd: pytest.CaptureFixture[str]) -> None:
-    first = retrained()
-    assert first.errors == {}
+def test_scheduled_retraining(retraining: Retraining, azml_connection: str) -> None:
+    first, worse, again = retraining.first, retraining.worse, retraining.again
+    assert (first.errors, worse.errors, again.errors) == ({}, {}, {})
     assert set(first.states.values()) == {"success"}
     assert first.value("gate")["champion"] is None
-    capfd.readouterr()
-
-    worse = retrained(USELESS)
-    assert worse.errors == {}
     assert worse.states == {
         "prepare": "success",
         "train": "success",
@@ -72,22 +80,21 @@ def test_scheduled_retraining(azml_connection: str, capfd: pytest.CaptureFixture
     assert challenger["value"] < 0.8 < champion["value"]
     assert champion["version"] == first.value("register_model")["version"]
     assert worse.value("tell") == f"The new model is not used: {verdict['reason']}"
-    told = capfd.readouterr().out
-    assert f"Challenger: accuracy {challenger['value']:.6g}, job {worse.value('train')['name']}" in told
-    assert f"Champion: accuracy {champion['value']:.6g}, model iris:{champion['version']}" in told
 
-    again = retrained()
-    assert again.value("gate")["passed"]
-    hook = AzmlHook(azml_connection)
-    version = again.value("register_model")["version"]
-    assert hook.score(again.value("deploy")["name"], {"data": [[5.1, 3.5, 1.4, 0.2]]}) == ["setosa"]
-    assert version != champion["version"]
+    hook, deployed = AzmlHook(azml_connection), again.value("deploy")
+    assert again.value("gate")["champion"]["deployment"] == first.value("deploy")["deployment"]
+    assert deployed["traffic"] == {deployed["deployment"]: 100}
+    assert [each["name"] for each in hook.list("online_deployment", parent=deployed["name"])] == [
+        deployed["deployment"]
+    ]
+    assert hook.score(deployed["name"], {"data": [[5.1, 3.5, 1.4, 0.2]]}) == ["setosa"]
+    assert retraining.version != champion["version"]
 
 
 @pytest.mark.filterwarnings("ignore")  # Airflow's API server warns about itself
 @pytest.mark.parametrize(("option", "switched"), [("Reject", False), ("Approve", True)])
-def test_approval_before_switch(option: str, switched: bool, version: str, azml_connection: str) -> None:
-    dag = quick("approval_before_switch")
+def test_approval_before_switch(option: str, switched: bool, retraining: Retraining, azml_connection: str) -> None:
+    dag, version = quick("approval_before_switch"), retraining.version
     with answered(dag.dag_id, "approve", option) as asked:
         finished = run(dag, run_conf={"version": version})
     assert finished.errors == {}
@@ -103,34 +110,36 @@ def test_approval_before_switch(option: str, switched: bool, version: str, azml_
     assert len(hook.list("online_deployment", parent=endpoint)) == int(switched)
 
 
-def test_canary_deploy(version: str, azml_connection: str, capfd: pytest.CaptureFixture[str]) -> None:
-    dag = quick("canary_deploy")
+def test_canary_deploy(retraining: Retraining, azml_connection: str, caplog: pytest.LogCaptureFixture) -> None:
+    dag, version = quick("canary_deploy"), retraining.version
     first = run(dag, run_conf={"version": version})
     assert first.errors == {}
     hook, endpoint = AzmlHook(azml_connection), first.value("deploy")["name"]
     old = first.value("deploy")["deployment"]
-    capfd.readouterr()
 
     second = run(dag, run_conf={"version": version})
     assert second.errors == {}
     new = second.value("deploy")["deployment"]
     assert new != old
     assert second.value("deploy")["traffic"] == {new: 100}
+    assert second.value("score") == ["setosa", "virginica"]
     assert [each["name"] for each in hook.list("online_deployment", parent=endpoint)] == [new]
-    told = capfd.readouterr().out
     for share in (10, 50, 100):
-        assert f"{new} {share} %" in told
+        assert f"Traffic of endpoint {endpoint}: {new} {share} %" in caplog.text
 
-    useless = hook.apply({"name": "iris", "path": retrained(USELESS).value("train")["outputs"]["model"]}, kind="model")
+    trained = retraining.worse.value("train")["outputs"]["model"]
+    useless = hook.apply({"name": "iris", "version": "useless", "path": trained}, kind="model")
     third = run(dag, run_conf={"version": useless["name"]})
-    assert third.states == {"deploy": "failed", "healthy": "upstream_failed"}
+    hook.delete("model", "iris", version="useless")  # others take the newest
+    assert third.states == {"deploy": "failed", "score": "upstream_failed"}
     assert "check 'knows the flowers'" in str(third.errors["deploy"][-1])
     shown = hook.get("online_endpoint", endpoint)["properties"]["traffic"]
     assert {name: share for name, share in shown.items() if share} == {new: 100}
     assert [each["name"] for each in hook.list("online_deployment", parent=endpoint)] == [new]
 
 
-def test_nightly_batch_scoring(version: str, azml_connection: str, azml_emulator: RunningEmulator) -> None:
+@pytest.mark.usefixtures("retraining")
+def test_nightly_batch_scoring(azml_connection: str, azml_emulator: RunningEmulator) -> None:
     workspace, day = Workspace(azml_emulator), datetime(2026, 3, 2, tzinfo=timezone.utc)
     flowers = {"monday.csv": "5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n", "evening.csv": "5.9,3.0,4.2,1.5\n"}
     workspace.data(flowers, "incoming/2026-03-02/flowers")
@@ -150,23 +159,25 @@ def test_nightly_batch_scoring(version: str, azml_connection: str, azml_emulator
     assert shown["properties"]["tags"]["day"] == "2026-03-02"
 
 
-def test_deployment_window(version: str, azml_connection: str) -> None:
+@pytest.mark.usefixtures("retraining")
+def test_deployment_window(azml_connection: str) -> None:
     dags = load_all("deployment_window")
     assert sorted(dags) == ["deployment_window_closes", "deployment_window_opens"]
-    for task in (task for dag in dags.values() for task in dag.tasks):
-        task.poll_seconds = 0.2
-    opens, closes = dags["deployment_window_opens"], dags["deployment_window_closes"]
-    hook, found = AzmlHook(azml_connection), []
-    for _ in ("today", "tomorrow"):
-        opened = run(opens)
-        assert opened.errors == {}
-        endpoint = opened.value("deploy")["name"]
-        assert hook.score(endpoint, {"data": [[5.1, 3.5, 1.4, 0.2]]}) == ["setosa"]
-        closed = run(closes)
-        assert closed.errors == {}
-        assert hook.list("online_deployment", parent=endpoint) == []
-        with pytest.raises(AzmlError):
-            hook.score(endpoint, {"data": [[5.1, 3.5, 1.4, 0.2]]})
-        keys = hook.act("online_endpoint", endpoint, "list_keys")
-        found.append((hook.get("online_endpoint", endpoint)["properties"]["scoringUri"], keys))
-    assert found[0] == found[1]
+    opens, closes = quickened(dags["deployment_window_opens"]), quickened(dags["deployment_window_closes"])
+    hook = AzmlHook(azml_connection)
+    opened = run(opens)
+    assert opened.errors == {}
+    endpoint = opened.value("deploy")["name"]
+    keys = hook.act("online_endpoint", endpoint, "list_keys")
+    assert hook.score(endpoint, {"data": [[5.1, 3.5, 1.4, 0.2]]}) == ["setosa"]
+
+    assert run(closes).errors == {}
+    assert hook.list("online_deployment", parent=endpoint) == []
+    with pytest.raises(AzmlError):
+        hook.score(endpoint, {"data": [[5.1, 3.5, 1.4, 0.2]]})
+
+    again = run(opens)
+    assert again.errors == {}
+    assert again.value("deploy")["scoring_uri"] == opened.value("deploy")["scoring_uri"]
+    assert hook.act("online_endpoint", endpoint, "list_keys") == keys
+    assert hook.score(endpoint, {"data": [[5.1, 3.5, 1.4, 0.2]]}) == ["setosa"]
