@@ -16,7 +16,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp  # noqa: TID253 (only what scores many records imports this module)
-from yarl import URL
 
 from airflow_provider_azml.rest.flows import error_of, request
 from airflow_provider_azml.rest.loop_threads import run_in_thread
@@ -74,7 +73,7 @@ def deliver(step: Score[Any], opening: Opening, ca_bundle: str | None, user_agen
 class _Way:
     """A door that is open."""
 
-    url: URL
+    url: str
     headers: Mapping[str, str]
     proxy: str | None
     renew_at: float | None
@@ -111,6 +110,7 @@ class _Delivery:
     def __init__(self, step: Score[Any], session: Session, opening: Opening, user_agent: str) -> None:
         self._step = step
         self._post = session.aiohttp.post
+        self._headers = session.aiohttp.headers
         self._proxy = session.proxy
         self._opening = opening
         self._user_agent = user_agent
@@ -216,12 +216,12 @@ class _Delivery:
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             return self._no_answer(way, error), isinstance(error, _UNSENT)
         answer = _Answer(response.status, response.reason, response.headers, content)
-        return error_of(request("POST", str(way.url)), answer), False
+        return error_of(request("POST", way.url), answer), False
 
     def _no_answer(self, way: _Way, error: Exception) -> ApiError:
         late = isinstance(error, asyncio.TimeoutError) and not isinstance(error, _UNSENT)
         said = f"it did not answer within {self._step.timeout_seconds:.0f} s" if late else str(error)
-        return no_answer(request("POST", str(way.url)), type(error).__name__, said)
+        return no_answer(request("POST", way.url), type(error).__name__, said)
 
     async def _pause(self, error: ApiError, tries: int, *, bears: bool) -> None:
         """Wait before a payload is sent again.
@@ -254,5 +254,7 @@ class _Delivery:
                 door = await asyncio.to_thread(self._opening, refused)
                 sent = {"Content-Type": self._step.content_type, "User-Agent": self._user_agent, **door.headers}
                 renew_at = None if door.renew_at is None else max(door.renew_at, time.time() + _LEAST_SECONDS)
-                self._way = _Way(URL(door.uri), sent, self._proxy(door.uri), renew_at)
+                headers = self._headers.copy()  # in the form that aiohttp need not turn it into for every request
+                headers.update(sent)
+                self._way = _Way(door.uri, headers, self._proxy(door.uri), renew_at)
         return self._way

@@ -90,10 +90,9 @@ class Tally:
 
     def _write(self, index: int, record: object, name: str, what: object) -> None:
         self.records += 1
-        line: Json = {"index": index}
+        line: Json = {"index": index, name: what}
         if self.with_records:
-            line["record"] = None if isinstance(record, Unreadable) else record
-        line[name] = what
+            line = {"index": index, "record": None if isinstance(record, Unreadable) else record, name: what}
         self._bytes += self.lines.write(f"{json.dumps(line)}\n".encode())
 
     def _check(self, error: Json | None) -> None:
