@@ -297,7 +297,8 @@ def _unfit(schema: Json | bool, value: object) -> Iterator[str]:
         for error in islice(errors, _MOST_OF_AN_ANSWER):
             place = "" if error.json_path == "$" else f" at {quoted(error.json_path.removeprefix('$'))}"
             yield f"the answer does not fit response_schema{place}: {_misfit(error)}"
-    except (Unresolvable, re.error) as error:  # a reference that leads nowhere, a pattern that is none
+    # a reference that leads nowhere, a pattern that is none, a number that cannot be reckoned with
+    except (Unresolvable, re.error, ValueError, ArithmeticError) as error:
         yield f"response_schema cannot be applied: {quoted(str(error))}"
 
 
@@ -335,11 +336,10 @@ def found(expression: str, value: object) -> object:
         ValueError: It cannot be evaluated with this value.
     """
     import jmespath
-    from jmespath.exceptions import JMESPathError
 
     try:
         return jmespath.search(expression, value)
-    except JMESPathError as error:
+    except (ValueError, TypeError, ArithmeticError) as error:  # its own errors, and those of text held against numbers
         raise ValueError(quoted(str(error))) from error
 
 

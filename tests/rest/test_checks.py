@@ -54,6 +54,15 @@ def test_an_expression_that_cannot_be_applied_is_wrong_and_no_error():
     assert said.startswith("expect 'length(count) == `1`': In function length(), invalid type")
 
 
+@pytest.mark.parametrize("value", [b'{"score": "high"}', b'{"score": 1e400}'])
+def test_text_and_infinity_where_a_number_is_asked_for_are_wrong_and_no_error(value):
+    (said,) = wrong(expecting("score > `0.5` && floor(score) == `1`"), answer(value), None)
+    assert said.startswith("expect 'score > `0.5`")
+    schema = {"properties": {"score": {"type": "number", "multipleOf": 0.5}}}
+    (said,) = wrong(check(response_schema=schema), answer(value), None)
+    assert said.startswith("response_schema cannot be applied" if b"1e400" in value else "the answer does not fit")
+
+
 def test_a_wrong_status_is_told_with_the_models_own_and_an_excerpt():
     headers = {"Ms-Azureml-Model-Error-Statuscode": "500", "ms-azureml-model-error-reason": "model_error"}
     (said,) = wrong(check(), answer(b"Traceback:\n  boom " + b"x" * 500, 424, headers=headers), None)
