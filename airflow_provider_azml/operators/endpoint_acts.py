@@ -223,10 +223,10 @@ class AzmlDeleteDeploymentOperator(EndpointOperator):
         Raises:
             TrafficRefused: It gets some, and it is not said who gets that.
         """
-        from airflow_provider_azml.rest.traffic import mirrors, moved, shares, split
+        from airflow_provider_azml.rest.traffic import mirrors, moved, shares, spelled, split
         from airflow_provider_azml.rest.traffic_changes import change
 
-        live, copies, wanted = shares(endpoint), mirrors(endpoint), None
+        live, copies, wanted = spelled(shares(endpoint), name), spelled(mirrors(endpoint), name), None
         if name in live and self.move_traffic_to:
             wanted = moved(live, name, self.move_traffic_to)
         elif name in live and self.stop_serving:

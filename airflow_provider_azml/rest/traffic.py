@@ -44,6 +44,16 @@ def same(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
     return _plain(one) == _plain(other)
 
 
+def spelled(traffic: Mapping[str, int], name: str) -> dict[str, int]:
+    """A split with a deployment under its own name: the service may write it in small letters there.
+
+    Example:
+        >>> spelled({"blue": 90, "green": 10}, "Green")
+        {'blue': 90, 'Green': 10}
+    """
+    return {name if each.lower() == name.lower() else each: share for each, share in traffic.items()}
+
+
 def as_text(traffic: Mapping[str, int]) -> str:
     """A split in one line, as it stands in a tag; shares of nothing are left out.
 
@@ -146,9 +156,8 @@ def moved(current: Mapping[str, int], deployment: str, to: str) -> dict[str, int
         >>> moved({"blue": 60, "green": 40}, "green", "blue")
         {'blue': 100}
     """
-    left = {name: share for name, share in current.items() if name != deployment}
-    taker = next((name for name in left if name.lower() == to.lower()), to)
-    return {**left, taker: left.get(taker, 0) + current.get(deployment, 0)}
+    left = spelled({name: share for name, share in current.items() if name != deployment}, to)
+    return {**left, to: left.get(to, 0) + current.get(deployment, 0)}
 
 
 def with_traffic(

@@ -94,6 +94,18 @@ def test_a_deployment_whose_traffic_comes_back_is_not_deleted(service: SignedIn)
     assert not [request for request, _ in service.sent if request.startswith("DELETE")]
 
 
+def test_a_deployment_whose_name_the_traffic_spells_in_small_letters_is_not_deleted(service: SignedIn) -> None:
+    iris = Iris(service, {"blue": 90, "green": 10})
+    body = {"name": "Green", "properties": {"provisioningState": "Succeeded"}}
+    service.answer("GET", f"{IRIS}/deployments/Green", Answer(body=body))
+    with DAG("traffic", schedule=None) as dag:
+        AzmlDeleteDeploymentOperator(task_id="remove", endpoint_name="iris", deployment_name="Green")
+    (error,) = run(dag).errors["remove"]
+    assert "gets 10 % of the traffic" in str(error)
+    assert iris.puts == []
+    assert not [request for request, _ in service.sent if request.startswith("DELETE")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason", "puts"),
     [
