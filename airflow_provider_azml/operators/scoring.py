@@ -180,7 +180,8 @@ class AzmlScoreOperator(AzmlOperator):
             raise refused("deployment_name", "is of endpoints of today; a web service of v1 has none")
         given = [name for name in _SENT if getattr(self, name) is not None]
         if len(given) != 1:
-            raise refused(_SENT[0], f"or {', '.join(_SENT[1:])} is needed, and one of them alone: what is sent")
+            said = f"{' and '.join(given)} are given" if given else "nothing is given to send"
+            raise refused(given[0] if given else _SENT[0], f"{said}; give one of {', '.join(_SENT)}")
         self.batch_size = whole("batch_size", self.batch_size, 1, _MOST_RECORDS)
         self.concurrency = whole("concurrency", self.concurrency, 1, _MOST_BESIDE)
         self.record_shape = one_of("record_shape", self.record_shape, SHAPES)
@@ -232,13 +233,16 @@ class AzmlScoreOperator(AzmlOperator):
 
         try:
             if self.payload is not None:
+                if isinstance(self.payload, str) and self.payload.lstrip().startswith(("{", "[")):
+                    self.log.warning("payload is text, and sent as a text of JSON; payload_bytes takes JSON as text")
                 return json.dumps(self.payload, allow_nan=False).encode()
             sent = self.payload_bytes if self.payload_bytes is not None else self._file_content()
             if "json" in self.content_type:
                 json.loads(sent)
         except (ValueError, TypeError, RecursionError) as error:
             given = next(name for name in _SENT if getattr(self, name) is not None)
-            raise refused(given, f"is no JSON: {error}") from error
+            where = f"{str(self.payload_file)!r} " if given == "payload_file" else ""
+            raise refused(given, f"{where}is no JSON: {error}") from error
         return sent
 
     def _file_content(self) -> bytes:

@@ -149,8 +149,8 @@ def execute(operator: AzmlScoreOperator) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({}, "payload: or payload_bytes, payload_file, records is needed"),
-        ({"payload": 1, "records": [1]}, "one of them alone"),
+        ({}, "payload: nothing is given to send; give one of payload, payload_bytes, payload_file, records"),
+        ({"payload": 1, "records": [1]}, "payload: payload and records are given"),
         ({"payload": {"a": float("nan")}}, "payload: is no JSON: Out of range float"),
         ({"payload": {"a": {1, 2}}}, "payload: is no JSON: Object of type set"),
         ({"payload_bytes": b"{"}, "payload_bytes: is no JSON"),
