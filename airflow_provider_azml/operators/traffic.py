@@ -90,9 +90,8 @@ class AzmlSetTrafficOperator(EndpointOperator):
         self.rollback = yes_or_no("rollback", self.rollback)
         live, copies = percentages("traffic", self.traffic), percentages("mirror_traffic", self.mirror_traffic)
         if self.rollback == (live is not None or copies is not None):
-            raise refused(
-                "traffic", "or mirror_traffic is given, or rollback=True, which says what the traffic is to be"
-            )
+            said = "rollback=True says what it is to be" if self.rollback else "nothing says what it is to be"
+            raise refused("traffic", f"{said}; give traffic or mirror_traffic, or rollback=True alone")
         for name, wrong in (("traffic", problem(live)), ("mirror_traffic", problem(live, copies))):
             if wrong:
                 raise refused(name, wrong)
