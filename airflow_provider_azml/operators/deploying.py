@@ -115,11 +115,10 @@ class DeployingOperator(AzmlSpecOperator):
         elif not outcome.succeeded and rollout_failures.FAILED in self.carried:
             self.log.warning("%s could not be deleted; delete it yourself", parse(outcome.arm_id).name)
             raise rollout_failures.end(self, rollout, self.hook.run(rollout.look()))
+        elif not outcome.succeeded and outcome.arm_id != rollout.deployment_id:
+            raise self._not_its_own(outcome, rollout)
         elif not outcome.succeeded:
-            failure = self._not_deployed(outcome, rollout.endpoint_name)
-            if parse(outcome.arm_id).kind == "online_endpoint":
-                raise failure
-            rollout_failures.keep(self, failure)
+            rollout_failures.keep(self, self._not_deployed(outcome, rollout.endpoint_name))
         return self._go_on(context, rollout, passed=outcome.goal == STEADY)
 
     def rollout(self, context: Context) -> Rollout:
@@ -323,6 +322,21 @@ class DeployingOperator(AzmlSpecOperator):
         if not self.checks:
             return ()
         return checked(self.checks, self.folder, render=renderer(self.get_template_env(), context))
+
+    def _not_its_own(self, outcome: Outcome, rollout: Rollout) -> RunFailed:
+        """The exception for an endpoint that could not be made, or an old deployment that could not be deleted.
+
+        Neither tells anything of the new deployment, so that is left as it is.
+        """
+        from airflow_provider_azml.rest.arm_ids import parse
+
+        if parse(outcome.arm_id).kind == "online_endpoint":
+            return self._not_deployed(outcome, rollout.endpoint_name)
+        return outcome.failure(
+            studio_url=self.hook.studio_url("online_endpoint", rollout.endpoint_name),
+            explanation="it got traffic before, and could not be deleted; the new deployment serves. Try again, or "
+            "delete it yourself",
+        )
 
     def _result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
         from airflow_provider_azml.rest import flows

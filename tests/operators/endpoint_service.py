@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ENDPOINT = f"{WS}/onlineEndpoints/iris"
 DEPLOYMENTS = f"{ENDPOINT}/deployments"
 SCORE = "/score"
+_FAILED_OPERATION = "/operations/failed"
 _LOOKS = 2
 """How many looks at something show that it is still being changed."""
 _MISSING = Answer(404, {"error": {"code": "ResourceNotFound", "message": "there is none"}})
@@ -36,6 +37,8 @@ class EndpointService(SignedIn):
     def begin(self, traffic: dict[str, int]) -> EndpointService:
         """Have an endpoint with deployments that share its traffic; none where there is none."""
         self.open()
+        failed = {"status": "Failed", "error": {"code": "InternalServerError", "message": "It broke."}}
+        self.answer("GET", _FAILED_OPERATION, Answer(body=failed))
         self.holds({WS: {"location": "westeurope"}, f"{WS}/models/iris/versions/1": {"name": "1", "properties": {}}})
         self.bodies: dict[str, Any] = {}
         self.busy: dict[str, int] = {}
@@ -48,6 +51,8 @@ class EndpointService(SignedIn):
         """What a deployment answers."""
         self.fails: Callable[[str], bool] = lambda _: False
         """Whether a deployment cannot be made."""
+        self.stays: set[str] = set()
+        """Deployments whose deletion fails."""
         self.lost: set[int] = set()
         """Which of the changes get no answer, by their number."""
         self.kills: Callable[[int, str], int | None] = lambda _number, _when: None
@@ -170,6 +175,8 @@ class EndpointService(SignedIn):
         if path not in self.bodies:
             return Answer(204)
         name = path.rpartition("/")[2]
+        if name in self.stays:
+            return Answer(202, headers={"Azure-AsyncOperation": f"{self.url}{_FAILED_OPERATION}"})
         if self.traffic.get(name):
             self.wrong.append(f"{name} was to be deleted with {self.traffic}")
         self._begun(path, "Deleting")

@@ -173,3 +173,17 @@ def test_what_served_before_is_gone_so_the_new_one_goes_on_serving(service: Endp
     (new,) = service.deployments
     assert service.traffic == {new: 100}
     assert "could not be taken away from it" in trying.process.log
+
+
+def test_an_old_deployment_that_cannot_be_deleted_says_nothing_of_the_new_one(
+    service: EndpointService, tmp_path: Path
+) -> None:
+    service.stays = {"blue"}
+    first = Try(tmp_path)
+    assert first.ended() == "up_for_retry"
+    assert "could not be deleted; the new deployment serves" in first.process.log
+    (new,) = set(service.deployments) - {"blue"}
+    assert service.traffic == {new: 100}
+    service.stays = set()
+    assert Try(tmp_path, 2).ended() == "success"
+    is_rolled_out(service)
