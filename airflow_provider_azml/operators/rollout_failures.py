@@ -26,6 +26,8 @@ FAILED = "failed"
 
 def keep(operator: DeployingOperator, failure: RunFailed) -> None:
     """Keep how the deployment has failed until what it has left is seen to."""
+    # what the triggerer has told of it is gone from the log by then: Airflow writes that part anew at each wait
+    operator.log.warning("%s %s is no good: %s", failure.kind.capitalize(), failure.name, failure.message)
     operator.carried[FAILED] = {**vars(failure), "log_tail": list(failure.log_tail)}
 
 
@@ -61,7 +63,9 @@ def end(operator: DeployingOperator, rollout: Rollout, shown: Shown) -> Exceptio
     kept = "" if shown.deployment is None else f" Deployment {rollout.plan.name!r} was kept."
     if in_place:
         kept = " It has taken the place of the one that was there, so there is nothing to go back to."
-    text = f"{failure}\nThe endpoint's traffic is: {told(shown.traffic)}.{kept}"
+    reason, *rest = str(failure).split("\n")
+    # before the log's end, which mails and lists of errors cut
+    text = "\n".join([reason, f"The endpoint's traffic is: {told(shown.traffic)}.{kept}", *rest])
     permanent = AirflowFailException(text)
     permanent.__cause__ = failure
     return permanent
