@@ -50,7 +50,8 @@ def traffic_before(endpoint_id: str) -> Flow[dict[str, int]]:
     if deployment is None:
         raise _refused(endpoint_id, f"No deployment of endpoint {endpoint['name']!r} has a tag {TRAFFIC_BEFORE!r}")
     before = _before(endpoint_id, deployment)
-    _log.info("Before deployment %s the traffic was %s", deployment["name"], told(before))
+    if before != serving:
+        _log.info("Before deployment %s the traffic was %s", deployment["name"], told(before))
     return before
 
 
