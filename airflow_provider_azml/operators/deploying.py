@@ -316,12 +316,9 @@ class DeployingOperator(AzmlSpecOperator):
         Raises:
             SpecError: They are not valid.
         """
-        from airflow_provider_azml.operators.rendering import renderer
-        from airflow_provider_azml.spec.checks import checked
+        from airflow_provider_azml.operators.rendering import normal_checks
 
-        if not self.checks:
-            return ()
-        return checked(self.checks, self.folder, render=renderer(self.get_template_env(), context))
+        return normal_checks(self.checks, self.folder, self.get_template_env(), context)
 
     def _not_its_own(self, outcome: Outcome, rollout: Rollout) -> RunFailed:
         """The exception for an endpoint that could not be made, or an old deployment that could not be deleted.

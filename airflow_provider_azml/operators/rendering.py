@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import jinja2
     from airflow.sdk import Context
+
+    from airflow_provider_azml.rest.flows import Json
 
 
 def renderer(environment: jinja2.Environment, context: Context) -> Callable[[str], str]:
@@ -23,6 +26,25 @@ def renderer(environment: jinja2.Environment, context: Context) -> Callable[[str
             environment.handle_exception()
 
     return render
+
+
+def normal_checks(
+    given: Sequence[Mapping[str, Any]] | str, folder: Path, environment: jinja2.Environment, context: Context
+) -> Sequence[Json]:
+    """Checks of what serves, in the form that can travel; nothing where none are given.
+
+    Args:
+        given: The checks, or the name of the file that holds them.
+        folder: What relative paths start from.
+        environment: What renders the text of the file.
+        context: The context of the task.
+
+    Raises:
+        SpecError: They are not valid.
+    """
+    from airflow_provider_azml.spec.checks import checked
+
+    return checked(given, folder, render=renderer(environment, context)) if given else ()
 
 
 def _texts(parts: Generator[str, None, None]) -> Iterator[str]:

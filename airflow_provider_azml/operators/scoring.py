@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_azml.exceptions import ApiError, RunFailed
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 B = TypeVar("B", bound="Batch")
 _MOST_RECORDS, _MOST_BESIDE = 100_000, 256
 _SENT = ("payload", "payload_bytes", "payload_file", "records")
-_OF_THE_SCRIPT = frozenset({HTTPStatus.FAILED_DEPENDENCY, HTTPStatus.BAD_GATEWAY})
 
 
 class AzmlScoreOperator(AzmlOperator):
@@ -257,13 +255,14 @@ class AzmlScoreOperator(AzmlOperator):
     def _answer(self, payload: bytes, studio_url: str) -> object:
         import json
 
+        from airflow_provider_azml.rest.resending import OF_THE_SCRIPT
         from airflow_provider_azml.rest.score_step import Whole
 
         answers: list[bytes | ApiError] = []
         self._send(iter([Whole(payload)]), lambda _, answer: answers.append(answer), lambda: None)
         answer = answers[0]
         if isinstance(answer, ApiError):
-            if answer.status not in _OF_THE_SCRIPT:
+            if answer.status not in OF_THE_SCRIPT:
                 raise answer
             name = str(self.endpoint_name or self.service_name)
             tail = self._log_tail(name)

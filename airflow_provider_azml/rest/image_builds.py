@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.history import DataPlane
 
+_log = logging.getLogger(__name__)
 _SERVICE = "/environment/v1.0"
 _ARTIFACTS = "workspaceartifactstore"
 _FOLDER = "ImageLogs"
@@ -104,7 +106,8 @@ def log_tail(workspace: WorkspaceId, container: str, path: str, *, lines: int) -
         if place.blob_url.rpartition("/")[2] != container:
             return []
         return (yield from ImageLog(place, path).new_lines(ended=True))[-lines:]
-    except (ApiError, SpecError, LookupError):
+    except (ApiError, SpecError, LookupError) as error:
+        _log.debug("The log of the build cannot be had: %s", error)
         return []
 
 

@@ -20,7 +20,8 @@ _TRIES = 3
 """How often a payload is sent that may have been scored, where that is allowed."""
 _NOT_TAKEN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _FOR_ALL = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-_OF_THE_SCRIPT = frozenset({HTTPStatus.FAILED_DEPENDENCY, HTTPStatus.BAD_GATEWAY})
+OF_THE_SCRIPT = frozenset({HTTPStatus.FAILED_DEPENDENCY, HTTPStatus.BAD_GATEWAY})
+"""HTTP statuses that say that the scoring script failed: of an endpoint, and of a web service of v1."""
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.GATEWAY_TIMEOUT})
 
 
@@ -51,7 +52,7 @@ def verdict(error: ApiError, *, unsent: bool, idempotent: bool, several: bool, t
         return "halves" if several else "failed"
     if not idempotent:
         return "failed"
-    if several and (status in _OF_THE_SCRIPT or status == HTTPStatus.BAD_REQUEST):
+    if several and (status in OF_THE_SCRIPT or status == HTTPStatus.BAD_REQUEST):
         return "halves"
-    passes = status is None or status in _PASSING | _OF_THE_SCRIPT
+    passes = status is None or status in _PASSING | OF_THE_SCRIPT
     return "again" if passes and tries < _TRIES else "failed"

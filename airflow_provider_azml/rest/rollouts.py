@@ -25,7 +25,7 @@ from airflow_provider_azml.rest.rollout_acts import (
     Retire,
     Watch,
 )
-from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE, as_text, from_text, same, shares, split
+from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE, as_text, from_text, same, shares, spelled, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -269,11 +269,11 @@ def shown(
     before = before_of(deployment) if deployment and ours else {}
     return Shown(
         endpoint=_state(endpoint),
-        traffic=_named(shares(endpoint) if endpoint else {}, plan.name),
+        traffic=spelled(shares(endpoint) if endpoint else {}, plan.name),
         mark=read_mark(plan, str(((endpoint or {}).get("tags") or {}).get(ROLLOUT) or "")),
         deployment=_state(deployment),
         is_ours=ours,
-        before=_named(before, plan.name),
+        before=spelled(before, plan.name),
         replaced=REPLACED in tags,
         there=there,
     )
@@ -307,11 +307,6 @@ def tag_of_before(traffic: Mapping[str, int]) -> str:
 
 def _state(body: Json | None) -> str | None:
     return None if body is None else str(body["properties"].get("provisioningState") or "Succeeded")
-
-
-def _named(traffic: Mapping[str, int], name: str) -> dict[str, int]:
-    """Traffic, with the deployment under its own name: the service may write it in small letters there."""
-    return {name if each.lower() == name.lower() else each: share for each, share in traffic.items()}
 
 
 def _present(traffic: Mapping[str, int]) -> dict[str, int]:

@@ -68,12 +68,21 @@ def score(endpoint_id: str, payload: object, deployment: str | None = None) -> F
     ``azureml-model-deployment`` to take a deployment whatever the traffic split says.
     """
     opened = yield from door(endpoint_id, deployment)
+    return (yield from answer(opened, payload))
+
+
+def answer(opened: Door, payload: object) -> Flow[object]:
+    """What is answered to a payload, sent once: JSON where it is JSON, else text.
+
+    Raises:
+        ApiError: The payload was refused, or the script failed.
+    """
     response = yield from call(opened.send(json=payload))
     try:
-        answer: object = response.json()
+        said: object = response.json()
     except ValueError:
         return response.text()
-    return answer
+    return said
 
 
 def door(endpoint_id: str, deployment: str | None = None) -> Flow[Door]:

@@ -249,12 +249,9 @@ class AzmlWaitForServiceHealthySensor(AzmlSensor):
         Raises:
             SpecError: They are not valid.
         """
-        from airflow_provider_azml.operators.rendering import renderer
-        from airflow_provider_azml.spec.checks import checked
+        from airflow_provider_azml.operators.rendering import normal_checks
 
-        if not self.checks:
-            return ()
-        return checked(self.checks, self.folder, render=renderer(self.get_template_env(), context))
+        return normal_checks(self.checks, self.folder, self.get_template_env(), context)
 
     @property
     def _endpoint_id(self) -> str:

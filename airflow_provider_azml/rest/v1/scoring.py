@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import ApiError
-from airflow_provider_azml.rest.flows import call
-from airflow_provider_azml.rest.scoring import Door
+from airflow_provider_azml.rest.scoring import Door, answer
 from airflow_provider_azml.rest.v1 import services
 
 if TYPE_CHECKING:
@@ -28,12 +27,7 @@ def score(place: WorkspaceId | DataPlane, name: str, payload: object) -> Flow[ob
         ApiError: It has no scoring URI yet, or refused the payload, or its script failed.
     """
     opened = yield from door(place, name)
-    response = yield from call(opened.send(json=payload))
-    try:
-        answer: object = response.json()
-    except ValueError:
-        return response.text()
-    return answer
+    return (yield from answer(opened, payload))
 
 
 def door(place: WorkspaceId | DataPlane, name: str) -> Flow[Door]:
