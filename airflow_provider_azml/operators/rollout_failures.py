@@ -27,7 +27,8 @@ FAILED = "failed"
 def keep(operator: DeployingOperator, failure: RunFailed) -> None:
     """Keep how the deployment has failed until what it has left is seen to."""
     # what the triggerer has told of it is gone from the log by then: Airflow writes that part anew at each wait
-    operator.log.warning("%s %s is no good: %s", failure.kind.capitalize(), failure.name, failure.message)
+    reason = (failure.message or failure.status).partition("\n")[0]  # a service quotes logs behind it
+    operator.log.warning("%s %s is no good: %s", failure.kind.capitalize(), failure.name, reason)
     operator.carried[FAILED] = {**vars(failure), "log_tail": list(failure.log_tail)}
 
 
