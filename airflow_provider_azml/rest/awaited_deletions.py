@@ -29,4 +29,4 @@ def read(body: Json, _: Json) -> Reading:
     state = body["properties"].get("provisioningState") or "Succeeded"
     if state == "Deleting":
         return Reading(state)
-    return Reading(state, message="It has been deleted, and is there still.", bears_seconds=BEARS_SECONDS)
+    return Reading(state, message="It has been deleted, and is there still", bears_seconds=BEARS_SECONDS)
