@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 64
 _PATIENCE_SECONDS = 30
+_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,14 @@ class Request:
     Args:
         sent: When it was sent, by :func:`time.monotonic`.
         ended: When its answer was there, or it was lost.
-        status: HTTP status; 0 when there was no answer.
-        version: The version that answered; empty when none did.
+        refused: HTTP status of the first answer, where that was no success; 0 when there was no answer.
+        version: The version that answered; empty when none did, however often it was sent again.
     """
 
     sent: float
     ended: float
-    status: int
+    refused: int | None = None
     version: str = ""
-
-    @property
-    def answered(self) -> bool:
-        return bool(self.version)
 
 
 @dataclass
@@ -85,11 +82,18 @@ class Load:
     @property
     def lost(self) -> Sequence[Request]:
         """The requests that no version answered."""
-        return [request for request in self.done if not request.answered]
+        return [request for request in self.done if not request.version]
+
+    @property
+    def refused(self) -> Sequence[Request]:
+        """The requests that had to be sent again."""
+        return [request for request in self.done if request.refused is not None]
 
     def counts(self) -> dict[str, int]:
-        """How many requests each version answered, and how many were lost."""
-        return dict(Counter(request.version or f"lost ({request.status})" for request in self.done))
+        """How many requests each version answered, how many of them when they were sent again, and how many none."""
+        counted = Counter(request.version or "nobody" for request in self.done)
+        again = Counter(f"after {request.refused}" for request in self.refused)
+        return {**counted, **again}
 
     def until_answered_by(self, version: str, seconds: float = 120) -> None:
         """Wait until a version has answered a request."""
@@ -109,18 +113,25 @@ class Load:
             each.result()
 
     def _send(self, session: requests.Session) -> None:
-        sent, status, version = time.monotonic(), 0, ""
+        """Send one request, and again as long as it is refused, as clients of a service do."""
+        sent, refused, version = time.monotonic(), None, ""
+        while not version and time.monotonic() < sent + _PATIENCE_SECONDS:
+            status, version = self._tried(session)
+            if not version:
+                refused = status if refused is None else refused
+                time.sleep(_PAUSE_SECONDS)
+        self.done.append(Request(sent, time.monotonic(), refused, version))
+
+    def _tried(self, session: requests.Session) -> tuple[int, str]:
+        """HTTP status, 0 when there was no answer, and the version that answered."""
+        headers = {"Authorization": f"Bearer {self.key}"}
         try:
-            headers = {"Authorization": f"Bearer {self.key}"}
             answer = session.post(
                 self.url, json=PAYLOAD, headers=headers, verify=self.ca_bundle, timeout=_PATIENCE_SECONDS
             )
-            status = answer.status_code
-            if answer.ok:
-                version = json.loads(answer.text)["version"]
         except requests.RequestException:
-            pass  # a request without an answer is what is counted
-        self.done.append(Request(sent, time.monotonic(), status, version))
+            return 0, ""
+        return answer.status_code, json.loads(answer.text)["version"] if answer.ok else ""
 
 
 def load_on(hook: AzmlHook, endpoint: str, ca_bundle: str) -> Load:
