@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.rest import flows, waiting
 from airflow_provider_azml.rest.awaited_defaults import default_of
+from airflow_provider_azml.rest.whole_endpoints import as_it_is
 
 if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Flow
@@ -35,9 +36,7 @@ def set_default(endpoint_id: str, deployment: str) -> Flow[Ticket | None]:
     if former == deployment:
         return None
     _log.info("Default deployment of endpoint %s: %s (before: %s)", endpoint["name"], deployment, former or "none")
-    properties = {key: endpoint["properties"][key] for key in _KEPT if endpoint["properties"].get(key) is not None}
-    body = {key: endpoint[key] for key in ("location", "tags", "kind", "sku") if endpoint.get(key) is not None}
-    ticket = yield from waiting.submit(
-        endpoint_id, {**body, "properties": {**properties, "defaults": {"deploymentName": deployment}}}
-    )
+    body = as_it_is(endpoint, _KEPT)
+    body["properties"]["defaults"] = {"deploymentName": deployment}
+    ticket = yield from waiting.submit(endpoint_id, body)
     return replace(ticket, goal="default_deployment", wanted={"deployment": deployment, "former": former})

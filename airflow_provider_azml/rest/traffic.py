@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_azml.rest.whole_endpoints import as_it_is
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -16,7 +18,6 @@ CHECK_FAILED = "airflow.check_failed"
 WHOLE = 100
 MOST_MIRRORED = 50
 _KEPT = ("authMode", "description", "properties", "traffic", "mirrorTraffic", "publicNetworkAccess", "compute")
-_KEPT_OF_IDENTITY = ("type", "userAssignedIdentities")
 
 
 def shares(endpoint: Json) -> dict[str, int]:
@@ -178,15 +179,11 @@ def with_traffic(
 
     Source: azure-ai-ml 1.35.2, ``online_endpoints.begin_create_or_update`` with a changed ``traffic`` (recorded).
     """
-    properties = {name: endpoint["properties"][name] for name in _KEPT if endpoint["properties"].get(name) is not None}
-    body = {name: endpoint[name] for name in ("location", "tags", "kind", "sku") if endpoint.get(name) is not None}
-    identity = endpoint.get("identity") or {}
-    if identity:
-        body["identity"] = {name: identity[name] for name in _KEPT_OF_IDENTITY if identity.get(name)}
+    body = as_it_is(endpoint, _KEPT)
     if tags:
         body["tags"] = {**(endpoint.get("tags") or {}), **tags}
     copies = {} if mirrored is None else {"mirrorTraffic": dict(mirrored)}
-    return {**body, "properties": {**properties, "traffic": dict(traffic), **copies}}
+    return {**body, "properties": {**body["properties"], "traffic": dict(traffic), **copies}}
 
 
 def _plain(traffic: Mapping[str, int]) -> dict[str, int]:

@@ -119,13 +119,15 @@ def test_the_default_of_a_batch_endpoint_is_not_deleted_unless_told_so(
     service: SignedIn, arguments: dict[str, Any], reason: str | None, puts: list[str]
 ) -> None:
     iris = f"{WS}/batchEndpoints/iris"
+    identity = {"type": "UserAssigned", "userAssignedIdentities": {"/subscriptions/s/identities/one": {}}}
 
     def sent(verb: str, path: str) -> list[Any]:
         return [body for request, body in service.sent if request == f"{verb} {path}"]
 
     def endpoint() -> Answer:
         default = [body["properties"]["defaults"]["deploymentName"] for body in sent("PUT", iris)] or ["blue"]
-        return Answer(body={"name": "iris", "properties": {"defaults": {"deploymentName": default[-1]}}})
+        properties = {"authMode": "AADToken", "defaults": {"deploymentName": default[-1]}}
+        return Answer(body={"name": "iris", "identity": identity, "properties": properties})
 
     def blue() -> Answer:
         return gone if sent("DELETE", f"{iris}/deployments/blue") else being("blue", "Succeeded")
@@ -147,3 +149,4 @@ def test_the_default_of_a_batch_endpoint_is_not_deleted_unless_told_so(
     assert len(errors) == bool(reason)
     assert [body["properties"]["defaults"]["deploymentName"] for body in sent("PUT", iris)] == puts
     assert len(sent("DELETE", f"{iris}/deployments/blue")) == (not reason)
+    assert all(body["identity"] == identity for body in sent("PUT", iris))
