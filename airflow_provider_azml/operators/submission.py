@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from airflow_provider_azml.exceptions import ApiError, Conflict, JobNameTaken
+from airflow_provider_azml.exceptions import ApiError, Conflict
 from airflow_provider_azml.hooks.airflow_versions import conf
+from airflow_provider_azml.operators.claims import is_owned, taken, whose
 from airflow_provider_azml.rest import arm_ids, failures, flows, goals, wrapped_flows
 from airflow_provider_azml.rest.flows import Sleep
 from airflow_provider_azml.rest.goals import GOALS
@@ -38,11 +39,10 @@ APPEARING_SECONDS = (1.0, 2.0, 4.0)
 """Pauses in which something may appear that the service says to have."""
 _CANCEL_SECONDS = 10.0
 _NOT_NOW = frozenset({400, 409, 412})
-_BEYOND_REPAIR = "is in an unrecoverable state"
 """HTTP statuses of a PUT on something that is being changed."""
+_BEYOND_REPAIR = "is in an unrecoverable state"
 TI_ID = "airflow.ti_id"
 """Property of a job: the id of the task instance that submitted it, another one for every try."""
-_ANOTHER_NAME = "Leave name out to have one made, or give another."
 _ATTACH = "With on_existing='attach' this try takes it up."
 
 
@@ -310,8 +310,8 @@ def attempted(
                 yield from _cancel(workspace.child("job", f"{base_name}-{attempt - 1}"), ways)
             return (yield from ways.send(arm_id))
         given, noun, arm_id = ways.given(found), ways.noun, ways.place(arm_id, found)
-        if not _is_owned(given, owner):
-            raise _taken(arm_id, noun, _whose(given, owner, noun))
+        if not is_owned(given, owner):
+            raise taken(arm_id, noun, whose(given, owner, noun))
         status = ways.status(arm_id, found)
         if not (yield from _has_failed(arm_id, status, terms)):
             later = None if named else workspace.child("job", f"{base_name}-{attempt + 1}")
@@ -319,10 +319,10 @@ def attempted(
                 attempt += 1
                 continue
             if terms.on_existing == "fail" and given.get(TI_ID) != owner[TI_ID]:
-                raise _taken(arm_id, noun, f"is {status} already, of an earlier try", _ATTACH)
+                raise taken(arm_id, noun, f"is {status} already, of an earlier try", _ATTACH)
             return Ticket(arm_id, None, found, ways.goal, ways.wanted)
         if named:
-            raise _taken(arm_id, noun, f"ended as {status}, and a {noun} cannot run twice under one name")
+            raise taken(arm_id, noun, f"ended as {status}, and a {noun} cannot run twice under one name")
         attempt, silent = attempt + 1, status == "NotResponding"
 
 
@@ -359,7 +359,7 @@ def _put_job(target: Target, source: Source, arm_id: str, owner: Mapping[str, st
             found = yield from _appeared(arm_id, refused)
         except ApiError as unknown:
             raise unknown from refused  # the next try looks
-        if found is None or not _is_owned(_of(found), owner):
+        if found is None or not is_owned(_of(found), owner):
             raise
         return Ticket(arm_id, None, found)
 
@@ -372,30 +372,3 @@ def _appeared(arm_id: str, refused: ApiError) -> Flow[Json | None]:
             return found
         yield Sleep(pause)
     return (yield from flows.find(arm_id))
-
-
-def _is_owned(given: Json, owner: Mapping[str, str]) -> bool:
-    return given.get(SUBMISSION) == owner[SUBMISSION]
-
-
-def _whose(given: Json, owner: Mapping[str, str], noun: str) -> str:
-    """Whose something is that is not this submission's."""
-    names = ("airflow.dag_id", "airflow.run_id", "airflow.task_id", "airflow.map_index")
-    dag_id, run_id, task_id, map_index = told = [str(given.get(name, "")) for name in names]
-    if told == [owner[name] for name in names]:
-        return f"was submitted before this task was cleared, and a {noun} cannot run twice under one name"
-    if not task_id:
-        return "was not submitted by this task"
-    mapped = f"[{map_index}]" if map_index not in ("", "-1") else ""
-    return f"was not submitted by this task, but by {dag_id}.{task_id}{mapped} in run {run_id}"
-
-
-def _taken(arm_id: str, noun: str, reason: str, hint: str = _ANOTHER_NAME) -> JobNameTaken:
-    return JobNameTaken(
-        method="GET",
-        url=arm_id,
-        status=200,
-        code="JobNameTaken",
-        message=f"{noun} {arm_ids.parse(arm_id).name!r} {reason}",
-        hint=hint,
-    )

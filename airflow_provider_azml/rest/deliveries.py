@@ -74,7 +74,7 @@ class _Way:
     """A door that is open."""
 
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     proxy: str | None
     renew_at: float | None
 
