@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 def traffic_before(endpoint_id: str) -> Flow[dict[str, int]]:
     """The live traffic from before the newest rollout, or where none is known, from before the newest deployment.
 
-    Deployments say it by a tag. Which of them came last to its traffic is said by a tag of the endpoint; without one,
-    by when they were made.
+    Deployments say it by a tag. Which of them came last to its traffic is said by a tag of the endpoint, unless one
+    that was made later gets traffic; without the tag, by when they were made.
 
     Args:
         endpoint_id: ARM id of the endpoint.
@@ -43,10 +43,11 @@ def traffic_before(endpoint_id: str) -> Flow[dict[str, int]]:
     deployments = yield from flows.pages(f"{endpoint_id}/{row.segment}", api_version=row.api_version)
     serving = shares(endpoint)
     newest, is_undone = _of_rollout(endpoint)
-    if is_undone:
+    deployment = _newest(deployments, serving, newest)
+    is_followed = deployment is not None and deployment["name"] != newest and newest in _names(deployments)
+    if is_undone and not is_followed:
         _log.info("The rollout of deployment %s was undone, the traffic is from before it", newest)
         return serving
-    deployment = _newest(deployments, serving, newest)
     if deployment is None:
         raise _refused(endpoint_id, f"No deployment of endpoint {endpoint['name']!r} has a tag {TRAFFIC_BEFORE!r}")
     before = _before(endpoint_id, deployment)
@@ -62,14 +63,23 @@ def _of_rollout(endpoint: Json) -> tuple[str | None, bool]:
 
 
 def _newest(deployments: Sequence[Json], serving: Mapping[str, int], newest: str | None) -> Json | None:
-    """The deployment that came last to its traffic, as far as anything says."""
-    for deployment in deployments:
-        if deployment["name"] == newest:
-            return deployment
+    """The deployment that came last to its traffic, as far as anything says.
+
+    What was made after the newest rollout's and gets traffic was given it later, by somebody or by another task.
+    """
+    is_there = newest in _names(deployments)
+    rolled_out = [each for each in deployments if each["name"] == newest]
+    if any(REPLACED in _tags(deployment) for deployment in rolled_out):
+        return rolled_out[0]  # when it was made tells nothing: it kept that of the one whose place it took
     for deployment in sorted(deployments, key=_made, reverse=True):
-        if TRAFFIC_BEFORE in _tags(deployment) or deployment["name"] in serving:
+        counts = deployment["name"] == newest if is_there else TRAFFIC_BEFORE in _tags(deployment)
+        if counts or deployment["name"] in serving:
             return deployment
     return None
+
+
+def _names(deployments: Sequence[Json]) -> set[str]:
+    return {deployment["name"] for deployment in deployments}
 
 
 def _before(endpoint_id: str, deployment: Json) -> dict[str, int]:

@@ -135,6 +135,12 @@ def deployment(name: str, day: int, before: str | None, *others: str) -> dict[st
         ([("green", 3, "blue=100"), ("debug", 4, None)], None, {"blue": 100}),
         ([("blue", 2, "green=100"), ("green", 3, "blue=100")], "hash blue 100", {"green": 100}),
         ([("green", 3, "blue=100")], "hash blue 100", {"blue": 100}),
+        # made without traffic, and given it by a person, after the newest rollout
+        ([("blue", 2, "red=100"), ("live", 3, "blue=100")], "hash blue 100", {"blue": 100}),
+        ([("blue", 2, "red=100"), ("live", 3, "blue=100")], "hash blue failed: it is slow", {"blue": 100}),
+        ([("blue", 2, "red=100"), ("live", 3, None)], "hash blue 100", "'live' has no tag"),
+        ([("live", 1, "red=100"), ("blue", 2, "live=100")], "hash blue failed: it is slow", {"live": 100}),
+        ([("blue", 1, "blue=100", REPLACED), ("live", 2, "blue=100")], "hash blue 50", "same name"),
         ([("green", 3, "blue=100")], "hash red failed: it answers nonsense", {"live": 100}),
         ([("green", 3, "blue=100")], "what somebody wrote", {"blue": 100}),
         ([("green", 3, "blue=100"), ("live", 4, None)], None, "'live' has no tag"),
