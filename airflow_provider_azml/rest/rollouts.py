@@ -220,12 +220,12 @@ def _first_step(plan: Plan, shown: Shown, *, passed: bool) -> Act:
         return Disturbed(shown.before, shown.traffic)
     if not same(shown.traffic, shown.before):
         return NoteBefore(shown.traffic)
-    if plan.is_checked and not passed:
-        return Watch()
     share = plan.steps_after(shown.before)[0]
-    if same(plan.traffic_at(shown.before, share), shown.traffic):
-        return Finish()
-    return _move(plan, shown, share)
+    stays = same(plan.traffic_at(shown.before, share), shown.traffic)
+    seconds = plan.step_seconds if stays else 0
+    if (plan.is_checked or seconds) and not passed:
+        return Watch(seconds)
+    return Finish() if stays else _move(plan, shown, share)
 
 
 def _next_step(plan: Plan, shown: Shown, *, passed: bool) -> Act:
@@ -236,7 +236,8 @@ def _next_step(plan: Plan, shown: Shown, *, passed: bool) -> Act:
         return Disturbed(expected, shown.traffic)
     further = [step for step in plan.steps_after(shown.before) if step > share]
     old = sorted(_of_others(shown.before, plan.name))
-    kept = [name for name in old if name in shown.there]
+    there = {name.lower() for name in shown.there}
+    kept = [name for name in old if name.lower() in there]
     is_over = plan.remove_old and not further and kept != old  # an earlier try has begun to remove what was before
     if plan.step_seconds and not passed and not is_over:
         return Watch(plan.step_seconds)

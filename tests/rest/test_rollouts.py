@@ -80,6 +80,9 @@ WHOLE = at(100, {"green": 100})
         # an earlier try has begun to remove what was before: it had watched to the end
         (CANARY, at(100, {"green": 100}, before={"blue": 60, "red": 40}, there=["green", "red"]), False, Retire("red")),
         (CANARY, at(100, {"green": 100}, there=["green"]), False, Finish()),
+        # the service may write names in small letters where it tells the traffic
+        (CANARY, at(100, {"green": 100}, there=["Blue", "green"]), False, Watch(300)),
+        (CANARY, at(100, {"green": 100}, there=["Blue", "green"]), True, Retire("blue")),
         # somebody else's changes
         (CANARY, dataclasses.replace(UP, traffic={"red": 100}), True, NoteBefore({"red": 100})),
         (
@@ -115,6 +118,19 @@ WHOLE = at(100, {"green": 100})
             DIRECT,
             dataclasses.replace(UP, traffic={"green": 100}, before={"green": 100}, replaced=True),
             False,
+            Finish(),
+        ),
+        # there the traffic stays as it is, and that is watched as any step is
+        (
+            dataclasses.replace(DIRECT, step_seconds=60, is_checked=True),
+            dataclasses.replace(UP, traffic={"green": 100}, before={"green": 100}, replaced=True),
+            False,
+            Watch(60),
+        ),
+        (
+            dataclasses.replace(DIRECT, step_seconds=60),
+            dataclasses.replace(UP, traffic={"green": 100}, before={"green": 100}, replaced=True),
+            True,
             Finish(),
         ),
     ],
