@@ -210,7 +210,7 @@ class AzmlScoreOperator(AzmlOperator):
         try:
             return {**self._scored(context, name, self.records), "studio_url": studio_url}
         except RunFailed as failed:
-            tail = self._log_tail(name)
+            tail = () if self._stopping else self._log_tail(name)
             raise self._failed(failed.status, str(failed.code), str(failed.message), studio_url, tail) from failed
 
     def on_kill(self) -> None:
@@ -349,9 +349,13 @@ class AzmlScoreOperator(AzmlOperator):
 
         if self.service_name:
             return self.hook.run(services.log_tail(self.hook.v1.place, name, lines=LOG_LINES))
-        names = [self.deployment_name] if self.deployment_name else None
         tail: list[str] = []
-        for each in names or sorted(shares(self.hook.get("online_endpoint", name))):
+        try:
+            names = [self.deployment_name] if self.deployment_name else shares(self.hook.get("online_endpoint", name))
+        except ApiError as error:  # the failure that the log explains matters more
+            self.log.warning("Whose log tells more cannot be found out: %s", error)
+            return tail
+        for each in sorted(names):
             deployment_id = self.hook.workspace_id.child("online_deployment", name, each)
             tail += self.hook.run(deployments.log_tail(deployment_id, lines=LOG_LINES))
         return tail

@@ -17,7 +17,7 @@ from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlScoreOperator
 from tests.airflow.running import run
 from tests.operators.conftest import SignedIn
-from tests.rest.scoring_service import ScoringService
+from tests.rest.scoring_service import ENDPOINT, ScoringService
 from tests.rest.scripted_service import Answer
 from tests.rollouts.versions import deployment, folder_of_versions
 
@@ -129,6 +129,17 @@ def test_too_many_errors_put_nothing_in_place(iris: Iris, tmp_path: Path) -> Non
     assert "10 of them by Failed Dependency, first record 10: Traceback" in str(error)
     assert output.read_text() == "of yesterday\n"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["areas.jsonl", "ca.pem"]
+
+
+def test_what_failed_is_told_where_the_log_cannot_be_had(iris: Iris) -> None:
+    properties = {"scoringUri": iris.scoring_uri, "authMode": "Key", "traffic": {"blue": 100}}
+    shown, refused = Answer(body={"name": "iris", "properties": properties}), Answer(403, {"error": {"code": "No"}})
+    iris.when("GET", ENDPOINT, lambda: refused if iris.payloads else shown)
+    with DAG("failing", schedule=None, default_args={"retries": 0}) as dag:
+        score(task_id="one", payload={"data": [FLOWERS[13]]})
+    (error,) = run(dag).errors["one"]
+    assert isinstance(error, RunFailed)
+    assert "Traceback" in str(error)
 
 
 def test_with_idempotent_the_one_record_is_found(iris: Iris) -> None:
