@@ -131,6 +131,27 @@ def _prepare() -> None:
 
     if not hasattr(supervisor.in_process_api_server, "cache_info"):  # it would be built anew for every try
         supervisor.in_process_api_server = lru_cache(supervisor.in_process_api_server)
+    _without_waiting_for_the_disk()
     initdb()
     with create_session() as session:
         session.merge(DagBundleModel(name=BUNDLE))
+
+
+def _without_waiting_for_the_disk() -> None:
+    """Let no commit wait until the disk has it; the database need not outlive this process, and a task has a dozen."""
+    from airflow import settings
+    from sqlalchemy import event
+
+    assert settings.engine
+    assert settings.async_engine
+    if settings.engine.dialect.name != "sqlite":
+        return
+
+    def connected(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous=OFF")
+        cursor.close()
+
+    for engine in (settings.engine, settings.async_engine.sync_engine):
+        event.listen(engine, "connect", connected)
+    settings.engine.dispose()  # connections that are open already
