@@ -97,9 +97,17 @@ def _of_asset(deployment: Source, target: Target, kind: str) -> Flow[list[Proble
     arm_id = found.id_in(target) if isinstance(found, WorkspaceResource) else found
     if not isinstance(arm_id, str) or not arm_id.startswith("/subscriptions/"):
         return []  # in a registry, or curated
-    if (yield from flows.find(arm_id)):
+    return (yield from _of_version(deployment, kind, arm_id))
+
+
+def _of_version(deployment: Source, kind: str, arm_id: str) -> Flow[list[Problem]]:
+    try:
+        if (yield from flows.find(arm_id)):
+            return []
+        return [deployment.problem((kind,), (yield from _missing(arm_id, kind)))]
+    except ApiError as error:
+        _leave_to_service(error, f"Whether {kind} {arm_ids.parse(arm_id).name} is there")
         return []
-    return [deployment.problem((kind,), (yield from _missing(arm_id, kind)))]
 
 
 def _of_label(deployment: Source, target: Target, kind: str, label: Newest) -> Flow[list[Problem]]:
@@ -139,9 +147,7 @@ def _of_instance_type(deployment: Source, target: Target) -> Flow[list[Problem]]
         location = str(workspace.get("location") or "")
         sizes = yield from vm_sizes.listed(subscription_id, location)
     except ApiError as error:
-        if error.status not in _NOT_TO_BE_READ:
-            raise
-        _log.info("Whether there is an instance type %s cannot be told beforehand: %s", wanted, error)
+        _leave_to_service(error, f"Whether there is an instance type {wanted}")
         return []
     size = vm_sizes.named(sizes, wanted)
     if size is not None:
@@ -166,9 +172,7 @@ def _of_quota(deployment: Source, target: Target, size: Json, location: str) -> 
         if used is None or (yield from flows.find(there)) is not None:
             return []
     except ApiError as error:
-        if error.status not in _NOT_TO_BE_READ:
-            raise
-        _log.info("How much quota is left in %s cannot be told beforehand: %s", location, error)
+        _leave_to_service(error, f"How much quota is left in {location}")
         return []
     count = integer(value.get("instance_count") or 1)
     kept = 1 if str(size["name"]).lower() in _WITHOUT_RESERVE else _RESERVED
@@ -181,3 +185,14 @@ def _of_quota(deployment: Source, target: Target, size: Json, location: str) -> 
         f"{used[1]} used); the service may refuse it. Ask for more quota, delete a deployment, or take a smaller size"
     )
     return [deployment.problem(("instance_type",), reason, severity="warning")]
+
+
+def _leave_to_service(error: ApiError, what: str) -> None:
+    """Go on without what the identity may not read.
+
+    Raises:
+        ApiError: It is another error.
+    """
+    if error.status not in _NOT_TO_BE_READ:
+        raise error
+    _log.info("%s cannot be told beforehand: %s", what, error)

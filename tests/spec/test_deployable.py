@@ -135,7 +135,7 @@ def test_the_cores_of_a_deployment_that_is_there_are_counted_already(region: Sta
     assert told(region, tmp_path) == []
 
 
-@pytest.mark.parametrize("refused", [f"{REGION}/vmSizes", f"{REGION}/usages"])
+@pytest.mark.parametrize("refused", [f"{REGION}/vmSizes", f"{REGION}/usages", f"{MODEL}/3", f"{ENVIRONMENT}/1"])
 def test_what_may_not_be_read_is_left_to_the_service(
     region: StandIn, tmp_path: Path, refused: str, caplog: pytest.LogCaptureFixture
 ) -> None:
