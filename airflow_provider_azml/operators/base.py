@@ -7,7 +7,7 @@ from abc import abstractmethod
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import (
     ApiError,
@@ -74,6 +74,10 @@ class AzmlOperator(ShieldedOperator):
 
     cancel_on_kill: bool = False
     """Whether a job is cancelled when its task is killed or its time is up."""
+
+    defers_often: ClassVar[bool] = False
+    """Whether it is deferred once after another. What the triggerer told of each deferral is told again then: Airflow
+    keeps that of the last one alone."""
 
     def __init__(
         self,
@@ -145,6 +149,8 @@ class AzmlOperator(ShieldedOperator):
 
         self.links.update(event.get("links") or {})
         self.carried.update(carried or {})
+        for level, line in event.get("told", ()) if self.defers_often else ():
+            self.log.log(level, "While deferred: %s", line)
         with self._permanent_errors():
             self.check_arguments()
             with self.guarded(context):

@@ -90,6 +90,7 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
         "type": "deployment_type",
     }
     template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, "endpoint_file", "set_default")
+    defers_often = True
     operator_extra_links = (AzmlStudioLink(), AzmlEndpointLink())
 
     def __init__(

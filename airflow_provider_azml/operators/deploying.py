@@ -41,6 +41,7 @@ class DeployingOperator(AzmlSpecOperator):
     kind = "online_deployment"
     spec_fields: ClassVar[Sequence[str]] = ()
     template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, "traffic")
+    defers_often = True
     operator_extra_links = (AzmlStudioLink(), AzmlEndpointLink())
 
     step_seconds: float | str | None = 0

@@ -56,7 +56,8 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
 
     Returns:
         ``{"name", "deployment", "id", "status", "scoring_uri", "traffic", "traffic_before", "studio_url"}``; ``name``
-        is the endpoint's. With ``generation="v1"`` ``{"name", "status", "compute_type", "scoring_uri", "swagger_uri", "studio_url"}``.
+        is the endpoint's. With ``generation="v1"`` ``{"name", "status", "compute_type", "scoring_uri", "swagger_uri",
+        "studio_url"}``.
 
     Raises:
         RunFailed: The service could not be made; with the end of its log.

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -23,6 +23,7 @@ from airflow_provider_azml.rest.standstill import Standstill
 from airflow_provider_azml.rest.time_limits import within
 from airflow_provider_azml.rest.waiting import Glance, Outcome, Ticket
 from airflow_provider_azml.triggers import killing
+from airflow_provider_azml.triggers.last_lines import LastLines
 from airflow_provider_azml.triggers.waits import Borne
 from airflow_provider_azml.triggers.watcher import watching
 
@@ -151,7 +152,7 @@ class AzmlWaitTrigger(BaseTrigger):
             clock = pace.steady_clock()
             follower = Follower(
                 self.arm_id,
-                self.log.log,
+                self._tell,
                 stream_logs=self.stream_logs,
                 plane=watcher.plane,
                 budget=watcher.line_budget,
@@ -288,8 +289,15 @@ class AzmlWaitTrigger(BaseTrigger):
                 self.log.info("%s %s is being cancelled", noun, name)
                 return True
 
+    @cached_property
+    def _tell(self) -> Callable[[int, str], None]:
+        """What is called with lines; those of a job's log are too many to be held."""
+        return self.log.log if arm_ids.parse(self.arm_id).kind == "job" else LastLines(self.log.log)
+
     def _event(self, told: Json) -> TriggerEvent:
         payload = {**told, "deadlines": self.deadlines, "began": self.began, "links": self.links}
+        if isinstance(self._tell, LastLines) and self._tell.held:
+            payload["told"] = [*map(list, self._tell.held)]
         return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's triggers are not typed
 
 

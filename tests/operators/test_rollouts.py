@@ -93,7 +93,9 @@ def deployments_of(hook: AzmlHook, endpoint: str) -> dict[str, str]:
     return {each["name"]: each["properties"]["provisioningState"] for each in found}
 
 
-def test_versions_follow_each_other(hook: AzmlHook, endpoint: str, folder: Path) -> None:
+def test_versions_follow_each_other(
+    hook: AzmlHook, endpoint: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The first one makes the endpoint; the second takes over step by step, in the triggerer, and the first goes."""
     first = deployed(endpoint, folder, {"name": "iris", **version("1")}, strategy="blue_green", step_seconds=0)
     assert first.errors == {}
@@ -113,6 +115,8 @@ def test_versions_follow_each_other(hook: AzmlHook, endpoint: str, folder: Path)
         deferrable=True,
     )
     assert second.errors == {}
+    told = capsys.readouterr().out
+    assert f"While deferred: {second.value('it')['deployment']}: check" in told
     result = second.value("it")
     assert result["traffic"] == {result["deployment"]: 100}
     assert result["traffic_before"] == {blue: 100}
