@@ -113,16 +113,20 @@ class AzmlSetTrafficOperator(EndpointOperator):
     def _change(self) -> Flow[Ticket | None]:
         from airflow_provider_azml.rest.rollbacks import traffic_before
         from airflow_provider_azml.rest.traffic_changes import change
+        from airflow_provider_azml.spec.target import SUBMISSION
 
-        live = percentages("traffic", self.traffic)
+        live: Mapping[str, int] | None = percentages("traffic", self.traffic)
+        tags: Mapping[str, str] | None = None
         if self.rollback:
-            live = yield from traffic_before(self.endpoint_id)
+            before = yield from traffic_before(self.endpoint_id, SUBMISSION)
+            live, tags = before.traffic, before.tags
         return (
             yield from change(
                 self.endpoint_id,
                 live,
                 mirrored=percentages("mirror_traffic", self.mirror_traffic),
                 expected=percentages("expected_traffic", self.expected_traffic),
+                tags=tags,
             )
         )
 

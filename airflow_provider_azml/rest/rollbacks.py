@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import TrafficRefused
 from airflow_provider_azml.rest import arm_ids, flows
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.rollouts import REPLACED, ROLLOUT, UNDONE
-from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE, from_text, shares, told
+from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE, from_text, same, shares, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,21 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def traffic_before(endpoint_id: str) -> Flow[dict[str, int]]:
+@dataclass(frozen=True)
+class Before:
+    """What a rollback gives back.
+
+    Args:
+        traffic: Deployment -> percent.
+        tags: Tags of the endpoint that say so, for the PUT that does it: without them the next rollback would go back
+            further.
+    """
+
+    traffic: Mapping[str, int]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def traffic_before(endpoint_id: str, submission_tag: str) -> Flow[Before]:
     """The live traffic from before the newest rollout, or where none is known, from before the newest deployment.
 
     Deployments say it by a tag. Which of them came last to its traffic is said by a tag of the endpoint, unless one
@@ -27,16 +42,17 @@ def traffic_before(endpoint_id: str) -> Flow[dict[str, int]]:
 
     Args:
         endpoint_id: ARM id of the endpoint.
+        submission_tag: Name of the tag that says which submission made a deployment.
 
     Returns:
-        Deployment -> percent; what is there already, where the newest rollout was undone.
+        What is there already, where the newest rollout was undone.
 
     Raises:
         TrafficRefused: No deployment says it, or one that says nothing came later and gets traffic, or the newest took
             the place of one of the same name, which is gone.
 
     Example:
-        >>> before = client.run(traffic_before(endpoint_id))
+        >>> before = client.run(traffic_before(endpoint_id, SUBMISSION))
     """
     endpoint = yield from flows.get(endpoint_id)
     row = RESOURCES["online_deployment"]
@@ -45,15 +61,17 @@ def traffic_before(endpoint_id: str) -> Flow[dict[str, int]]:
     newest, is_undone = _of_rollout(endpoint)
     deployment = _newest(deployments, serving, newest)
     is_followed = deployment is not None and deployment["name"] != newest and newest in _names(deployments)
-    if is_undone and not is_followed:
+    if is_undone and not is_followed and not _serves_again(deployment, serving):
         _log.info("The rollout of deployment %s was undone, the traffic is from before it", newest)
-        return serving
+        return Before(serving)
     if deployment is None:
         raise _refused(endpoint_id, f"No deployment of endpoint {endpoint['name']!r} has a tag {TRAFFIC_BEFORE!r}")
     before = _before(endpoint_id, deployment)
-    if before != serving:
-        _log.info("Before deployment %s the traffic was %s", deployment["name"], told(before))
-    return before
+    if same(before, serving):
+        return Before(before)
+    _log.info("Before deployment %s the traffic was %s", deployment["name"], told(before))
+    undone = f"{_tags(deployment).get(submission_tag) or '-'} {deployment['name']} {UNDONE} its traffic was rolled back"
+    return Before(before, {ROLLOUT: undone})
 
 
 def _of_rollout(endpoint: Json) -> tuple[str | None, bool]:
@@ -76,6 +94,11 @@ def _newest(deployments: Sequence[Json], serving: Mapping[str, int], newest: str
         if counts or deployment["name"] in serving:
             return deployment
     return None
+
+
+def _serves_again(deployment: Json | None, serving: Mapping[str, int]) -> bool:
+    """Whether somebody has given a deployment traffic since its rollout was undone."""
+    return deployment is not None and deployment["name"] in serving and REPLACED not in _tags(deployment)
 
 
 def _names(deployments: Sequence[Json]) -> set[str]:

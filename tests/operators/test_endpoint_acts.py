@@ -26,6 +26,7 @@ from airflow_provider_azml.operators import (
     AzmlSetTrafficOperator,
 )
 from airflow_provider_azml.operators.traffic import percentages
+from airflow_provider_azml.rest.rollouts import ROLLOUT
 from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE, shares
 from airflow_provider_azml.rest.traffic_changes import change, settled
 from airflow_provider_azml.rest.waiting import settle
@@ -84,7 +85,8 @@ def iris(azml_emulator: RunningEmulator, tmp_path_factory: pytest.TempPathFactor
             environment.setenv(variable, value)
         ensure_workspace(azml_emulator.environment)
         hook = AzmlHook()
-        hook.apply({"name": name, "auth_mode": "key"}, kind="online_endpoint")
+        tags = {ROLLOUT: "hash blue 100"}  # green came later, without traffic, which a person gave it
+        hook.apply({"name": name, "auth_mode": "key", "tags": tags}, kind="online_endpoint")
         deployed(hook, folder, name, "blue")
         deployed(hook, folder, name, "green", {TRAFFIC_BEFORE: "blue=100"})
     return name

@@ -16,6 +16,7 @@ from airflow_provider_azml.rest.rollbacks import traffic_before
 from airflow_provider_azml.rest.rollouts import REPLACED, ROLLOUT
 from airflow_provider_azml.rest.traffic import TRAFFIC_BEFORE
 from airflow_provider_azml.rest.waiting import Outcome, Ticket, settle
+from airflow_provider_azml.spec.target import SUBMISSION
 from tests.rest.scripted_service import Answer
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def deployment(name: str, day: int, before: str | None, *others: str) -> dict[st
         ([("blue", 2, "red=100"), ("live", 3, "blue=100")], "hash blue failed: it is slow", {"blue": 100}),
         ([("blue", 2, "red=100"), ("live", 3, None)], "hash blue 100", "'live' has no tag"),
         ([("live", 1, "red=100"), ("blue", 2, "live=100")], "hash blue failed: it is slow", {"live": 100}),
+        ([("live", 1, "red=100")], "hash live failed: its traffic was rolled back", {"red": 100}),
         ([("blue", 1, "blue=100", REPLACED), ("live", 2, "blue=100")], "hash blue 50", "same name"),
         ([("green", 3, "blue=100")], "hash red failed: it answers nonsense", {"live": 100}),
         ([("green", 3, "blue=100")], "what somebody wrote", {"blue": 100}),
@@ -156,7 +158,9 @@ def test_what_was_before_the_newest_deployment(service, drive, deployments, mark
     assert isinstance(shown.body, dict)
     service.answer("GET", IRIS, Answer(200, {**shown.body, "tags": {ROLLOUT: mark} if mark else None}))
     if isinstance(expected, dict):
-        assert drive(traffic_before(IRIS)) == expected
+        before = drive(traffic_before(IRIS, SUBMISSION))
+        assert before.traffic == expected
+        assert bool(before.tags) == (expected != {"live": 100})
         return
     with pytest.raises(TrafficRefused, match=expected):
-        drive(traffic_before(IRIS))
+        drive(traffic_before(IRIS, SUBMISSION))
