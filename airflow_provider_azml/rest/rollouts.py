@@ -181,9 +181,12 @@ def next_act(plan: Plan, shown: Shown, *, passed: bool = False, given: int | Non
 def _next_of_one_that_is_up(plan: Plan, shown: Shown, *, passed: bool, given: int | None) -> Act:
     if shown.mark:
         return _next_step(plan, shown, passed=passed)
-    if given is not None:
-        return Disturbed(plan.traffic_at(shown.before, given), shown.traffic)
-    return _first_step(plan, shown, passed=passed)
+    if given is None:
+        return _first_step(plan, shown, passed=passed)
+    expected = plan.traffic_at(shown.before, given)
+    if same(shown.traffic, expected):  # whoever has put the endpoint anew with its traffic left the tag out
+        return _move(plan, shown, given)
+    return Disturbed(expected, shown.traffic)
 
 
 def undo(plan: Plan, shown: Shown, reason: str) -> Move | GiveUp | Disturbed:

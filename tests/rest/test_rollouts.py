@@ -144,6 +144,13 @@ def test_a_rollout_whose_mark_another_has_taken_is_disturbed() -> None:
     assert next_act(CANARY, shown, passed=True, given=10) == Disturbed({"blue": 90, "green": 10}, {"red": 100})
 
 
+def test_a_tag_that_somebody_has_left_out_is_written_again_where_the_traffic_is_right() -> None:
+    """As who applies the endpoint's file anew, with the traffic that it shows and with tags of their own."""
+    ten = {"blue": 90, "green": 10}
+    shown = dataclasses.replace(UP, traffic=ten)
+    assert next_act(CANARY, shown, passed=True, given=10) == Move(10, ten, ten, CANARY.mark(10))
+
+
 @pytest.mark.parametrize(
     ("shown", "act"),
     [
