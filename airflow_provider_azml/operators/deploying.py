@@ -168,10 +168,10 @@ class DeployingOperator(AzmlSpecOperator):
         from airflow_provider_azml.operators.rollout_failures import FAILED
         from airflow_provider_azml.rest.rollouts import next_act, undo
 
-        failed = self.carried.get(FAILED)
+        failed, given = self.carried.get(FAILED), self.carried.get(_GIVEN)
         if failed:
-            return undo(rollout.plan, shown, failed["message"] or f"it is {failed['status']}")
-        return next_act(rollout.plan, shown, passed=passed, given=self.carried.get(_GIVEN))
+            return undo(rollout.plan, shown, failed["message"] or f"it is {failed['status']}", given=given)
+        return next_act(rollout.plan, shown, passed=passed, given=given)
 
     def _done(self, context: Context, rollout: Rollout, act: Act, shown: Shown) -> Ticket | None:
         """Do an act; answer what to wait for, if there is anything."""

@@ -189,17 +189,19 @@ def _next_of_one_that_is_up(plan: Plan, shown: Shown, *, passed: bool, given: in
     return Disturbed(expected, shown.traffic)
 
 
-def undo(plan: Plan, shown: Shown, reason: str) -> Move | GiveUp | Disturbed:
+def undo(plan: Plan, shown: Shown, reason: str, *, given: int | None = None) -> Move | GiveUp | Disturbed:
     """What is to be done once the deployment was found bad: put its traffic back, if the rollout gave it any.
 
     Args:
         plan: How the deployment was to be rolled out.
         shown: What the service shows.
         reason: What is bad about it.
+        given: As above; it counts where somebody has left out the endpoint's tag.
     """
-    if shown.mark is None or shown.mark.share is None:
+    share = shown.mark.share if shown.mark else given
+    if share is None:
         return GiveUp(reason)
-    expected = plan.traffic_at(shown.before, shown.mark.share)
+    expected = plan.traffic_at(shown.before, share)
     if not same(shown.traffic, expected):
         return Disturbed(expected, shown.traffic)
     return Move(shown.before.get(plan.name, 0), shown.before, shown.traffic, plan.failed_mark(reason))

@@ -149,6 +149,8 @@ def test_a_tag_that_somebody_has_left_out_is_written_again_where_the_traffic_is_
     ten = {"blue": 90, "green": 10}
     shown = dataclasses.replace(UP, traffic=ten)
     assert next_act(CANARY, shown, passed=True, given=10) == Move(10, ten, ten, CANARY.mark(10))
+    back = Move(0, {"blue": 100}, ten, CANARY.failed_mark("wrong"))
+    assert undo(CANARY, shown, "wrong", given=10) == back
 
 
 @pytest.mark.parametrize(
