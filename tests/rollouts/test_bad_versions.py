@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from airflow.sdk import DAG
 
+from airflow_provider_azml.emulator.workspace_of_tests import ensure_workspace
 from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.operators import AzmlDeployModelOperator
 from tests.airflow.running import run
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tests.airflow.running import Finished
     from tests.rollouts.load import Load
 
+pytestmark = pytest.mark.usefixtures("azml_connection")
 BEFORE_IT_ANSWERS = {
     "answers wrongly": {"FACTOR": "3"},
     "fails to start": {"FAILS": "yes"},
@@ -38,23 +41,37 @@ BEFORE_IT_ANSWERS = {
 }
 
 
-@pytest.fixture
-def hook(azml_connection: str) -> Iterator[AzmlHook]:
-    hook = AzmlHook(azml_connection)
-    yield hook
-    hook.close()
+@pytest.fixture(scope="module")
+def hook(azml_emulator: RunningEmulator) -> Iterator[AzmlHook]:
+    with pytest.MonkeyPatch.context() as environment:
+        for variable, value in azml_emulator.environment.items():
+            environment.setenv(variable, value)
+        ensure_workspace(azml_emulator.environment)
+        with closing(AzmlHook()) as hook:
+            yield hook
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return folder_of_versions(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of_versions(tmp_path_factory.mktemp("versions"))
 
 
-@pytest.fixture
-def endpoint(hook: AzmlHook, folder: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def served(hook: AzmlHook, folder: Path) -> Iterator[str]:
     name = endpoint_with_an_old_version(hook, folder)
     yield name
     hook.delete("online_endpoint", name)
+
+
+@pytest.fixture
+def endpoint(hook: AzmlHook, served: str) -> Iterator[str]:
+    """An endpoint all of whose traffic goes to ``old``, and does so again for the next test."""
+    yield served
+    others = deployments_of(hook, served).keys() - {"old"}
+    if others:
+        hook.apply({"name": served, "auth_mode": "key", "traffic": {"old": 100}}, kind="online_endpoint")
+    for name in others:
+        hook.delete("online_deployment", name, parent=served)
 
 
 @pytest.fixture
