@@ -66,7 +66,7 @@ def advance(workspace: Workspace, seconds: float) -> None:
     ).raise_for_status()
 
 
-def until(look: Callable[[], object], wanted: object, seconds: float = 10) -> None:
+def until(look: Callable[[], object], wanted: object, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while (found := look()) != wanted:
         assert time.monotonic() < deadline, f"{found} is not {wanted}"
@@ -77,7 +77,7 @@ class TestClusters:
     def test_nodes_come_for_a_job_stay_idle_and_go(self, slow: Workspace) -> None:
         compute = slow.put("compute", fresh("cpu"), **cluster(idle="PT10M"))
         assert nodes(slow, compute) == ("Steady", 0, 0, {})
-        job = submit(slow, computeId=compute, resources={"instanceCount": 2}, simulate={"seconds": 0.5})
+        job = submit(slow, computeId=compute, resources={"instanceCount": 2}, simulate={"seconds": 1.5})
         assert nodes(slow, compute) == ("Resizing", 2, 2, {"preparing": 2})
         assert slow.status(job) == "Queued"
         slow.until(job, ["Running"])

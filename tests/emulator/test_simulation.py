@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 import requests
 
@@ -249,16 +250,23 @@ def nodes(workspace: Workspace) -> tuple[str, int, int, dict[str, int]]:
     return inner["allocationState"], inner["currentNodeCount"], inner["targetNodeCount"], counts
 
 
+def cpu_seconds(workspace: Workspace) -> float:
+    """What the emulator has cost so far, however busy the machine is."""
+    pid = int((workspace.emulator.home / "emulator.lock").read_text())
+    used = psutil.Process(pid).cpu_times()
+    return float(used.user + used.system)
+
+
 def test_thousands_at_once_are_cheap(workspace: Workspace) -> None:
     count = 300
-    begun = time.monotonic()
+    begun = cpu_seconds(workspace)
     jobs = [submit(workspace, name=f"many-{number}", simulate={"seconds": 600}) for number in range(count)]
-    assert time.monotonic() - begun < count * 0.03
+    assert cpu_seconds(workspace) - begun < count * 0.03
     history = History(workspace)
     history.batch(*jobs[:100])
-    begun = time.monotonic()
+    begun = cpu_seconds(workspace)
     answers = [history.batch(*jobs[start : start + 100]) for start in range(0, count, 100)]
-    assert time.monotonic() - begun < len(answers) * 0.2
+    assert cpu_seconds(workspace) - begun < len(answers) * 0.2
     states = {data.run_metadata.status for answer in answers for data in answer.successful_results.values()}
     assert states <= {"Preparing", "Running"}
     total = requests.get(

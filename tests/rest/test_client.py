@@ -269,7 +269,7 @@ def test_a_service_that_is_silent_for_too_long_has_not_answered(service, drive):
         drive(call(Send(request("GET", JOB), retry="never", timeout_seconds=0.3)))
     assert caught.value.status is None
     assert "localhost" in str(caught.value)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5
 
 
 def test_a_flow_is_sent_once_by_whoever_has_a_clock_of_his_own(service, drive):

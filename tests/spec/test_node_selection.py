@@ -137,7 +137,7 @@ def test_the_params_of_a_run_choose_among_the_nodes_of_a_file(tmp_path: Path):
 def test_a_large_pipeline_costs_next_to_nothing():
     nodes = [(f"n{number}",) for number in range(1000)]
     taken = list(itertools.pairwise(nodes))
-    began = time.perf_counter()
+    began = time.process_time()  # whatever else the machine does
     selection = chosen(nodes, taken, only=["+n500"])
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert len(selection.run) == 501
