@@ -282,7 +282,7 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         [sys.executable, "-m", "airflow_provider_azml.emulator", "--faults", str(tmp_path / "none.yml")],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert (ended.returncode, "none.yml: there is no such file" in ended.stderr) == (1, True)

@@ -234,7 +234,7 @@ def test_a_wrong_option_is_named() -> None:
         [sys.executable, "-m", "airflow_provider_azml.emulator", "--faults", "429"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert ended.returncode == 1

@@ -27,7 +27,7 @@ def reset(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 
@@ -37,7 +37,7 @@ def reset_at_a_terminal(home: Path, reply: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     process = subprocess.Popen([*COMMAND, "--home", str(home)], stdin=theirs, stdout=subprocess.PIPE, text=True)
     os.write(ours, f"{reply}\n".encode())
-    said = process.communicate(timeout=30)[0]
+    said = process.communicate(timeout=60)[0]
     os.close(theirs)
     os.close(ours)
     return process.returncode, said
@@ -131,11 +131,11 @@ def test_only_what_is_an_emulator_s_is_deleted(used: Path, tmp_path: Path) -> No
 def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "emulator.db").write_bytes(b"no database, but a text of more than a hundred bytes. " * 10)
     command = [*COMMAND[:-1], "--home", str(tmp_path), "--http-port", "0", "--https-port", "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert f"azml emulator: {tmp_path} cannot be used (file is not a database): " in ended.stderr
     assert "Traceback" not in ended.stderr
     (tmp_path / "emulator.lock").unlink()
     (tmp_path / "emulator.lock").mkdir()
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert f"azml emulator: {tmp_path} cannot be used ([Errno 21] Is a directory" in ended.stderr

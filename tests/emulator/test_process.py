@@ -74,7 +74,7 @@ class Process:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
         return self.process.returncode
 
 
@@ -138,7 +138,7 @@ def test_a_shell_can_source_what_it_writes(tmp_path: Path, processes: list[Proce
 def test_it_says_that_it_runs_code(tmp_path: Path, processes: list[Process]) -> None:
     processes.append(Process(tmp_path / "home"))
     processes[0].process.terminate()
-    said = processes[0].process.communicate(timeout=10)[0].splitlines()
+    said = processes[0].process.communicate(timeout=60)[0].splitlines()
     assert said[0].startswith("Azure ML emulator ready at https://localhost:")
     assert "It runs the code of jobs and deployments as you, and with all that you may do." in said
 

@@ -90,7 +90,7 @@ def midnight(workspace: Workspace) -> datetime:
     return found
 
 
-def jobs(workspace: Workspace, name: str, number: int, seconds: float = 10) -> list[dict[str, Any]]:
+def jobs(workspace: Workspace, name: str, number: int, seconds: float = 30) -> list[dict[str, Any]]:
     """The jobs of a schedule, in the order of their names, once there are so many."""
     until = time.monotonic() + seconds
     while True:

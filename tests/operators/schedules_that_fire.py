@@ -44,7 +44,7 @@ def move(emulator: RunningEmulator, *, days: float = 0) -> datetime:
     return midnight
 
 
-def fired(emulator: RunningEmulator, schedule: str, number: int, seconds: float = 10) -> list[dict[str, Any]]:
+def fired(emulator: RunningEmulator, schedule: str, number: int, seconds: float = 30) -> list[dict[str, Any]]:
     """The jobs of a schedule, the oldest first, once there are so many."""
     workspace, until = Workspace(emulator), time.monotonic() + seconds
     while True:
