@@ -32,7 +32,7 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
             the service's defaults.
         name: Name of the deployment.
         endpoint_name: Name of the endpoint.
-        deployment_type: ``model`` or ``pipeline``; the key ``type`` of the file.
+        type: ``model`` or ``pipeline``.
         model: ``azureml:name:version``, ``azureml:name@latest``, the ``id`` that registering a model returned, or that
             task's whole result.
         component: The pipeline: a file of type pipeline, ``azureml:name:version`` or ``azureml:name@latest``.
@@ -87,7 +87,6 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
     )
     attributes: ClassVar[Mapping[str, str]] = {
         "resources": "job_resources",  # BaseOperator has resources of its own
-        "type": "deployment_type",
     }
     template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, "endpoint_file", "set_default")
     defers_often = True
@@ -99,7 +98,7 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
         endpoint_file: str | None = None,
         name: str | None = None,
         endpoint_name: str | None = None,
-        deployment_type: str | None = None,
+        type: str | None = None,  # noqa: A002 (a key of the YAML)
         model: str | Mapping[str, Any] | None = None,
         component: str | None = None,
         job_definition: str | None = None,
@@ -118,7 +117,7 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
         super().__init__(**kwargs)
         self.endpoint_file = endpoint_file
         self.set_default = set_default
-        self.keep({**locals(), "type": deployment_type})
+        self.keep(locals())
 
     def check_arguments(self) -> None:
         """Check the arguments that say how to wait and what is deployed, once templates are rendered.

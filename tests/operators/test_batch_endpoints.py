@@ -86,7 +86,7 @@ def deployment(project: Path, endpoint: str, **more: Any) -> dict[str, Any]:
     return {
         "name": "doubling",
         "endpoint_name": endpoint,
-        "deployment_type": "model",
+        "type": "model",
         "environment": "azureml:shared:1",
         "code_configuration": {"code": str(project / "code"), "scoring_script": "score.py"},
         "compute": "azureml:serverless",
