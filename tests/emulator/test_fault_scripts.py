@@ -294,7 +294,7 @@ def test_what_was_changed_is_seen_late(workspace: Workspace) -> None:
     arm_id = workspace.id.child("online_endpoint", name)
     endpoint = {"location": "westeurope", "properties": {"authMode": "Key"}}
     let(
-        workspace, {"fault": "late_view", "path": f"/onlineEndpoints/{name}$", "method": "PUT", "skip": 1, "seconds": 1}
+        workspace, {"fault": "late_view", "path": f"/onlineEndpoints/{name}$", "method": "PUT", "skip": 1, "seconds": 3}
     )
     workspace.settle(workspace.call("PUT", arm_id, json=endpoint))
     changed = workspace.call("PUT", arm_id, json={**endpoint, "tags": {"a": "b"}}).json()
