@@ -14,7 +14,7 @@ from tests.emulator.execution import Workspace
 if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
 
-MANAGED = {"endpointComputeType": "Managed", "instanceType": "x"}
+MANAGED = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
 ENDPOINT = {"location": "local", "properties": {"authMode": "Key"}}
 
 
