@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_azml.exceptions import ApiError, SpecError
+from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
 from airflow_provider_azml.operators.files import AzmlSpecOperator, is_free
 
@@ -229,16 +229,10 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
 
     def _made_default(self, endpoint_id: str, deployment: str) -> Flow[Ticket | None]:
         """Have the endpoint go to the deployment by default, unless it does."""
-        from airflow_provider_azml.operators.submission import busy
+        from airflow_provider_azml.operators.submission import unless_busy
         from airflow_provider_azml.rest.default_deployments import set_default
 
-        try:
-            return (yield from set_default(endpoint_id, deployment))
-        except ApiError as refused:
-            under_way = yield from busy(refused)
-            if under_way is None:
-                raise
-            return under_way
+        return unless_busy(set_default(endpoint_id, deployment))
 
     def _result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
         from airflow_provider_azml.rest import flows

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_azml.exceptions import ApiError, Conflict
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.target import Target
 
 _log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 _HASH_LENGTH = 12
 _READABLE_LENGTH = 80
 APPEARING_SECONDS = (1.0, 2.0, 4.0)
@@ -159,18 +160,27 @@ def submit(target: Target, kind: str, source: Source, context: Context, terms: T
         unsaid = {"experiment_name": experiment_name(ti.dag_id), "display_name": ti.task_id}
         named = source.merged({key: value for key, value in unsaid.items() if key not in source.value})
         return (yield from submit_job(here, named, job_name(context), ownership(context), terms))
-    try:
-        return (yield from kinds.submit(source, kind, here))
-    except ApiError as refused:
-        under_way = yield from busy(refused)
-        if under_way is None:
-            raise
-        return under_way
+    return (yield from unless_busy(kinds.submit(source, kind, here)))
 
 
 def seeded(target: Target, context: Context) -> Target:
     """The target, with what tells this submission from all others."""
     return replace(target, seed=submission_hash(context), since=context["dag_run"].start_date)
+
+
+def unless_busy(flow: Flow[Result]) -> Flow[Result | Ticket]:
+    """What a flow answers that PUTs something; the ticket of what has to end first where :func:`busy` knows that.
+
+    Raises:
+        ApiError: The PUT was refused for another reason.
+    """
+    try:
+        return (yield from flow)
+    except ApiError as refused:
+        under_way = yield from busy(refused)
+        if under_way is None:
+            raise
+        return under_way
 
 
 def busy(refused: ApiError) -> Flow[Ticket | None]:
