@@ -114,6 +114,8 @@ def clears_and_marks_of_tasks_that_wait(stack: Stack) -> None:
         assert after.name != before.name == first[task_id].name
         run.wait_for(task_id, [state], seconds=SECONDS)
         wait_for_jobs(run, task_id, lambda jobs: jobs[0].status == "Canceled", seconds=SECONDS)
+        # a task that is marked before a triggerer has its trigger leaves its job
+        _wait_until_told(stack, run, task_id, f"{after.name} is Running")
     for task_id in waits:
         run.mark(task_id, "failed")
     for task_id in waits:
@@ -194,7 +196,7 @@ def a_triggerer_that_restarts_neither_cancels_nor_loses_a_job(stack: Stack) -> N
     wait_for_jobs(run, "blocking", are_canceled, seconds=SECONDS)
 
 
-def _wait_until_told(stack: Stack, run: DagRun, task_id: str, text: str, *, try_number: int) -> None:
+def _wait_until_told(stack: Stack, run: DagRun, task_id: str, text: str, *, try_number: int | None = None) -> None:
     _wait_until(lambda: text in stack.log(run.dag_id, run.run_id, task_id, try_number), run.tasks)
 
 
