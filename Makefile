@@ -64,7 +64,7 @@ clean: ## Remove all that these targets made
 .venv-airflow-$(AIRFLOW)/.dev: pyproject.toml | .venv/.dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --editable '.[dev]' \
-	'apache-airflow==$(AIRFLOW).*' 'fastapi<0.137' 'svcs<26' psycopg2-binary asyncpg
+	'apache-airflow==$(AIRFLOW).*' 'fastapi<0.137' 'svcs<26'
 	@touch $@
 
 # Those that the recordings are of; a later one, say of another base image, says otherwise. They are for no Python newer

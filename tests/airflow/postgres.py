@@ -1,4 +1,4 @@
-"""PostgreSQL as Airflow's database, where it and its drivers are installed."""
+"""PostgreSQL as Airflow's database, where it is installed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,8 @@ _OWNER = "postgres"
 
 
 def is_installed() -> bool:
-    """Whether there is a server, and what Airflow needs to talk to it."""
-    return all(map(shutil.which, ("initdb", "pg_ctl"))) and all(map(find_spec, ("psycopg2", "asyncpg")))
+    """Whether there is a server."""
+    return all(map(shutil.which, ("initdb", "pg_ctl")))
 
 
 @contextmanager

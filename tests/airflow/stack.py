@@ -9,11 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.airflow.postgres import is_installed, postgres
 from tests.airflow.rest_api import RestApi
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class TaskRun:
 class Stack:
     """A whole Airflow, from entering it to leaving it.
 
+    Its database is PostgreSQL where that is installed: with SQLite, a scheduler that finds it locked ends.
+
     Args:
         home: An empty folder.
         dags: DAGs folder.
@@ -56,6 +59,7 @@ class Stack:
         url = f"http://127.0.0.1:{port}"
         self.api = RestApi(url)
         self._home = home
+        self._running = ExitStack()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
@@ -82,19 +86,18 @@ class Stack:
 
     def __enter__(self) -> Self:
         self._home.mkdir(parents=True, exist_ok=True)
-        migrate = [str(AIRFLOW), "db", "migrate"]
-        subprocess.run(migrate, env=self._environment, check=True, capture_output=True, timeout=READY_SECONDS)
-        try:
+        with ExitStack() as begun:
+            self._environment |= begun.enter_context(postgres() if is_installed() else nullcontext({}))
+            begun.callback(self._stop)
+            self.command("db", "migrate")
             for component in COMPONENTS:
                 self.start(component)
             self.wait_until_healthy()
-        except BaseException:
-            self._stop()
-            raise
+            self._running = begun.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop()
+        self._running.close()
 
     def run(self, dag_id: str, *, seconds: float, conf: Mapping[str, Any] | None = None) -> str:
         """Run a DAG, wait for its end, and return the state that it ended in.

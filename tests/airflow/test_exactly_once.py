@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +18,6 @@ import pytest
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.operators.submission import job_name
-from tests.airflow.postgres import is_installed, postgres
 from tests.airflow.stack import Stack
 from tests.airflow.submitted_jobs import Job, jobs_of, wait_for_jobs
 
@@ -238,12 +236,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("exactly_once")
     with (
         running_emulator(home / "emulator", "--simulate", "1", "--create-workspace") as emulator,
-        postgres() if is_installed() else nullcontext({}) as database,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in {**emulator.environment, "AIRFLOW__AZML__DEPLOYMENT": DEPLOYMENT}.items():
             patch.setenv(name, value)
-        with Stack(home / "airflow", Path(__file__).with_name("dags"), {**database, **SETTINGS}) as running:
+        with Stack(home / "airflow", Path(__file__).with_name("dags"), SETTINGS) as running:
             for dag_id in DAGS:
                 running.api.wait_until_parsed(dag_id, seconds=60)
             # with SQLite, no backfill can be made while much else goes on

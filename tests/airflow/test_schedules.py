@@ -7,7 +7,6 @@ import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -18,7 +17,6 @@ import requests
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.hooks.azml import AzmlHook
-from tests.airflow.postgres import is_installed, postgres
 from tests.airflow.stack import Stack
 from tests.airflow.submitted_jobs import jobs_of
 from tests.triggers.test_datastore import LIST, Folder
@@ -54,14 +52,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("schedules")
     with (
         running_emulator(home / "emulator", "--simulate", "1", "--create-workspace") as emulator,
-        postgres() if is_installed() else nullcontext({}) as database,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in emulator.environment.items():
             patch.setenv(name, value)
         with Folder(AzmlHook(), FOLDER).container as container:
             container.upload_blob(f"{FOLDER}/old.csv", "1")
-        with Stack(home / "airflow", DAGS, {**database, **SETTINGS}) as running:
+        with Stack(home / "airflow", DAGS, SETTINGS) as running:
             running.api.wait_until_parsed("every_minute", seconds=60)
             yield running
 

@@ -14,12 +14,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
-from tests.airflow.postgres import is_installed, postgres
+from tests.airflow.postgres import is_installed
 from tests.airflow.stack import Stack
 
 if TYPE_CHECKING:
@@ -116,10 +115,9 @@ def _run(emulator: RunningEmulator, folder: Path, count: int, job_seconds: float
     seconds_of = {f"{JOB}{number}": job_seconds for number in range(count)}
     ids = asyncio.run(Simulation(emulator.url).submit(seconds_of))
     settings = {**SETTINGS, "KILLS_WAITS": str(count), "KILLS_JOB_ID": ids[0][: -len("0")]}
-    with postgres() if is_installed() else nullcontext({}) as database:
-        _tell(f"{count} waits, jobs of {job_seconds:.0f} s, {'PostgreSQL' if database else 'SQLite'}")
-        with Stack(folder / "airflow", DAGS, {**database, **settings}) as stack:
-            tasks = _restarted(stack, count)
+    _tell(f"{count} waits, jobs of {job_seconds:.0f} s, {'PostgreSQL' if is_installed() else 'SQLite'}")
+    with Stack(folder / "airflow", DAGS, settings) as stack:
+        tasks = _restarted(stack, count)
     return _wrong(tasks, ids)
 
 
