@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from airflow_provider_azml.emulator.serving.inference_server import SERVER_PACKAGE
+from tests.emulator import doubling_model
 from tests.emulator.execution import Workspace
 from tests.emulator.test_execution_sdk import client  # noqa: F401 (a fixture)
-from tests.emulator.test_serving import LOADER, MLMODEL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -278,13 +278,8 @@ def test_an_mlflow_model_needs_neither_script_nor_environment(
     from azure.ai.ml import Input
     from azure.ai.ml.entities import Model, ModelBatchDeployment, ModelBatchDeploymentSettings
 
-    folder = tmp_path / "doubling"
-    (folder / "code").mkdir(parents=True)
-    (folder / "MLmodel").write_text(MLMODEL)
-    (folder / "code/doubling.py").write_text(LOADER)
     # the same environment as that of the online deployment of such a model
-    packages = f"python=3.11, pip, pandas, {{pip: [mlflow-skinny, cloudpickle, {SERVER_PACKAGE}]}}"
-    (folder / "conda.yaml").write_text(f"dependencies: [{packages}]")
+    folder = doubling_model.written(tmp_path / "doubling", SERVER_PACKAGE)
     name = make_endpoint(client)
     deployment = ModelBatchDeployment(
         name="flow",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.emulator import doubling_model
 from tests.emulator.arm_requests import poll
 from tests.emulator.execution import Workspace
 
@@ -253,34 +254,8 @@ def test_a_token_opens_an_endpoint_of_that_mode(workspace: Workspace, model: str
     assert score(workspace, name, {"data": [1]}, token="x", deployment="blue").status_code == 401
 
 
-MLMODEL = """
-flavors:
-  python_function:
-    loader_module: doubling
-    code: code
-    env:
-      conda: conda.yaml
-    python_version: "3.11"
-mlflow_version: "3.0.0"
-model_uuid: 0123456789abcdef0123456789abcdef
-"""
-LOADER = """
-class Doubling:
-    def predict(self, table, params=None):
-        return table["x"] * 2
-
-def _load_pyfunc(path):
-    return Doubling()
-"""
-
-
 def test_an_mlflow_model_needs_neither_script_nor_environment(workspace: Workspace, endpoint: str) -> None:
-    files = {
-        "MLmodel": MLMODEL,
-        "conda.yaml": "dependencies: [python=3.11, pip, pandas, {pip: [mlflow-skinny, cloudpickle]}]",
-        "code/doubling.py": LOADER,
-    }
-    folder = workspace.data(files, "models-of-test/doubling")
+    folder = workspace.data(doubling_model.files(), "models-of-test/doubling")
     made = workspace.put("model", "doubling", "1", properties={"modelType": "mlflow_model", "modelUri": folder})
     document = deploy(workspace, endpoint, "flow", "", made, codeConfiguration=None, environmentId=None)
     assert document["status"] == "Succeeded", document

@@ -14,9 +14,10 @@ from airflow.sdk import DAG
 from airflow_provider_azml.exceptions import NotFound, RunFailed
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.operators import AzmlDeployModelOperator
+from airflow_provider_azml.operators import AzmlDeployModelOperator, AzmlRegisterModelOperator
 from airflow_provider_azml.rest.traffic import CHECK_FAILED
 from tests.airflow.running import run
+from tests.emulator import doubling_model
 from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import WS
 
@@ -122,6 +123,43 @@ def test_versions_follow_each_other(
     assert result["traffic_before"] == {blue: 100}
     assert deployments_of(hook, endpoint) == {result["deployment"]: "Succeeded"}
     assert hook.score(endpoint, {"data": 2}) == {"version": "2", "answer": 4}
+
+
+def test_an_mlflow_model_is_rolled_out_without_script_and_environment(
+    hook: AzmlHook, endpoint: str, tmp_path: Path
+) -> None:
+    """As a task has registered it; its answers are checked before it gets traffic."""
+    doubling_model.written(tmp_path / "doubling")
+    expected = {"name": "doubles", "request": {"input_data": [{"x": 4}]}, "expect": ["[0] == `8`"]}
+    with DAG("mlflow", schedule=None, default_args={"poll_seconds": 0.1}) as dag:
+        registered = AzmlRegisterModelOperator(
+            task_id="register",
+            name=f"doubling-{endpoint}",
+            type="mlflow_model",
+            path=str(tmp_path / "doubling"),
+        )
+        AzmlDeployModelOperator(
+            task_id="deploy",
+            endpoint_name=endpoint,
+            model=registered.output["id"],
+            instance_type="Standard_DS3_v2",
+            instance_count=1,
+            environment_variables={"WORKER_COUNT": "1"},
+            liveness_probe={"period": 1, "initial_delay": 1, "timeout": 2, "failure_threshold": 30},
+            strategy="blue_green",
+            step_seconds=0,
+            checks=[expected],
+        )
+    finished = run(dag)
+    assert finished.errors == {}
+    result = finished.value("deploy")
+    assert result["deployment"].startswith("doubling-")
+    assert result["traffic"] == {result["deployment"]: 100}
+    shown = hook.get("online_deployment", result["deployment"], parent=endpoint)["properties"]
+    assert shown["model"] == finished.value("register")["id"]
+    assert shown.get("codeConfiguration") is None
+    assert shown.get("environmentId") is None
+    assert hook.score(endpoint, {"input_data": {"columns": ["x"], "data": [[1], [2.5]]}}) == [2.0, 5.0]
 
 
 def test_what_cannot_start_leaves_nothing_behind(hook: AzmlHook, endpoint: str, folder: Path) -> None:
