@@ -105,7 +105,8 @@ class ApiError(AzmlError):
 
     def __str__(self) -> str:
         # the reason comes first: a list of errors or a log that cuts lines shows what is wrong, not where it was sent
-        reason = f"{self.code}: {self.message}"
+        # a code that is the name of the class is told by every traceback already, right before this
+        reason = self.message if self.code == type(self).__name__ else f"{self.code}: {self.message}"
         if self.hint:
             reason = f"{reason.rstrip('.')}. {self.hint}"
         answer = f"answered {self.status}" if self.status else self.no_answer

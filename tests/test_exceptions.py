@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
-from airflow_provider_azml.exceptions import ApiError, AuthError, Problem, RunFailed, SpecError, WaitTimeout
+from airflow_provider_azml.exceptions import (
+    ApiError,
+    AuthError,
+    NotFound,
+    Problem,
+    RunFailed,
+    SpecError,
+    TrafficRefused,
+    WaitTimeout,
+)
+from airflow_provider_azml.rest.traffic_changes import changed_by_others
 
 QUOTING = "Execution failed. User process 'bash' exited with status code 1. Error: "
 
@@ -17,6 +29,19 @@ def test_an_error_of_the_service_starts_with_the_reason() -> None:
     told = api_error(status=404, hint="Make it.", request_id="7")
     assert told == "Code: It went wrong. Make it. (GET https://arm/it answered 404, request id 7)"
     assert api_error(status=404) == "Code: It went wrong. (GET https://arm/it answered 404)"
+
+
+def test_a_code_that_is_the_name_of_its_class_is_told_once() -> None:
+    """A traceback tells the class, which may be the code of the service, or is one of ours."""
+    iris = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+    iris += "/onlineEndpoints/iris"
+    refused = TrafficRefused(method="GET", url=iris, status=200, code="TrafficRefused", message="It is being deleted.")
+    changed = changed_by_others(iris, "it shows blue 100 %")
+    missing = NotFound(method="GET", url=iris, status=404, code="NotFound", message="There is none.")
+    for error in refused, changed, missing:
+        (told,) = traceback.format_exception_only(error)
+        assert told.count(type(error).__name__) == 1
+        assert told.startswith(f"{type(error).__module__}.{type(error).__name__}: {error.message}"[:-1])
 
 
 def test_where_no_answer_came_it_says_so() -> None:
