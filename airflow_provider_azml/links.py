@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
+_RUNS = "/runs/"
+
 
 class AzmlLink(BaseOperatorLink):
     """Base of links whose URL the operator learns while it runs and keeps in its ``links``."""
@@ -33,6 +35,20 @@ class AzmlStudioLink(AzmlLink):
 
     name = "Azure ML studio"
     key = "azml_studio_url"
+
+
+def leads_to_another_job(now: object, then: str | None) -> bool:
+    """Whether two links lead to different jobs of one studio; what a custom store made of a link leads nowhere.
+
+    Args:
+        now: The link that a task has.
+        then: The link to a job.
+    """
+    if not isinstance(now, str) or not then or _RUNS not in now:
+        return False
+    studio, _, job = then.partition("?")[0].partition(_RUNS)
+    studio_now, _, job_now = now.partition("?")[0].partition(_RUNS)
+    return studio == studio_now and job != job_now
 
 
 class AzmlEndpointLink(AzmlLink):

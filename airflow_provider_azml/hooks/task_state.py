@@ -16,9 +16,17 @@ NONE = "none"
 class TaskKey(Protocol):
     """What names one task of one run; task instances of workers and of triggerers have it."""
 
-    dag_id: str
-    run_id: str
-    task_id: str
+    @property
+    def dag_id(self) -> str:
+        """Id of the DAG."""
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+
+    @property
+    def task_id(self) -> str:
+        """Id of the task."""
 
     @property
     def map_index(self) -> int | None:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         AzmlDeleteModelOperator,
         AzmlRegisterModelOperator,
     )
+    from airflow_provider_azml.operators.orphaned_jobs import AzmlCancelOrphanedJobsOperator
     from airflow_provider_azml.operators.pipeline_nodes import AzmlPipelineNodeOperator
     from airflow_provider_azml.operators.profiling import AzmlProfileModelOperator
     from airflow_provider_azml.operators.quality_gates import AzmlQualityGateOperator
@@ -92,6 +93,7 @@ __all__ = [
     "AzmlArchiveModelOperator",
     "AzmlAttachComputeOperator",
     "AzmlCancelJobOperator",
+    "AzmlCancelOrphanedJobsOperator",
     "AzmlCreateComputeOperator",
     "AzmlCreateDatastoreOperator",
     "AzmlCreatePrivateEndpointOperator",
@@ -156,6 +158,7 @@ _MODULE_OF = {
     "AzmlArchiveModelOperator": "models",
     "AzmlAttachComputeOperator": "compute",
     "AzmlCancelJobOperator": "job_acts",
+    "AzmlCancelOrphanedJobsOperator": "orphaned_jobs",
     "AzmlCreateComputeOperator": "compute",
     "AzmlCreateDatastoreOperator": "data",
     "AzmlCreatePrivateEndpointOperator": "resource_groups",

@@ -190,8 +190,7 @@ class AzmlInvokeBatchEndpointOperator(AzmlJobOperator):
         from airflow_provider_azml.operators import batch_submission, submission
         from airflow_provider_azml.rest.history import DataPlane
 
-        submitting = self._guard.submitting if self._guard else submission.as_it_is
-        terms = submission.Terms(self.on_existing, self.fail_on, submitting)
+        terms = self.terms()
         asked = batch_submission.Asked(
             DataPlane(self.hook.workspace_id),
             self.endpoint_name,
@@ -199,7 +198,7 @@ class AzmlInvokeBatchEndpointOperator(AzmlJobOperator):
             context["dag_run"].start_date,
             self.tolerate_errors_seconds,
         )
-        return batch_submission.submit(asked, submission.job_name(context), submission.ownership(context), terms)
+        return batch_submission.submit(asked, submission.job_name(context), submission.ownership(context, terms), terms)
 
     def awaited(self, context: Context) -> tuple[GoalName, Json]:
         """What is waited for: the job, which may have to be looked for to be cancelled."""
@@ -240,7 +239,7 @@ class AzmlInvokeBatchEndpointOperator(AzmlJobOperator):
         opened = yield from door(self.hook.workspace_id, self.endpoint_name, self.deployment_name)
         if opened.of_model:
             batch_invocations.check_for_model(source, opened.deployment)
-        owned: dict[str, object] = {"properties": submission.ownership(context)}
+        owned: dict[str, object] = {"properties": submission.ownership(context, self.terms())}
         if not source.value.get("experiment_name"):
             owned["experiment_name"] = submission.experiment_name(ti.dag_id)
         target = submission.seeded(self.hook.target, context)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.operators.job_guard import JobGuard
     from airflow_provider_azml.operators.killing import Verdict
-    from airflow_provider_azml.operators.submission import FailOn, OnExisting
+    from airflow_provider_azml.operators.submission import FailOn, OnExisting, Terms
     from airflow_provider_azml.rest.deadlines import Deadlines
     from airflow_provider_azml.rest.flows import Flow, Json
     from airflow_provider_azml.rest.goals import GoalName
@@ -113,9 +113,19 @@ class AzmlJobOperator(AzmlSpecOperator):
         """What creates or updates it, once; a job only while the task is wanted."""
         from airflow_provider_azml.operators import submission
 
-        submitting = self._guard.submitting if self._guard else submission.as_it_is
-        terms = submission.Terms(self.on_existing, self.fail_on, submitting, self.send)
-        return submission.submit(self.hook.target, kind, source, context, terms)
+        return submission.submit(self.hook.target, kind, source, context, self.terms())
+
+    def terms(self) -> Terms:
+        """How the job is submitted."""
+        from airflow_provider_azml.operators import submission
+
+        return submission.Terms(
+            self.on_existing,
+            self.fail_on,
+            self._guard.submitting if self._guard else submission.as_it_is,
+            self.send,
+            cancel_on_kill=self.wait and self.cancel_on_kill,
+        )
 
     def send(self, source: Source, target: Target) -> Flow[Ticket]:
         """Submit the job that a checked source describes."""

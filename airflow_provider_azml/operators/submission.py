@@ -44,6 +44,10 @@ _NOT_NOW = frozenset({400, 409, 412})
 _BEYOND_REPAIR = "is in an unrecoverable state"
 TI_ID = "airflow.ti_id"
 """Property of a job: the id of the task instance that submitted it, another one for every try."""
+DEPLOYMENT = "airflow.deployment"
+"""Property of a job: ``[azml] deployment`` of the Airflow that submitted it, where that is set."""
+CANCEL_ON_KILL = "airflow.cancel_on_kill"
+"""Property of a job that has that one: ``true`` if its task waits for it and would cancel it, else ``false``."""
 _ATTACH = "With on_existing='attach' this try takes it up."
 
 
@@ -55,7 +59,7 @@ def submission_hash(context: Context) -> str:
     """
     ti, run = context["ti"], context["dag_run"]
     parts = (
-        conf.get("azml", "deployment", fallback=""),
+        deployment(),
         ti.dag_id,
         ti.run_id,
         run.start_date.isoformat() if run.start_date else "",
@@ -83,18 +87,10 @@ def experiment_name(dag_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "-", dag_id)
 
 
-def ownership(context: Context) -> dict[str, str]:
-    """The properties that say whose a job is."""
-    ti = context["ti"]
-    return {
-        SUBMISSION: submission_hash(context),
-        TI_ID: str(ti.id),
-        "airflow.try_number": str(ti.try_number),
-        "airflow.dag_id": ti.dag_id,
-        "airflow.run_id": ti.run_id,
-        "airflow.task_id": ti.task_id,
-        "airflow.map_index": str(ti.map_index),
-    }
+def deployment() -> str:
+    """What this deployment of Airflow is called among those that share a workspace; empty if it is not called."""
+    called: str = conf.get("azml", "deployment", fallback="")
+    return called
 
 
 OnExisting = Literal["attach", "fail"]
@@ -124,15 +120,34 @@ class Terms:
         fail_on: Whether the service says what failed, or a child that failed is enough.
         submitting: What is put around the flow that submits the job of an ARM id.
         sending: What sends a checked source; by default as the job that it describes.
+        cancel_on_kill: Whether the job is of no use once its task has ended.
     """
 
     on_existing: OnExisting = "attach"
     fail_on: FailOn = "service"
     submitting: Callable[[Flow[Ticket], str], Flow[Ticket]] = as_it_is
     sending: Callable[[Source, Target], Flow[Ticket]] = send
+    cancel_on_kill: bool = False
 
 
 USUAL_TERMS = Terms()
+
+
+def ownership(context: Context, terms: Terms = USUAL_TERMS) -> dict[str, str]:
+    """The properties that say whose a job is, and in a deployment that has a name whether it ends with its task."""
+    ti = context["ti"]
+    named = deployment()
+    of_deployment = {DEPLOYMENT: named, CANCEL_ON_KILL: str(terms.cancel_on_kill).lower()} if named else {}
+    return {
+        **of_deployment,
+        SUBMISSION: submission_hash(context),
+        TI_ID: str(ti.id),
+        "airflow.try_number": str(ti.try_number),
+        "airflow.dag_id": ti.dag_id,
+        "airflow.run_id": ti.run_id,
+        "airflow.task_id": ti.task_id,
+        "airflow.map_index": str(ti.map_index),
+    }
 
 
 def submit(target: Target, kind: str, source: Source, context: Context, terms: Terms = USUAL_TERMS) -> Flow[Ticket]:
@@ -159,7 +174,7 @@ def submit(target: Target, kind: str, source: Source, context: Context, terms: T
         ti = context["ti"]
         unsaid = {"experiment_name": experiment_name(ti.dag_id), "display_name": ti.task_id}
         named = source.merged({key: value for key, value in unsaid.items() if key not in source.value})
-        return (yield from submit_job(here, named, job_name(context), ownership(context), terms))
+        return (yield from submit_job(here, named, job_name(context), ownership(context, terms), terms))
     return (yield from unless_busy(kinds.submit(source, kind, here)))
 
 

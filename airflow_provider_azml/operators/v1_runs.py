@@ -268,9 +268,8 @@ class AzmlSubmitScriptRunOperator(AzmlScriptRunOperator):
         run = v1_script_runs.ScriptRun(
             self._experiment(context), runs.definition(configuration), project, said, self.tolerate_errors_seconds
         )
-        submitting = self._guard.submitting if self._guard else submission.as_it_is
-        terms = submission.Terms(self.on_existing, self.fail_on, submitting)
-        owner = submission.ownership(context)
+        terms = self.terms()
+        owner = submission.ownership(context, terms)
         return v1_script_runs.submit(self.hook.v1.place, run, submission.job_name(context), owner, terms)
 
     def _experiment(self, context: Context) -> str:

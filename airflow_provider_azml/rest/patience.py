@@ -27,7 +27,10 @@ _GARBLED = frozenset({NO_JSON_OBJECT, NO_STATUS, NO_LIST})
 _ENTRA, _ENTRAS_OWN = "AADSTS", "AADSTS900"
 """What codes of the token service begin with, and those of them that tell of its own troubles: it is busy, throttles,
 or has no answer in time; see https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""
-_FIRST_PAUSE, _MOST_DOUBLINGS = 1.0, 6
+FIRST_PAUSE_SECONDS = 1.0
+"""The pause after a first error, which doubles with each that follows, and the last pause at least. Tests of what comes
+after an error make it shorter."""
+_MOST_DOUBLINGS = 6
 
 
 @dataclass
@@ -70,9 +73,9 @@ class Patience:
         left = self._left(error, now)
         if not left > 0:  # nor if it is no number
             raise error
-        growing = min(_FIRST_PAUSE * 2.0**self._count, self.longest_pause_seconds)
+        growing = min(FIRST_PAUSE_SECONDS * 2.0**self._count, self.longest_pause_seconds)
         self._count = min(self._count + 1, _MOST_DOUBLINGS)
-        return min(max(min(error.retry_after, LONGEST_HOLD_SECONDS), growing), max(left, _FIRST_PAUSE))
+        return min(max(min(error.retry_after, LONGEST_HOLD_SECONDS), growing), max(left, FIRST_PAUSE_SECONDS))
 
     def relieved(self) -> None:
         """Forget the errors, after a look that was answered."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_azml.hooks.task_state import state_in
-from airflow_provider_azml.links import AzmlStudioLink
+from airflow_provider_azml.links import AzmlStudioLink, leads_to_another_job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ KILL_SECONDS = 5.0
 """How long a triggerer that may be ending is held up until a job's fate is decided, where Airflow does not tell it."""
 _ASK_SECONDS = 120.0
 """At the first question a triggerer makes its API server, for which it needs 7 s of a processor that is idle."""
-_RUNS = "/runs/"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ async def verdict(task: TaskInstance | None, links: Mapping[str, str], max_tries
     """
     state = await _state(task) if task else None
     if task and state == "deferred":
-        if _is_another(await _link(task), links.get(AzmlStudioLink.key)):
+        if leads_to_another_job(await _link(task), links.get(AzmlStudioLink.key)):
             return Verdict(True, "the task waits for another job now")
         return Verdict(False, "the task is still deferred, so another triggerer waits for it")
     if state:
@@ -87,15 +86,6 @@ async def _link(task: TaskInstance) -> object:
     )
     answer = await _ask(question)
     return answer.value if isinstance(answer, XComResult) else None
-
-
-def _is_another(now: object, then: str | None) -> bool:
-    """Whether two links lead to different jobs of one studio; what a custom store made of a link leads nowhere."""
-    if not isinstance(now, str) or not then or _RUNS not in now:
-        return False
-    studio, _, job = then.partition("?")[0].partition(_RUNS)
-    studio_now, _, job_now = now.partition("?")[0].partition(_RUNS)
-    return studio == studio_now and job != job_now
 
 
 async def _ask(question: object) -> Any:  # the messages of Airflow's supervisor share no public base class

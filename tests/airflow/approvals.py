@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 _WAITING = ("awaiting_input", "deferred")
-_SECONDS = 120
+_SECONDS = 600
 
 
 @contextmanager

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-READY_SECONDS = 120
+READY_SECONDS = 300
 STOP_SECONDS = 15
 REPOSITORY = Path(__file__).parents[2]
 AIRFLOW = Path(sys.executable).with_name("airflow")
@@ -79,6 +79,8 @@ class Stack:
             "AIRFLOW__API__BASE_URL": url,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            # what is not answered in 5 s is sent again, and that a task begins cannot be told twice
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "120",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
             **environment,

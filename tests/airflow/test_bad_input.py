@@ -235,7 +235,7 @@ def test_a_port_that_is_taken(option: str, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "airflow_provider_azml.emulator", "--home", str(tmp_path)]
         for name, value in ports.items():
             command += [name, value]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("azml emulator: ")]
     assert port in line

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Story = Callable[[Stack], None]
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 DEPLOYMENT = "blue"
 SETTINGS = {
@@ -37,8 +37,8 @@ SETTINGS = {
     "AIRFLOW__CORE__PARALLELISM": "6",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
 }
-SECONDS = 150
-DAGS = ("dies", "fails", "lasts", "mapped", "pinned", "daily")
+SECONDS = 300
+DAGS = ("dies", "fails", "lasts", "left", "sweep", "mapped", "pinned", "daily")
 
 
 def named(run: DagRun, task_id: str, map_index: int = -1, **changed: Any) -> str:
@@ -275,3 +275,48 @@ def test_two_deployments_have_different_names(
     assert job.submission == named(run, "train", 0)
     monkeypatch.setenv("AIRFLOW__AZML__DEPLOYMENT", "green")
     assert job.submission != named(run, "train", 0)
+
+
+def test_jobs_that_nobody_ends_are_found(stack: Stack, told: dict[Story, Future[None]]) -> None:
+    wait(told.values())
+    stack.end("triggerer", signal.SIGTERM)
+    try:
+        kept, marked, cleared, deleted = runs = [stack.api.begin("left") for _ in range(4)]
+        first = {}
+        for run in runs:
+            for task_id in ("deferred", "unheeded"):
+                run.wait_for(task_id, ["deferred"], seconds=SECONDS)
+            (first[run],) = jobs_of(run, "deferred")
+        for run in (marked, deleted):
+            run.mark("deferred", "failed")
+            run.mark("unheeded", "failed")
+            run.wait(seconds=SECONDS)
+        deleted.delete()
+        cleared.clear("deferred")
+        _, anew = wait_for_jobs(cleared, "deferred", lambda jobs: len(jobs) == 2, seconds=SECONDS)
+        cleared.wait_for("deferred", ["deferred"], seconds=SECONDS)
+
+        swept = stack.api.begin("sweep")
+        assert swept.wait(seconds=SECONDS) == "success"
+        found = {kind: {job["name"]: job["reason"] for job in jobs} for kind, jobs in swept.value("cancel").items()}
+        assert found == {
+            "cancelled": {
+                first[marked].name: "its task is failed",
+                first[cleared].name: "its task is deferred, and waits for another job",
+            },
+            "left": {first[deleted].name: "Airflow has no record of its task"},
+        }
+        for run in (marked, cleared):
+            wait_for_jobs(run, "deferred", lambda jobs: jobs[0].status == "Canceled", seconds=SECONDS)
+        assert [job.name for job in jobs_of(cleared, "deferred")] == [first[cleared].name, anew.name]
+        for run in (kept, cleared):
+            wait_for_jobs(run, "deferred", lambda jobs: jobs[-1].status == "Running", seconds=SECONDS)
+
+        kept.mark("deferred", "success")
+        swept = stack.api.begin("sweep", conf={"unknown": True})
+        assert swept.wait(seconds=SECONDS) == "success"
+        assert {job["name"] for job in swept.value("cancel")["cancelled"]} == {first[kept].name, first[deleted].name}
+        for run in runs:
+            wait_for_jobs(run, "unheeded", lambda jobs: statuses(jobs) == ["Running"], seconds=SECONDS)
+    finally:
+        stack.start("triggerer")

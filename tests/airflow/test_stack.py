@@ -24,7 +24,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(1500)
 def test_the_example_runs_in_a_whole_airflow(
     azml_connection: str, azml_emulator: RunningEmulator, tmp_path: Path
 ) -> None:
@@ -32,9 +32,12 @@ def test_the_example_runs_in_a_whole_airflow(
     shutil.copytree(EXAMPLES / "iris", dags / "iris")
     shutil.copy(EXAMPLES / f"{DAG_ID}.py", dags)
     with Stack(tmp_path / "airflow", dags, {**azml_emulator.environment, **SETTINGS}) as stack:
-        state = stack.run(DAG_ID, seconds=300)
+        state = stack.run(DAG_ID, seconds=1000)
         tasks = stack.tasks(DAG_ID)
-        assert state == "success", {name: (task.state, task.log[-3000:]) for name, task in tasks.items()}
+        failed = [
+            f"{name}: {task.state}\n{task.log[-3000:]}" for name, task in tasks.items() if task.state != "success"
+        ]
+        assert state == "success", "\n".join(failed)
         assert [name for name in WAITING_TASKS if "Pausing task as DEFERRED" not in tasks[name].log] == []
         assert stack.value(DAG_ID, "score") == ["setosa", "virginica"]
         job = stack.value(DAG_ID, "train")["name"]

@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from airflow_provider_azml.operators import (
+    AzmlCancelOrphanedJobsOperator,
     AzmlRegisterDataOperator,
     AzmlSubmitCommandJobOperator,
     AzmlSubmitPipelineOperator,
@@ -53,6 +54,14 @@ with DAG("lasts", schedule=None, default_args={"retries": 2}):
     AzmlSubmitCommandJobOperator(task_id="blocking", **lasting(600))
     AzmlSubmitCommandJobOperator(task_id="deferred", deferrable=True, **lasting(600))
     EmptyOperator(task_id="neighbour")
+
+with DAG("left", schedule=None):
+    AzmlSubmitCommandJobOperator(task_id="deferred", deferrable=True, **lasting(600))
+    AzmlSubmitCommandJobOperator(task_id="unheeded", deferrable=True, cancel_on_kill=False, **lasting(600))
+
+with DAG("sweep", schedule=None):
+    unknown = "{{ dag_run.conf.get('unknown', False) }}"
+    AzmlCancelOrphanedJobsOperator(task_id="cancel", grace_seconds=0, cancel_unknown=unknown)
 
 with DAG("mapped", schedule=None):
     learning_rates = ["0.1", "0.2", "0.3"]
