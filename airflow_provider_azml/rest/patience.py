@@ -28,8 +28,8 @@ _ENTRA, _ENTRAS_OWN = "AADSTS", "AADSTS900"
 """What codes of the token service begin with, and those of them that tell of its own troubles: it is busy, throttles,
 or has no answer in time; see https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""
 FIRST_PAUSE_SECONDS = 1.0
-"""The pause after a first error, which doubles with each that follows, and the last pause at least. Tests of what comes
-after an error make it shorter."""
+"""The pause after a first error, in seconds, which doubles with each that follows; none is shorter. Tests of what comes
+after an error set a smaller one."""
 _MOST_DOUBLINGS = 6
 
 

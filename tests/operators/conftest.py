@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_azml.operators import sending
+from airflow_provider_azml.rest import patience
 from tests.rest.scripted_service import Answer, Asked
 from tests.spec.stand_in import WS, StandIn
 
@@ -136,6 +138,13 @@ class OneJob(SignedIn):
         if method == "GET":
             self.status = "Canceled" if status == "CancelRequested" else self.ends_as or status
         return Answer(body={"name": "train-1", "properties": {"status": status, "properties": self.properties}})
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may have been sent is looked for in smaller pauses than out there, so that tests take less time."""
+    monkeypatch.setattr(sending, "APPEARING_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_azml.exceptions import JobNameTaken, RunFailed, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
-from airflow_provider_azml.operators import AzmlInvokeBatchEndpointOperator, sending
-from airflow_provider_azml.rest import patience
+from airflow_provider_azml.operators import AzmlInvokeBatchEndpointOperator
 from airflow_provider_azml.rest.batch_invocations import ATTEMPT
 from tests.airflow.running import run
 from tests.operators.task_process import LAST_WORDS, TaskProcess
@@ -120,9 +119,7 @@ class Jobs:
 
 
 @pytest.fixture
-def jobs(service: SignedIn, monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    monkeypatch.setattr(sending, "APPEARING_SECONDS", (0.1, 0.1))
-    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.1)
+def jobs(service: SignedIn, hurried: None) -> Jobs:
     return Jobs(service)
 
 

@@ -12,10 +12,9 @@ from airflow.sdk import DAG
 from airflow_provider_azml.exceptions import JobNameTaken, RunFailed, WaitTimeout
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.hooks.azml import AzmlHook
-from airflow_provider_azml.operators import sending, v1_script_runs
+from airflow_provider_azml.operators import v1_script_runs
 from airflow_provider_azml.operators.submission import TI_ID, Terms
 from airflow_provider_azml.operators.v1_runs import AzmlSubmitScriptRunOperator
-from airflow_provider_azml.rest import patience
 from airflow_provider_azml.rest.v1.multipart import Pieces
 from airflow_provider_azml.spec.target import SUBMISSION
 from tests.airflow.running import run
@@ -165,11 +164,8 @@ def test_a_start_whose_answer_was_lost_is_found_and_not_sent_again(runs: Runs, p
     assert runs.properties["airflow.task_id"] == "it"
 
 
-def test_a_start_that_the_service_did_not_take_is_sent_again_once_it_is_sure(
-    runs: Runs, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sending, "APPEARING_SECONDS", (0.1, 0.1))
-    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.1)
+@pytest.mark.usefixtures("hurried")
+def test_a_start_that_the_service_did_not_take_is_sent_again_once_it_is_sure(runs: Runs, project: Path) -> None:
     runs.refuses = 1
     assert in_a_dag(project).errors == {}
     assert (runs.starts, len(runs.begun)) == (2, 1)

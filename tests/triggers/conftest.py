@@ -25,5 +25,5 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobsSer
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Errors are borne in smaller pauses than out there, so that tests take less time."""
-    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(watcher, "_AHEAD_SECONDS", 0.1)

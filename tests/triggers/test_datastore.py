@@ -235,7 +235,7 @@ def test_a_datastore_that_is_not_there_is_told_of_and_looked_for_less_and_less_o
         async with listening([trigger], [[]]):
             await until(lambda: said(logs).count("datastores/nowhere/paths/ cannot be looked for") > 2)
 
-    monkeypatch.setattr(patience, "_FIRST_PAUSE", 0.6)
+    monkeypatch.setattr(patience, "FIRST_PAUSE_SECONDS", 0.6)
     with capture_logs() as logs:
         asyncio.run(go())
     assert re.findall("Next try in (.*) s", said(logs))[:3] == ["1", "1", "2"]
