@@ -202,9 +202,10 @@ class AzmlInvokeBatchEndpointOperator(AzmlJobOperator):
 
     def awaited(self, context: Context) -> tuple[GoalName, Json]:
         """What is waited for: the job, which may have to be looked for to be cancelled."""
-        from airflow_provider_azml.operators import batch_submission, submission
+        from airflow_provider_azml.operators import submission
+        from airflow_provider_azml.rest.batch_invocations import wanted_of
 
-        return "invocation", batch_submission.wanted(self.endpoint_name, submission.submission_hash(context))
+        return "invocation", wanted_of(self.endpoint_name, submission.submission_hash(context))
 
     def result_of(self, context: Context, outcome: Outcome, studio_url: str) -> Flow[Json]:
         """The task's result: that of a job, and where predictions are."""

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.history import DataPlane
 
 
-def wanted(endpoint: str, submission: str) -> Json:
-    """The values of the goal ``invocation``, by which a job is cancelled whose name is not known yet."""
-    return {batch_invocations.ENDPOINT: endpoint, batch_invocations.SUBMISSION: submission}
-
-
 @dataclass(frozen=True)
 class Asked:
     """What is asked of a batch endpoint.
@@ -96,7 +91,7 @@ def submit(asked: Asked, base_name: str, owner: Mapping[str, str], terms: Terms)
         # what carries the mark is this submission's, whether or not the service has kept the properties
         given=lambda found: {SUBMISSION: submission, **(found["properties"].get("properties") or {})},
         goal="invocation",
-        wanted=wanted(endpoint, submission),
+        wanted=batch_invocations.wanted_of(endpoint, submission),
         place=lambda _, found: workspace.child("job", str(found["name"])),
     )
     ticket = yield from attempted(workspace, base_name, ways, owner=owner, terms=terms)

@@ -45,8 +45,6 @@ _MOST_PAGES = 200
 _ENDED = RESOURCES["job"].terminal
 _OF_PIPELINE = "PipelineComponent"
 _OUTPUT, _OF, _FILE = "score", "azureml.deploymentname", "azureml.outputfilename"
-ENDPOINT, SUBMISSION = "endpoint", "submission"
-"""The values of the goal ``invocation``, which looks for the jobs of a submission."""
 
 
 @dataclass(frozen=True)
@@ -221,26 +219,37 @@ def one_of(workspace: WorkspaceId, attempt: str, jobs: Sequence[Json]) -> Flow[s
     return first
 
 
+def wanted_of(endpoint: str, submission: str) -> Json:
+    """The values of the goal ``invocation``, by which a job is cancelled whose name is not known yet.
+
+    Args:
+        endpoint: Name of the batch endpoint.
+        submission: What the marks of the attempts begin with.
+    """
+    return {"endpoint": endpoint, "submission": submission}
+
+
 def cancel(plane: DataPlane, arm_id: str, wanted: Json) -> Flow[object]:
     """Cancel the job of an invocation.
 
     Args:
         plane: The data plane of the workspace.
         arm_id: The job; or what stands for it as long as its name is not known, whose name ends in the mark.
-        wanted: The endpoint, and the submission.
+        wanted: The values that :func:`wanted_of` makes.
 
     Raises:
         NotFound: There is no job of that mark.
     """
     name, workspace = arm_ids.parse(arm_id).name, plane.workspace
-    found = re.search(rf"{re.escape(str(wanted[SUBMISSION]))}-\d+$", name)
+    endpoint, submission = str(wanted["endpoint"]), str(wanted["submission"])
+    found = re.search(rf"{re.escape(submission)}-\d+$", name)
     if not found:
         return (yield from flows.act(arm_id, "cancel"))
-    jobs = (yield from find(plane, str(wanted[ENDPOINT]), str(wanted[SUBMISSION]))).get(found[0])
+    jobs = (yield from find(plane, endpoint, submission)).get(found[0])
     if not jobs:
         raise NotFound(
             method="GET",
-            url=workspace.child("batch_endpoint", str(wanted[ENDPOINT])),
+            url=workspace.child("batch_endpoint", endpoint),
             status=404,
             code="JobNotFound",
             message=f"the endpoint has no job of the invocation {found[0]}",
