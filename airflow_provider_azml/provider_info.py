@@ -43,6 +43,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.environments",
                 "operators.jobs",
                 "operators.job_acts",
+                "operators.orphaned_jobs",
                 "operators.pipeline_nodes",
                 "operators.watched_pipelines",
                 "operators.control_flow",

@@ -54,6 +54,13 @@ def test_the_whole_folder_holds_no_other_dag_files() -> None:
     assert {Path(dag.fileloc).parent for dag in bag.dags.values()} == {DAGS}
 
 
+def test_cancel_orphaned_jobs(azml_connection: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__AZML__DEPLOYMENT", "examples")
+    finished = run(load("cancel_orphaned_jobs"))
+    assert finished.errors == {}
+    assert finished.value("cancel") == {"cancelled": [], "left": []}
+
+
 @pytest.mark.sdk
 @pytest.mark.filterwarnings("ignore")  # azure-ai-ml warns about itself
 def test_train_register_deploy_score(azml_connection: str, azml_emulator: RunningEmulator) -> None:
