@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TENANT = "11111111-1111-1111-1111-111111111111"
+_LONGEST_HOLD_SECONDS = 150
 
 
 class SignedIn(StandIn):
@@ -90,6 +91,7 @@ class OneJob(SignedIn):
         """Answer what a connection asks for."""
         super().open()
         self.status: str | None = None
+        self.begins_as = "Running"
         self.ends_as: str | None = None
         """What it is after the first look; digits stand for a refusal."""
         self.properties: dict[str, str] = {}
@@ -117,7 +119,7 @@ class OneJob(SignedIn):
         arrived, released = self._held.pop(handler.command, (threading.Event(), None))
         arrived.set()
         if released:
-            released.wait(30)
+            released.wait(_LONGEST_HOLD_SECONDS)
         with contextlib.suppress(OSError):  # who asked may be gone
             self._send(handler, self._about_job(handler.command, body))
 
@@ -126,7 +128,7 @@ class OneJob(SignedIn):
             self.outages -= 1
             return Answer(503)
         if method == "PUT" and self.status is None:
-            self.status, self.properties = "Running", json.loads(body)["properties"]["properties"]
+            self.status, self.properties = self.begins_as, json.loads(body)["properties"]["properties"]
         if self.status is None:
             return Answer(404, {"error": {"code": "UserError", "message": "there is no such job"}})
         if self.status.isdigit():

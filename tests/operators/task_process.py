@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -23,6 +24,7 @@ from tests.airflow.versions import serialize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from multiprocessing.synchronize import Event
     from pathlib import Path
 
     from airflow.sdk import BaseOperator
@@ -32,6 +34,8 @@ RUN = "manual__1"
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 LAST_WORDS = "Running finalizers"
 """What Airflow logs once the end of a try is told."""
+LONGEST_SECONDS = 150.0
+"""Until a test gives up; a machine with much else to do takes many times as long as an idle one."""
 _ENDS = frozenset({"TaskState", "SucceedTask", "RetryTask", "DeferTask"})
 
 
@@ -46,7 +50,7 @@ class TaskProcess:
         try_number: Which try it is.
         max_tries: Which is the last but one.
         resumes: Name and arguments of the method that it goes on with after a deferral.
-        lingers: How long it is still there after its end is told, in seconds.
+        lingers: Whether it is still there after its end is told, until :meth:`let_go`.
     """
 
     def __init__(
@@ -58,14 +62,16 @@ class TaskProcess:
         try_number: int = 1,
         max_tries: int = 2,
         resumes: tuple[str, Mapping[str, Any]] | None = None,
-        lingers: float = 0,
+        lingers: bool = False,
     ) -> None:
         self.state = state
         self.messages: list[dict[str, Any]] = []
         self._task = task
         self._log = folder / f"{uuid.uuid4()}.log"
         self._try_number, self._max_tries, self._resumes = try_number, max_tries, resumes
-        self._lingers = lingers
+        self._gone = FORK.Event()
+        if not lingers:
+            self._gone.set()
         self._held: dict[str, threading.Event] = {}
         self._ours, self._theirs = socket.socketpair()
         self._process = FORK.Process(target=self._run)
@@ -82,11 +88,21 @@ class TaskProcess:
         assert pid
         os.kill(pid, signal.SIGTERM)
 
-    def end(self, seconds: float = 30) -> dict[str, Any]:
+    def time_is_up(self) -> None:
+        """Let its ``execution_timeout`` run out now, by the signal that a timer sends otherwise."""
+        pid = self._process.pid
+        assert pid
+        os.kill(pid, signal.SIGALRM)
+
+    def let_go(self) -> None:
+        """Let one that lingers go."""
+        self._gone.set()
+
+    def end(self) -> dict[str, Any]:
         """Wait for its end, and answer what it told its supervisor last."""
-        self._process.join(seconds)
-        assert not self._process.is_alive(), f"the task goes on after {seconds} s:\n{self.log}"
-        self._supervisor.join(5)
+        self._process.join(LONGEST_SECONDS)
+        assert not self._process.is_alive(), f"the task goes on after {LONGEST_SECONDS} s:\n{self.log}"
+        self._supervisor.join(LONGEST_SECONDS)  # what it told last may not have been read yet
         self.close()
         ends = [message for message in self.messages if message["type"] in _ENDS]
         assert ends, self.log
@@ -100,7 +116,9 @@ class TaskProcess:
         """Leave nothing of it behind."""
         self._process.kill()
         self._process.join()
-        self._supervisor.join(5)
+        for held in self._held.values():
+            held.set()
+        self._supervisor.join(LONGEST_SECONDS)
         self._ours.close()
 
     def hold(self, kind: str) -> threading.Event:
@@ -119,9 +137,9 @@ class TaskProcess:
     def log(self) -> str:
         return self._log.read_text() if self._log.exists() else ""
 
-    def until(self, seen: Callable[[], object], seconds: float = 20) -> None:
+    def until(self, seen: Callable[[], object]) -> None:
         """Wait until something is seen."""
-        ends = time.monotonic() + seconds
+        ends = time.monotonic() + LONGEST_SECONDS
         while not seen():
             assert time.monotonic() < ends, self.log
             time.sleep(0.01)
@@ -137,7 +155,7 @@ class TaskProcess:
         task_runner.SUPERVISOR_COMMS = comms.CommsDecoder(socket=self._theirs)
         ti = self._instance()
         context = ti.get_template_context()
-        log = _Log(self._lingers)
+        log = _Log(self._gone)
         state, _, error = task_runner.run(ti, context, log)
         task_runner.finalize(ti, state, context, log, error)
         sys.stdout.write(f"ended as {state} with {type(error).__name__}: {error}\n")
@@ -183,14 +201,21 @@ class TaskProcess:
     # -- the supervisor's side -----------------------------------------------------------------------------------
 
     def _supervise(self) -> None:
+        with contextlib.suppress(ConnectionError):  # of a try that was killed before it read what it was told
+            self._listen()
+
+    def _listen(self) -> None:
         decoder = msgspec.msgpack.Decoder(comms._RequestFrame)
         while header := self._ours.recv(4, socket.MSG_WAITALL):
             length = int.from_bytes(header, "big")
-            frame = decoder.decode(self._ours.recv(length, socket.MSG_WAITALL))
+            body = self._ours.recv(length, socket.MSG_WAITALL)
+            if len(body) < length:  # killed in the midst of a word
+                return
+            frame = decoder.decode(body)
             message = frame.body or {}
             self.messages.append(message)
             if message["type"] in self._held:
-                self._held[message["type"]].wait(30)
+                self._held[message["type"]].wait(LONGEST_SECONDS)
             self._ours.sendall(comms._ResponseFrame(frame.id, *self._answer(message)).as_bytes())
 
     def _answer(self, message: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -208,13 +233,13 @@ class TaskProcess:
 class _Log:
     """What the task runner logs by itself goes where the task's log goes; it may take its time for the last words."""
 
-    def __init__(self, lingers: float) -> None:
-        self._lingers = lingers
+    def __init__(self, gone: Event) -> None:
+        self._gone = gone
 
     def __getattr__(self, level: str) -> Callable[..., None]:
         def tell(message: object = "", *args: object, **fields: object) -> None:
             sys.stdout.write(f"{level} {message} {args} {fields}\n")
             if message == LAST_WORDS:
-                time.sleep(self._lingers)
+                self._gone.wait(LONGEST_SECONDS)
 
         return tell

@@ -14,7 +14,7 @@ from airflow_provider_azml.hooks.airflow_versions import AirflowFailException
 from airflow_provider_azml.operators import AzmlInvokeBatchEndpointOperator
 from airflow_provider_azml.rest.batch_invocations import ATTEMPT
 from tests.airflow.running import run
-from tests.operators.task_process import LAST_WORDS, TaskProcess
+from tests.operators.task_process import LAST_WORDS, LONGEST_SECONDS, TaskProcess
 from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import WS
 
@@ -89,7 +89,7 @@ class Jobs:
     def _invoke(self) -> Answer:
         given, sent_as = self.asked_for, self.invocations[-1]["repeatability_request-id"]
         with self._one_at_a_time:
-            self.answers.wait(30)
+            self.answers.wait(LONGEST_SECONDS)
             if sent_as not in self._known and not self.refuses:
                 self._known[sent_as] = self._make(given)
         if self.refuses:
@@ -270,6 +270,12 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(arguments: dict[str, 
 
 
 @pytest.fixture
+def unanswered(jobs: Jobs) -> None:
+    """Until a test says so, nothing is answered, and no jobs are made."""
+    jobs.answers.clear()
+
+
+@pytest.fixture
 def task(jobs: Jobs, tmp_path: Path) -> Iterator[TaskProcess]:
     jobs.status = "Running"
     with DAG("killing", schedule=None):
@@ -289,8 +295,8 @@ def test_a_task_that_was_ended_takes_its_job_with_it(task: TaskProcess, jobs: Jo
     assert "Job batchjob-1 is being cancelled" in task.log
 
 
+@pytest.mark.usefixtures("unanswered")
 def test_a_job_that_is_being_started_is_cancelled_once_it_is_there(task: TaskProcess, jobs: Jobs) -> None:
-    jobs.answers.clear()
     task.until(lambda: len(jobs.invocations) == 1)
     task.terminate()
     task.until(lambda: "its job is not wanted any more" in task.log)

@@ -43,7 +43,7 @@ def a_try(tmp_path: Path) -> Iterator[Try]:
         state: str | None = "running",
         try_number: int = 1,
         resumes: Any = None,
-        lingers: float = 0,
+        lingers: bool = False,
         **arguments: Any,
     ) -> TaskProcess:
         told = {"state": state, "try_number": try_number, "resumes": resumes, "lingers": lingers}
@@ -122,7 +122,7 @@ def test_a_worker_that_goes_away_may_cancel_the_job(a_try: Try, one_job: OneJob)
     task = a_try(on_worker_shutdown="cancel")
     task.until(lambda: one_job.count("GET") > 1)
     task.terminate()
-    assert task.end(5)["type"] == "RetryTask"
+    assert task.end()["type"] == "RetryTask"
     assert one_job.count("POST") == 1
     assert "Airflow ended this task; its job train-1 was cancelled" in task.error()
 
@@ -131,9 +131,9 @@ def test_a_task_that_was_ended_takes_its_job_with_it(a_try: Try, one_job: OneJob
     task = a_try(state="failed")
     task.until(lambda: one_job.count("GET") > 1)
     task.terminate()
-    task.end(5)
-    assert one_job.count("POST") == 1
-    assert one_job.asked[-1].path.endswith("/jobs/train-1/cancel")
+    task.end()
+    (cancel,) = (asked.path for asked in one_job.asked if asked.method == "POST" and "/jobs/" in asked.path)
+    assert cancel.endswith("/jobs/train-1/cancel")
 
 
 @pytest.mark.parametrize("state", ["running", "failed"])
@@ -211,7 +211,7 @@ def test_it_is_not_asked_again_after_a_kill(state: str, a_try: Try, one_job: One
     task = a_try(state=state)
     task.until(lambda: "Submitting again in" in task.log)
     task.terminate()
-    assert task.end(8)["type"] == "RetryTask"
+    assert task.end()["type"] == "RetryTask"
     assert one_job.count("PUT") == 1
     reason = {"running": "before its job was submitted, so none was", "failed": "its job train-1 was not submitted"}
     assert reason[state] in task.error()
@@ -224,7 +224,7 @@ def test_a_second_signal_is_looked_into_anew(a_try: Try, one_job: OneJob) -> Non
     task.until(lambda: "so its worker goes away" in task.log)
     task.state = "failed"
     task.terminate()
-    task.end(5)
+    task.end()
     assert one_job.count("POST") == 1
 
 
@@ -234,10 +234,10 @@ def test_a_signal_in_the_midst_of_a_question_to_airflow_blocks_nothing(a_try: Tr
     answer = task.hold("SetXCom")
     task.until(lambda: task.told("SetXCom"))
     task.terminate()
-    task.until(lambda: "in a state that Airflow does not tell" in task.log, 5)
+    task.until(lambda: "in a state that Airflow does not tell" in task.log)
     assert one_job.count("POST") == 0
     answer.set()  # what Airflow says after all is acted upon
-    task.end(5)
+    task.end()
     assert one_job.count("POST") == 1
 
 
@@ -245,7 +245,9 @@ def test_a_signal_in_the_midst_of_a_question_to_airflow_blocks_nothing(a_try: Tr
 
 
 def test_an_execution_timeout_cancels_the_job_once(a_try: Try, one_job: OneJob) -> None:
-    task = a_try(execution_timeout=timedelta(seconds=2))
+    task = a_try(execution_timeout=timedelta(hours=1))
+    task.until(lambda: one_job.count("GET") > 1)
+    task.time_is_up()
     assert task.end()["type"] == "RetryTask"
     assert "AirflowTaskTimeout" in task.error()
     assert one_job.count("POST") == 1
@@ -253,7 +255,9 @@ def test_an_execution_timeout_cancels_the_job_once(a_try: Try, one_job: OneJob) 
 
 
 def test_a_job_that_outlives_an_execution_timeout_is_told_of(a_try: Try, one_job: OneJob) -> None:
-    task = a_try(execution_timeout=timedelta(seconds=1), cancel_on_kill=False)
+    task = a_try(execution_timeout=timedelta(hours=1), cancel_on_kill=False)
+    task.until(lambda: one_job.count("GET") > 1)
+    task.time_is_up()
     task.end()
     assert "Job train-1 goes on: cancel_on_kill is off" in task.log
     assert one_job.count("POST") == 0
@@ -263,8 +267,9 @@ def test_an_execution_timeout_during_the_submission_cancels_the_job_when_it_appe
     a_try: Try, one_job: OneJob
 ) -> None:
     asked, answer = one_job.hold("PUT")
-    task = a_try(execution_timeout=timedelta(seconds=2))
+    task = a_try(execution_timeout=timedelta(hours=1))
     task.until(asked.is_set)
+    task.time_is_up()
     task.until(lambda: one_job.count("POST"))
     answer.set()
     task.end()
@@ -273,9 +278,8 @@ def test_an_execution_timeout_during_the_submission_cancels_the_job_when_it_appe
 
 @pytest.mark.parametrize(("limit", "cancels"), [("timeout_seconds", False), ("queue_timeout_seconds", True)])
 def test_time_that_is_up_cancels_the_job(limit: str, cancels: bool, a_try: Try, one_job: OneJob) -> None:
+    one_job.begins_as = "Queued"
     task = a_try(cancel_on_kill=cancels, **{limit: 1})
-    task.until(lambda: one_job.status)
-    one_job.status = "Queued"
     assert task.end()["type"] == "RetryTask"
     end = "was cancelled" if cancels else "goes on"
     assert f"job 'train-1' was still Queued when {limit} ran out, and {end}" in task.error()
@@ -295,10 +299,12 @@ def test_a_task_that_was_ended_before_it_defers_cancels_its_job(a_try: Try, one_
 def test_a_signal_after_the_deferral_leaves_the_job_to_the_trigger(
     state: str | None, cancels: int, a_try: Try, one_job: OneJob
 ) -> None:
-    task = a_try(deferrable=True, on_worker_shutdown="cancel", lingers=1)
+    task = a_try(deferrable=True, on_worker_shutdown="cancel", lingers=True)
     task.until(lambda: LAST_WORDS in task.log)
     task.state = state
     task.terminate()
+    task.until(lambda: "The task is asked to end" in task.log and one_job.count("POST") == cancels)
+    task.let_go()
     assert task.end()["type"] == "DeferTask"
     assert one_job.count("POST") == cancels
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from airflow_provider_azml.operators.v1_runs import AzmlSubmitScriptRunOperator
 from airflow_provider_azml.rest.v1.multipart import Pieces
 from airflow_provider_azml.spec.target import SUBMISSION
 from tests.airflow.running import run
-from tests.operators.task_process import LAST_WORDS, TaskProcess
+from tests.operators.task_process import LAST_WORDS, LONGEST_SECONDS, TaskProcess
 from tests.rest.scripted_service import Answer
 from tests.spec.stand_in import WS
 
@@ -69,8 +70,9 @@ class Runs:
         """How many starts are not answered though the run is begun."""
         self.refuses = 0
         """How many starts are refused without a run being begun."""
-        self.takes_seconds = 0.0
-        """How long it takes to start a run, in seconds."""
+        self.answers = threading.Event()
+        """Whether starts are answered already, and runs begun."""
+        self.answers.set()
         self.properties: dict[str, str] = {}
         service.holds({WS: {"properties": {"discoveryUrl": f"{service.url}/discovery"}}})
         service.answer("GET", "/discovery", Answer(body={"api": service.url}))
@@ -84,7 +86,7 @@ class Runs:
         return sum(asked.path == STARTRUN for asked in self.service.asked)
 
     def _start(self) -> Answer:
-        time.sleep(self.takes_seconds)
+        self.answers.wait(LONGEST_SECONDS)
         if self.refuses:
             self.refuses -= 1
             return Answer(503)
@@ -207,6 +209,12 @@ def test_what_cannot_be_sent_is_refused_before(
 
 
 @pytest.fixture
+def unanswered(runs: Runs) -> None:
+    """Until a test says so, nothing is answered, and no runs are begun."""
+    runs.answers.clear()
+
+
+@pytest.fixture
 def task(runs: Runs, project: Path, tmp_path: Path) -> Iterator[TaskProcess]:
     runs.status = "Running"
     with DAG("killing", schedule=None):
@@ -234,11 +242,13 @@ def test_a_task_that_was_ended_takes_its_run_with_it(task: TaskProcess, runs: Ru
     assert not any("/jobs/" in asked.path for asked in runs.service.asked if asked.method == "POST")
 
 
+@pytest.mark.usefixtures("unanswered")
 def test_a_run_that_is_being_started_is_cancelled_once_it_is_there(task: TaskProcess, runs: Runs) -> None:
-    runs.takes_seconds = 1
     task.until(lambda: runs.starts == 1)
-    assert not runs.begun
     task.terminate()
+    task.until(lambda: "its job is not wanted any more" in task.log)
+    assert not runs.begun
+    runs.answers.set()
     task.until(lambda: runs.status == "Canceled")
     task.until(lambda: LAST_WORDS in task.log)
     assert runs.starts == 1
