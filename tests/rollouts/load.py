@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections import Counter
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.hooks.azml import AzmlHook
 
-_MOST_AT_ONCE = 64
-_PATIENCE_SECONDS = 30
+_MOST_AT_ONCE = 16
+"""So that each is answered in time also where the machine answers few a second."""
+_PATIENCE_SECONDS = 90
+_ANSWER_SECONDS = 60
 _PAUSE_SECONDS = 0.2
 
 
@@ -52,7 +55,8 @@ class Load:
         url: Where the endpoint takes payloads.
         key: Opens it.
         ca_bundle: Whom to trust.
-        per_second: How many requests are sent a second, whether those before have been answered or not.
+        per_second: How many requests are sent a second, whether those before have been answered or not; fewer where so
+            many wait for their answers that the machine cannot keep up.
     """
 
     url: str
@@ -102,6 +106,13 @@ class Load:
             assert time.monotonic() < ends, f"{version} answers nothing: {self.counts()}"
             time.sleep(0.02)
 
+    def until_some_more_are_answered(self, count: int = 20, seconds: float = 120) -> None:
+        """Wait until so many have been answered that are sent from now on."""
+        begun = time.monotonic()
+        while len(self.between(begun, math.inf)) < count:
+            assert time.monotonic() < begun + seconds, f"no {count} answers in {seconds} s: {self.counts()}"
+            time.sleep(0.02)
+
     def _send_all(self, pool: ThreadPoolExecutor, session: requests.Session, over: threading.Event) -> None:
         begun, sent = time.monotonic(), 0
         waiting: list[Future[None]] = []
@@ -127,7 +138,7 @@ class Load:
         headers = {"Authorization": f"Bearer {self.key}"}
         try:
             answer = session.post(
-                self.url, json=PAYLOAD, headers=headers, verify=self.ca_bundle, timeout=_PATIENCE_SECONDS
+                self.url, json=PAYLOAD, headers=headers, verify=self.ca_bundle, timeout=_ANSWER_SECONDS
             )
         except requests.RequestException:
             return 0, ""

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
@@ -18,6 +18,7 @@ from tests.airflow.running import run
 from tests.rollouts.load import load_on
 from tests.rollouts.versions import (
     CHECKS,
+    checks,
     deployment,
     deployments_of,
     endpoint_with_an_old_version,
@@ -33,12 +34,13 @@ if TYPE_CHECKING:
     from tests.airflow.running import Finished
     from tests.rollouts.load import Load
 
-pytestmark = pytest.mark.usefixtures("azml_connection")
+pytestmark = [pytest.mark.usefixtures("azml_connection"), pytest.mark.timeout(900)]
 BEFORE_IT_ANSWERS = {
     "answers wrongly": {"FACTOR": "3"},
     "fails to start": {"FAILS": "yes"},
     "is too slow": {"SECONDS_PER_ANSWER": "2.5"},
 }
+IN_TIME = {"is too slow": checks(2.0)}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,9 @@ def load(hook: AzmlHook, endpoint: str, azml_emulator: RunningEmulator) -> Itera
         yield load
 
 
-def switched(endpoint: str, folder: Path, *, seconds: float = 2, **variables: str) -> Finished:
+def switched(
+    endpoint: str, folder: Path, *, seconds: float = 2, checks: tuple[Any, ...] = CHECKS, **variables: str
+) -> Finished:
     """Let a new version take over, blue/green."""
     with DAG("switching", schedule=None, default_args={"poll_seconds": 0.2}) as dag:
         AzmlDeployModelOperator(
@@ -91,7 +95,7 @@ def switched(endpoint: str, folder: Path, *, seconds: float = 2, **variables: st
             endpoint_name=endpoint,
             strategy="blue_green",
             step_seconds=seconds,
-            checks=CHECKS,
+            checks=checks,
         )
     return run(dag)
 
@@ -118,11 +122,12 @@ def test_a_good_version_takes_over_and_no_request_is_lost(
 def test_a_version_that_is_bad_from_the_start_answers_nobody(
     hook: AzmlHook, endpoint: str, folder: Path, load: Load, what: str
 ) -> None:
-    finished = switched(endpoint, folder, **BEFORE_IT_ANSWERS[what])
-    time.sleep(1)  # some more requests
+    finished = switched(endpoint, folder, checks=IN_TIME.get(what, CHECKS), **BEFORE_IT_ANSWERS[what])
+    load.until_some_more_are_answered()
     tell(what, load)
     assert finished.states == {"it": "failed"}
-    assert load.counts() == {"old": len(load.done)}
+    assert {request.version for request in load.done} == {"old"}
+    assert not load.refused
     assert traffic_of(hook, endpoint) == {"old": 100}
     assert deployments_of(hook, endpoint) == {"old": "Succeeded"}
 
@@ -143,7 +148,7 @@ def test_a_version_that_dies_after_the_switch_gives_the_traffic_back(
     finished = switched(endpoint, folder, seconds=30, DIES_WITH=str(end))
     back = time.monotonic()
     killer.join()
-    time.sleep(1)  # some more requests
+    load.until_some_more_are_answered()
     tell("dies after the switch", load)
     assert finished.states == {"it": "failed"}
     assert traffic_of(hook, endpoint) == {"old": 100}
