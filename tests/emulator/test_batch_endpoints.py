@@ -232,8 +232,8 @@ def run(mini_batch):
     workspace.settle(batch.deploy("progress", script, miniBatchSize=1, environmentVariables=variables))
     job = batch.send(batch.files("soon", "late"), **{"azureml-model-deployment": "progress"}).json()["name"]
     workspace.until(job, ["Running"])
-    step, path, said = batch.step(job), "logs/job_progress_overview.txt", "Processed 1 of 2 mini batches in 0:00:0"
-    deadline = time.monotonic() + 30
+    step, path, said = batch.step(job), "logs/job_progress_overview.txt", "Processed 1 of 2 mini batches in 0:0"
+    deadline = time.monotonic() + 120
     while path not in workspace.artifacts(step) or said not in workspace.artifact(step, path):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -18,7 +18,8 @@ from tests.emulator.simulated import submit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-NODE_SECONDS = 0.4
+NODE_SECONDS = 60
+"""Longer than any test takes to look at what is on the way; the clock is moved over it."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,10 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with running_emulator(tmp_path_factory.mktemp("real-nodes"), "--create-workspace") as emulator:
         yield Workspace(emulator)
+
+
+PREEMPTED_SECONDS = 3
+"""How long a job runs before its nodes are taken away: long enough to see it run, and for it to do something."""
 
 
 def cluster(least: int = 0, most: int = 2, idle: str = "PT1H", priority: str = "Dedicated") -> dict[str, Any]:
@@ -62,11 +67,16 @@ def nodes(workspace: Workspace, compute: str) -> tuple[str, int, int, dict[str, 
 def advance(workspace: Workspace, seconds: float) -> None:
     url = f"{workspace.emulator.url}/emulator/clock"
     requests.put(
-        url, headers=workspace.emulator.headers, json={"advance_seconds": seconds}, timeout=5
+        url, headers=workspace.emulator.headers, json={"advance_seconds": seconds}, timeout=60
     ).raise_for_status()
 
 
-def until(look: Callable[[], object], wanted: object, seconds: float = 30) -> None:
+def pass_by(workspace: Workspace) -> None:
+    """Let the time pass in which nodes and instances come and go."""
+    advance(workspace, NODE_SECONDS)
+
+
+def until(look: Callable[[], object], wanted: object, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while (found := look()) != wanted:
         assert time.monotonic() < deadline, f"{found} is not {wanted}"
@@ -77,39 +87,48 @@ class TestClusters:
     def test_nodes_come_for_a_job_stay_idle_and_go(self, slow: Workspace) -> None:
         compute = slow.put("compute", fresh("cpu"), **cluster(idle="PT10M"))
         assert nodes(slow, compute) == ("Steady", 0, 0, {})
-        job = submit(slow, computeId=compute, resources={"instanceCount": 2}, simulate={"seconds": 1.5})
+        job = submit(slow, computeId=compute, resources={"instanceCount": 2}, simulate={"seconds": 600})
         assert nodes(slow, compute) == ("Resizing", 2, 2, {"preparing": 2})
         assert slow.status(job) == "Queued"
+        pass_by(slow)
         slow.until(job, ["Running"])
         assert nodes(slow, compute) == ("Steady", 2, 2, {"running": 2})
         listed = slow.call("POST", f"{compute}/listNodes").json()["nodes"]
         assert [(node["nodeState"], node["runId"]) for node in listed] == [("running", job)] * 2
         assert len({(node["nodeId"], node["privateIpAddress"], node["port"]) for node in listed}) == 2
-        slow.until(job, ["Completed"])
-        assert nodes(slow, compute) == ("Steady", 2, 2, {"idle": 2})
+        slow.call("POST", slow.id.child("job", job) + "/cancel")
+        slow.until(job, ["Canceled"])
+        until(lambda: nodes(slow, compute), ("Steady", 2, 2, {"idle": 2}))
         steady = inner(slow, compute)["allocationStateTransitionTime"]
-        advance(slow, 590)
+        advance(slow, 540)
         assert nodes(slow, compute) == ("Steady", 2, 2, {"idle": 2})
-        advance(slow, 10)
+        advance(slow, 60)
         until(lambda: nodes(slow, compute), ("Resizing", 2, 0, {"leaving": 2}))
+        pass_by(slow)
         until(lambda: nodes(slow, compute), ("Steady", 0, 0, {}))
         assert inner(slow, compute)["allocationStateTransitionTime"] > steady
 
     def test_idle_nodes_take_the_next_job(self, slow: Workspace) -> None:
         compute = slow.put("compute", fresh("cpu"), **cluster())
         for _ in range(2):
-            slow.until(submit(slow, computeId=compute, simulate={"seconds": 0}), ["Completed"])
+            job = submit(slow, computeId=compute, simulate={"seconds": 0})
+            pass_by(slow)
+            slow.until(job, ["Completed"])
         assert nodes(slow, compute) == ("Steady", 1, 1, {"idle": 1})
 
     def test_a_change_of_scale_takes_effect_and_spares_who_works(self, slow: Workspace) -> None:
         compute = slow.put("compute", fresh("cpu"), **cluster(least=3, most=4))
+        pass_by(slow)
         until(lambda: nodes(slow, compute), ("Steady", 3, 3, {"idle": 3}))
         job = submit(slow, computeId=compute, resources={"instanceCount": 2}, simulate={"seconds": 600})
         slow.until(job, ["Running"])
         scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT0S"}
         slow.settle(slow.call("PATCH", compute, json={"properties": {"properties": {"scaleSettings": scale}}}))
+        pass_by(slow)
         until(lambda: nodes(slow, compute), ("Steady", 2, 2, {"running": 2}))
         slow.call("POST", slow.id.child("job", job) + "/cancel")
+        slow.until(job, ["Canceled"])
+        pass_by(slow)
         until(lambda: nodes(slow, compute), ("Steady", 0, 0, {}))
 
     def test_an_idle_time_that_is_no_duration_is_refused(self, slow: Workspace) -> None:
@@ -130,13 +149,15 @@ class TestClusters:
     def test_jobs_of_a_preempted_cluster_start_anew(self, slow: Workspace) -> None:
         compute = slow.put("compute", "cheap-" + fresh("x"), **cluster(priority="LowPriority"))
         preempt(slow, compute)
-        job = submit(slow, computeId=compute, simulate={"seconds": 1})
+        job = submit(slow, computeId=compute, simulate={"seconds": PREEMPTED_SECONDS + 2})
+        pass_by(slow)
         slow.until(job, ["Running"])
         until(lambda: slow.status(job), "Queued")
         assert nodes(slow, compute)[3] == {"preempted": 1, "preparing": 1}
         assert "pre-empted" in slow.details(job)["warnings"][0]["message"]
+        pass_by(slow)
         slow.until(job, ["Running"])
-        advance(slow, 5)
+        pass_by(slow)
         until(lambda: nodes(slow, compute), ("Steady", 1, 1, {"running": 1}))
         slow.until(job, ["Completed"])
 
@@ -151,7 +172,7 @@ class TestClusters:
         assert "pre-empted" in real.details(job)["warnings"][0]["message"]
 
     def test_a_job_that_loses_its_worker_does_not_respond(self, real: Workspace, tmp_path: Path) -> None:
-        let(real, {"fault": "lost_worker", "job": ".", "seconds": 0.2, "times": 1})
+        let(real, {"fault": "lost_worker", "job": ".", "seconds": 3, "times": 1})
         pid = tmp_path / "pid"
         job = real.submit(f"echo $$ > {pid}; sleep 600")
         real.until(job, ["NotResponding"])
@@ -169,13 +190,25 @@ class TestClusters:
 
 def preempt(workspace: Workspace, compute: str) -> None:
     """Let the nodes of a cluster be taken away soon after the next job begins to run there."""
-    let(workspace, {"fault": "preemption", "compute": compute.rpartition("/")[2], "seconds": 0.5, "times": 1})
+    let(
+        workspace,
+        {"fault": "preemption", "compute": compute.rpartition("/")[2], "seconds": PREEMPTED_SECONDS, "times": 1},
+    )
 
 
 def let(workspace: Workspace, rule: dict[str, Any]) -> None:
     """Let something go wrong."""
     url = f"{workspace.emulator.url}/emulator/faults"
-    requests.put(url, headers=workspace.emulator.headers, json={"rules": [rule]}, timeout=5).raise_for_status()
+    requests.put(url, headers=workspace.emulator.headers, json={"rules": [rule]}, timeout=60).raise_for_status()
+
+
+def made(workspace: Workspace, **body: Any) -> str:
+    """An instance that has been made, and runs."""
+    path = workspace.id.child("compute", fresh("inst"))
+    workspace.call("PUT", path, json=body)
+    pass_by(workspace)
+    settled(workspace, path)
+    return path
 
 
 class TestInstances:
@@ -183,11 +216,13 @@ class TestInstances:
         path = slow.id.child("compute", fresh("inst"))
         slow.call("PUT", path, json=instance())
         seen = [inner(slow, path)["state"]]
+        pass_by(slow)
         settled(slow, path)
         for action in ("stop", "start", "restart"):
             response = slow.call("POST", f"{path}/{action}")
             found = inner(slow, path)
             seen += [found["state"], found["lastOperation"]["operationStatus"]]
+            pass_by(slow)
             assert poll(slow, response) == 204
             found = inner(slow, path)
             last = found["lastOperation"]
@@ -199,13 +234,15 @@ class TestInstances:
         ]
 
     def test_an_instance_that_nobody_uses_stops(self, slow: Workspace) -> None:
-        path = slow.put("compute", fresh("inst"), **instance(idleTimeBeforeShutdown="PT30M"))
+        path = made(slow, **instance(idleTimeBeforeShutdown="PT30M"))
         found = inner(slow, path)
         assert {"Jupyter", "Jupyter Lab"} <= {app["displayName"] for app in found["applications"]}
         assert found["connectivityEndpoints"]["privateIpAddress"]
-        advance(slow, 1790)
+        advance(slow, 1700)
         assert inner(slow, path)["state"] == "Running"
-        advance(slow, 20)
+        advance(slow, 100)
+        until(lambda: inner(slow, path)["state"], "Stopping")
+        pass_by(slow)
         until(lambda: inner(slow, path)["state"], "Stopped")
         assert inner(slow, path)["lastOperation"]["operationTrigger"] == "IdleShutdown"
 
@@ -215,18 +252,22 @@ class TestInstances:
             {"action": "Stop", "triggerType": "Cron", "cron": {"expression": "0 18 * * *", "timeZone": "UTC"}},
             {"action": "Start", "triggerType": "Recurrence", "recurrence": daily},
         ]
-        path = slow.put("compute", fresh("inst"), **instance(schedules={"computeStartStop": schedules}))
+        path = made(slow, **instance(schedules={"computeStartStop": schedules}))
         kept = inner(slow, path)["schedules"]["computeStartStop"]
         assert [(one["status"], one["provisioningStatus"]) for one in kept] == [("Enabled", "Completed")] * 2
         url = f"{slow.emulator.url}/emulator/clock"
         now = datetime.fromisoformat(
-            requests.get(url, headers=slow.emulator.headers, timeout=5).json()["now"].replace("Z", "+00:00")
+            requests.get(url, headers=slow.emulator.headers, timeout=60).json()["now"].replace("Z", "+00:00")
         )
         evening = now.replace(hour=18, minute=0, second=0) + timedelta(days=now.hour >= 18)
         advance(slow, (evening - now).total_seconds())
+        until(lambda: inner(slow, path)["state"], "Stopping")
+        pass_by(slow)
         until(lambda: inner(slow, path)["state"], "Stopped")
         assert inner(slow, path)["lastOperation"]["operationTrigger"] == "Schedule"
         advance(slow, 14 * 3600)
+        until(lambda: inner(slow, path)["state"], "Starting")
+        pass_by(slow)
         until(lambda: inner(slow, path)["state"], "Running")
 
     @pytest.mark.parametrize(

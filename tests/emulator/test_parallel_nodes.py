@@ -107,7 +107,7 @@ def run(files):
     return files
 """
     variables = {"MARKS": str(parallel.pipelines.folder)}
-    retries = {"max_retries": 1, "timeout": 2}
+    retries = {"max_retries": 1, "timeout": 6}
     node = parallel.node(script, environment_variables=variables, retry_settings=retries, mini_batch_error_threshold=1)
     name = parallel.pipelines.run({"score": node})
     assert [row.rpartition("/")[2] for row in parallel.rows(name)] == ["1.txt", "2.txt", "3.txt", "4.txt"]

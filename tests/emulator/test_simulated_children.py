@@ -30,7 +30,7 @@ def history(workspace: Workspace) -> History:
 
 
 def test_a_sweep_has_trials_and_a_best_one(workspace: Workspace, history: History) -> None:
-    job = sweep(workspace, trials=5, at_once=2)
+    job = sweep(workspace, trials=5, at_once=2, simulate={"seconds": 1.5})
     workspace.until(job, ["Running"])
     assert [run.run_id for run in history.children(job)] == [f"{job}_0", f"{job}_1"]
     workspace.until(job, ["Completed"])
@@ -140,15 +140,15 @@ def test_trials_run_on_the_cluster_of_their_sweep(workspace: Workspace, history:
     cluster = workspace.put(
         "compute", "single", location="local", properties={"computeType": "AmlCompute", "properties": properties}
     )
-    job = sweep(workspace, trials=2, at_once=2, computeId=cluster)
-    while len(history.children(job)) < 2:
+    job = sweep(workspace, trials=2, at_once=2, computeId=cluster, simulate={"seconds": 3})
+    while len(trials := history.children(job)) < 2:
         time.sleep(0.02)
-    assert {run.status for run in history.children(job)} & {"Queued"}
+    assert {run.status for run in trials} & {"Queued"}
     workspace.until(job, ["Completed"])
 
 
 def test_the_nodes_of_a_pipeline_follow_their_bindings(workspace: Workspace, history: History) -> None:
-    nodes = {"score": node("train"), "train": node("prepare"), "prepare": node(), "report": node("prepare")}
+    nodes = {"score": node("train"), "train": node("prepare"), "prepare": node(seconds=3), "report": node("prepare")}
     job = submit(workspace, "Pipeline", jobs=nodes)
     workspace.until(job, ["Running"])
     assert [run.display_name for run in history.children(job)] == ["prepare"]
