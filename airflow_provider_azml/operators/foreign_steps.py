@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
     from airflow_provider_azml.spec.pipeline_plans import PlannedNode
 
-_IN_DATASTORE = re.compile(r"azureml://(?:subscriptions/.+/)?datastores/([^/]+)/paths/(.*)")
 _NOT_OF_PATHS = re.compile(r"[^A-Za-z0-9_-]+")
 _JOB = "${{name}}"
 _BLOB_STORE = "workspaceblobstore"
@@ -138,16 +137,16 @@ class AzmlNodeReader(AzmlPipelineNodeOperator):
 
     def _url(self, value: Any, node: PlannedNode, *, hadoop: bool) -> Any:  # any value of an input
         """The URL of data in a storage account; a value that is no data as it is."""
+        from airflow_provider_azml.rest.datastores import files_of
+
         path = value.get("path") if isinstance(value, dict) else value
         if not isinstance(path, str) or not (isinstance(value, dict) or path.startswith("azureml:")):
             return path
         if path.startswith("azureml:") and not path.startswith("azureml://"):
             name, _, version = path.removeprefix("azureml:").removesuffix("@latest").partition(":")
             path = str(self.hook.get("data", name, version=version or None)["properties"]["dataUri"])
-        found = _IN_DATASTORE.fullmatch(path)
-        if found is None:
-            return path
-        return self._url_in(found[1], found[2], node, hadoop=hadoop)
+        found = files_of(path)
+        return path if found is None else self._url_in(found.datastore, found.path, node, hadoop=hadoop)
 
     def _url_in(self, datastore: str, path: str, node: PlannedNode, *, hadoop: bool) -> str:
         from airflow_provider_azml.exceptions import SpecError

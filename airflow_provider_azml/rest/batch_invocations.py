@@ -294,8 +294,7 @@ def predictions(arm_id: str, job: Json, endpoint: str) -> Flow[str | None]:
     appends = settings.get("outputAction", "AppendRow") == "AppendRow"
     if not files or not name or not appends or "deploymentConfiguration" in settings:
         return None
-    there = files.below(str(name))
-    return f"azureml://datastores/{there.datastore}/paths/{there.path}"
+    return files.below(str(name)).uri
 
 
 def _page(plane: DataPlane, url: str) -> Flow[Json]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import NotFound
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Flow
 
 PROPERTY = "azureml.pipeline.control"
-_PLACE = re.compile(r"azureml://(?:.*/)?datastores/([^/]+)/paths/(.+)", re.IGNORECASE)
 _IN_A_FOLDER = "output"
 
 
@@ -57,11 +55,11 @@ def text_at(workspace: WorkspaceId, cloud: Cloud, uri: str) -> Flow[str]:
 
     Source: mldesigner 0.1.0b23: a value goes to the file that the output is, or to ``output`` in the folder.
     """
-    found = _PLACE.fullmatch(uri)
-    if found is None:
+    found = datastores.files_of(uri)
+    if found is None or not found.path:
         raise _missing(uri, "that is no place in a datastore")
-    container = yield from datastores.opened(workspace, cloud, found[1], act="values are read from")
-    path = found[2].rstrip("/")
+    container = yield from datastores.opened(workspace, cloud, found.datastore, act="values are read from")
+    path = found.path.rstrip("/")
     for name in (path, f"{path}/{_IN_A_FOLDER}"):
         text = yield from read_blob(container, name)
         if text is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import Problem, SpecError
 from airflow_provider_azml.rest import datastores
+from airflow_provider_azml.rest.datastores import Files
 from airflow_provider_azml.rest.flows import Download, Upload
 from airflow_provider_azml.rest.local_files import LocalFile
 
@@ -31,10 +32,10 @@ def fetch(workspace: WorkspaceId, cloud: Cloud, uri: str, folder: Path) -> Flow[
         NotFound: There is no such datastore or file.
         SpecError: It is a folder, or the datastore holds no blobs.
     """
-    datastore, path = _named(uri)
-    container = yield from datastores.opened(workspace, cloud, datastore, act="files are read from")
-    yield Download(container.blob_url + container.access.query, path, folder, container.access.scope)
-    file = folder / PurePosixPath(path).name
+    named = _named(uri)
+    container = yield from datastores.opened(workspace, cloud, named.datastore, act="files are read from")
+    yield Download(container.blob_url + container.access.query, named.path, folder, container.access.scope)
+    file = folder / PurePosixPath(named.path).name
     if file.is_file():
         return file
     raise SpecError([Problem(uri, 0, 0, "", "is a folder; name a file")])
@@ -55,11 +56,11 @@ def put(workspace: WorkspaceId, cloud: Cloud, uri: str, file: Path) -> Flow[None
 
     Source: a blob is there when its list of blocks is, https://learn.microsoft.com/rest/api/storageservices/put-block-list
     """
-    datastore, path = _named(uri)
-    container = yield from datastores.opened(workspace, cloud, datastore, act="files are written to")
-    local = LocalFile(file, PurePosixPath(path).name)
+    named = _named(uri)
+    container = yield from datastores.opened(workspace, cloud, named.datastore, act="files are written to")
+    local = LocalFile(file, PurePosixPath(named.path).name)
     url = container.blob_url + container.access.query
-    yield Upload(url, [(local, path)], title=local.name, scope=container.access.scope, replaces=True)
+    yield Upload(url, [(local, named.path)], title=local.name, scope=container.access.scope, replaces=True)
 
 
 def check(workspace: WorkspaceId, cloud: Cloud, uri: str) -> Flow[None]:
@@ -69,11 +70,11 @@ def check(workspace: WorkspaceId, cloud: Cloud, uri: str) -> Flow[None]:
         SpecError: The datastore holds no blobs.
         ApiError: There is no such datastore.
     """
-    yield from datastores.opened(workspace, cloud, _named(uri)[0], act="files are written to")
+    yield from datastores.opened(workspace, cloud, _named(uri).datastore, act="files are written to")
 
 
-def _named(uri: str) -> tuple[str, str]:
-    found = datastores.place_of(uri)
-    if found:
-        return found
+def _named(uri: str) -> Files:
+    found = datastores.files_of(uri)
+    if found and found.path.strip("/"):
+        return Files(found.datastore, found.path.strip("/"))
     raise SpecError([Problem(uri, 0, 0, "", "names no file of a datastore: azureml://datastores/<name>/paths/<path>")])

@@ -21,7 +21,8 @@ STORAGE_VERSION = "2021-12-02"
 """The version of the Blob service that requests name; those with a token have to."""
 _CONTAINERS = {"AzureBlob": ("containerName", "blob"), "AzureDataLakeGen2": ("filesystem", "dfs")}
 """Types of datastores that hold blobs: which property names the container, and the service in its URL."""
-_URI = re.compile(r"azureml://(?:.*/)?datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)", re.IGNORECASE)
+_URI = re.compile(r"azureml://(?:.*?/)??datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)", re.IGNORECASE)
+"""The first datastore counts: below it there may be folders of any name."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,28 @@ class Container:
     access: Access
 
 
+@dataclass(frozen=True)
+class Files:
+    """A file or a folder in a datastore.
+
+    Args:
+        datastore: Name of the datastore.
+        path: Path in it; that of a folder may end in a slash.
+    """
+
+    datastore: str
+    path: str
+
+    @property
+    def uri(self) -> str:
+        """The URI by which Azure ML names it."""
+        return uri(self.datastore, self.path)
+
+    def below(self, path: str) -> Files:
+        """A file or folder in this folder."""
+        return Files(self.datastore, f"{self.path.rstrip('/')}/{path}".strip("/") if path else self.path)
+
+
 def uri(datastore: str, path: str) -> str:
     """The URI by which Azure ML names a place in a datastore.
 
@@ -75,15 +98,22 @@ def uri(datastore: str, path: str) -> str:
     return f"azureml://datastores/{datastore}/paths/{path}"
 
 
-def place_of(uri: str) -> tuple[str, str] | None:
-    """The datastore and the path that a URI names, in its short or its long form; ``None`` for another URI.
+def files_of(uri: str) -> Files | None:
+    """What a URI names in a datastore, in its short form or in the long one, with the workspace; ``None`` for another.
+
+    Args:
+        uri: ``azureml://datastores/<datastore>/paths/<path>``, or ``azureml://subscriptions/<subscription>/
+            resourcegroups/<group>/workspaces/<workspace>/datastores/<datastore>/paths/<path>``, of a workspace that is
+            known already. An empty path is the whole datastore.
 
     Example:
-        >>> place_of("azureml://datastores/workspaceblobstore/paths/incoming/a.csv")
-        ('workspaceblobstore', 'incoming/a.csv')
+        >>> files_of("azureml://datastores/workspaceblobstore/paths/incoming/a.csv")
+        Files(datastore='workspaceblobstore', path='incoming/a.csv')
+
+    Source: https://learn.microsoft.com/azure/machine-learning/how-to-access-data-interactive
     """
     found = _URI.fullmatch(uri)
-    return (found["datastore"], found["path"].strip("/")) if found else None
+    return Files(found["datastore"], found["path"]) if found else None
 
 
 def opened(workspace: WorkspaceId, cloud: Cloud, datastore: str, *, act: str) -> Flow[Container]:

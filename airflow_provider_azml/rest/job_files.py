@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.exceptions import NotFound, Problem, SpecError
 from airflow_provider_azml.rest import arm_ids, datastores, history, node_jobs
+from airflow_provider_azml.rest.datastores import Files, files_of
 from airflow_provider_azml.rest.flows import NO_BLOBS, Download
 
 if TYPE_CHECKING:
@@ -24,27 +24,9 @@ ARTIFACTS = "artifacts"
 """What the CLI calls the folder of logs and other files that every job has."""
 _DEFAULT = ("default", ARTIFACTS)
 _ARTIFACT_STORE = "workspaceartifactstore"
-_IN_DATASTORE = re.compile(r"azureml://(?:.*/)?datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)", re.IGNORECASE)
 _OF_JOB = re.compile(
     r"azureml://(?:.*/)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths/?(?P<path>.*))?", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True)
-class Files:
-    """Where files are.
-
-    Args:
-        datastore: Name of the datastore.
-        path: Path of a file or folder in it.
-    """
-
-    datastore: str
-    path: str
-
-    def below(self, path: str) -> Files:
-        """Where a file or folder in this folder is."""
-        return Files(self.datastore, f"{self.path.rstrip('/')}/{path}".strip("/") if path else self.path)
 
 
 def outputs(workspace: WorkspaceId, job: str) -> Flow[dict[str, Files]]:
@@ -59,7 +41,7 @@ def outputs(workspace: WorkspaceId, job: str) -> Flow[dict[str, Files]]:
     plane = history.DataPlane(workspace)
     run = yield from history.run(plane, job)
     made = yield from node_jobs.described(plane, run)
-    found = {name: _in_datastore(uri) for name, uri in made.outputs.items()}
+    found = {name: files_of(uri) for name, uri in made.outputs.items()}
     artifacts = Files(_ARTIFACT_STORE, f"ExperimentRun/{run.get('dataContainerId') or f'dcid.{job}'}")
     return {**{name: files for name, files in found.items() if files}, ARTIFACTS: artifacts}
 
@@ -82,7 +64,7 @@ def of_uri(workspace: WorkspaceId, uri: str) -> Flow[Files]:
         SpecError: It is another URI.
         NotFound: The job has no such output.
     """
-    there = _in_datastore(uri)
+    there = files_of(uri)
     if there:
         return there
     found = output_in(uri)
@@ -176,8 +158,3 @@ def of_model(body: Json) -> Flow[Files]:
     """
     workspace = arm_ids.parse(body["id"]).workspace
     return (yield from of_uri(workspace, str(body["properties"].get("modelUri"))))
-
-
-def _in_datastore(uri: str) -> Files | None:
-    found = _IN_DATASTORE.fullmatch(uri)
-    return Files(found["datastore"], found["path"]) if found else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from airflow_provider_azml.exceptions import NotFound
 from airflow_provider_azml.rest import arm_ids, families, flows, history, versions
 from airflow_provider_azml.rest.best_trials import best_trial, completed
+from airflow_provider_azml.rest.datastores import files_of
 from airflow_provider_azml.rest.resources import RESOURCES
 from airflow_provider_azml.rest.traffic import shares
 from airflow_provider_azml.rest.waiting import status_of
@@ -21,15 +22,12 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.history import DataPlane
 
 _NAMED = re.compile(r"(?:azureml:)?(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@latest)")
-_MADE_BY = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"azureml://(?:.*/)?jobs/(?P<job>[^/]+)/outputs/.*",
-        r"azureml://(?:.*/)?datastores/workspaceartifactstore/paths/ExperimentRun/dcid\.(?P<job>[^/]+)/.*",
-        r"azureml://(?:.*/)?datastores/workspaceblobstore/paths/azureml/(?P<job>[^/]+)/.*",
-    )
-)
-"""Places that say which job has written there. Sources: "Job output" of
+_OUTPUT_OF = re.compile(r"azureml://(?:.*/)?jobs/(?P<job>[^/]+)/outputs/.*", re.IGNORECASE)
+_WRITTEN_BY = {
+    "workspaceartifactstore": re.compile(r"ExperimentRun/dcid\.(?P<job>[^/]+)/.*", re.IGNORECASE),
+    "workspaceblobstore": re.compile(r"azureml/(?P<job>[^/]+)/.*", re.IGNORECASE),
+}
+"""Datastore -> paths in it that say which job has written there. Sources: "Job output" of
 https://learn.microsoft.com/azure/machine-learning/how-to-manage-models; azure-ai-ml 1.35.2, ``jobs.download``; outputs
 without a path of their own, of https://learn.microsoft.com/azure/machine-learning/how-to-read-write-data-v2."""
 
@@ -229,7 +227,10 @@ def made_by(version: Json) -> str | None:
     if properties.get("jobName"):
         return str(properties["jobName"])
     uri = str(properties.get("modelUri") or "")
-    return next((found["job"] for found in (pattern.fullmatch(uri) for pattern in _MADE_BY) if found), None)
+    found, files = _OUTPUT_OF.fullmatch(uri), files_of(uri)
+    if not found and files and (written_by := _WRITTEN_BY.get(files.datastore.lower())):
+        found = written_by.fullmatch(files.path)
+    return found["job"] if found else None
 
 
 def _of_job(plane: DataPlane, job: str, metric: str) -> Flow[tuple[float | str, str]]:

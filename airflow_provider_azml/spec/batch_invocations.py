@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.rest import flows, job_files
+from airflow_provider_azml.rest import datastores, flows, job_files
 from airflow_provider_azml.spec import job_io, local_paths, references, validate
 from airflow_provider_azml.spec.batch import RETRIES
 from airflow_provider_azml.spec.filling import filled
@@ -175,7 +175,7 @@ class _PlaceOfOutput(Need):
         """Look it up."""
         files = yield from job_files.of_uri(target.workspace, self.uri)
         end = "" if body["type"] == _TYPES["uri_file"] else "/"
-        return f"azureml://datastores/{files.datastore}/paths/{files.path.rstrip('/')}{end}"
+        return datastores.uri(files.datastore, f"{files.path.rstrip('/')}{end}")
 
 
 def _input(source: Source, name: str) -> Json:

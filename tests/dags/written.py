@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Flow
     from tests.airflow.running import Finished
-
-_PLACE = re.compile(r"azureml://(?:.*/)?datastores/([^/]+)/paths/(.+)")
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,10 @@ class Written:
 
 
 def _content(hook: AzmlHook, uri: str) -> Flow[dict[str, str | None]]:
-    found = _PLACE.fullmatch(uri)
+    found = datastores.files_of(uri)
     assert found, uri
-    container = yield from datastores.opened(hook.workspace_id, hook.cloud, found[1], act="tests read")
-    path = found[2].rstrip("/")
+    container = yield from datastores.opened(hook.workspace_id, hook.cloud, found.datastore, act="tests read")
+    path = found.path.rstrip("/")
     blobs = yield from blobs_in(container, path)
     if not blobs:
         return {"": (yield from read_blob(container, path))}

@@ -16,6 +16,7 @@ from airflow_provider_azml.emulator.arm.errors import ArmError
 from airflow_provider_azml.emulator.storage.locations import LocationError, Locations
 from airflow_provider_azml.exceptions import SpecError
 from airflow_provider_azml.rest import arm_ids
+from airflow_provider_azml.rest.datastores import files_of
 from airflow_provider_azml.spec.v1 import preview_2021
 from airflow_provider_azml.spec.v1.preview_2021_assets import Known
 from airflow_provider_azml.spec.v1.preview_2021_jobs import INPUT, OUTPUT
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _REDIRECTION = 300
 _SHARED = ("description", "tags", "properties")
-_IN_DATASTORE = re.compile(r"^azureml://(.+/)?datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)$")
 _VARIABLES = re.compile(rf'^(export ({INPUT}|{OUTPUT})\w+="[^"]*" && )+')
 _MODES = {"ReadOnlyMount": "Mount", "ReadWriteMount": "Mount", "Download": "Download", "Upload": "Upload"}
 _URIS = {"code": "codeUri", "data": "dataUri", "model": "modelUri"}
@@ -130,10 +130,10 @@ def _located(emulator: Emulator, target: Target, uri: str) -> Json:
         uri = Locations(emulator.store, workspace).long_uri(uri)
     except (LocationError, ValueError):
         return {"datastoreId": None, "path": uri}  # elsewhere on the web, gone, or no URL at all
-    found = _IN_DATASTORE.match(uri)
+    found = files_of(uri)
     if found is None:
         return {"datastoreId": None, "path": uri}
-    return {"datastoreId": workspace.child("datastore", found["datastore"]), "path": found["path"]}
+    return {"datastoreId": workspace.child("datastore", found.datastore), "path": found.path}
 
 
 def _environment(properties: Json) -> Json:
