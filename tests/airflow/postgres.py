@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.airflow.ports import free_ports
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OWNER = "postgres"
+_START_SECONDS = 300
 
 
 def is_installed() -> bool:
@@ -33,8 +35,7 @@ def postgres() -> Iterator[dict[str, str]]:
     user = _OWNER if os.geteuid() == 0 else None  # it refuses to run as root
     if user:
         shutil.chown(root, user)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     data, log = root / "data", root / "log"
 
     def run(*command: object) -> None:
@@ -43,7 +44,7 @@ def postgres() -> Iterator[dict[str, str]]:
 
     run("initdb", "-A", "trust", "-U", _OWNER, "--no-sync", "-E", "UTF8", data)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c unix_socket_directories= -c max_connections=300"
-    run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
+    run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "-t", _START_SECONDS, "start")
     try:
         yield {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{_OWNER}@127.0.0.1:{port}/postgres"}
     finally:

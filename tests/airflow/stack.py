@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.airflow.ports import free_ports
 from tests.airflow.postgres import is_installed, postgres
 from tests.airflow.rest_api import RestApi
 
@@ -55,7 +55,7 @@ class Stack:
     """
 
     def __init__(self, home: Path, dags: Path, environment: Mapping[str, str]) -> None:
-        port, worker_logs, trigger_logs = _free_ports(3)
+        port, worker_logs, trigger_logs = free_ports(3)
         url = f"http://127.0.0.1:{port}"
         self.api = RestApi(url)
         self._home = home
@@ -189,9 +189,3 @@ class Stack:
             for process in self._processes.values():
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(STOP_SECONDS)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        taken = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in taken]
