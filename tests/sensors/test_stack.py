@@ -23,19 +23,19 @@ DAG_ID = "pure_waits"
 IN_WORKER = "Filling up the DagBag"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(1500)
 def test_waits_take_no_worker(workspace: Workspace, simulation: RunningEmulator, tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     path.write_text("a model")
     with Stack(tmp_path / "airflow", DAGS, simulation.environment) as stack:
-        stack.api.wait_until_parsed(DAG_ID, seconds=60)
+        stack.api.wait_until_parsed(DAG_ID, seconds=300)
         workspace.submit("good", 12)
         workspace.submit("bad", 0.1, **{"simulate.status": "Failed"})
         workspace.register("awaited", str(path))
         run = stack.api.begin(DAG_ID, conf={"model": "awaited"})
-        run.wait_for("model", ["deferred"], seconds=60)
+        run.wait_for("model", ["deferred"], seconds=300)
         workspace.register("awaited", str(path), tags={"second": "yes"})
-        state = run.wait(seconds=100)
+        state = run.wait(seconds=300)
         tasks = {task.task_id: task for task in run.tasks()}
         logs = {name: stack.log(DAG_ID, run.run_id, name) for name in tasks}
         assert state == "success", logs
