@@ -99,7 +99,7 @@ def test_cost_grows_as_the_nodes_do(tmp_path: Path) -> None:
     few = [pipeline_of(60, tmp_path / f"few_{place}") for place in range(8)]
     many = [pipeline_of(600, tmp_path / f"many_{place}") for place in range(3)]
     translated(few.pop())
-    assert seconds(lambda: translated(many.pop()), 3) <= 13 * seconds(lambda: translated(few.pop()), 7)
+    assert seconds(lambda: translated(many.pop()), 3) <= 20 * seconds(lambda: translated(few.pop()), 7)
 
 
 def test_pipelines_in_each_other_are_looked_at_once(tmp_path: Path) -> None:

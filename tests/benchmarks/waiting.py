@@ -94,7 +94,7 @@ async def of_jobs(simulated: Simulation, load: Load) -> list[Figure]:
         Figure("jobs that ended", len(ours.delays)),
         Figure("requests for each job that ended", ours.ending.requests["GET job"] / load.ending, 1.1),
         Figure("longest delay from a job's end to its event, seconds", _longest(ours), _latest(load)),
-        Figure("mean delay from a job's end to its event, seconds", sum(ours.delays) / max(1, len(ours.delays))),
+        Figure("mean delay from a job's end to its event, seconds", _mean(ours)),
         Figure("jobs that ended without an event", ours.silent, 0),
     ]
 
@@ -138,6 +138,7 @@ async def of_large_log(simulated: Simulation, load: Load, log: LogOfTasks, size:
             _longest(followed),
             _latest(load),
         ),
+        Figure("large log: mean delay from a job's end to its event, seconds", _mean(followed)),
         *_of_loops("large log: ", [followed.loop]),
     ]
 
@@ -169,6 +170,10 @@ def _of_loops(prefix: str, loops: Sequence[LoopWatch]) -> list[Figure]:
         Figure(f"{prefix}longest use of the loop in one go, the same, CPU seconds", held, 0.1),
         Figure(f"{prefix}longest garbage collection, seconds", max(loop.collection_seconds for loop in loops)),
     ]
+
+
+def _mean(found: Waits | Followed) -> float:
+    return sum(found.delays) / max(1, len(found.delays))
 
 
 def _longest(found: Waits | Followed | Outage) -> float:
