@@ -101,7 +101,7 @@ def refusal(status: int, code: str) -> Answer:
     return Answer(status, body.encode(), {"Content-Type": "application/xml", "x-ms-error-code": code})
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait for something that another thread does."""
     end = time.monotonic() + seconds
     while not condition():

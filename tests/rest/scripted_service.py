@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,6 +56,7 @@ class Asked:
     query: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic, compare=False)
 
 
 class ScriptedService:
@@ -70,6 +72,7 @@ class ScriptedService:
         self._answers: dict[tuple[str, str], list[Answer]] = defaultdict(list)
         self._silences: dict[str, float] = {}
         self._closing = threading.Event()
+        self._choosing = threading.Lock()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -84,7 +87,10 @@ class ScriptedService:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128  # whoever finds the usual 5 places taken tries again a second later
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -115,11 +121,13 @@ class ScriptedService:
         url = urlsplit(handler.path)
         self._closing.wait(self._silences.get(url.path, 0))
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        self.asked.append(Asked(handler.command, url.path, url.query, dict(handler.headers), body))
-        script = self._answers.get((handler.command, url.path))
+        asked = Asked(handler.command, url.path, url.query, dict(handler.headers), body)
         answer = Answer(404, {"error": {"code": "NotScripted", "message": handler.path}})
-        if script:
-            answer = script.pop(0) if len(script) > 1 else script[0]
+        with self._choosing:
+            # once a test sees that something was asked, what it scripts then is for the next who ask
+            if script := self._answers.get((handler.command, url.path)):
+                answer = script.pop(0) if len(script) > 1 else script[0]
+            self.asked.append(asked)
         if answer.blob is not None:
             answer = part_of(answer.blob, handler.headers["x-ms-range"])
         self._send(handler, answer)

@@ -263,13 +263,13 @@ def test_what_the_credential_itself_remembers_is_forgotten_with_the_token(monkey
 
 
 def test_a_service_that_is_silent_for_too_long_has_not_answered(service, drive):
-    service.slow(JOB, 5)
+    service.slow(JOB, 60)
     began = time.monotonic()
     with pytest.raises(ApiError) as caught:
         drive(call(Send(request("GET", JOB), retry="never", timeout_seconds=0.3)))
     assert caught.value.status is None
     assert "localhost" in str(caught.value)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 45
 
 
 def test_a_flow_is_sent_once_by_whoever_has_a_clock_of_his_own(service, drive):

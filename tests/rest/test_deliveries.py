@@ -83,8 +83,14 @@ def after(count: int, first: Answer | None) -> Any:
 
 
 def test_answers_come_in_order_over_connections_that_stay_open(service: ScoringService) -> None:
+    beside = threading.Event()
+
     def script(body: bytes) -> Answer:
-        time.sleep(0.03 if json.loads(body)[0] % 7 == 0 else 0.001)
+        (number,) = json.loads(body)
+        if number:
+            beside.set()
+        assert beside.wait(60)  # the first is under way until another is
+        time.sleep(0.03 if number % 7 == 0 else 0.001)
         return doubled(body)
 
     service.script = script
@@ -109,8 +115,8 @@ def test_one_that_takes_long_does_not_let_answers_pile_up(service: ScoringServic
 
     def script(body: bytes) -> Answer:
         if json.loads(body) == [0]:
-            released.wait(10)
-        if json.loads(body) == [60]:
+            released.wait(120)
+        if json.loads(body) == [63]:
             threading.Timer(0.2, release).start()
         return doubled(body)
 
@@ -180,11 +186,11 @@ def test_an_answer_that_takes_too_long_is_an_error_of_its_batch(service: Scoring
 
     def script(body: bytes) -> Answer:
         if json.loads(body) == [1]:
-            released.wait(5)
+            released.wait(60)
         return doubled(body)
 
     service.script = script
-    came = sent(service, [(1,), (2,)], timeout_seconds=0.3)
+    came = sent(service, [(1,), (2,)], timeout_seconds=2)
     released.set()
     assert came == [((1,), None), ((2,), [4])]
 

@@ -43,7 +43,7 @@ def test_the_first_error_stops_the_rest_however_deep_it_is() -> None:
         outcome = workers.each(work, range(100), Group())
     assert [str(error) for error in outcome.errors] == ["2"]
     assert done == []
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 45
 
 
 def test_what_ends_a_thread_is_not_lost() -> None:
@@ -55,13 +55,13 @@ def test_what_ends_a_thread_is_not_lost() -> None:
         if threading.current_thread() is not asked:
             elsewhere.set()
             raise SystemExit(3)
-        assert elsewhere.wait(10)
+        assert elsewhere.wait(30)
         group.sleep(60)
 
     start = time.monotonic()
     with pytest.raises(SystemExit), Workers(1) as workers:
         workers.each(work, range(2), Group())
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 45
 
 
 def test_a_group_that_is_stopped_does_nothing_more() -> None:
@@ -98,4 +98,4 @@ def test_flows_beside_a_failing_one_end_and_are_closed(driver: str) -> None:
     with Client() as client, pytest.raises(ValueError, match="no"):
         client.run(both()) if driver == "blocking" else asyncio.run(client.arun(both()))
     assert closed == ["waits"]
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 45

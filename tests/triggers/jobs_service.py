@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,10 +35,8 @@ class JobsService(SignedIn):
         self.statuses: dict[str, str] = {}
         self.history: dict[str, str] = {}
         self.clients: set[tuple[str, int]] = set()
-        self.at: list[float] = []
         self.headers: dict[str, str] = {}
         self.expired_secret: str | None = None
-        self._lock = threading.Lock()
 
     def has(self, statuses: Mapping[str, str]) -> JobsService:
         """Let jobs have statuses, in both places."""
@@ -77,33 +73,30 @@ class JobsService(SignedIn):
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
         path = urlsplit(handler.path).path
-        self._closing.wait(self._silences.get(path, 0))
         self.clients.add(handler.client_address)
-        scripted = self._answers.get((handler.command, path))
-        if path == TOKENS and self.expired_secret:
-            self._send(handler, self._noted(handler, path))
+        if not (path == BATCH or "/jobs/" in path or (path == TOKENS and self.expired_secret)):
+            super().serve(handler)
             return
-        if scripted or not (path == BATCH or (handler.command == "GET" and "/jobs/" in path)):
-            if scripted and len(scripted) == 1 and (path == BATCH or "/jobs/" in path):
-                self._answers[handler.command, path] = []
-                super()._send(handler, self._noted(handler, path, scripted[0]))
-            else:
-                super().serve(handler)
-            return
-        self._send(handler, self._noted(handler, path))
-
-    def _noted(self, handler: BaseHTTPRequestHandler, path: str, scripted: Answer | None = None) -> Answer:
+        self._closing.wait(self._silences.get(path, 0))
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        with self._lock:
+        with self._choosing:
+            # once a test sees that something was asked, what it changes then is for the next who ask
+            answer = self._chosen(handler.command, path, body)
             self.asked.append(Asked(handler.command, path, "", dict(handler.headers), body))
-            self.at.append(time.monotonic())
-        if scripted:
-            return scripted
+        self._send(handler, answer)
+
+    def _chosen(self, method: str, path: str, body: bytes) -> Answer:
         if path == TOKENS:
             expired = {"error": "invalid_client", "error_description": "AADSTS7000222: The client secret has expired."}
             asked = parse_qs(body.decode())["client_secret"]
             return Answer(401, expired) if asked == [self.expired_secret] else self._answers["POST", TOKENS][0]
-        return self._batch(json.loads(body)) if path == BATCH else self._job(parse(path).name)
+        if scripted := self._answers.get((method, path)):
+            return scripted.pop(0)
+        if path == BATCH:
+            return self._batch(json.loads(body))
+        if method == "GET":
+            return self._job(parse(path).name)
+        return Answer(404, {"error": {"code": "NotScripted", "message": path}})
 
     def _batch(self, asked: dict[str, dict[str, dict[str, str]]]) -> Answer:
         good, bad = {}, {}

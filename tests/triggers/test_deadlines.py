@@ -73,7 +73,7 @@ def test_what_has_ended_before_its_deadline_has_not_timed_out_even_if_nobody_loo
     service.has({"train": "Running"})
 
     async def end_unseen() -> dict[str, object]:
-        task = asyncio.create_task(payload(waiting("train", poll_seconds=60, deadlines=ending(1))))
+        task = asyncio.create_task(payload(waiting("train", poll_seconds=60, deadlines=ending(4))))
         await until(lambda: service.looks)
         service.has({"train": "Completed"})
         return await task

@@ -56,7 +56,7 @@ class SlowModel:
         with self._lock:
             self.now, self.asked = self.now + 1, self.asked + 1
             self.most = max(self.most, self.now)
-        self.let.wait(30)
+        self.let.wait(150)  # longer than any test waits for others to come
         with self._lock:
             self.now -= 1
         return RIGHT
@@ -112,7 +112,7 @@ def test_a_model_that_hangs_holds_up_no_other_wait(service):
 
 
 def test_checks_do_not_overtake_themselves_even_where_a_deadline_hurries(service, monkeypatch):
-    monkeypatch.setattr(wait, "FIRST_LOOK_SECONDS", 1)
+    monkeypatch.setattr(wait, "FIRST_LOOK_SECONDS", 3)  # the one look has begun by then
     monkeypatch.setattr(wait, "LAST_LOOK_SECONDS", 0.5)
     with slow(service) as model:
         (event,) = fired(watched(FOR_EVER, deadlines={"ends": time.time() + 0.5}))
@@ -144,7 +144,8 @@ def test_checks_end_with_the_trigger_that_waits_for_them(service):
             staying = asyncio.create_task(payload(waiting("train", poll_seconds=60)))
             task = asyncio.create_task(payload(watched(FOR_EVER)))
             await until(lambda: model.now)
-            (found,) = [one for kept in watcher._watchers[asyncio.get_running_loop()].values() for one in kept._looks]
+            watchers = watcher._watchers[asyncio.get_running_loop()].values()
+            (found,) = [one.probing for kept in watchers for one in kept._waits if one.probing]
             await stop([task])
             await until(found.done)
             cancelled = found.cancelled()

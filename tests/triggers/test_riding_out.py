@@ -67,7 +67,7 @@ def test_a_job_that_is_deleted_while_it_is_waited_for_is_an_error_soon(service):
 
     async def delete():
         tasks = [asyncio.create_task(payload(waiting(job, tolerate_errors_seconds=0.5))) for job in ("train", "score")]
-        await until(lambda: len(service.batches) == 2)
+        await until(lambda: len(service.batches) >= 2)
         del service.history["train"], service.statuses["train"]
         event = await tasks[0]
         await stop(tasks)
@@ -82,7 +82,7 @@ def test_a_workspace_that_is_deleted_is_an_error_soon(service):
 
     async def delete():
         tasks = [asyncio.create_task(payload(waiting(job, tolerate_errors_seconds=0.5))) for job in ("train", "score")]
-        await until(lambda: len(service.batches) == 2)
+        await until(lambda: len(service.batches) >= 2)
         gone = f"The Resource 'Microsoft.MachineLearningServices/workspaces/{WORKSPACE.name}' was not found."
         for path in (BATCH, job_id("train"), job_id("score")):
             answer = Answer(404, {"error": {"code": "ResourceNotFound", "message": gone}})
@@ -111,7 +111,7 @@ def test_a_secret_that_is_changed_meanwhile_is_taken(service, monkeypatch):
 
     async def change():
         task = asyncio.create_task(payload(waiting("train")))
-        await until(lambda: len(service.looks) == 2)
+        await until(lambda: len(service.looks) >= 2)
         service.expired_secret = "never said"
         service.refuse(job_id("train"), 401, "InvalidAuthenticationToken")
         await until(lambda: service.asked[-1].path == TOKENS)
@@ -131,7 +131,7 @@ def test_credentials_that_are_revoked_are_an_error_soon(service, monkeypatch):
 
     async def revoke():
         task = asyncio.create_task(payload(waiting("train", tolerate_errors_seconds=1)))
-        await until(lambda: len(service.looks) == 2)
+        await until(lambda: len(service.looks) >= 2)
         service._answers["POST", TOKENS] = [Answer(401, wrong)]
         service.refuse(job_id("train"), 401, "InvalidAuthenticationToken", times=99)
         return await task

@@ -26,16 +26,18 @@ def test_many_jobs_are_looked_at_by_few_requests_over_one_session_with_one_token
 
     async def wait_for_all():
         tasks = [asyncio.create_task(payload(waiting(job, poll_seconds=1))) for job in JOBS]
-        await until(lambda: len(service.batches) == 6)
+        await until(lambda: set().union(*service.batches[3:]) == set(JOBS))
+        twice = service.batches
         service.has(dict.fromkeys(JOBS, "Completed"))
-        return await asyncio.gather(*tasks)
+        return twice, await asyncio.gather(*tasks)
 
-    events = asyncio.run(wait_for_all())
+    twice, events = asyncio.run(wait_for_all())
     assert all(outcome_of(event).succeeded for event in events)
-    first, second = service.batches[:3], service.batches[3:6]
-    for cycle in (first, second):
-        assert sorted(len(batch) for batch in cycle) == [50, 100, 100]
-        assert set().union(*cycle) == set(JOBS)
+    first, again = twice[:3], twice[3:]
+    assert sorted(len(batch) for batch in first) == [50, 100, 100]
+    assert set().union(*first) == set(JOBS)
+    assert max(map(len, again)) <= 100
+    assert len(again) <= 8  # answers that come one after the other part the looks that follow
     assert sorted(service.looks) == sorted(JOBS)  # the end of each is asked for once
     assert service.count("POST", f"/{TENANT}/oauth2/v2.0/token") == 2  # Resource Manager's and the data plane's
     assert service.count("GET", "/discovery") == 1
@@ -91,7 +93,7 @@ def test_retry_after_holds_everyone(service):
         await stop(tasks)
 
     asyncio.run(wait_for_all())
-    asked = [at for at, one in zip(service.at, service.asked[-len(service.at) :], strict=True) if one.path == BATCH]
+    asked = [one.at for one in service.asked if one.path == BATCH]
     assert asked[2] - asked[0] > 0.95  # the second was on its way
 
 
@@ -101,7 +103,7 @@ def test_the_resource_has_the_last_word_on_a_jobs_end(service):
 
     async def wait_for_all():
         tasks = [asyncio.create_task(payload(waiting(job, poll_seconds=30))) for job in ("train", "score")]
-        await until(lambda: service.looks == ["train"])
+        await until(lambda: "train" in service.looks)
         service.has({"train": "Completed"})
         event = await tasks[0]
         await stop(tasks)
@@ -123,7 +125,7 @@ def test_cancelling_one_leaves_the_others(service):
 
     async def cancel_one():
         tasks = [asyncio.create_task(payload(waiting(job))) for job in ("train", "score")]
-        await until(lambda: len(service.batches) == 2)
+        await until(lambda: len(service.batches) >= 2)
         await stop(tasks[:1])
         service.has({"score": "Completed"})
         return await tasks[1]
@@ -141,10 +143,10 @@ def test_each_event_loop_has_its_own(service):
     threads = [threading.Thread(target=wait_for, args=(job,)) for job in ("train", "score")]
     for thread in threads:
         thread.start()
-    threads[1].join(60)
+    threads[1].join(120)
     assert set(events) == {"score"}  # the end of one loop is not the other's
     service.has({"train": "Completed"})
-    threads[0].join(60)
+    threads[0].join(120)
     assert set(events) == {"train", "score"}
     assert service.batches == []
 
@@ -181,7 +183,7 @@ def test_what_is_told_of_a_job_goes_to_the_log_of_its_own_task(service, capsys):
         tasks = [asyncio.create_task(run(job)) for job in jobs]
         await until(lambda: service.batches)
         service.refuse(BATCH, 500)
-        await until(lambda: len(service.batches) == 3)
+        await until(lambda: len(service.batches) >= 3)
         service.has(dict.fromkeys(jobs, "Completed"))
         await asyncio.gather(*tasks)
 
@@ -249,9 +251,9 @@ def test_whoever_is_near_the_limit_holds_back_before_it_is_reached(service):
 
     async def wait_a_while() -> None:
         tasks = [asyncio.create_task(payload(waiting(job))) for job in JOBS[:5]]
-        await until(lambda: len(service.batches) == 2)
+        await until(lambda: len(service.batches) >= 2)
         await stop(tasks)
 
     asyncio.run(wait_a_while())
-    first, second = service.at[-2:]
+    first, second, *_ = (one.at for one in service.asked if one.path == BATCH)
     assert second - first > 0.9  # a pause is 0.1 s

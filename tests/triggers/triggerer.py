@@ -36,7 +36,7 @@ def fired(*triggers: AzmlWaitTrigger) -> list[dict[str, Any]]:
     return asyncio.run(all_of_them())
 
 
-async def until(true: Callable[[], object], seconds: float = 60) -> None:
+async def until(true: Callable[[], object], seconds: float = 120) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + seconds
     while not true():
