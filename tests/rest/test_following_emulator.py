@@ -79,7 +79,7 @@ def test_a_sweep_tells_its_trials_and_the_best(workspace: Workspace, drive: Any)
 
 def test_a_sweep_that_never_logs_its_metric_warns(workspace: Workspace, drive: Any) -> None:
     told = Told()
-    job = sweep(workspace, trials=3, at_once=1, simulate={"metric": "loss"})
+    job = sweep(workspace, trials=3, at_once=1, simulate={"metric": "loss", "seconds": 1})
     drive(followed(workspace, job, told, stream_logs=False))
     warnings = [line for line in told if line.startswith("WARNING")]
     assert len(warnings) == 1

@@ -14,6 +14,7 @@ from airflow_provider_azml.hooks.azml import AzmlHook
 from airflow_provider_azml.rest import flows
 from airflow_provider_azml.triggers import wait
 from airflow_provider_azml.triggers.wait import AzmlWaitTrigger, outcome_of
+from tests.rest.blob_service import until
 
 
 def fired(trigger: AzmlWaitTrigger) -> dict[str, object]:
@@ -104,6 +105,7 @@ def test_a_deadline_holds_while_a_job_writes_more_than_can_be_told(azml_connecti
     hook = AzmlHook(azml_connection)
     loud = {"command": f"yes {'x' * 90} | head -n 40000; sleep 60", "environment": {"image": "local"}}
     job_id = hook.apply(loud, kind="job")["id"]
+    until(lambda: hook.run(flows.get(job_id))["properties"]["status"] == "Running", seconds=120)
     monkeypatch.setattr(wait, "TELLING_SECONDS", 0.5)
     deadlines = {"ends": time.time() + 4, "limit": "timeout_seconds", "queue_ends": None}
     trigger = AzmlWaitTrigger(
@@ -115,6 +117,6 @@ def test_a_deadline_holds_while_a_job_writes_more_than_can_be_told(azml_connecti
     trigger._log.addHandler(slow)
     with pytest.raises(WaitTimeout, match="was still Running when timeout_seconds ran out"):
         outcome_of(fired(trigger))
-    assert time.time() - deadlines["ends"] < 8
+    assert time.time() - deadlines["ends"] < 30  # telling it all takes 120 s
     assert slow.told.count("Not all that the job has written was told before its time was up") == 1
     hook.run(flows.act(job_id, "cancel"))
