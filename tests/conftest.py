@@ -7,12 +7,17 @@ import shutil
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
 
 AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-of-tests-")
 RECORDED = tempfile.mkdtemp(prefix="answers-of-tests-")
 LAST = "tests/contract/test_recorded_answers.py"
+
+# how long an example takes is an affair of the machine; what hangs is ended by the limit of its test
+settings.register_profile("azml", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("azml")
 
 # read when airflow is imported, which the first test that needs it does
 os.environ.update({

@@ -257,7 +257,7 @@ def _follow(workspace: Workspace, response: requests.Response) -> None:
     """Wait for the end of what was begun."""
     https = workspace.emulator.https_url
     url = response.headers.get("Azure-AsyncOperation") or response.headers.get("Location")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while url and time.monotonic() < deadline:
         answer = workspace.call("GET", url.removeprefix(https).partition("?")[0], ok=False)
         running = answer.content and answer.ok and answer.json().get("status") in ("InProgress", "Running")

@@ -30,7 +30,7 @@ LONG = settings(
     max_examples=EXAMPLES or 200,
     derandomize=not EXAMPLES,
     database=None,
-    deadline=None if EXAMPLES else 5000,
+    deadline=None if EXAMPLES else 60_000,
     suppress_health_check=list(HealthCheck),
 )
 """As many examples as a suite can afford, always the same ones."""
