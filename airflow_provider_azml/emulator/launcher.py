@@ -16,7 +16,7 @@ from airflow_provider_azml.exceptions import AzmlError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-READY_SECONDS = 30
+READY_SECONDS = 120
 STOP_SECONDS = 15
 _LOOK_SECONDS = 0.05
 _TAIL_LINES = 10
