@@ -215,7 +215,7 @@ def test_a_sas_opens_its_own_container_as_long_as_it_lasts(workspace: Workspace)
 
     def status(url: str, query: str) -> int:
         listed = f"{url}?restype=container&comp=list&{query}"
-        return requests.get(listed, verify=bundle, timeout=10).status_code
+        return requests.get(listed, verify=bundle, timeout=60).status_code
 
     assert status(mine, sas) == 200
     assert status(other, sas) == 403
@@ -237,7 +237,7 @@ def test_a_sas_that_the_emulator_did_not_sign_opens_logs_alone(
     def status(method: str, blob: str, *, minutes: int = 30, **fields: str) -> int:
         expiry = datetime.now(timezone.utc) + timedelta(minutes=minutes)
         query = {"sr": "b", "sp": "r", "se": f"{expiry:%Y-%m-%dT%H:%M:%SZ}", "sig": "own", **fields}
-        return requests.request(method, f"{container.url}/{blob}", params=query, verify=bundle, timeout=10).status_code
+        return requests.request(method, f"{container.url}/{blob}", params=query, verify=bundle, timeout=60).status_code
 
     assert status("GET", log) == 200
     assert status("GET", other) == 403
@@ -260,12 +260,12 @@ def test_a_storage_token_opens_the_account(workspace: Workspace) -> None:
             "client_secret": environment["AZURE_CLIENT_SECRET"],
             "scope": "https://storage.azure.com/.default",
         },
-        timeout=10,
+        timeout=60,
     ).json()
     url = f"{workspace.emulator.url}/stor.blob.core.windows.net"
     for token, status in ((granted["access_token"], 200), ("x.y.z", 403)):
         headers = {"Authorization": f"Bearer {token}"}
-        answer = requests.get(url, params={"comp": "list"}, headers=headers, timeout=10)
+        answer = requests.get(url, params={"comp": "list"}, headers=headers, timeout=60)
         assert answer.status_code == status
 
 
@@ -276,7 +276,7 @@ def test_of_many_who_put_a_blob_that_must_not_be_there_one_does(azml_emulator: R
     together = threading.Barrier(8)
 
     def data() -> Iterator[bytes]:
-        together.wait(30)
+        together.wait(60)
         yield b"x"
 
     def put(_: int) -> int:

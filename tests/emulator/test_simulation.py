@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECONDS = 0.3
-SPAN = 1.0  # long enough for requests in between
+SPAN = 3.0  # long enough for requests in between
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +43,26 @@ def test_jobs_of_any_kind_take_their_time_and_run_nothing(workspace: Workspace) 
 
 
 def test_a_job_goes_through_all_states_in_order(workspace: Workspace) -> None:
-    job = submit(workspace, simulate={"queue_seconds": 0.2})
-    seen: list[str] = []
-    while not seen or seen[-1] != "Completed":
-        status = workspace.status(job)
-        seen += [status] if status not in seen else []
-    assert seen == ["Queued", "Preparing", "Running", "Completed"]
+    history, order = History(workspace), ["Queued", "Preparing", "Running", "Completed"]
+    # some, since nobody may look while one of them is in a state that is short
+    seen: dict[str, list[str]] = {
+        submit(workspace, simulate={"queue_seconds": 1 + number / 10}): [] for number in range(10)
+    }
+    while any(found[-1:] != ["Completed"] for found in seen.values()):
+        shown = history.batch(*seen).successful_results
+        for job, found in seen.items():
+            if (status := shown[job].run_metadata.status) not in found:
+                found.append(status)
+    assert all(found == [status for status in order if status in found] for found in seen.values())
+    assert order in seen.values()
 
 
 def test_a_job_says_how_long_it_takes(workspace: Workspace) -> None:
+    begun = time.monotonic()
     job = submit(workspace, simulate={"seconds": 0, "queue_seconds": SPAN})
-    time.sleep(SPAN / 2)
     assert workspace.status(job) == "Queued"
     assert workspace.until(job) == "Completed"
+    assert time.monotonic() - begun >= SPAN
 
 
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled", "NotResponding"])
@@ -111,8 +118,10 @@ def test_a_log_grows_while_a_job_runs_and_is_read_in_ranges(workspace: Workspace
     workspace.until(job, ["Running"])
     url = workspace.details(job)["logFiles"]["user_logs/std_log.txt"]
     text = b""
-    while workspace.status(job) != "Completed" or (more := read(workspace, url, len(text))):
-        text += more if workspace.status(job) == "Completed" else read(workspace, url, len(text))
+    more, ended = b"", False
+    while more or not ended:
+        ended = workspace.status(job) == "Completed"
+        text += (more := read(workspace, url, len(text)))
         time.sleep(0.05)
     assert text.decode() == workspace.log(job)
     lines = text.decode().splitlines()
@@ -121,7 +130,7 @@ def test_a_log_grows_while_a_job_runs_and_is_read_in_ranges(workspace: Workspace
         url,
         headers={"x-ms-range": f"bytes={len(text)}-"},
         verify=workspace.emulator.environment["REQUESTS_CA_BUNDLE"],
-        timeout=10,
+        timeout=60,
     )
     assert (beyond.status_code, beyond.headers["x-ms-error-code"]) == (416, "InvalidRange")
     assert beyond.headers["Content-Range"] == f"bytes */{len(text)}"
@@ -132,7 +141,7 @@ def read(workspace: Workspace, url: str, start: int) -> bytes:
         url,
         headers={"x-ms-range": f"bytes={start}-"},
         verify=workspace.emulator.environment["REQUESTS_CA_BUNDLE"],
-        timeout=10,
+        timeout=60,
     )
     assert answer.status_code in (206, 416)
     return answer.content if answer.status_code == 206 else b""
@@ -177,8 +186,7 @@ def test_jobs_wait_for_nodes_of_a_cluster_that_they_name(workspace: Workspace) -
         "compute", "pair", location="local", properties={"computeType": "AmlCompute", "properties": properties}
     )
     assert nodes(workspace) == ("Steady", 1, 1, {"idleNodeCount": 1})
-    jobs = [submit(workspace, computeId=cluster, simulate={"seconds": SPAN}) for _ in range(3)]
-    assert nodes(workspace) == ("Resizing", 2, 2, {"preparingNodeCount": 2})
+    jobs = [submit(workspace, computeId=cluster, simulate={"seconds": seconds}) for seconds in (600, 600, SPAN)]
     workspace.until(jobs[0], ["Running"])
     workspace.until(jobs[1], ["Running"])
     assert nodes(workspace) == ("Steady", 2, 2, {"runningNodeCount": 2})
@@ -189,6 +197,8 @@ def test_jobs_wait_for_nodes_of_a_cluster_that_they_name(workspace: Workspace) -
     assert info.code
     assert info.last_refresh_timestamp
     assert queued[jobs[0]].run_metadata.queueing_info is None
+    for job in jobs[:2]:
+        workspace.call("POST", workspace.id.child("job", job) + "/cancel")
     workspace.until(jobs[2], ["Running"])
     assert History(workspace).batch(jobs[2]).successful_results[jobs[2]].run_metadata.queueing_info is None
     workspace.until(jobs[2], ["Completed"])
@@ -270,6 +280,6 @@ def test_thousands_at_once_are_cheap(workspace: Workspace) -> None:
     states = {data.run_metadata.status for answer in answers for data in answer.successful_results.values()}
     assert states <= {"Preparing", "Running"}
     total = requests.get(
-        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=10
+        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=60
     ).json()["by_operation"]
     assert total["POST batchrundata"] >= 4

@@ -148,9 +148,16 @@ def check_the_log(workspace: Workspace, name: str, trial: str) -> None:
     assert log.endswith("[CONTROLLER][INFO]Changing Run Status from Running to Completed\n")
 
 
-def test_as_many_trials_run_at_once_as_may(sweeps: Sweeps) -> None:
+def test_as_many_trials_run_at_once_as_may(sweeps: Sweeps, tmp_path: Path) -> None:
     def most_at_once(concurrent: int) -> int:
-        name, _ = sweeps.run("time.sleep(0.3)", [1, 2], limits={"maxConcurrentTrials": concurrent})
+        begun = tmp_path / str(concurrent)
+        begun.mkdir()
+        script = (
+            f'begun = pathlib.Path("{begun}"); (begun / str(lr)).touch()\n'
+            f"while len([*begun.iterdir()]) < {concurrent}: time.sleep(0.05)\n"
+            "time.sleep(0.3)"
+        )
+        name, _ = sweeps.run(script, [1, 2], limits={"maxConcurrentTrials": concurrent})
         spans = [(run["startTimeUtc"], run["endTimeUtc"]) for run in sweeps.trials(name)]
         return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
 
@@ -181,8 +188,14 @@ def test_no_more_trials_run_than_are_asked_for(sweeps: Sweeps) -> None:
     assert tried() == tried()
 
 
-def test_a_poor_trial_is_ended_early(sweeps: Sweeps) -> None:
-    script = "log(lr)\nwhile lr < 0.5:\n    log(lr); print(lr); time.sleep(0.05)"
+def test_a_poor_trial_is_ended_early(sweeps: Sweeps, tmp_path: Path) -> None:
+    # the poor one is compared with the good one from the first interval on
+    script = (
+        f'good = pathlib.Path("{tmp_path}", "good")\n'
+        "if lr > 0.5: log(lr); good.touch()\n"
+        "while not good.exists(): time.sleep(0.05)\n"
+        "while lr < 0.5: log(lr); print(lr); time.sleep(0.05)"
+    )
     name, sweep = sweeps.run(
         script,
         [0.9, 0.1],
@@ -198,16 +211,16 @@ def test_a_poor_trial_is_ended_early(sweeps: Sweeps) -> None:
 
 
 def test_a_trial_that_takes_too_long_is_one_trial_less(sweeps: Sweeps) -> None:
-    name, sweep = sweeps.run("log(lr); time.sleep(0 if lr > 0.5 else 60)", [0.9, 0.1], limits={"trialTimeout": "PT1S"})
+    name, sweep = sweeps.run("log(lr); time.sleep(0 if lr > 0.5 else 60)", [0.9, 0.1], limits={"trialTimeout": "PT6S"})
     assert sweeps.statuses(name) == ["Completed", "Canceled"]
-    assert "limits.timeout (1 s)" in sweeps.trials(name)[1]["error"]["error"]["message"]
+    assert "limits.timeout (6 s)" in sweeps.trials(name)[1]["error"]["error"]["message"]
     assert sweep["properties"]["score"] == "0.9"
 
 
 def test_a_sweep_that_takes_too_long_is_canceled_with_its_trials(sweeps: Sweeps) -> None:
-    name = sweeps.submit("log(lr); time.sleep(60)", [0.1, 0.2, 0.3], limits={"timeout": "PT1S"})
+    name = sweeps.submit("log(lr); time.sleep(60)", [0.1, 0.2, 0.3], limits={"timeout": "PT8S"})
     assert sweeps.workspace.until(name) == "Canceled"
-    assert "longer than limits.timeout (1 s)" in sweeps.workspace.details(name)["error"]["error"]["message"]
+    assert "longer than limits.timeout (8 s)" in sweeps.workspace.details(name)["error"]["error"]["message"]
     assert sweeps.statuses(name) == ["Canceled", "Canceled"]
     assert sweeps.workspace.get("job", name)["properties"]["properties"]["score"] == "0.2"
 
