@@ -263,7 +263,7 @@ def test_azure_batch_runs_a_command_line_with_urls(
     files = {one.file_path: one.http_url for one in told.pop("batch_task_resource_files")}
     assert sorted(files) == ["azurebatch.cmd", "more/run.py"]
     assert (
-        requests.get(files["more/run.py"], verify=azml_emulator.environment["REQUESTS_CA_BUNDLE"], timeout=10).text
+        requests.get(files["more/run.py"], verify=azml_emulator.environment["REQUESTS_CA_BUNDLE"], timeout=60).text
         == "run"
     )
     assert told == {

@@ -27,7 +27,7 @@ def ask(emulator: RunningEmulator, version: str = "/v2.0", tenant: str | None = 
         f"{emulator.https_url}/{tenant or environment['AZURE_TENANT_ID']}/oauth2{version}/token",
         data=defaults | form,
         verify=environment["REQUESTS_CA_BUNDLE"],
-        timeout=10,
+        timeout=60,
     )
 
 
@@ -36,7 +36,7 @@ def subscription(emulator: RunningEmulator, authorization: str | None) -> reques
         f"{emulator.url}/subscriptions/{emulator.subscription_id}",
         params={"api-version": "2022-12-01"},
         headers={"Authorization": authorization} if authorization else {},
-        timeout=10,
+        timeout=60,
     )
 
 
@@ -58,7 +58,7 @@ def test_version_2_answers_for_a_scope(azml_emulator: RunningEmulator) -> None:
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 3599)
     keys = jwt.PyJWKSet.from_dict(
         requests.get(
-            f"{azml_emulator.url}/{azml_emulator.environment['AZURE_TENANT_ID']}/discovery/v2.0/keys", timeout=10
+            f"{azml_emulator.url}/{azml_emulator.environment['AZURE_TENANT_ID']}/discovery/v2.0/keys", timeout=60
         ).json()
     )
     claims = jwt.decode(body["access_token"], keys["emulator"].key, ["RS256"], audience=azml_emulator.https_url)
@@ -113,7 +113,7 @@ def test_without_a_token_nothing_opens(azml_emulator: RunningEmulator) -> None:
     response = subscription(azml_emulator, None)
     assert (response.status_code, response.json()["error"]["code"]) == (401, "AuthenticationFailed")
     assert azml_emulator.environment["AZURE_TENANT_ID"] in response.headers["WWW-Authenticate"]
-    assert requests.get(f"{azml_emulator.url}/history/v1.0/x", timeout=10).status_code == 401
+    assert requests.get(f"{azml_emulator.url}/history/v1.0/x", timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -196,11 +196,11 @@ def test_only_the_federated_token_is_an_assertion(
 
 def test_the_metadata_document_is_what_each_client_takes(azml_emulator: RunningEmulator) -> None:
     url = f"{azml_emulator.url}/metadata/endpoints"
-    listed = requests.get(url, params={"api-version": "2019-05-01"}, timeout=10).json()
-    alone = requests.get(url, params={"api-version": "2022-09-01"}, timeout=10).json()
+    listed = requests.get(url, params={"api-version": "2019-05-01"}, timeout=60).json()
+    alone = requests.get(url, params={"api-version": "2022-09-01"}, timeout=60).json()
     assert listed == [alone]
     assert alone["name"] == azml_emulator.environment["AZUREML_CURRENT_CLOUD"]
     assert alone["resourceManager"] == f"{azml_emulator.https_url}/"
     assert alone["mlStudio"] == f"{azml_emulator.https_url}/studio"
-    discovered = requests.get(f"{azml_emulator.url}/discovery", timeout=10).json()
+    discovered = requests.get(f"{azml_emulator.url}/discovery", timeout=60).json()
     assert discovered["api"] == discovered["history"] == azml_emulator.https_url

@@ -54,11 +54,11 @@ def simulated(tmp_path_factory: pytest.TempPathFactory, script: Path) -> Iterato
 @pytest.fixture
 def workspace(simulated: Workspace) -> Iterator[Workspace]:
     requests.delete(
-        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=10
+        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=60
     ).raise_for_status()
     yield simulated
     requests.delete(
-        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=10
+        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=60
     ).raise_for_status()
 
 
@@ -67,14 +67,14 @@ def let(workspace: Workspace, *rules: dict[str, Any], **script: Any) -> None:
         f"{workspace.emulator.url}/emulator/faults",
         headers=workspace.emulator.headers,
         json={"rules": list(rules), **script},
-        timeout=10,
+        timeout=60,
     )
     assert answer.ok, answer.text
 
 
 def shown(workspace: Workspace) -> list[dict[str, Any]]:
     found = requests.get(
-        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, timeout=10
+        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, timeout=60
     ).json()
     return list(found["rules"])
 
@@ -130,7 +130,7 @@ def test_a_truncated_answer_announces_more_than_comes(workspace: Workspace, over
         params={"api-version": "2024-04-01"},
         headers={"Authorization": f"Bearer {token}"},
         verify=workspace.emulator.environment["REQUESTS_CA_BUNDLE"],
-        timeout=10,
+        timeout=60,
         stream=True,
     )
     assert answer.status_code == 200
@@ -157,7 +157,7 @@ def test_an_expired_token(workspace: Workspace) -> None:
     blob = workspace.session.get(
         f"{workspace.emulator.https_url}/stor.blob.core.windows.net/c/b",
         verify=workspace.emulator.environment["REQUESTS_CA_BUNDLE"],
-        timeout=10,
+        timeout=60,
     )
     assert (blob.status_code, blob.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
 
@@ -175,7 +175,7 @@ def test_tokens_that_are_soon_over_are_refused_then(workspace: Workspace) -> Non
 
 def test_the_token_endpoint_fails_where_a_path_names_it(workspace: Workspace) -> None:
     let(workspace, {"fault": "status", "status": 503, "path": "/oauth2/v2.0/token", "times": 1})
-    answer = requests.post(f"{workspace.emulator.url}/common/oauth2/v2.0/token", timeout=10)
+    answer = requests.post(f"{workspace.emulator.url}/common/oauth2/v2.0/token", timeout=60)
     assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
     assert answer.headers["Retry-After"] == "1"
 
@@ -271,7 +271,7 @@ def test_all_that_is_wrong_is_said_at_once_with_its_line(tmp_path: Path) -> None
 @pytest.mark.parametrize("body", ['{"rules": [{"fault": "no"}]}', "rules:\n- fault: no\n", '{"rules": 1}', "rules"])
 def test_a_wrong_script_that_is_sent_is_refused(workspace: Workspace, body: str) -> None:
     answer = requests.put(
-        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, data=body, timeout=10
+        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, data=body, timeout=60
     )
     assert answer.status_code == 400
     assert re.search("must be", answer.json()["error"]["message"])

@@ -33,11 +33,11 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 @pytest.fixture
 def workspace(simulated: Workspace) -> Iterator[Workspace]:
     requests.delete(
-        f"{simulated.emulator.url}/emulator/requests", headers=simulated.emulator.headers, timeout=10
+        f"{simulated.emulator.url}/emulator/requests", headers=simulated.emulator.headers, timeout=60
     ).raise_for_status()
     yield simulated
     requests.delete(
-        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=10
+        f"{simulated.emulator.url}/emulator/faults", headers=simulated.emulator.headers, timeout=60
     ).raise_for_status()
 
 
@@ -46,14 +46,14 @@ def let_fail(workspace: Workspace, spec: str, **more: object) -> None:
         f"{workspace.emulator.url}/emulator/faults",
         headers=workspace.emulator.headers,
         json={"spec": spec, **more},
-        timeout=10,
+        timeout=60,
     )
     assert answer.ok, answer.text
 
 
 def counted(workspace: Workspace) -> dict[str, Any]:
     found: dict[str, Any] = requests.get(
-        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=10
+        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=60
     ).json()
     return found
 
@@ -77,7 +77,7 @@ def test_a_reset_is_one_and_nothing_is_done(workspace: Workspace, over: str, see
             json={"properties": {"jobType": "Command", "command": "true", "environmentId": "any"}},
             headers={"Authorization": f"Bearer {token}"},
             verify=workspace.emulator.environment["REQUESTS_CA_BUNDLE"],
-            timeout=10,
+            timeout=60,
         )
     assert workspace.call("GET", workspace.id.child("job", f"reset-{over}"), ok=False).status_code == 404
 
@@ -111,7 +111,7 @@ def test_a_status_is_answered_in_the_shape_of_the_service(
 def test_storage_refuses_in_its_own_way(workspace: Workspace) -> None:
     url = workspace.blob_url("nothing")
     let_fail(workspace, "503=1", times=1)
-    answer = workspace.session.get(url, verify=workspace.emulator.environment["REQUESTS_CA_BUNDLE"], timeout=10)
+    answer = workspace.session.get(url, verify=workspace.emulator.environment["REQUESTS_CA_BUNDLE"], timeout=60)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (503, "ServerBusy")
 
 
@@ -129,7 +129,7 @@ def test_only_what_is_meant_fails_and_exactly_so_often(workspace: Workspace) -> 
     statuses = [workspace.call("GET", path, ok=False).status_code for path in (str(workspace.id), job, job, job)]
     assert statuses == [200, 500, 500, 200]
     shown = requests.get(
-        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, timeout=10
+        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, timeout=60
     ).json()
     assert (shown["times"], shown["done"]) == (0, {"500": 2})
 
@@ -138,7 +138,7 @@ def test_tokens_and_metadata_never_fail(workspace: Workspace) -> None:
     let_fail(workspace, "500=1")
     fresh = Workspace(workspace.emulator)
     assert fresh._token(workspace.emulator.https_url)
-    metadata = requests.get(f"{workspace.emulator.url}/metadata/endpoints", timeout=10)
+    metadata = requests.get(f"{workspace.emulator.url}/metadata/endpoints", timeout=60)
     assert metadata.ok
     assert workspace.call("GET", str(workspace.id), ok=False).status_code == 500
 
@@ -156,7 +156,7 @@ def test_requests_are_counted_by_what_they_do(workspace: Workspace) -> None:
         workspace.blob_url("nothing"),
         headers={"Range": "bytes=0-9"},
         verify=workspace.emulator.environment["REQUESTS_CA_BUNDLE"],
-        timeout=10,
+        timeout=60,
     )
     by_operation = counted(workspace)["by_operation"]
     assert by_operation == {
@@ -173,7 +173,7 @@ def test_requests_are_counted_by_what_they_do(workspace: Workspace) -> None:
     }
     assert counted(workspace)["total"] == sum(by_operation.values())
     requests.delete(
-        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=10
+        f"{workspace.emulator.url}/emulator/requests", headers=workspace.emulator.headers, timeout=60
     ).raise_for_status()
     assert counted(workspace) == {"total": 0, "by_operation": {}, "most_at_once": {}}
 
@@ -184,7 +184,7 @@ def test_requests_are_counted_that_are_answered_at_one_moment(workspace: Workspa
         f"{workspace.emulator.url}/emulator/faults",
         headers=workspace.emulator.headers,
         json={"spec": "slow=1,slow_seconds=0.5"},
-        timeout=10,
+        timeout=60,
     )
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda _: workspace.get("job", "crowded"), range(3)))
@@ -223,7 +223,7 @@ def test_a_wrong_specification_is_explained(plan: dict[str, Any], reason: str) -
 )
 def test_a_wrong_body_is_refused(workspace: Workspace, body: str, reason: str) -> None:
     answer = requests.put(
-        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, data=body, timeout=10
+        f"{workspace.emulator.url}/emulator/faults", headers=workspace.emulator.headers, data=body, timeout=60
     )
     assert answer.status_code == 400
     assert re.search(reason, answer.json()["error"]["message"])

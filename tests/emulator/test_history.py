@@ -44,7 +44,7 @@ def test_details_have_logs_that_open_without_a_token_and_only_for_reading(worksp
     assert workspace.download(url) == "said\n"
     bundle = workspace.emulator.environment["REQUESTS_CA_BUNDLE"]
     headers = {"x-ms-blob-type": "BlockBlob"}
-    assert workspace.session.put(url, data=b"x", headers=headers, verify=bundle, timeout=10).status_code == 403
+    assert workspace.session.put(url, data=b"x", headers=headers, verify=bundle, timeout=60).status_code == 403
     assert details["status"] == "Completed"
     assert details["error"] is None
     assert details["warnings"] == []

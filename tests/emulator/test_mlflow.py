@@ -155,7 +155,7 @@ def test_metrics_are_there_for_holders_of_a_token(workspace: Workspace, job: str
     run = workspace.call("GET", path, params={"run_id": job}).json()["run"]
     assert {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}["accuracy"] == 0.9
     assert run["info"]["status"] == "FINISHED"
-    anonymous = workspace.session.get(f"{workspace.emulator.url}{path}", params={"run_id": job}, timeout=10)
+    anonymous = workspace.session.get(f"{workspace.emulator.url}{path}", params={"run_id": job}, timeout=60)
     assert anonymous.status_code == 401
 
 

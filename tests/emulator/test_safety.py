@@ -39,7 +39,7 @@ def workspace(azml_emulator: RunningEmulator) -> Workspace:
 
 
 def asked(emulator: RunningEmulator, path: str, method: str = "GET", **headers: str) -> requests.Response:
-    return requests.request(method, emulator.url + path, headers=headers, timeout=10)
+    return requests.request(method, emulator.url + path, headers=headers, timeout=60)
 
 
 # -- who may ask --------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def raw(emulator: RunningEmulator, method: str, path: str, token: str, body: byt
         f"{method} {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n"
         f"x-ms-blob-type: BlockBlob\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(head.encode() + body)
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     return int(answer.split(b" ", 2)[1])

@@ -28,7 +28,7 @@ def hook(azml_connection: str) -> AzmlHook:
 
 
 def page(emulator: RunningEmulator, url: str) -> tuple[int, str]:
-    response = requests.get(url, verify=emulator.environment["REQUESTS_CA_BUNDLE"], timeout=10)
+    response = requests.get(url, verify=emulator.environment["REQUESTS_CA_BUNDLE"], timeout=60)
     assert response.headers["Content-Type"].startswith("text/html")
     return response.status_code, response.text
 

@@ -201,7 +201,7 @@ def test_a_run_gets_a_token_that_opens_the_data_plane(v1: V1) -> None:
     url = f"{v1.workspace.emulator.https_url}/{HISTORY}{v1.workspace.id}/experiments/{v1.experiment}/runs/{run_id}"
     bundle = v1.workspace.emulator.environment["REQUESTS_CA_BUNDLE"]
     headers = {"Authorization": f"Bearer {found['token']}"}
-    assert v1.workspace.session.get(url, headers=headers, verify=bundle, timeout=10).json()["runId"] == run_id
+    assert v1.workspace.session.get(url, headers=headers, verify=bundle, timeout=60).json()["runId"] == run_id
     assert found["tokenExpiryTimeUtc"] > v1.run_of(run_id)["createdUtc"]
 
 

@@ -158,4 +158,4 @@ def test_runs_on_this_machine_are_refused(v1: V1) -> None:
 def test_nothing_is_told_without_a_token(v1: V1) -> None:
     url = f"{v1.workspace.emulator.https_url}/execution/v1.0{v1.workspace.id}/experiments/e/startrun"
     bundle = v1.workspace.emulator.environment["REQUESTS_CA_BUNDLE"]
-    assert v1.workspace.session.post(url, verify=bundle, timeout=10).status_code == 401
+    assert v1.workspace.session.post(url, verify=bundle, timeout=60).status_code == 401

@@ -123,9 +123,9 @@ class TestSoftDeletion:
             gone(workspace, path)
             again = {"location": "local", "properties": workspace.call("GET", str(workspace.id)).json()["properties"]}
             clock = f"{emulator.url}/emulator/clock"
-            requests.put(clock, headers=emulator.headers, json={"advance_seconds": 13 * 24 * 3600}, timeout=5)
+            requests.put(clock, headers=emulator.headers, json={"advance_seconds": 13 * 24 * 3600}, timeout=60)
             assert refused(workspace, "PUT", path, again) == (400, "BadRequest")
-            requests.put(clock, headers=emulator.headers, json={"advance_seconds": 24 * 3600}, timeout=5)
+            requests.put(clock, headers=emulator.headers, json={"advance_seconds": 24 * 3600}, timeout=60)
             assert poll(workspace, workspace.call("PUT", path, json=again)) == 200
             assert refused(workspace, "GET", environment) == (404, "ResourceNotFound")
 
