@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +73,7 @@ def version(name: str, **variables: str) -> dict[str, Any]:
         "instance_type": "Standard_DS3_v2",
         "instance_count": 1,
         "environment_variables": {"VERSION": name, "WORKER_COUNT": "1", "COUNT": "", **variables},
-        "liveness_probe": {"period": 1, "initial_delay": 1, "timeout": 2, "failure_threshold": 30},
+        "liveness_probe": {"period": 1, "initial_delay": 1, "timeout": 2, "failure_threshold": 150},
     }
 
 
@@ -145,7 +144,7 @@ def test_an_mlflow_model_is_rolled_out_without_script_and_environment(
             instance_type="Standard_DS3_v2",
             instance_count=1,
             environment_variables={"WORKER_COUNT": "1"},
-            liveness_probe={"period": 1, "initial_delay": 1, "timeout": 2, "failure_threshold": 30},
+            liveness_probe={"period": 1, "initial_delay": 1, "timeout": 2, "failure_threshold": 150},
             strategy="blue_green",
             step_seconds=0,
             checks=[expected],
@@ -184,9 +183,12 @@ def test_a_version_that_goes_wrong_when_it_has_traffic_is_taken_back(
     wrong = tmp_path / "wrong"
     assert deployed(endpoint, folder, {"name": "blue", **version("1")}).errors == {}
 
+    over = threading.Event()
+
     def go_wrong() -> None:
         while not any(name.startswith("iris-") for name in traffic_of(hook, endpoint)):
-            time.sleep(0.1)
+            if over.wait(0.1):
+                return
         wrong.touch()
 
     thread = threading.Thread(target=go_wrong)
@@ -202,6 +204,7 @@ def test_a_version_that_goes_wrong_when_it_has_traffic_is_taken_back(
         on_failure="keep",
         deferrable=True,
     )
+    over.set()
     thread.join()
     (error,) = finished.errors["it"]
     assert isinstance(error, AirflowFailException)
