@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +29,13 @@ class Workspace:
         properties = {"simulate.seconds": str(seconds), **said}
         job = {"name": name, "command": "true", "environment": ENVIRONMENT, "properties": properties}
         return str(self.hook.apply(job, kind="job")["name"])
+
+    def until(self, job: str, status: str) -> None:
+        """Wait until a job is in some status."""
+        ends = time.monotonic() + 150
+        while (seen := self.hook.get("job", job)["properties"]["status"]) != status:
+            assert time.monotonic() < ends, f"{job} is {seen}, not {status}"
+            time.sleep(0.05)
 
     def register(self, name: str, path: str, **said: Any) -> str:
         """Register a version of a model."""

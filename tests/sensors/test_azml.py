@@ -68,7 +68,7 @@ def test_a_failure_can_be_a_skip(idle_endpoint, deferrable):
 
 @BOTH_MODES
 def test_waiting_too_long_is_airflows_own_timeout(idle_endpoint, deferrable, tmp_path):
-    (tmp_path / "score.py").write_text("import time\n\ndef init():\n    time.sleep(20)\n\ndef run(data): ...\n")
+    (tmp_path / "score.py").write_text("import time\n\ndef init():\n    time.sleep(120)\n\ndef run(data): ...\n")
     deployment = {
         "name": f"slow-{deferrable}".lower(),
         "endpoint_name": idle_endpoint,

@@ -209,6 +209,7 @@ def test_a_bad_end_can_be_a_skip(workspace: Workspace) -> None:
 )
 def test_deadlines_count_from_when_the_scheduler_started_it(workspace: Workspace, arguments: Any, limit: str) -> None:
     slow = workspace.submit(unique("slow"), 600)
+    workspace.until(slow, "Running")
     before_a_restart = datetime.now(timezone.utc) - timedelta(seconds=101)
     fired = sense(job_name=slow, then={"began": before_a_restart}, **arguments)
     with pytest.raises(AirflowSensorTimeout, match=limit) as late:
