@@ -32,7 +32,7 @@ def file(folder: Path, name: str) -> Path:
 
 def now(emulator: RunningEmulator) -> datetime:
     """What the emulator's clock shows."""
-    shown = requests.get(f"{emulator.url}/emulator/clock", headers=emulator.headers, timeout=5).json()["now"]
+    shown = requests.get(f"{emulator.url}/emulator/clock", headers=emulator.headers, timeout=60).json()["now"]
     return datetime.fromisoformat(shown.replace("Z", "+00:00"))
 
 
@@ -40,11 +40,11 @@ def move(emulator: RunningEmulator, *, days: float = 0) -> datetime:
     """Move the clock ahead, to midnight and some days more; the time that it shows then."""
     midnight = now(emulator).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1 + days)
     body = {"advance_seconds": (midnight - now(emulator)).total_seconds()}
-    requests.put(f"{emulator.url}/emulator/clock", headers=emulator.headers, json=body, timeout=5).raise_for_status()
+    requests.put(f"{emulator.url}/emulator/clock", headers=emulator.headers, json=body, timeout=60).raise_for_status()
     return midnight
 
 
-def fired(emulator: RunningEmulator, schedule: str, number: int, seconds: float = 30) -> list[dict[str, Any]]:
+def fired(emulator: RunningEmulator, schedule: str, number: int, seconds: float = 150) -> list[dict[str, Any]]:
     """The jobs of a schedule, the oldest first, once there are so many."""
     workspace, until = Workspace(emulator), time.monotonic() + seconds
     while True:

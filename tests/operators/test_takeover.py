@@ -63,6 +63,7 @@ def test_while_the_schedule_fires_nothing_is_submitted(hook: AzmlHook, tmp_path:
 def test_the_schedule_is_disabled_once_and_the_dag_fires_in_its_place(
     hook: AzmlHook, emulator: RunningEmulator, tmp_path: Path
 ) -> None:
+    move(emulator)  # whatever the time of day is, it does not fire before it is disabled
     hook.apply(schedules_that_fire.file(tmp_path, "taken"), kind="schedule")
     dag = azml_dag(tmp_path / "schedule.yml", takeover="disable", default_args={**ARGUMENTS, "deferrable": True})
     first, second = run(dag), run(dag)
