@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 1
 """How often a supervisor looks after its task; Airflow's 5 s are what every task then takes at least."""
-_LONGEST_SECONDS = 120
+_LONGEST_SECONDS = 300
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -22,6 +22,6 @@ def test_tasks_that_are_killed_have_one_job_each_however_the_service_answers() -
     command = [sys.executable, "-m", "tests.kills", *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     done = subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=200, check=False
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=800, check=False
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
