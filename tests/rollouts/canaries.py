@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.hooks.azml import AzmlHook
 
 STEPS = (20, 60, 100)
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 300
 _MOST_TRIES = 4
 
 
