@@ -21,8 +21,8 @@ def own_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_costs_little_more_than_a_plain_loop_does():
     """The full size holds it to a tenth; here the requests before and after count as well, and other work beside."""
-    figures = measured(records=4000, batch_size=1, concurrency=16, rounds=3)
-    assert figures["processor seconds, operator beside plain loop"] < 1.6, figures
+    figures = measured(records=4000, batch_size=1, concurrency=16, rounds=5)
+    assert figures["processor seconds, operator beside plain loop"] < 1.8, figures
 
 
 def test_memory_does_not_grow_with_the_records(tmp_path: Path):

@@ -108,22 +108,28 @@ async def follow_large(simulation: Simulation, load: Load, log: LogOfTasks, *, s
     begin, step = 2 * load.poll_seconds, (load.cycles - 2) * load.poll_seconds / load.ending
     seconds = {f"beside-ending-{number}": begin + number * step for number in range(load.ending)}
     ending = await simulation.submit(seconds, log_lines="10")
-    return await _followed(simulation, load, log, [*quiet, *large, *ending], 1)
+    return await _followed(simulation, load, log, [*quiet, *large, *ending], 1, ending=load.ending)
 
 
-async def _followed(simulation: Simulation, load: Load, log: LogOfTasks, jobs: Sequence[str], logs: int) -> Followed:
+async def _followed(
+    simulation: Simulation, load: Load, log: LogOfTasks, jobs: Sequence[str], logs: int, *, ending: int = 0
+) -> Followed:
     triggerer, empty, begins = Triggerer(), resident_bytes(), log.lines
     async with loop_watched() as whole:
         await triggerer.start({job: trigger_of(job, load.poll_seconds, stream_logs=True) for job in jobs})
+        started = time.time()
         await _found(log, begins, logs, load)
         before = log.lines
         async with costs(simulation, load.poll_seconds) as cost:
             await asyncio.sleep(load.cycles * load.poll_seconds)
         told = log.lines - before
+        await triggerer.wait_for(ending, seconds=_FOUND_SECONDS)
     fired = {job: firing.at for job, firing in triggerer.fired.items()}
     await triggerer.stop()
     ended = await simulation.ends([*fired])
-    return Followed(cost, whole, told, whole.peak_bytes - empty, [at - ended[job] for job, at in fired.items()])
+    # on a slow machine some end before anybody waits for them
+    delays = [at - max(ended[job], started) for job, at in fired.items()]
+    return Followed(cost, whole, told, whole.peak_bytes - empty, delays)
 
 
 async def _found(log: LogOfTasks, begins: int, logs: int, load: Load) -> None:

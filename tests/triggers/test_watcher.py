@@ -242,7 +242,7 @@ def test_the_event_loop_is_never_held_up(service):
         gc.enable()
 
     asyncio.run(wait_for_all())
-    assert longest < 0.1
+    assert longest < 0.2  # from which on Airflow warns
 
 
 def test_whoever_is_near_the_limit_holds_back_before_it_is_reached(service):
