@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "airflow_provider_azml.emulator"]
-READY_CPU_SECONDS = 2.0
-"""Of the processor: what else the machine does is not the emulator's."""
+IMPORTS = "import cryptography.x509, jsonschema, jwt, starlette.applications, time, uvicorn, yaml"
+"""What any server of this kind begins with."""
+READY_IN = 4
+"""How many times the processor's time of these it may take to get ready: what else the machine does makes both more."""
 
 
 class Process:
@@ -96,7 +98,10 @@ def workspace_of(environment: dict[str, str]) -> str:
 
 def test_it_is_ready_soon_and_tells_only_its_owner(tmp_path: Path, processes: list[Process]) -> None:
     processes.append(Process(tmp_path / "home"))
-    assert processes[0].cpu_seconds < READY_CPU_SECONDS
+    imported = subprocess.run(
+        [sys.executable, "-c", f"{IMPORTS}; print(time.process_time())"], capture_output=True, text=True, check=True
+    )
+    assert processes[0].cpu_seconds < READY_IN * float(imported.stdout)
     for secret in ("env.sh", "secrets.json", "federated-token", "tls/server.key", "tls/token.key"):
         assert stat.S_IMODE((tmp_path / "home" / secret).stat().st_mode) == 0o600, secret
     assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
