@@ -21,7 +21,7 @@ from airflow_provider_azml.exceptions import (
     TrafficRefused,
 )
 from airflow_provider_azml.hooks.airflow_versions import AirflowFailException, conf
-from airflow_provider_azml.links import AzmlStudioLink
+from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
 from airflow_provider_azml.operators.shielding import ShieldedOperator
 
 if TYPE_CHECKING:
@@ -309,6 +309,13 @@ class AzmlOperator(ShieldedOperator):
         """Set one of the task's links while the task still runs."""
         self.links[key] = url
         context["ti"].xcom_push(key=key, value=url)
+
+    def link_scoring(self, context: Context, endpoint: Json) -> str | None:
+        """Put the link to an endpoint's scoring URI beside the task, and answer it."""
+        scoring_uri: str | None = endpoint["properties"].get("scoringUri")
+        if scoring_uri and self.links.get(AzmlEndpointLink.key) != scoring_uri:
+            self._link(context, AzmlEndpointLink.key, scoring_uri)
+        return scoring_uri
 
     def _not_deployed(self, outcome: Outcome, endpoint: str) -> RunFailed:
         """The exception for an endpoint or deployment that ended badly: why, and the end of the deployment's log."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
-from airflow_provider_azml.operators.files import AzmlSpecOperator, is_free
+from airflow_provider_azml.operators.deployed import AzmlDeployOperator
+from airflow_provider_azml.operators.files import is_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 
-class AzmlDeployBatchModelOperator(AzmlSpecOperator):
+class AzmlDeployBatchModelOperator(AzmlDeployOperator):
     """Deploys a model or a pipeline to a batch endpoint, and makes the endpoint if there is none.
 
     Every step starts from what the service shows, so a retry goes on where an earlier try was stopped. What serves by
@@ -88,9 +88,8 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
     attributes: ClassVar[Mapping[str, str]] = {
         "resources": "job_resources",  # BaseOperator has resources of its own
     }
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, "endpoint_file", "set_default")
+    template_fields: Sequence[str] = (*AzmlDeployOperator.template_fields, "endpoint_file", "set_default")
     defers_often = True
-    operator_extra_links = (AzmlStudioLink(), AzmlEndpointLink())
 
     def __init__(
         self,
@@ -191,18 +190,18 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
             pending = pending or self._deployment(context, deployment, deployment_id)
         if self.set_default and not is_set and pending is None:
             pending = self.hook.run(self._made_default(endpoint_id, name))
-        return pending or self._result(context, endpoint_id, deployment_id)
+        return pending or self.result(context, endpoint_id, deployment_id)
 
     def _endpoint(self, context: Context, endpoint: Source, endpoint_id: str, deployment: str) -> Ticket | None:
         """Make the endpoint, unless it is there."""
         from airflow_provider_azml.operators import submission
         from airflow_provider_azml.rest import flows
-        from airflow_provider_azml.rest.waiting import Ticket, ended
+        from airflow_provider_azml.rest.waiting import Ticket, shown
 
         found = self.hook.run(flows.find(endpoint_id))
         if found and found["properties"].get("provisioningState") != "Failed":
             idle = Ticket(endpoint_id, None, found, "idle")
-            return None if ended(idle) else idle
+            return None if shown(idle, found).outcome else idle
         made = dict(endpoint.value)
         if (made.get("defaults") or {}).get("deployment_name") == deployment:
             del made["defaults"]  # the deployment is not there yet
@@ -219,7 +218,7 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
 
         found = self.hook.run(flows.find(deployment_id))
         mark = deployment.value["tags"][SUBMISSION]
-        state = found["properties"].get("provisioningState") if found else "Failed"
+        state = (found["properties"].get("provisioningState") or "Succeeded") if found else "Failed"
         is_ours = found is not None and (found.get("tags") or {}).get(SUBMISSION) == mark
         if found is not None and is_ours and state not in ("Failed", "Canceled", "Deleting"):
             self.log.info("Deployment %s is there: %s", found["name"], state)
@@ -234,20 +233,8 @@ class AzmlDeployBatchModelOperator(AzmlSpecOperator):
 
         return unless_busy(set_default(endpoint_id, deployment))
 
-    def _result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
-        from airflow_provider_azml.rest import flows
+    def result_besides(self, endpoint: Json, deployment: Json) -> Json:
+        """Who serves by default."""
         from airflow_provider_azml.rest.awaited_defaults import default_of
 
-        endpoint = self.hook.run(flows.get(endpoint_id))
-        deployment = self.hook.run(flows.get(deployment_id))
-        scoring_uri = endpoint["properties"].get("scoringUri")
-        self._link(context, AzmlEndpointLink.key, scoring_uri)
-        return {
-            "name": endpoint["name"],
-            "deployment": deployment["name"],
-            "id": deployment_id,
-            "status": deployment["properties"]["provisioningState"],
-            "scoring_uri": scoring_uri,
-            "default": default_of(endpoint),
-            "studio_url": self._show(context, "batch_endpoint", endpoint["name"]),
-        }
+        return {"default": default_of(endpoint)}

@@ -7,8 +7,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import ApiError, NotFound, RunFailed, SpecError, TrafficChanged, TrafficRefused
-from airflow_provider_azml.links import AzmlEndpointLink, AzmlStudioLink
-from airflow_provider_azml.operators.files import AzmlSpecOperator
+from airflow_provider_azml.operators.deployed import AzmlDeployOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ _EXAMINED, _MADE, _GIVEN = "examined", "made", "given"
 sent it, and the share that this try has given it last."""
 
 
-class DeployingOperator(AzmlSpecOperator):
+class DeployingOperator(AzmlDeployOperator):
     """Base of operators that deploy to an online endpoint, and make the endpoint if there is none.
 
     Every step starts from what the service shows, so a retry goes on where an earlier try was stopped, at whatever
@@ -40,9 +39,8 @@ class DeployingOperator(AzmlSpecOperator):
 
     kind = "online_deployment"
     spec_fields: ClassVar[Sequence[str]] = ()
-    template_fields: Sequence[str] = (*AzmlSpecOperator.template_fields, "traffic")
+    template_fields: Sequence[str] = (*AzmlDeployOperator.template_fields, "traffic")
     defers_often = True
-    operator_extra_links = (AzmlStudioLink(), AzmlEndpointLink())
 
     step_seconds: float | str | None = 0
     """How long each step of the traffic is watched, in seconds."""
@@ -151,7 +149,7 @@ class DeployingOperator(AzmlSpecOperator):
             shown = self.hook.run(rollout.look())
             act = self._next_act(rollout, shown, passed=passed)
             if isinstance(act, Finish):
-                return self._result(context, rollout.endpoint_id, rollout.deployment_id)
+                return self.result(context, rollout.endpoint_id, rollout.deployment_id)
             try:
                 pending = self._done(context, rollout, act, shown)
             except (TrafficChanged, TrafficRefused, NotFound) as error:
@@ -336,22 +334,8 @@ class DeployingOperator(AzmlSpecOperator):
             "delete it yourself",
         )
 
-    def _result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
-        from airflow_provider_azml.rest import flows
-        from airflow_provider_azml.rest.arm_ids import parse
+    def result_besides(self, endpoint: Json, deployment: Json) -> Json:
+        """Who gets which part of the traffic, and who got it before."""
         from airflow_provider_azml.rest.rollouts import before_of
 
-        endpoint = self.hook.run(flows.get(endpoint_id))
-        deployment = self.hook.run(flows.get(deployment_id))
-        scoring_uri = endpoint["properties"].get("scoringUri")
-        self._link(context, AzmlEndpointLink.key, scoring_uri)
-        return {
-            "name": endpoint["name"],
-            "deployment": parse(deployment_id).name,
-            "id": deployment_id,
-            "status": deployment["properties"].get("provisioningState") or "Succeeded",
-            "scoring_uri": scoring_uri,
-            "traffic": endpoint["properties"].get("traffic") or {},
-            "traffic_before": before_of(deployment),
-            "studio_url": self._show(context, "online_endpoint", endpoint["name"]),
-        }
+        return {"traffic": endpoint["properties"].get("traffic") or {}, "traffic_before": before_of(deployment)}

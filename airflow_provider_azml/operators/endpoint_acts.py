@@ -51,13 +51,6 @@ class EndpointOperator(AzmlOperator):
         """Put the link to studio beside the task, and answer it."""
         return self._show(context, f"{self.kind}_endpoint", self.endpoint_name)
 
-    def link_scoring(self, context: Context, endpoint: Json) -> str | None:
-        """Put the link to the scoring URI beside the task, and answer it."""
-        scoring_uri: str | None = endpoint["properties"].get("scoringUri")
-        if scoring_uri and self.links.get(AzmlEndpointLink.key) != scoring_uri:
-            self._link(context, AzmlEndpointLink.key, scoring_uri)
-        return scoring_uri
-
 
 class AzmlDeleteEndpointOperator(EndpointOperator):
     """Deletes an endpoint with all its deployments, and waits until it is gone; one that is gone is no error.

@@ -252,11 +252,12 @@ class AzmlDeployWebserviceOperator(DeployingOperator):
             gather(self.hook, self.models, Path(deployment.value["model"]["path"]))
         return deployment
 
-    def _result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
+    def result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
+        """The task's result; a service on the machine itself is scored at the address that it has there."""
         from airflow_provider_azml.rest import flows
         from airflow_provider_azml.spec.v1.local_services import ADDRESS
 
-        result = super()._result(context, endpoint_id, deployment_id)
+        result = super().result(context, endpoint_id, deployment_id)
         deployment = self.hook.run(flows.get(deployment_id))
         address = (deployment["properties"].get("properties") or {}).get(ADDRESS)
         return result if address is None else {**result, "scoring_uri": address}

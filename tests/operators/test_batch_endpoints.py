@@ -21,12 +21,15 @@ from airflow_provider_azml.operators import (
 )
 from tests.airflow.running import run
 from tests.emulator.execution import Workspace
+from tests.rest.scripted_service import Answer
+from tests.spec.stand_in import WS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
     from tests.airflow.running import Finished
+    from tests.operators.conftest import SignedIn
 
 SCORE = """
 import os, pathlib
@@ -257,3 +260,33 @@ def test_what_cannot_be_deployed_leaves_the_default_as_it_is(deployed: AzmlHook,
     (error,) = in_a_dag(AzmlDeployBatchModelOperator, retries=2, **nameless).errors["it"]
     assert "no endpoint is named" in str(error)
     assert deployed.get("batch_endpoint", endpoint)["properties"]["defaults"] == {"deploymentName": "doubling"}
+
+
+def test_a_deployment_that_does_not_tell_its_state_is_there(service: SignedIn) -> None:
+    """Neither does its endpoint, which has no scoring URI."""
+    endpoint = f"{WS}/batchEndpoints/nightly"
+    service.holds({
+        WS: {"location": "westeurope"},
+        f"{WS}/models/iris/versions/3": {"name": "3", "properties": {}},
+        endpoint: {"name": "nightly", "location": "westeurope", "properties": {}},
+    })
+
+    def deployment() -> Answer:
+        if not service.puts():
+            return Answer(404, {"error": {"code": "ResourceNotFound", "message": "there is none"}})
+        return Answer(body={**service.puts()[-1][1], "name": "first"})
+
+    service.when("GET", f"{endpoint}/deployments/first", deployment)
+    finished = in_a_dag(
+        AzmlDeployBatchModelOperator,
+        name="first",
+        endpoint_name="nightly",
+        type="model",
+        model="azureml:iris:3",
+        compute="azureml:serverless",
+        set_default=False,
+    )
+    assert finished.errors == {}
+    result = finished.value("it")
+    assert (result["name"], result["deployment"], result["status"]) == ("nightly", "first", "Succeeded")
+    assert (result["default"], result["scoring_uri"]) == (None, None)
