@@ -37,6 +37,19 @@ class AzmlStudioLink(AzmlLink):
     key = "azml_studio_url"
 
 
+def shown_job(link: object) -> tuple[str, str] | None:
+    """The studio and the job that a link leads to, if it leads to one.
+
+    Example:
+        >>> shown_job("https://ml.azure.com/runs/train-1?wsid=/subscriptions/...")
+        ('https://ml.azure.com', 'train-1')
+    """
+    if not isinstance(link, str) or _RUNS not in link:
+        return None
+    studio, _, job = link.partition("?")[0].partition(_RUNS)
+    return studio, job
+
+
 def leads_to_another_job(now: object, then: str | None) -> bool:
     """Whether two links lead to different jobs of one studio; what a custom store made of a link leads nowhere.
 
@@ -44,11 +57,11 @@ def leads_to_another_job(now: object, then: str | None) -> bool:
         now: The link that a task has.
         then: The link to a job.
     """
-    if not isinstance(now, str) or not then or _RUNS not in now:
+    shown_now, shown_then = shown_job(now), shown_job(then)
+    if not (shown_now and shown_then):
         return False
-    studio, _, job = then.partition("?")[0].partition(_RUNS)
-    studio_now, _, job_now = now.partition("?")[0].partition(_RUNS)
-    return studio == studio_now and job != job_now
+    (studio_now, job_now), (studio, job) = shown_now, shown_then
+    return studio_now == studio and job_now != job
 
 
 class AzmlEndpointLink(AzmlLink):

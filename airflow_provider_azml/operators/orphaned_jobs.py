@@ -23,6 +23,7 @@ _ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"
 """States of a task that waits for nothing more."""
 _WAITING = frozenset({"running", "deferred"})
 """States of a task that says by its link which job it waits for."""
+_OWNER = frozenset(f"airflow.{key}" for key in ("submission", "dag_id", "run_id", "task_id", "map_index"))
 _UNKNOWN = "Airflow has no record of its task"
 
 
@@ -32,6 +33,7 @@ class SubmittedJob:
 
     Args:
         name: Its name.
+        submission: The submission that it is of.
         age: How long ago it was submitted, in seconds.
         dag_id: DAG of the task.
         run_id: Run of the DAG.
@@ -40,6 +42,7 @@ class SubmittedJob:
     """
 
     name: str
+    submission: str
     age: float
     dag_id: str
     run_id: str
@@ -52,7 +55,13 @@ class SubmittedJob:
         said = job["properties"]["properties"]
         created = datetime.fromisoformat(job["systemData"]["createdAt"].replace("Z", "+00:00"))
         owner = (said["airflow.dag_id"], said["airflow.run_id"], said["airflow.task_id"])
-        return cls(job["name"], now - created.timestamp(), *owner, int(said["airflow.map_index"]))
+        age = now - created.timestamp()
+        return cls(job["name"], said["airflow.submission"], age, *owner, int(said["airflow.map_index"]))
+
+    @property
+    def is_named_by_its_task(self) -> bool:
+        """Whether it has the name that its task made; a copy that was submitted by hand has the properties alone."""
+        return self.name.rpartition("-")[0].endswith(f"-{self.submission}")
 
     def __str__(self) -> str:
         mapped = f"[{self.map_index}]" if self.map_index >= 0 else ""
@@ -69,7 +78,8 @@ class AzmlCancelOrphanedJobsOperator(AzmlOperator):
     A job is looked at if it was submitted by this ``[azml] deployment``, which has to be set and to differ between all
     Airflows that share the workspace, if its task waits for it, and with ``cancel_on_kill``. It is an orphan if its
     task failed, succeeded, was skipped or removed, or waits for another job. A task that waits for its next try, or to
-    begin anew, wants it still.
+    begin anew, wants it still. A job whose name was not made by its task, but given to it, by the user or by a batch
+    endpoint, is one only if the task's link leads to it: it could be a copy that somebody submitted by hand.
 
     Args:
         grace_seconds: How long ago a job has to be submitted at least, in seconds.
@@ -145,11 +155,11 @@ class AzmlCancelOrphanedJobsOperator(AzmlOperator):
         from airflow_provider_azml.operators.submission import CANCEL_ON_KILL, DEPLOYMENT, deployment
         from airflow_provider_azml.rest.resources import RESOURCES
 
-        row, called, now = RESOURCES["job"], deployment(), time.time()
+        over, called, now = RESOURCES["job"].terminal | {"CancelRequested"}, deployment(), time.time()
         for job in self.hook.list("job", params={"properties": DEPLOYMENT}):
             said = job["properties"].get("properties") or {}
-            is_ours = said.get(DEPLOYMENT) == called and said.get(CANCEL_ON_KILL) == "true"
-            if is_ours and job["properties"].get("status") not in row.terminal | {"CancelRequested"}:
+            is_ours = said.get(DEPLOYMENT) == called and said.get(CANCEL_ON_KILL) == "true" and said.keys() >= _OWNER
+            if is_ours and job["properties"].get("status") not in over:
                 yield SubmittedJob.of(job, now)
 
     def _look_at(self, job: SubmittedJob, ti: RuntimeTaskInstanceProtocol) -> tuple[str, str] | None:
@@ -175,18 +185,17 @@ class AzmlCancelOrphanedJobsOperator(AzmlOperator):
     def _unwanted(self, job: SubmittedJob, ti: RuntimeTaskInstanceProtocol) -> str | None:
         """Why nobody waits for a job."""
         from airflow_provider_azml.hooks.task_state import state_in
-        from airflow_provider_azml.links import AzmlStudioLink, leads_to_another_job
+        from airflow_provider_azml.links import AzmlStudioLink, leads_to_another_job, shown_job
 
         states = ti.get_task_states(
             dag_id=job.dag_id, map_index=job.map_index, task_ids=[job.task_id], run_ids=[job.run_id]
         )
         state = state_in(states, job)
         if state == GONE:
-            return _UNKNOWN
-        if state in _ENDED:
-            return f"its task is {state}"
-        if state not in _WAITING:
+            return _UNKNOWN if job.is_named_by_its_task else None
+        if state not in _ENDED | _WAITING:
             return None
+        own = self.hook.studio_url("job", job.name)
         link = ti.xcom_pull(
             task_ids=job.task_id,
             dag_id=job.dag_id,
@@ -194,8 +203,11 @@ class AzmlCancelOrphanedJobsOperator(AzmlOperator):
             map_indexes=job.map_index,
             key=AzmlStudioLink.key,
         )
-        waits_elsewhere = leads_to_another_job(link, self.hook.studio_url("job", job.name))
-        return f"its task is {state}, and waits for another job" if waits_elsewhere else None
+        if not job.is_named_by_its_task and shown_job(link) != shown_job(own):
+            return None
+        if state in _ENDED:
+            return f"its task is {state}"
+        return f"its task is {state}, and waits for another job" if leads_to_another_job(link, own) else None
 
     def _has_ended(self, arm_id: str) -> bool:
         """Whether a job has ended since all were looked for."""

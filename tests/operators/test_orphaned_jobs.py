@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 import requests
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 
 from airflow_provider_azml.emulator.pytest_plugin import running_emulator
 from airflow_provider_azml.exceptions import AzmlError, SpecError
 from airflow_provider_azml.hooks.azml import AzmlHook
+from airflow_provider_azml.links import AzmlStudioLink
 from airflow_provider_azml.operators import AzmlCancelOrphanedJobsOperator, AzmlSubmitCommandJobOperator
 from tests.airflow.running import run
 
@@ -53,10 +54,12 @@ def ended(emulator: RunningEmulator) -> Finished:
         return run(dag)
 
 
-def submit(finished: Finished, **changed: str) -> str:
+def submit(finished: Finished, name: str | None = None, **changed: str) -> str:
     """Submit a job that lasts as the task of a run that has ended would have; answer its name."""
-    name = f"orphan-{uuid4().hex[:12]}"
+    submission = uuid4().hex[:12]
+    name = name or f"orphan-{submission}-1"
     said = {
+        "airflow.submission": submission,
         "airflow.deployment": "blue",
         "airflow.cancel_on_kill": "true",
         "airflow.dag_id": finished.dag_run.dag_id,
@@ -119,7 +122,11 @@ def test_a_job_that_may_outlive_its_task_says_so(kept: dict[str, object]) -> Non
 
 def test_only_jobs_of_tasks_that_have_ended_are_cancelled(ended: Finished) -> None:
     orphan = submit(ended)
-    others = [submit(ended, deployment="green"), submit(ended, cancel_on_kill="false")]
+    others = [
+        submit(ended, deployment="green"),
+        submit(ended, cancel_on_kill="false"),
+        submit(ended, name=f"copied-by-hand-{uuid4().hex[:8]}"),
+    ]
     unknown = submit(ended, run_id="deleted")
     reason = "Airflow has no record of its task"
     assert found(swept(report_only=True)) == {
@@ -132,6 +139,20 @@ def test_only_jobs_of_tasks_that_have_ended_are_cancelled(ended: Finished) -> No
     assert status(orphan) in {"Canceled", "CancelRequested"}
     assert found(swept(cancel_unknown=True)) == {"cancelled": {unknown: reason}, "left": {}}
     assert not {status(name) for name in others} & {"Canceled", "CancelRequested"}
+
+
+def test_a_job_with_a_name_of_its_own_is_cancelled_if_the_task_shows_it() -> None:
+    name = f"named-{uuid4().hex[:8]}"
+    with DAG(f"shows-{uuid4().hex[:8]}", schedule=None) as dag:
+
+        @task(task_id=ENDED)
+        def show(**context: Any) -> None:
+            context["ti"].xcom_push(key=AzmlStudioLink.key, value=AzmlHook().studio_url("job", name))
+
+        show()
+    shown = run(dag)
+    submit(shown, name=name)
+    assert found(swept())["cancelled"] == {name: "its task is success"}
 
 
 def test_without_a_name_of_the_deployment_nothing_is_looked_at(
