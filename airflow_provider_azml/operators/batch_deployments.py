@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import SpecError
-from airflow_provider_azml.operators.deployed import AzmlDeployOperator
+from airflow_provider_azml.operators.deployed import EndpointDeployingOperator
 from airflow_provider_azml.operators.files import is_free
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.spec.source import Source
 
 
-class AzmlDeployBatchModelOperator(AzmlDeployOperator):
+class AzmlDeployBatchModelOperator(EndpointDeployingOperator):
     """Deploys a model or a pipeline to a batch endpoint, and makes the endpoint if there is none.
 
     Every step starts from what the service shows, so a retry goes on where an earlier try was stopped. What serves by
@@ -88,7 +88,7 @@ class AzmlDeployBatchModelOperator(AzmlDeployOperator):
     attributes: ClassVar[Mapping[str, str]] = {
         "resources": "job_resources",  # BaseOperator has resources of its own
     }
-    template_fields: Sequence[str] = (*AzmlDeployOperator.template_fields, "endpoint_file", "set_default")
+    template_fields: Sequence[str] = (*EndpointDeployingOperator.template_fields, "endpoint_file", "set_default")
     defers_often = True
 
     def __init__(

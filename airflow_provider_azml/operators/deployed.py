@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_azml.rest.flows import Json
 
 
-class AzmlDeployOperator(AzmlSpecOperator):
+class EndpointDeployingOperator(AzmlSpecOperator):
     """Base of operators that deploy to an endpoint."""
 
     operator_extra_links = (AzmlStudioLink(), AzmlEndpointLink())

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_azml.exceptions import ApiError, NotFound, RunFailed, SpecError, TrafficChanged, TrafficRefused
-from airflow_provider_azml.operators.deployed import AzmlDeployOperator
+from airflow_provider_azml.operators.deployed import EndpointDeployingOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _EXAMINED, _MADE, _GIVEN = "examined", "made", "given"
 sent it, and the share that this try has given it last."""
 
 
-class DeployingOperator(AzmlDeployOperator):
+class DeployingOperator(EndpointDeployingOperator):
     """Base of operators that deploy to an online endpoint, and make the endpoint if there is none.
 
     Every step starts from what the service shows, so a retry goes on where an earlier try was stopped, at whatever
@@ -39,7 +39,7 @@ class DeployingOperator(AzmlDeployOperator):
 
     kind = "online_deployment"
     spec_fields: ClassVar[Sequence[str]] = ()
-    template_fields: Sequence[str] = (*AzmlDeployOperator.template_fields, "traffic")
+    template_fields: Sequence[str] = (*EndpointDeployingOperator.template_fields, "traffic")
     defers_often = True
 
     step_seconds: float | str | None = 0
