@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_azml.operators.sending import sent_once
@@ -54,50 +54,66 @@ def submit(asked: Asked, base_name: str, owner: Mapping[str, str], terms: Terms)
     Raises:
         JobNameTaken: An earlier try submitted it, which the terms do not allow.
     """
-    plane, endpoint, since = asked.plane, asked.endpoint, asked.since
-    submission, workspace = owner[SUBMISSION], plane.workspace
-    known: dict[str, list[Json]] | None = None
-
-    def job_of(attempt: str, jobs: Mapping[str, list[Json]]) -> Flow[str | None]:
-        if attempt not in jobs:
-            return None
-        return (yield from batch_invocations.one_of(workspace, attempt, jobs[attempt]))
-
-    def find(arm_id: str) -> Flow[Json | None]:
-        nonlocal known
-        if known is None:
-            known = yield from batch_invocations.find(plane, endpoint, submission, since=since)
-        job = yield from job_of(_mark(arm_id, submission), known)
-        return (yield from flows.find(workspace.child("job", job))) if job else None
-
-    def send(arm_id: str) -> Flow[Ticket]:
-        attempt = _mark(arm_id, submission)
-        made = yield from asked.making()
-
-        def start() -> Flow[str]:
-            return str((yield from batch_invocations.invoke(made, attempt))["name"])
-
-        def look() -> Flow[str | None]:
-            jobs = yield from batch_invocations.find(plane, endpoint, submission, since=since)
-            return (yield from job_of(attempt, jobs))
-
-        called = f"the job of endpoint {endpoint}"
-        job = yield from sent_once(start, look, called, tolerate_errors_seconds=asked.tolerate_errors_seconds)
-        return Ticket(workspace.child("job", job))
-
+    attempts, workspace = _Attempts(asked, owner[SUBMISSION]), asked.plane.workspace
     ways = Ways(
-        send=lambda arm_id: terms.submitting(send(arm_id), arm_id),
-        find=find,
+        send=lambda arm_id: terms.submitting(attempts.send(arm_id), arm_id),
+        find=attempts.find,
         # what carries the mark is this submission's, whether or not the service has kept the properties
-        given=lambda found: {SUBMISSION: submission, **(found["properties"].get("properties") or {})},
+        given=lambda found: {SUBMISSION: owner[SUBMISSION], **(found["properties"].get("properties") or {})},
         goal="invocation",
-        wanted=batch_invocations.wanted_of(endpoint, submission),
+        wanted=batch_invocations.wanted_of(asked.endpoint, owner[SUBMISSION]),
         place=lambda _, found: workspace.child("job", str(found["name"])),
     )
     ticket = yield from attempted(workspace, base_name, ways, owner=owner, terms=terms)
     return replace(ticket, goal="ended", wanted={})
 
 
-def _mark(arm_id: str, submission: str) -> str:
-    """The mark of the attempt that an ARM id stands for."""
-    return batch_invocations.mark(submission, arm_ids.parse(arm_id).name.rpartition("-")[2])
+@dataclass
+class _Attempts:
+    """The attempts of a submission, and the jobs that they are.
+
+    Args:
+        asked: What is asked of which endpoint.
+        submission: What the marks of the attempts begin with.
+    """
+
+    asked: Asked
+    submission: str
+    _known: dict[str, list[Json]] | None = field(default=None, init=False)
+
+    def find(self, arm_id: str) -> Flow[Json | None]:
+        """The job that an attempt is, among those that are there at the first look."""
+        if self._known is None:
+            self._known = yield from self._jobs()
+        job = yield from self._job_of(self._mark(arm_id), self._known)
+        return (yield from flows.find(self._place(job))) if job else None
+
+    def send(self, arm_id: str) -> Flow[Ticket]:
+        """Send the invocation of an attempt once, whatever becomes of its answer."""
+        attempt = self._mark(arm_id)
+        made = yield from self.asked.making()
+
+        def start() -> Flow[str]:
+            return str((yield from batch_invocations.invoke(made, attempt))["name"])
+
+        def look() -> Flow[str | None]:
+            return (yield from self._job_of(attempt, (yield from self._jobs())))
+
+        called, seconds = f"the job of endpoint {self.asked.endpoint}", self.asked.tolerate_errors_seconds
+        return Ticket(self._place((yield from sent_once(start, look, called, tolerate_errors_seconds=seconds))))
+
+    def _jobs(self) -> Flow[dict[str, list[Json]]]:
+        asked = self.asked
+        return (yield from batch_invocations.find(asked.plane, asked.endpoint, self.submission, since=asked.since))
+
+    def _job_of(self, attempt: str, jobs: Mapping[str, list[Json]]) -> Flow[str | None]:
+        if attempt not in jobs:
+            return None
+        return (yield from batch_invocations.one_of(self.asked.plane.workspace, attempt, jobs[attempt]))
+
+    def _place(self, job: str) -> str:
+        return self.asked.plane.workspace.child("job", job)
+
+    def _mark(self, arm_id: str) -> str:
+        """The mark of the attempt that an ARM id stands for."""
+        return batch_invocations.mark(self.submission, arm_ids.parse(arm_id).name.rpartition("-")[2])
