@@ -10,7 +10,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_azml.operators import AzmlDeployModelOperator
 from tests.operators.endpoint_service import DEPLOYMENTS, ENDPOINT, EndpointService
-from tests.operators.task_process import TaskProcess
+from tests.operators.task_process import LONGEST_SECONDS, TaskProcess
 from tests.rest.scripted_service import Answer
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Try:
 
     def killed(self) -> None:
         """Wait for its death."""
-        self.process._process.join(30)
+        self.process._process.join(LONGEST_SECONDS)
         assert not self.process.is_alive, self.process.log
         self.process.close()
 
@@ -87,8 +87,9 @@ def requests_of_a_whole(service: EndpointService, folder: Path, state: str, **ar
 def killed_at(service: EndpointService, folder: Path, number: int, when: str, **arguments: Any) -> str:
     """Let a try be killed by a request, and answer how the next one ends."""
     service.asked_for = 0
-    first = Try(folder, **arguments)
-    service.kills = lambda reached, moment: first.pid if (reached, moment) == (number, when) else None
+    with service.lock:  # nothing is asked before it is said who is killed
+        first = Try(folder, **arguments)
+        service.kills = lambda reached, moment: first.pid if (reached, moment) == (number, when) else None
     first.killed()
     service.kills = lambda _number, _when: None
     return Try(folder, 2, **arguments).ended()
