@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.timeout(900)
+
 DAGS = Path(__file__).parent / "dags"
 EXAMPLE = Path(__file__).parents[2] / "dags_examples" / "train_register_deploy_score.py"
 MARK = "AZML_DEMO_TEST"
@@ -37,7 +39,7 @@ class Demo:
         )
 
     def output(self) -> str:
-        return self.process.communicate(timeout=240)[0]
+        return self.process.communicate(timeout=800)[0]
 
     def output_until(self, text: str) -> None:
         assert self.process.stdout
@@ -48,7 +50,7 @@ class Demo:
 
     def left_over(self) -> list[str]:
         """Command lines of processes that are still there."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while (found := list(self.processes())) and time.monotonic() < deadline:
             time.sleep(0.1)
         return found

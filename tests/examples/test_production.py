@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
     from tests.airflow.running import Finished
 
+pytestmark = pytest.mark.timeout(900)
+
 USELESS = 1e9
 """A regularization with which nothing is learnt."""
 
