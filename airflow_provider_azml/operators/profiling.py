@@ -207,7 +207,7 @@ class AzmlProfileModelOperator(AzmlDeployWebserviceOperator):
 
     # -- what is measured ----------------------------------------------------------------------------------------
 
-    def _result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
+    def result(self, context: Context, endpoint_id: str, deployment_id: str) -> Json:
         """The profile, once what was measured is gone again."""
         from datetime import datetime, timezone
 
