@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow_provider_azml.emulator.pytest_plugin import RunningEmulator
     from tests.airflow.running import Finished
 
+pytestmark = pytest.mark.timeout(900)
+
 REPOSITORY = Path(__file__).parents[2]
 DAGS = REPOSITORY / "dags_examples"
 

@@ -37,7 +37,7 @@ def folder() -> str:
 
 def waited(**arguments: Any) -> Finished:
     with DAG("arrivals", schedule=None) as dag:
-        AzmlDatastorePathSensor(task_id="arrived", poll_seconds=0.1, timeout_seconds=20, **arguments)
+        AzmlDatastorePathSensor(task_id="arrived", poll_seconds=0.1, timeout_seconds=150, **arguments)
     return run(dag)
 
 
