@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import ApiError, AzmlError
@@ -51,9 +50,16 @@ class SubmittedJob:
 
     @classmethod
     def of(cls, job: Json, now: float) -> SubmittedJob:
-        """What a job says of itself; `now` is in seconds since the epoch."""
-        said = job["properties"]["properties"]
-        created = datetime.fromisoformat(job["systemData"]["createdAt"].replace("Z", "+00:00"))
+        """What a job says of itself; `now` is in seconds since the epoch.
+
+        Raises:
+            ValueError: It says what no task would have.
+        """
+        from airflow_provider_azml.rest.versions import created_at
+
+        said, created = job["properties"]["properties"], created_at(job)
+        if created is None or not said.keys() >= _OWNER:
+            raise ValueError("it does not tell its task and its age")
         owner = (said["airflow.dag_id"], said["airflow.run_id"], said["airflow.task_id"])
         age = now - created.timestamp()
         return cls(job["name"], said["airflow.submission"], age, *owner, int(said["airflow.map_index"]))
@@ -158,9 +164,13 @@ class AzmlCancelOrphanedJobsOperator(AzmlOperator):
         over, called, now = RESOURCES["job"].terminal | {"CancelRequested"}, deployment(), time.time()
         for job in self.hook.list("job", params={"properties": DEPLOYMENT}):
             said = job["properties"].get("properties") or {}
-            is_ours = said.get(DEPLOYMENT) == called and said.get(CANCEL_ON_KILL) == "true" and said.keys() >= _OWNER
-            if is_ours and job["properties"].get("status") not in over:
+            is_ours = said.get(DEPLOYMENT) == called and said.get(CANCEL_ON_KILL) == "true"
+            if not is_ours or job["properties"].get("status") in over:
+                continue
+            try:
                 yield SubmittedJob.of(job, now)
+            except ValueError as error:
+                self.log.warning("Job %s says to be of this Airflow, and is not: %s", job["name"], error)
 
     def _look_at(self, job: SubmittedJob, ti: RuntimeTaskInstanceProtocol) -> tuple[str, str] | None:
         """What becomes of a job, and why, unless its task wants it."""

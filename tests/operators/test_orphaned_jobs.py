@@ -125,6 +125,7 @@ def test_only_jobs_of_tasks_that_have_ended_are_cancelled(ended: Finished) -> No
     others = [
         submit(ended, deployment="green"),
         submit(ended, cancel_on_kill="false"),
+        submit(ended, map_index="first"),
         submit(ended, name=f"copied-by-hand-{uuid4().hex[:8]}"),
     ]
     unknown = submit(ended, run_id="deleted")
