@@ -11,6 +11,8 @@ GONE = "gone"
 """Our word for what Airflow has no record of any more."""
 NONE = "none"
 """Our word for having no state, as a task that was cleared and waits to be scheduled."""
+ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
+"""States of a task that waits for nothing more."""
 
 
 class TaskKey(Protocol):

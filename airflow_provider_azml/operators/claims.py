@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
+OWNER = ("airflow.dag_id", "airflow.run_id", "airflow.task_id", "airflow.map_index")
+"""Properties that name the task which something is of."""
 _ANOTHER_NAME = "Leave name out to have one made, or give another."
 
 
@@ -34,14 +36,24 @@ def whose(given: Json, owner: Mapping[str, str], noun: str) -> str:
         owner: Those that the submission gives.
         noun: What it is called, e.g. ``job``.
     """
-    names = ("airflow.dag_id", "airflow.run_id", "airflow.task_id", "airflow.map_index")
-    dag_id, run_id, task_id, map_index = told = [str(given.get(name, "")) for name in names]
-    if told == [owner[name] for name in names]:
+    told = [str(given.get(name, "")) for name in OWNER]
+    if told == [owner[name] for name in OWNER]:
         return f"was submitted before this task was cleared, and a {noun} cannot run twice under one name"
+    dag_id, run_id, task_id, map_index = told
     if not task_id:
         return "was not submitted by this task"
+    return f"was not submitted by this task, but by {task_in_words(dag_id, run_id, task_id, map_index)}"
+
+
+def task_in_words(dag_id: str, run_id: str, task_id: str, map_index: str) -> str:
+    """A task as messages name it.
+
+    Example:
+        >>> task_in_words("retrain", "manual__1", "train", "3")
+        'retrain.train[3] in run manual__1'
+    """
     mapped = f"[{map_index}]" if map_index not in ("", "-1") else ""
-    return f"was not submitted by this task, but by {dag_id}.{task_id}{mapped} in run {run_id}"
+    return f"{dag_id}.{task_id}{mapped} in run {run_id}"
 
 
 def taken(arm_id: str, noun: str, reason: str, hint: str = _ANOTHER_NAME) -> JobNameTaken:

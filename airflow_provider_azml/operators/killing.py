@@ -12,7 +12,7 @@ import contextvars
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_azml.hooks.task_state import GONE, state_in
+from airflow_provider_azml.hooks.task_state import ENDED, GONE, state_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ _STATE_SECONDS, _LATE_SECONDS = 2.0, 30.0
 _NOT_KNOWN = "in a state that Airflow does not tell"
 _GOES_ON = frozenset({"running", "up_for_retry"})
 """States of a task whose result is still wanted; ``up_for_retry`` is that of one whose heartbeats were missed."""
-_ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed", "restarting", GONE})
+_ENDED = ENDED | {"restarting", GONE}
 """States of a task that somebody ended, or that is to begin anew."""
 
 

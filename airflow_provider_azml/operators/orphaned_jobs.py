@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_azml.exceptions import ApiError, AzmlError
-from airflow_provider_azml.hooks.task_state import GONE
+from airflow_provider_azml.hooks.task_state import ENDED, GONE
 from airflow_provider_azml.operators.base import AzmlOperator
 
 if TYPE_CHECKING:
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_azml.rest.flows import Json
 
-_ENDED = frozenset({"failed", "success", "skipped", "upstream_failed", "removed"})
-"""States of a task that waits for nothing more."""
 _WAITING = frozenset({"running", "deferred"})
 """States of a task that says by its link which job it waits for."""
-_OWNER = frozenset(f"airflow.{key}" for key in ("submission", "dag_id", "run_id", "task_id", "map_index"))
 _UNKNOWN = "Airflow has no record of its task"
 
 
@@ -55,14 +52,16 @@ class SubmittedJob:
         Raises:
             ValueError: It says what no task would have.
         """
+        from airflow_provider_azml.operators.claims import OWNER
         from airflow_provider_azml.rest.versions import created_at
+        from airflow_provider_azml.spec.target import SUBMISSION
 
         said, created = job["properties"]["properties"], created_at(job)
-        if created is None or not said.keys() >= _OWNER:
+        if created is None or not said.keys() >= {SUBMISSION, *OWNER}:
             raise ValueError("it does not tell its task and its age")
-        owner = (said["airflow.dag_id"], said["airflow.run_id"], said["airflow.task_id"])
+        dag_id, run_id, task_id, map_index = (said[name] for name in OWNER)
         age = now - created.timestamp()
-        return cls(job["name"], said["airflow.submission"], age, *owner, int(said["airflow.map_index"]))
+        return cls(job["name"], said[SUBMISSION], age, dag_id, run_id, task_id, int(map_index))
 
     @property
     def is_named_by_its_task(self) -> bool:
@@ -70,8 +69,9 @@ class SubmittedJob:
         return self.name.rpartition("-")[0].endswith(f"-{self.submission}")
 
     def __str__(self) -> str:
-        mapped = f"[{self.map_index}]" if self.map_index >= 0 else ""
-        return f"{self.name} of {self.dag_id}.{self.task_id}{mapped} in run {self.run_id}"
+        from airflow_provider_azml.operators.claims import task_in_words
+
+        return f"{self.name} of {task_in_words(self.dag_id, self.run_id, self.task_id, str(self.map_index))}"
 
 
 class AzmlCancelOrphanedJobsOperator(AzmlOperator):
@@ -203,7 +203,7 @@ class AzmlCancelOrphanedJobsOperator(AzmlOperator):
         state = state_in(states, job)
         if state == GONE:
             return _UNKNOWN if job.is_named_by_its_task else None
-        if state not in _ENDED | _WAITING:
+        if state not in ENDED | _WAITING:
             return None
         own = self.hook.studio_url("job", job.name)
         link = ti.xcom_pull(
@@ -215,7 +215,7 @@ class AzmlCancelOrphanedJobsOperator(AzmlOperator):
         )
         if not job.is_named_by_its_task and shown_job(link) != shown_job(own):
             return None
-        if state in _ENDED:
+        if state in ENDED:
             return f"its task is {state}"
         return f"its task is {state}, and waits for another job" if leads_to_another_job(link, own) else None
 
